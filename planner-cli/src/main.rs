@@ -1,0 +1,2 @@
+//! kvplan
+fn main() {}
