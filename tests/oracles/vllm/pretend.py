@@ -108,6 +108,14 @@ def install(gpu):
     vllm.platforms.__dict__["current_platform"] = vllm.platforms._current_platform
 
 
+class Processes:
+    """What a torch process group is asked for."""
+
+    def __init__(self, size, rank): self._size, self._rank = size, rank
+    def size(self): return self._size
+    def rank(self): return self._rank
+
+
 class Group:
     """A process group of which only sizes and ranks are asked."""
 
@@ -117,7 +125,8 @@ class Group:
         self.first_rank, self.last_rank = 0, size - 1
         self.is_first_rank, self.is_last_rank = rank == 0, rank == size - 1
         self.next_rank, self.prev_rank = (rank + 1) % size, (rank - 1) % size
-        self.cpu_group = self.device_group = self.mq_broadcaster = self.device_communicator = None
+        self.cpu_group = self.device_group = Processes(size, rank)
+        self.mq_broadcaster = self.device_communicator = None
         self.unique_name, self.use_custom_op_call = "pretended", False
         self.device = __import__("torch").device("meta")
 
@@ -139,6 +148,11 @@ def groups(tp, pp, dcp, pp_rank=0, dp=1):
     ps._DP, ps._PCP, ps._EP, ps._ETP = Group(dp), Group(1), Group(tp), Group(1)
     ps._EPLB = None
     if hasattr(ps, "_NODE_COUNT"): ps._NODE_COUNT = 1
+    ps.in_the_same_node_as = lambda group, source_rank=0: [True] * group.size()
+
+    import torch
+    from vllm.v1.worker.workspace import init_workspace_manager
+    init_workspace_manager(torch.device("meta"))
 
 
 def meta_mode():
@@ -160,6 +174,9 @@ def meta_mode():
                 if name == "pin_memory": return args[0]
                 args = tuple("meta" if isinstance(a, torch.device) and a.type == "cuda"
                              or isinstance(a, str) and a.startswith("cuda") else a for a in args)
+            if name in ("cpu", "item", "tolist") and args and getattr(args[0], "is_meta", False):
+                value = torch.ones(args[0].shape, dtype=args[0].dtype, device="cpu")
+                return value if name == "cpu" else func(value)
             return func(*args, **kwargs)
 
     return Mode()

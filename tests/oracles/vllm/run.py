@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 import pretend
@@ -205,12 +206,18 @@ def serve(cases, find, gpu, emit):
     """Answers `cases`, all for one GPU."""
     pretend.install(gpu)
     import vllm.engine.arg_utils  # noqa: F401  imports what is slow once
+    import vllm.model_executor.models.registry as registry
+
+    # the engine looks at each model class in a process of its own, which imports everything again
+    registry._run_in_subprocess = lambda ask: ask()
 
     for case in cases:
         o = options(case["args"])
         folder = folder_for(find(case["config"]))
         with contextlib.redirect_stdout(sys.stderr):
+            began = time.time()
             row = answer(o, folder)
+            print(f"{time.time() - began:6.2f} s {case['config']} {row['expect']}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         emit({**case, **row})
 
@@ -243,7 +250,7 @@ def main(argv):
                 json.dump([rows[i] for i in part], open(f"{t}/in.json", "w"))
                 command = [sys.executable, os.path.abspath(__file__), f"{t}/in.json", f"{t}/out.json", "--only", gpu]
                 for f in folders: command += ["--configs", f]
-                subprocess.run(command, check=True, stderr=None if os.environ.get("TRACE") else subprocess.DEVNULL)
+                subprocess.run(command, check=True, stderr=None)
                 for i, row in zip(part, json.load(open(f"{t}/out.json"))): answers[i] = row
     json.dump(answers, open(out, "w"), indent=1)
 
