@@ -102,6 +102,8 @@ def install(gpu):
         @classmethod
         def log_warnings(cls): pass
         @classmethod
+        def get_all_gpu_pci_bus_ids(cls): return {}
+        @classmethod
         def is_arch_support_pdl(cls): return capability[0] >= 9
 
     vllm.platforms._current_platform = Pretended()
@@ -148,7 +150,8 @@ def groups(tp, pp, dcp, pp_rank=0, dp=1):
     ps._DP, ps._PCP, ps._EP, ps._ETP = Group(dp), Group(1), Group(tp), Group(1)
     ps._EPLB = None
     if hasattr(ps, "_NODE_COUNT"): ps._NODE_COUNT = 1
-    ps.in_the_same_node_as = lambda group, source_rank=0: [True] * group.size()
+    import vllm.v1.attention.ops.cp_common as cp
+    cp.in_the_same_node_as = ps.in_the_same_node_as = lambda group, source_rank=0: [True] * group.size()
 
     import torch
     from vllm.v1.worker.workspace import init_workspace_manager
