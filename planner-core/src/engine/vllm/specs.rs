@@ -43,7 +43,7 @@ pub fn token_bytes(backend: Backend, kv: &str, heads: u64, head: u64, model_byte
 }
 
 /// The spec of a served cache.
-pub fn spec(model: &Context, served: &Served, blocks: &Blocks, align: bool, drafts: u64) -> Spec {
+pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> Spec {
     let kv = served.cache_dtype.as_str();
     let element = dtype::element(kv, model.model_bytes);
     let plain = Spec {
