@@ -73,9 +73,7 @@ fn differences(answers: &Json, folders: &[PathBuf]) -> (usize, BTreeMap<String, 
                 {
                     None
                 }
-                Ok((b, t, c, _)) => {
-                    Some(format!("{b} {t} {c}, engine {blocks:?} {tokens:?} {concurrency}"))
-                }
+                Ok((b, t, c, _)) => Some(format!("{b} {t} {c}, engine {blocks:?} {tokens:?} {concurrency}")),
                 Err(why) => Some(why),
             }
         };

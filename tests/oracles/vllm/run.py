@@ -93,15 +93,21 @@ def runs(specs):
 
 
 def draft(vllm_config, model):
-    """Builds the draft as the model runner's speculator does, as far as cache layers go."""
+    """Builds the draft as the model runner's speculator does; only loading weights is left out."""
+    import importlib
+
     import torch
-    from vllm.model_executor.layers.attention_layer_base import AttentionLayerBase
-    from vllm.config import get_layers_from_vllm_config
-    from vllm.v1.worker.gpu.spec_decode import init_speculator
-    import vllm.model_executor.model_loader as loader
     from vllm.model_executor.model_loader.utils import initialize_model
+    from vllm.v1.worker.gpu.spec_decode import init_speculator
     from vllm.v1.worker.gpu.spec_decode.speculator import DraftModelSpeculator
 
+    def build(vllm_config, model_config=None, prefix="", load_config=None):
+        return initialize_model(vllm_config=vllm_config, model_config=model_config, prefix=prefix)
+
+    for name in ("eagle.utils", "gemma4.speculator", "standalone_ar.speculator", "dspark.utils", "dflash.utils",
+                 "multi_module_mtp.speculator"):
+        module = importlib.import_module("vllm.v1.worker.gpu.spec_decode." + name)
+        if hasattr(module, "get_model"): module.get_model = build
     speculator = init_speculator(vllm_config, torch.device("meta"), None)
     if not isinstance(speculator, DraftModelSpeculator): return None
     speculator.load_model(model)
@@ -243,16 +249,17 @@ def main(argv):
         return
     answers = [None] * len(rows)
     for gpu, which in by_gpu.items():
-        # children of at most 60 cases each: the engine caches modules and registers per process
-        for start in range(0, len(which), 60):
-            part = which[start:start + 60]
+        # children of at most 40 cases each: the engine caches modules and registers per process
+        for start in range(0, len(which), 40):
+            part = which[start:start + 40]
             with tempfile.TemporaryDirectory() as t:
                 json.dump([rows[i] for i in part], open(f"{t}/in.json", "w"))
                 command = [sys.executable, os.path.abspath(__file__), f"{t}/in.json", f"{t}/out.json", "--only", gpu]
                 for f in folders: command += ["--configs", f]
                 subprocess.run(command, check=True, stderr=None)
                 for i, row in zip(part, json.load(open(f"{t}/out.json"))): answers[i] = row
-    json.dump(answers, open(out, "w"), indent=1)
+            # what is answered so far, so that a long run can be looked at and cut short
+            json.dump([a for a in answers if a], open(out, "w"), indent=1)
 
 
 if __name__ == "__main__":

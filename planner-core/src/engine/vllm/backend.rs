@@ -313,16 +313,12 @@ impl Backend {
                 let four = ask.cache_dtype.starts_with("nvfp4");
                 demand(!(four && head == 64), "fa2 prefill misreads an NVFP4 KV cache at head_size 64")
             }
-            Self::TritonAttn => {
-                demand(head >= 32 && !ask.per_head_scales, "head_size not supported")
-            }
+            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, "head_size not supported"),
             Self::FlexAttention => {
                 demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, "not supported")
             }
             Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, "not supported"),
-            Self::FlashAttnMla => {
-                demand(major == 9 && plain && sparse::dense_width(head), "not supported")
-            }
+            Self::FlashAttnMla => demand(major == 9 && plain && sparse::dense_width(head), "not supported"),
             Self::FlashMla => {
                 demand(major == 9 && (plain || fp8) && sparse::dense_width(head), "not supported")
             }
@@ -440,8 +436,7 @@ fn candidates(model: &Context, ask: &Ask) -> Vec<Backend> {
                 } else {
                     &[FlashMlaSparse, FlashInferMlaSparse]
                 };
-                let dense =
-                    [FlashInferMla, TokenspeedMla, CutlassMla, FlashAttnMla, FlashMla, TritonMla];
+                let dense = [FlashInferMla, TokenspeedMla, CutlassMla, FlashAttnMla, FlashMla, TritonMla];
                 [&dense, sparse].concat()
             }
             12 => vec![TritonMla, FlashInferMlaSparseSm120],

@@ -39,10 +39,8 @@ pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Refusal> 
     let mut candidates = vec![1];
     for backend in backends {
         let sizes = backend.sizes(model, None);
-        candidates = candidates
-            .iter()
-            .flat_map(|c| sizes.iter().map(move |size| lcm(*c, size.base())))
-            .collect();
+        candidates =
+            candidates.iter().flat_map(|c| sizes.iter().map(move |size| lcm(*c, size.base()))).collect();
     }
     candidates.sort_unstable();
     candidates
@@ -82,13 +80,7 @@ pub fn align(
 
 /// Aligns blocks where some layers stay at the model's dtype (phase 3): `quantized` and `plain` are the
 /// bytes of one token in a quantized and in a skipped layer.
-pub fn align_skipped(
-    model: &Context,
-    first: Backend,
-    blocks: Blocks,
-    quantized: u64,
-    plain: u64,
-) -> Blocks {
+pub fn align_skipped(model: &Context, first: Backend, blocks: Blocks, quantized: u64, plain: u64) -> Blocks {
     if plain == quantized || quantized == 0 {
         return blocks;
     }

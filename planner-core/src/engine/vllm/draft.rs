@@ -15,19 +15,10 @@ use crate::request::Speculative;
 /// # Errors
 /// Refuses MTP for a model whose configuration names no prediction layers.
 pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> Result<(), Refusal> {
-    let drafted = match run.request.speculative {
+    let (drafted, count) = match run.request.speculative {
         None | Some(Speculative::Ngram(_)) => return Ok(()),
-        Some(Speculative::Mtp(_)) => {
-            let keys = ["num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers", "mtp_num_layers"];
-            if config.number(&keys).unwrap_or(0) == 0 {
-                return Err(Refusal::new(
-                    "the configuration names no prediction layers (num_nextn_predict_layers), so MTP has \
-                     nothing to draft with",
-                ));
-            }
-            true
-        }
-        Some(Speculative::Eagle(_)) => false,
+        Some(Speculative::Mtp(_)) => (true, prediction_layers(config)?),
+        Some(Speculative::Eagle(_)) => (false, 1),
     };
     let last = facts
         .iter()
@@ -42,17 +33,67 @@ pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> R
         .copied();
     let Some(last) = last else { return Ok(()) };
     let index = facts.iter().rev().find(|f| matches!(f.cache, Cache::Index { .. })).copied();
-    if drafted
-        && let Some(index) = index
-    {
-        facts.push(Fact { layer: layers, draft: true, ..index });
-    }
     let cache = match last.cache {
         Cache::Attention { heads, head, head_v, .. } => {
             Cache::Attention { heads, head, head_v, window: None, chunk: None, cross: false }
         }
         other => other,
     };
-    facts.push(Fact { layer: layers, cache, draft: true, indexed: last.indexed });
+    for _ in 0..count {
+        if drafted && let Some(index) = index {
+            facts.push(Fact { layer: layers, draft: true, ..index });
+        }
+        facts.push(Fact { layer: layers, cache, draft: true, indexed: last.indexed });
+    }
     Ok(())
+}
+
+/// Model types with prediction layers of their own (`MTPModelTypes` and `hf_config_override` of
+/// `vllm/config/speculative.py`).
+const PREDICTING: [&str; 32] = [
+    "bailing_hybrid",
+    "bailing_moe_v3",
+    "deepseek_v3",
+    "deepseek_v32",
+    "deepseek_v4",
+    "dots3_note",
+    "ernie4_5_moe",
+    "exaone4_5",
+    "exaone_moe",
+    "gemma4",
+    "glm4_moe",
+    "glm4_moe_lite",
+    "glm5_next",
+    "glm_moe_dsa",
+    "glm_ocr",
+    "hy_v3",
+    "hy_v4",
+    "inkling",
+    "kimi_k3",
+    "longcat_flash",
+    "mimo",
+    "mimo_v2",
+    "mimo_v2_flash",
+    "minimax_m3",
+    "nemotron_h",
+    "pangu_ultra_moe",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "qwen3_next",
+    "qwen4_exp",
+    "step3p5",
+    "step5",
+];
+
+/// Prediction layers that the draft builds.
+fn prediction_layers(config: Config) -> Result<u64, Refusal> {
+    let names = [config.root_type(), config.model_type];
+    let known = names.iter().any(|name| PREDICTING.iter().any(|p| name.starts_with(p)));
+    if !known {
+        return Err(Refusal::new(format!(
+            "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{}`",
+            config.root_type()
+        )));
+    }
+    Ok(config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]).unwrap_or(1).max(1))
 }

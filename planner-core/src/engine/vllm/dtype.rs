@@ -43,10 +43,7 @@ pub fn name(given: &str) -> Result<&'static str, Refusal> {
         other => other,
     };
     NAMES.iter().copied().find(|n| *n == given).ok_or_else(|| {
-        Refusal::new(format!(
-            "vLLM 0.33.0 knows no KV cache type `{given}`; it accepts {}",
-            NAMES.join(", ")
-        ))
+        Refusal::new(format!("vLLM 0.33.0 knows no KV cache type `{given}`; it accepts {}", NAMES.join(", ")))
     })
 }
 

@@ -109,12 +109,7 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     Ok(out)
 }
 
-fn cache(
-    config: Config,
-    store: &Store,
-    set: Setting,
-    sparse: bool,
-) -> Result<Option<Cache>, Refusal> {
+fn cache(config: Config, store: &Store, set: Setting, sparse: bool) -> Result<Option<Cache>, Refusal> {
     let window = match store.extent {
         Extent::Window(n) => Some(n + seen_beyond(config)),
         _ => None,

@@ -61,9 +61,10 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
 
 fn merges_with_all(first: &Spec, specs: &[Spec]) -> bool {
     specs.iter().all(|a| first.merges(a))
-        && specs.iter().enumerate().all(|(i, a)| {
-            !matches!(a.kind, Kind::Full { .. }) || specs.iter().skip(i).all(|b| a.merges(b))
-        })
+        && specs
+            .iter()
+            .enumerate()
+            .all(|(i, a)| !matches!(a.kind, Kind::Full { .. }) || specs.iter().skip(i).all(|b| a.merges(b)))
 }
 
 /// `unify_kv_cache_spec_page_size`: smaller pages grow by whole blocks, or are padded.
@@ -149,9 +150,9 @@ fn promote(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
 }
 
 fn one_type(specs: &[Spec]) -> bool {
-    specs.first().is_none_or(|first| {
-        merges_with_all(first, specs) || specs.iter().all(|s| first.uniform_with(s))
-    })
+    specs
+        .first()
+        .is_none_or(|first| merges_with_all(first, specs) || specs.iter().all(|s| first.uniform_with(s)))
 }
 
 fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
@@ -225,8 +226,7 @@ pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
     groups
         .iter()
         .map(|g| {
-            let layers: Vec<(usize, Spec)> =
-                g.layers.iter().filter(|(i, _)| here(*i)).cloned().collect();
+            let layers: Vec<(usize, Spec)> = g.layers.iter().filter(|(i, _)| here(*i)).cloned().collect();
             let spec = match layers.first() {
                 Some((_, own)) if g.mixed => own.clone(),
                 _ => g.spec.clone(),

@@ -73,15 +73,13 @@ pub fn supported(declared: &[&'static [Layout]]) -> Result<Vec<Layout>, Refusal>
 /// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
 pub fn resolve(candidates: Vec<Layout>, specs: &[Spec]) -> Result<Layout, Refusal> {
     let mut candidates = candidates;
-    let mut shapes: Vec<(u64, u64, u64)> =
-        specs.iter().map(|s| (s.slots, s.states(), s.page())).collect();
+    let mut shapes: Vec<(u64, u64, u64)> = specs.iter().map(|s| (s.slots, s.states(), s.page())).collect();
     shapes.sort_unstable();
     shapes.dedup();
     if shapes.len() > 1 {
         candidates.retain(|layout| layout.block_compact());
     }
-    let attention =
-        |s: &&Spec| s.is_attention() && !matches!(s.kind, Kind::Ring);
+    let attention = |s: &&Spec| s.is_attention() && !matches!(s.kind, Kind::Ring);
     let sharded = specs.iter().filter(attention).any(|s| s.dcp_sharded);
     let replicated = specs.iter().filter(attention).any(|s| !s.dcp_sharded);
     let pages = shapes.iter().any(|shape| shapes.first().is_some_and(|first| shape.2 != first.2));

@@ -39,9 +39,8 @@ impl Bucket {
 
     /// Page bytes of the largest of the `n` groups it splits into.
     fn widest(&self, n: u64) -> u64 {
-        let part = |(page, names): &(u64, Vec<(usize, Spec)>)| {
-            ceil_div(names.len() as u64, n).saturating_mul(*page)
-        };
+        let part =
+            |(page, names): &(u64, Vec<(usize, Spec)>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
         self.pages.iter().map(part).fold(0, u64::saturating_add)
     }
 }
@@ -61,15 +60,10 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
         }
     }
     let buckets: Vec<Bucket> = parts.into_iter().map(Bucket::of).collect();
-    let floor = buckets
-        .iter()
-        .filter(|b| b.balanced && b.pages.len() > 1)
-        .map(Bucket::repeats)
-        .max()
-        .unwrap_or(0);
+    let floor =
+        buckets.iter().filter(|b| b.balanced && b.pages.len() > 1).map(Bucket::repeats).max().unwrap_or(0);
     let repeats = (floor > 0).then(|| {
-        let counts: Vec<u64> =
-            buckets.iter().filter(|b| b.balanced).map(Bucket::repeats).collect();
+        let counts: Vec<u64> = buckets.iter().filter(|b| b.balanced).map(Bucket::repeats).collect();
         least_padding(&counts, floor)
     });
     let number = |b: &Bucket| match repeats {

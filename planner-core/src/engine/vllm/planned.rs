@@ -182,14 +182,10 @@ fn ordinary(
         })
         .collect();
     let state_block = if align { context.user_block.unwrap_or(16) } else { set.max_model_len };
-    let mut blocks =
-        Blocks { attention: base, state: state_block, state_page: None, skipped_page: None };
+    let mut blocks = Blocks { attention: base, state: state_block, state_page: None, skipped_page: None };
     if hybrid && !backends.is_empty() && !states.is_empty() {
-        let checkpoint = if align {
-            states.iter().try_fold(1, |all, s| Some(lcm(all, s.alignment?)))
-        } else {
-            None
-        };
+        let checkpoint =
+            if align { states.iter().try_fold(1, |all, s| Some(lcm(all, s.alignment?))) } else { None };
         let (token, latent) = widest_token(context, served, &backends);
         let largest = states.iter().map(|s| s.bytes).max().unwrap_or(0);
         let made = block::align(context, &backends, base, token, largest, latent, checkpoint);
@@ -204,8 +200,7 @@ fn ordinary(
         blocks = block::align_skipped(context, *first, blocks, quantized, plain);
     }
     let drafts = set.drafts;
-    let specs: Vec<Spec> =
-        served.iter().map(|s| specs::spec(context, s, &blocks, drafts)).collect();
+    let specs: Vec<Spec> = served.iter().map(|s| specs::spec(context, s, &blocks, drafts)).collect();
     let layers = served.iter().map(|s| if s.fact.draft { u64::MAX } else { s.fact.layer }).collect();
     Ok((specs, layers, blocks.attention, backends))
 }
@@ -312,8 +307,7 @@ impl Layout for Planned {
         keys.insert("block_size".into(), self.block_size.into());
         if let Some(memory) = available {
             let num_blocks = self.ranks.num_blocks(memory);
-            let (tokens, concurrency) =
-                logged(num_blocks, per_request, self.settings.max_model_len);
+            let (tokens, concurrency) = logged(num_blocks, per_request, self.settings.max_model_len);
             keys.insert("num_blocks".into(), num_blocks.into());
             keys.insert("kv_cache_tokens".into(), tokens.into());
             keys.insert("max_concurrency".into(), json!(concurrency));
@@ -365,4 +359,3 @@ fn kind(group: &Group) -> &'static str {
         Kind::Cross => "cross",
     }
 }
-

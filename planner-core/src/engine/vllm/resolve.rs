@@ -44,7 +44,8 @@ fn checkpoint_dtype(config: Config) -> &'static str {
 
 /// `quant_method`, also of older files of ModelOpt, which name their producer instead.
 fn method(quantization: &Map<String, Json>) -> String {
-    let text = |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
+    let text =
+        |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
     if let Some(method) = text(quantization, "quant_method") {
         return method;
     }
@@ -262,12 +263,8 @@ pub fn serve(
                 Served { fact: *fact, backend: Some(backend), cache_dtype: stored }
             }
             Cache::Attention { head, head_v, window, cross, chunk, .. } => {
-                let mut ask = Ask {
-                    window: window.is_some(),
-                    cross,
-                    sinks: sinks(config, window),
-                    ..ask(head)
-                };
+                let mut ask =
+                    Ask { window: window.is_some(), cross, sinks: sinks(config, window), ..ask(head) };
                 if chunk.is_some() {
                     ask.mm_prefix = false;
                 }
@@ -287,11 +284,7 @@ pub fn serve(
 
 /// `FlashAttentionDiffKVBackend` where FA3 or FA4 takes the widths, else its Triton twin.
 fn uneven(context: &Context, ask: &Ask, head_v: u64, config: Config, window: Option<u64>) -> Backend {
-    let key = if window.is_some() {
-        "add_swa_attention_sink_bias"
-    } else {
-        "add_full_attention_sink_bias"
-    };
+    let key = if window.is_some() { "add_swa_attention_sink_bias" } else { "add_full_attention_sink_bias" };
     let version = flash::version(
         context,
         flash::Ask {

@@ -11,8 +11,10 @@ use crate::engine::Run;
 use crate::request::Speculative;
 
 /// Versions whose rule is known; the first is the default.
-pub const VERSIONS: &[&str] =
-    &["0.33.0", "0.33", "0.24", "0.24.0", "0.23", "0.23.0", "0.22", "0.22.0", "0.21", "0.21.0", "0.20", "0.20.0"];
+pub const VERSIONS: &[&str] = &[
+    "0.33.0", "0.33", "0.24", "0.24.0", "0.23", "0.23.0", "0.22", "0.22.0", "0.21", "0.21.0", "0.20",
+    "0.20.0",
+];
 
 const GIB: u64 = 1 << 30;
 
@@ -45,7 +47,13 @@ pub struct Settings {
 ///
 /// # Errors
 /// Refuses parallel sizes that the engine refuses for this model.
-pub fn settings(run: &Run, config: Config, latent: bool, stateful: bool, attends: bool) -> Result<Settings, Refusal> {
+pub fn settings(
+    run: &Run,
+    config: Config,
+    latent: bool,
+    stateful: bool,
+    attends: bool,
+) -> Result<Settings, Refusal> {
     let request = run.request;
     let parallel = run.parallel;
     let gpu = request.gpu.as_ref();

@@ -27,11 +27,7 @@ impl PerState {
 
     /// States that `block` tokens fill, rounded down as the engine does (`get_num_kernel_states`).
     pub fn states(self, block: u64) -> u64 {
-        if self.num == 0 {
-            1
-        } else {
-            block.saturating_mul(self.den) / self.num
-        }
+        if self.num == 0 { 1 } else { block.saturating_mul(self.den) / self.num }
     }
 }
 
@@ -224,7 +220,11 @@ impl Spec {
             Kind::Chunked { chunk } => ceil_div(capped(chunk), block),
             Kind::Ring => 1,
             Kind::State { speculative, checkpoint, .. } => {
-                if run.align_states { 2 + speculative + checkpoint } else { 1 + speculative }
+                if run.align_states {
+                    2 + speculative + checkpoint
+                } else {
+                    1 + speculative
+                }
             }
             Kind::Cross => ceil_div(run.encoder_tokens, block),
         })

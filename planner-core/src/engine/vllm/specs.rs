@@ -94,7 +94,11 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             let content = index_bytes(served.backend, dim);
             let per_state = PerState::tokens(tokens.max(1));
             let dcp_sharded = true;
-            strided(model, served, Spec { kind: Kind::Mla, content, per_state, identity, dcp_sharded, ..plain })
+            strided(
+                model,
+                served,
+                Spec { kind: Kind::Mla, content, per_state, identity, dcp_sharded, ..plain },
+            )
         }
         Cache::Attention { heads, head, head_v, window, chunk, cross } => {
             let backend = served.backend.unwrap_or(Backend::FlashAttn);
@@ -105,8 +109,8 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
                 content = dtype::nvfp4_side(head);
             }
             let identity = Identity { kv_heads: heads, head, head_v, ..plain.identity.clone() };
-            let skipped = kv == "auto" && dtype::quantized(&model.cache_dtype);
-            let padded = if skipped { blocks.skipped_page } else { None };
+            // the page shared with skipped layers pads windows only
+            let padded = blocks.skipped_page.filter(|_| window.is_some());
             let base = Spec { slots, content, identity, ..plain };
             let made = match (window, chunk, cross) {
                 (_, _, true) => Spec { kind: Kind::Cross, ..base },
@@ -156,9 +160,7 @@ fn strided(model: &Context, served: &Served, spec: Spec) -> Spec {
         Backend::FlashMlaSparse if dtype::quantized(kv) && model.device.major != 10 => {
             Stride::KernelBlocks(64)
         }
-        Backend::FlashMlaSparse
-        | Backend::FlashAttnMlaSparse
-        | Backend::FlashInferMlaSparseSm90 => rows(1),
+        Backend::FlashMlaSparse | Backend::FlashAttnMlaSparse | Backend::FlashInferMlaSparseSm90 => rows(1),
         Backend::FlashInferMlaSparse | Backend::FlashAttnMlaSparseFa4 => rows(32),
         Backend::FlashInferMlaSparseSm120 => rows(64),
         _ => spec.stride,

@@ -151,8 +151,8 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             let conv = width.saturating_mul(kernel.saturating_sub(1) + set.drafts);
             let own = divide("KDA heads", heads, set.tp)?;
             let bytes = total(conv, own.saturating_mul(head).saturating_mul(head));
-            let bounded = config.root_type().starts_with("kimi_k3")
-                || config.model_type.starts_with("glm5_next");
+            let bounded =
+                config.root_type().starts_with("kimi_k3") || config.model_type.starts_with("glm5_next");
             let runs = matches!(set.device.major, 9 | 10 | 12) && head == 128 && set.bf16;
             Ok(State { checkpoint: bounded && runs, ..kept("kda", "GDN_ATTN", bytes) })
         }
