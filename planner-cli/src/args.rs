@@ -155,7 +155,8 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("models")
                 .about("List the models of the catalogue, or show one with its sources")
-                .arg(Arg::new("name").value_name("MODEL")),
+                .arg(Arg::new("name").value_name("MODEL"))
+                .arg(switch("families", "List the model_type values that are known, by family", "What")),
         )
         .subcommand(
             Command::new("gpus")
