@@ -188,11 +188,21 @@ fn color_choice() -> Arg {
     choice("color", &["auto", "always", "never"], "auto, always or never [default: auto]")
 }
 
+/// Whether `--engine all` asks for every engine side by side.
+pub fn wants_all_engines(matches: &ArgMatches) -> bool {
+    matches.get_one::<String>("engine").is_some_and(|engine| engine == ALL_ENGINES)
+}
+
+/// The `--engine` that is not one.
+const ALL_ENGINES: &str = "all";
+
 /// Every flag of a plan that was given, read.
 pub fn request(matches: &ArgMatches) -> Result<Request> {
     let mut request = Request::default();
     for (name, ..) in WHAT.iter().chain(WHERE).chain(ENGINE) {
-        if let Some(value) = matches.get_one::<String>(name) {
+        if let Some(value) =
+            matches.get_one::<String>(name).filter(|value| *name != "engine" || *value != ALL_ENGINES)
+        {
             request.set(name, value)?;
         }
     }
