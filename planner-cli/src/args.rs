@@ -173,6 +173,7 @@ pub fn command() -> Command {
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
         )
+        .subcommand(Command::new("schema").about("Print the JSON Schema of the JSON output"))
         .subcommand(Command::new("man").about("Print the manual page"))
 }
 
