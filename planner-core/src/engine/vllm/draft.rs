@@ -10,13 +10,13 @@ use super::refusal::Refusal;
 use crate::engine::Run;
 use crate::request::Speculative;
 
-/// Adds the draft's caches.
+/// Adds the draft's caches; answers how many layers the draft has.
 ///
 /// # Errors
 /// Refuses MTP for a model whose configuration names no prediction layers.
-pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> Result<(), Refusal> {
+pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> Result<u64, Refusal> {
     let (drafted, count) = match run.request.speculative {
-        None | Some(Speculative::Ngram(_)) => return Ok(()),
+        None | Some(Speculative::Ngram(_)) => return Ok(0),
         Some(Speculative::Mtp(_)) => (true, prediction_layers(config)?),
         Some(Speculative::Eagle(_)) => (false, 1),
     };
@@ -31,10 +31,12 @@ pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> R
             _ => false,
         })
         .copied();
-    let Some(last) = last else { return Ok(()) };
+    let Some(last) = last else { return Ok(count) };
     let index = facts.iter().rev().find(|f| matches!(f.cache, Cache::Index { .. })).copied();
+    let keeps_window = drafted && config.model_type.starts_with("mimo_v2");
+    let last = if keeps_window { windowed(facts).unwrap_or(last) } else { last };
     let cache = match last.cache {
-        Cache::Attention { heads, head, head_v, .. } => {
+        Cache::Attention { heads, head, head_v, .. } if !keeps_window => {
             Cache::Attention { heads, head, head_v, window: None, chunk: None, cross: false }
         }
         other => other,
@@ -45,7 +47,13 @@ pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> R
         }
         facts.push(Fact { layer: layers, cache, draft: true, indexed: last.indexed });
     }
-    Ok(())
+    Ok(count)
+}
+
+/// The last window layer: MiMo-V2's prediction layers are of its kind.
+fn windowed(facts: &[Fact]) -> Option<Fact> {
+    let window = |f: &&Fact| matches!(f.cache, Cache::Attention { window: Some(_), .. });
+    facts.iter().rev().find(window).copied()
 }
 
 /// Model types with prediction layers of their own (`MTPModelTypes` and `hf_config_override` of

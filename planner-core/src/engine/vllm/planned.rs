@@ -67,7 +67,7 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
         bf16: model.dtype.name == "bf16",
     };
     let mut facts = facts::facts(model, state)?;
-    draft::extend(&mut facts, config, run, model.config_layers)?;
+    let drafted = draft::extend(&mut facts, config, run, model.config_layers)?;
     let wish = Wish {
         device: set.device.clone(),
         cache_dtype: resolve::cache_dtype(config, given, &set.device),
@@ -79,7 +79,7 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     };
     let mut context = resolve::context(config, &facts, wish);
     let (specs, layers, block_size, backends) = if v4::is(config) {
-        v4::plan(config, model, &mut context, request.block_size)?
+        v4::plan(config, model, &mut context, request.block_size, drafted)?
     } else {
         let served = resolve::serve(config, &facts, &mut context, model.config_layers, hybrid)?;
         ordinary(&context, &served, &set, hybrid, align_states, model.config_layers)?

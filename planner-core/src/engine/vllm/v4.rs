@@ -58,6 +58,7 @@ pub fn plan(
     model: &ModelSpec,
     context: &mut Context,
     user_block: Option<u64>,
+    drafts: u64,
 ) -> Result<(Vec<Spec>, Vec<u64>, u64, Vec<Backend>), Refusal> {
     if context.cache_dtype != "auto" && !context.cache_dtype.starts_with("fp8") {
         return Err(Refusal::new(format!(
@@ -77,7 +78,8 @@ pub fn plan(
         specs.push(spec);
         layers.push(layer);
     };
-    for layer in 0..model.config_layers {
+    let count = model.config_layers;
+    for layer in 0..count {
         let ratio = ratios.get(layer as usize).copied().unwrap_or(0);
         if ratio == 4 {
             push(layer, compressed(block, 4, index + 4, "index"));
@@ -88,6 +90,10 @@ pub fn plan(
             push(layer, compressed(block, ratio, STATE, "compressed"));
             push(layer, compressor(ratio, head)?);
         }
+    }
+    // prediction layers have a window only and stand on the last rank
+    for _ in 0..drafts {
+        push(u64::MAX, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
     }
     let backends = vec![
         own("CompressorBackend", 1, 16, false),
