@@ -227,7 +227,7 @@ impl Backend {
 
     /// Whether a block of so many tokens can be cut into its kernels' blocks.
     pub fn takes(self, model: &Context, block: u64) -> bool {
-        self.sizes(model, None).iter().any(|size| size.base() > 0 && block % size.base() == 0)
+        self.sizes(model, None).iter().any(|size| size.base() > 0 && block.is_multiple_of(size.base()))
     }
 
     /// The block size it would choose by itself (`get_preferred_block_size(16)`).
@@ -307,7 +307,7 @@ impl Backend {
             }
             Self::FlashInfer => {
                 demand(matches!(head, 64 | 128 | 256 | 512), "head_size not supported")?;
-                demand(major >= 8 && major <= 12, "compute capability not supported")?;
+                demand((8..=12).contains(&major), "compute capability not supported")?;
                 demand(!ask.mm_prefix && !ask.sinks && !ask.cross, "not supported")?;
                 demand(!ask.per_head_scales, "per-head quant scales not supported")?;
                 let four = ask.cache_dtype.starts_with("nvfp4");
@@ -401,7 +401,7 @@ fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>)
 }
 
 fn flash_heads(model: &Context, head: u64) -> bool {
-    head % 8 == 0 && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
+    head.is_multiple_of(8) && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
 }
 
 fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), &'static str> {

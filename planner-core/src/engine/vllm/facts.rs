@@ -67,7 +67,7 @@ pub struct Fact {
 /// # Errors
 /// Refuses counts that neither divide nor are divided.
 pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
-    let fits = if total >= tp { total % tp == 0 } else { total > 0 && tp % total == 0 };
+    let fits = if total >= tp { total.is_multiple_of(tp) } else { total > 0 && tp.is_multiple_of(total) };
     if fits {
         Ok((total / tp).max(1))
     } else {
@@ -84,7 +84,7 @@ pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
 pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     let config = Config::of(model);
     let layers = model.layers.len() as u64;
-    let per_config = if model.config_layers > 0 && layers % model.config_layers == 0 {
+    let per_config = if model.config_layers > 0 && layers.is_multiple_of(model.config_layers) {
         (layers / model.config_layers).max(1)
     } else {
         1

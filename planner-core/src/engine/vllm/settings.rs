@@ -105,7 +105,7 @@ fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
     let parallel = run.parallel;
     let (tp, dcp) = (parallel.tp, parallel.dcp);
     let heads = run.model.attention_heads.unwrap_or(0);
-    if heads % tp != 0 {
+    if !heads.is_multiple_of(tp) {
         return Err(Refusal::new(format!(
             "Total number of attention heads ({heads}) must be divisible by tensor parallel size ({tp})."
         )));
@@ -134,7 +134,7 @@ fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
                 tp / kv
             )));
         }
-        if (heads / kv) % dcp != 0 {
+        if !(heads / kv).is_multiple_of(dcp) {
             return Err(Refusal::new(format!(
                 "The model's number of query heads per KV head ({}) must be divisible by \
                  `--decode-context-parallel-size` ({dcp}) for GQA/MQA.",

@@ -62,7 +62,7 @@ impl Dims<'_> {
 }
 
 fn divide(what: &str, n: u64, by: u64) -> Result<u64, Refusal> {
-    if by > 0 && n % by == 0 {
+    if by > 0 && n.is_multiple_of(by) {
         Ok(n / by)
     } else {
         Err(Refusal::new(format!("AssertionError: {what} {n} is not divisible by {by}")))
