@@ -289,3 +289,62 @@ impl Layout for Cache<'_> {
         Ok(Details { keys, notes: Vec::new() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::request::Request;
+    use crate::source::from_config_json;
+
+    /// 3 layers, 2 KV heads of 16.
+    const TINY: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16",
+        "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "head_dim": 16, "intermediate_size": 64, "vocab_size": 100, "max_position_embeddings": 64}"#;
+
+    fn total(flags: &[(&str, &str)]) -> Result<u64> {
+        let model = from_config_json(TINY, true)?;
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "transformers")].iter().chain(flags) {
+            request.set(flag, value)?;
+        }
+        Ok(plan(&model, &request)?.engine.total_bytes)
+    }
+
+    #[test]
+    fn a_dynamic_cache_holds_the_tokens_seen() {
+        assert_eq!(total(&[("seq", "5"), ("users", "3")]), Ok(3 * 2 * 2 * 16 * 2 * 5 * 3));
+        assert_eq!(total(&[("seq", "5"), ("kv-dtype", "f32")]), Ok(3 * 2 * 2 * 16 * 4 * 5));
+    }
+
+    #[test]
+    fn a_static_cache_holds_its_maximum() {
+        let flags = [("seq", "5"), ("cache", "static"), ("max-model-len", "40")];
+        assert_eq!(total(&flags), Ok(3 * 2 * 2 * 16 * 2 * 40));
+        assert!(total(&[("seq", "50"), ("cache", "static"), ("max-model-len", "40")]).is_err());
+    }
+
+    /// As transformers 5.23.0 allocates it for this model: 1,176 and 12,120 bytes for 1 × 6 and 3 × 21 tokens.
+    #[test]
+    fn an_fp8_cache_has_two_scales_per_layer_whatever_the_batch() {
+        assert_eq!(total(&[("seq", "6"), ("kv-dtype", "fp8")]), Ok(1_176));
+        assert_eq!(total(&[("seq", "21"), ("users", "3"), ("kv-dtype", "fp8")]), Ok(12_120));
+        assert!(total(&[("seq", "6"), ("kv-dtype", "int4")]).is_err());
+        assert!(total(&[("seq", "6"), ("kv-dtype", "q8_0")]).is_err());
+    }
+
+    #[test]
+    fn a_sliding_layer_keeps_one_token_less_than_its_window() -> Result<()> {
+        let model = from_config_json(TINY, true)?;
+        let request = Request::default();
+        let (run, _) = crate::plan::resolve(&model, &request)?;
+        let held = |length, extent, tokens| Cache { run, dtype: DType::BF16, length }.held(extent, tokens);
+        assert_eq!(held(None, Extent::Window(128), 127), 127);
+        assert_eq!(held(None, Extent::Window(128), 5000), 127);
+        assert_eq!(held(None, Extent::Chunk(8192), 9000), 8191);
+        assert_eq!(held(None, Extent::Window(1), 9), 9);
+        assert_eq!(held(Some(1024), Extent::Window(128), 17), 128);
+        assert_eq!(held(Some(64), Extent::Window(128), 17), 64);
+        Ok(())
+    }
+}
