@@ -14,9 +14,12 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod sglang;
+pub mod transformers;
 
 /// Every engine; the first is the default.
-pub static ENGINES: &[&dyn Engine] = &[&architecture::Architecture];
+pub static ENGINES: &[&dyn Engine] =
+    &[&architecture::Architecture, &transformers::Transformers, &sglang::Sglang];
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]
