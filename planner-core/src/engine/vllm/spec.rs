@@ -27,7 +27,7 @@ impl PerState {
 
     /// States that `block` tokens fill, rounded down as the engine does (`get_num_kernel_states`).
     pub fn states(self, block: u64) -> u64 {
-        if self.num == 0 { 1 } else { block.saturating_mul(self.den) / self.num }
+        block.saturating_mul(self.den).checked_div(self.num).unwrap_or(1)
     }
 }
 

@@ -178,7 +178,7 @@ fn strided(model: &Context, served: &Served, spec: Spec) -> Spec {
 
 /// `_largest_kernel_block_within`: the largest block whose page fits in `budget` bytes.
 fn largest_within(sizes: &[Size], token: u64, budget: u64, fallback: u64) -> u64 {
-    let most = if token == 0 { 0 } else { budget / token };
+    let most = budget.checked_div(token).unwrap_or(0);
     let candidate = |size: &Size| match *size {
         Size::Exact(n) => n,
         Size::Multiple(n) => n.max(most / n.max(1) * n),
