@@ -1,0 +1,4 @@
+//! Measures KV caches.
+use candle_core as _;
+use candle_nn as _;
+use candle_transformers as _;
