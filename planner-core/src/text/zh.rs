@@ -91,6 +91,8 @@ pub(super) fn message(message: Message) -> &'static str {
 /// The template of a note.
 pub(super) fn note(code: &str) -> Option<&'static str> {
     Some(match code {
+        "candle_window_is_a_mask" => "candle 的 `{0}` 保存每个 token：{1} 的窗口只是掩码",
+        "candle_expands_latent" => "candle 的 `{0}` 缓存每个头的键和值，而不是潜向量",
         "unknown_model_type" => {
             "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
         }

@@ -1,0 +1,431 @@
+//! candle 0.11.1: what the model modules of candle-transformers allocate, all sessions in one batch.
+//!
+//! Used bytes are the rows that hold tokens, allocated bytes the storage behind them, both after a
+//! token has been decoded (right after the prompt a module with a fused projection still holds the
+//! whole projection through a view). Rules, `candle-nn/src/kv_cache.rs` unless said otherwise:
+//! - `Tensor::cat` and `ConcatKvCache::append` make a tensor of exactly the tokens seen. The modules
+//!   that use them keep `num_key_value_heads` (before `repeat_kv`) and every token: a sliding window
+//!   is only a mask (`mistral.rs:prepare_decoder_attention_mask`, so in gemma2, qwen2, phi3, mixtral …).
+//! - `Cache::append`: `max_seq_len` rows at the first append; when they are full, `grow_by` more, the
+//!   `max_seq_len` it was made with.
+//! - `RotatingCache::append`: the whole window at the first append.
+//! - `deepseek2.rs:Attention::forward` caches keys of `qk_nope_head_dim + qk_rope_head_dim` and values of
+//!   `v_head_dim` for every query head: the latent is expanded before it is stored.
+//! - `t5.rs:T5Attention::forward` and `marian.rs:Attention::forward` cache the decoder's own keys and
+//!   values, not the encoder's; `whisper/model.rs:MultiHeadAttention::forward` the encoder's only.
+//! - `mamba.rs:State`: `2·d_model × 16` and four rows of `2·d_model`, each a view of a projection twice as
+//!   wide (`MambaBlock::forward`), so allocated is more than used. `mamba2.rs:State`: the recurrent and
+//!   the convolution state in the model's dtype. `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
+//!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
+//!   `conv1d_width` columns, and a state in f32.
+//!
+//! The cache has the dtype the model computes in. Every module runs on one device.
+
+use serde_json::{Map, Value as Json};
+
+use super::architecture::{grouped, kv_dtypes};
+use super::{Details, Engine, Layout, Run};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::spec::layer::{Content, Extent, Store};
+use crate::spec::model::{ModelSpec, Note};
+use crate::units::{product, sum};
+
+mod modules;
+
+use modules::{Keep, Module, Reach, Width};
+
+const ID: &str = "candle";
+const SESSION: &str = "bytes of a session";
+
+/// Columns and rows that `mamba.rs` and `mamba2.rs` fix: `D_CONV` and `D_STATE`.
+const MAMBA_CONV: u64 = 4;
+const MAMBA_STATE: u64 = 16;
+
+/// The rule of candle.
+#[derive(Debug)]
+pub struct Candle;
+
+impl Engine for Candle {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["0.11.1"]
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        let model = run.model;
+        let module = modules::of(&model.model_type).ok_or_else(|| {
+            Error::unsupported(
+                format!("{} in candle", model.name),
+                format!("candle-transformers 0.11.1 has no module for model_type `{}`", model.model_type),
+            )
+        })?;
+        check_single_device(&run)?;
+        check_plain_weights(&run, module)?;
+        check_module(model, module)?;
+        check_reach(&run, module)?;
+        Ok(Box::new(Cache { run, module, dtype: cache_dtype(&run, module)? }))
+    }
+}
+
+fn refuse<T>(model: &ModelSpec, module: &Module, why: &str) -> Result<T> {
+    Err(Error::unsupported(
+        format!("{} in candle", model.name),
+        format!("its module `{}` {why}", module.file),
+    ))
+}
+
+fn check_single_device(run: &Run<'_>) -> Result<()> {
+    let parallel = run.parallel;
+    let sizes = [("--tp", parallel.tp), ("--pp", parallel.pp), ("--dcp", parallel.dcp)];
+    match sizes.into_iter().find(|(_, size)| *size > 1) {
+        Some((flag, size)) => Err(Error::bad_value(flag, size, "1: candle's modules run on one device")),
+        None => Ok(()),
+    }
+}
+
+/// These modules read plain safetensors; what `--weight-dtype` names is taken as converted before.
+fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
+    let quantized = run.model.config.contains_key("quantization_config")
+        || run.model.text_config().contains_key("quantization_config");
+    if quantized && run.request.weight_dtype.is_none() {
+        return refuse(
+            run.model,
+            module,
+            "reads plain weights only (--weight-dtype if they are converted first)",
+        );
+    }
+    Ok(())
+}
+
+/// The modules compute in one dtype and keep the cache in it.
+fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
+    let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
+    if k != v {
+        return Err(Error::bad_value("--v-dtype", v.name, format!("{}, as the keys", k.name)));
+    }
+    if ![DType::F32, DType::F16, DType::BF16].contains(&k) {
+        return Err(Error::bad_value(
+            "--kv-dtype",
+            k.name,
+            "auto, f32, f16 or bf16: what candle computes in",
+        ));
+    }
+    if module.file == "bigcode" && k != DType::F32 {
+        return Err(Error::bad_value(
+            "--kv-dtype",
+            k.name,
+            "f32: `bigcode.rs:Attention::attn` refuses queries of another type",
+        ));
+    }
+    Ok(k)
+}
+
+/// Refuses what a module itself refuses, or cannot load.
+fn check_module(model: &ModelSpec, module: &Module) -> Result<()> {
+    let config = model.text_config();
+    let key = |name: &str| config.get(name);
+    let on = |name: &str| key(name).and_then(Json::as_bool).unwrap_or(false);
+    let is = |name: &str, allowed: &[&str]| {
+        key(name).and_then(Json::as_str).is_none_or(|value| allowed.contains(&value))
+    };
+    match module.file {
+        "falcon" if on("alibi") || on("new_decoder_architecture") => {
+            return refuse(
+                model,
+                module,
+                "supports neither alibi nor new_decoder_architecture (Config::validate)",
+            );
+        }
+        "falcon" | "bigcode" if model.kv_heads != Some(1) => {
+            return refuse(model, module, "reshapes correctly for one KV head (multi_query) only");
+        }
+        "qwen3" | "qwen3_moe" | "smol/smollm3" if on("use_sliding_window") => {
+            return refuse(model, module, "refuses use_sliding_window");
+        }
+        "deepseek2"
+            if !is("scoring_func", &["softmax"])
+                || !is("topk_method", &["greedy", "group_limited_greedy"]) =>
+        {
+            return refuse(model, module, "knows softmax scoring with greedy or group_limited_greedy only");
+        }
+        "granitemoehybrid" if states(model).next().is_some() => {
+            return refuse(model, module, "does not support mamba layers");
+        }
+        "gemma4/text" if model.layers.iter().any(|layer| layer.owner.is_some()) => {
+            return refuse(
+                model,
+                module,
+                "knows no layers that share keys and values (num_kv_shared_layers)",
+            );
+        }
+        "gemma4/text" if on("attention_k_eq_v") => {
+            return refuse(model, module, "loads a v_proj in every layer, which attention_k_eq_v leaves out");
+        }
+        "mamba" | "mamba2" => check_state(model, module)?,
+        _ => {}
+    }
+    check_width(model, module)
+}
+
+fn states(model: &ModelSpec) -> impl Iterator<Item = (u64, u64, &Store)> {
+    model.layers.iter().flat_map(|layer| &layer.stores).filter_map(|store| match store.content {
+        Content::State { conv, recurrent, .. } => Some((conv, recurrent, store)),
+        _ => None,
+    })
+}
+
+/// `mamba.rs` fixes inner width, kernel and state size, `mamba2.rs` the kernel.
+fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
+    let inner = model.hidden_size.saturating_mul(2);
+    for (conv, recurrent, store) in states(model) {
+        let fits = match module.file {
+            "mamba" => {
+                conv == inner.saturating_mul(MAMBA_CONV) && recurrent == inner.saturating_mul(MAMBA_STATE)
+            }
+            _ => store.dim("conv_kernel").is_none_or(|kernel| kernel == MAMBA_CONV),
+        };
+        if !fits {
+            return refuse(
+                model,
+                module,
+                "fixes the kernel at 4 (and in mamba the state at 16, the width at twice the model's)",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a head width that the module would not arrive at.
+fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
+    let (Width::Divided, Some(heads)) = (module.width, model.attention_heads) else { return Ok(()) };
+    let divided = model.hidden_size.checked_div(heads);
+    let odd = model.layers.iter().flat_map(|layer| &layer.stores).any(|store| match store.content {
+        Content::KeysValues { k_dim, v_dim, .. } => Some(k_dim) != divided || Some(v_dim) != divided,
+        _ => false,
+    });
+    if odd {
+        return refuse(
+            model,
+            module,
+            "takes head_dim as hidden_size / num_attention_heads, which is not this model's",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses positions beyond the module's tables (`narrow` of `cos` and `sin` fails there).
+fn check_reach(run: &Run<'_>, module: &Module) -> Result<()> {
+    let reach = match module.reach {
+        Reach::MaxPosition => run.model.max_position,
+        Reach::Tokens(tokens) => Some(tokens),
+        Reach::Unlimited => None,
+    };
+    match reach.filter(|&reach| run.tokens > reach) {
+        Some(reach) => Err(Error::bad_value(
+            "--seq",
+            run.tokens,
+            format!("at most {reach}: the position tables of candle's `{}` end there", module.file),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of a session: rows that hold tokens, and the storage behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    used: u64,
+    allocated: u64,
+}
+
+impl Held {
+    const NOTHING: Self = Self { used: 0, allocated: 0 };
+
+    const fn exactly(bytes: u64) -> Self {
+        Self { used: bytes, allocated: bytes }
+    }
+}
+
+/// Rows that hold tokens, and rows allocated.
+fn rows_kept(keep: Keep, max_position: Option<u64>, extent: Extent, tokens: u64) -> (u64, u64) {
+    if tokens == 0 {
+        return (0, 0);
+    }
+    let whole = |size: u64| (tokens, tokens.div_ceil(size.max(1)).saturating_mul(size));
+    match (keep, extent) {
+        (Keep::Grown(size), _) => whole(size),
+        (Keep::Preallocated, Extent::Window(window) | Extent::Chunk(window)) => (tokens.min(window), window),
+        (Keep::Preallocated, _) => whole(max_position.unwrap_or(tokens)),
+        _ => (tokens, tokens),
+    }
+}
+
+/// The cache of one module.
+struct Cache<'a> {
+    run: Run<'a>,
+    module: &'static Module,
+    dtype: DType,
+}
+
+impl Cache<'_> {
+    fn session(&self, tokens: u64) -> Result<Held> {
+        let mut total = Held::NOTHING;
+        for (layers, stores) in grouped(&self.run.model.layers) {
+            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
+                let held = self.store(store, tokens)?;
+                total.used = sum(SESSION, [total.used, product(SESSION, &[held.used, layers])?])?;
+                total.allocated =
+                    sum(SESSION, [total.allocated, product(SESSION, &[held.allocated, layers])?])?;
+            }
+        }
+        Ok(total)
+    }
+
+    fn store(&self, store: &Store, tokens: u64) -> Result<Held> {
+        let keep = self.module.keep;
+        match store.content {
+            Content::State { conv, recurrent, .. } => self.state(conv, recurrent, tokens),
+            Content::Cross { .. } if keep == Keep::CrossOnly => {
+                let row = store.row_bytes(self.dtype, self.dtype)?;
+                Ok(Held::exactly(product(SESSION, &[row, self.run.source])?))
+            }
+            Content::Cross { .. } | Content::IndexKey { .. } => Ok(Held::NOTHING),
+            Content::KeysValues { .. } if keep == Keep::CrossOnly => Ok(Held::NOTHING),
+            Content::KeysValues { .. } => {
+                let row = store.row_bytes(self.dtype, self.dtype)?;
+                let (used, allocated) = rows_kept(keep, self.run.model.max_position, store.extent, tokens);
+                Ok(Held {
+                    used: product(SESSION, &[row, used])?,
+                    allocated: product(SESSION, &[row, allocated])?,
+                })
+            }
+            Content::Latent { .. } => {
+                let row = self.dtype.row_bytes(self.expanded()?)?;
+                Ok(Held::exactly(product(SESSION, &[row, tokens])?))
+            }
+        }
+    }
+
+    /// Elements per token of `deepseek2.rs`: the keys and values of every query head.
+    fn expanded(&self) -> Result<u64> {
+        let config = self.run.model.text_config();
+        let key = |name: &'static str| {
+            config.get(name).and_then(Json::as_u64).ok_or_else(|| Error::MissingField {
+                field: name.to_owned(),
+                looked_in: "the configuration of candle's `deepseek2`".to_owned(),
+            })
+        };
+        let width = sum(SESSION, [key("qk_nope_head_dim")?, key("qk_rope_head_dim")?, key("v_head_dim")?])?;
+        product(SESSION, &[key("num_attention_heads")?, width])
+    }
+
+    fn state(&self, conv: u64, recurrent: u64, tokens: u64) -> Result<Held> {
+        let own = self.dtype.row_bytes(recurrent)?;
+        match self.module.file {
+            "mamba" => {
+                let row = self.dtype.row_bytes(conv / MAMBA_CONV)?;
+                // At first four names of one row of zeros; then each of the last four tokens holds a
+                // projection of two rows, and the zeros go with the last name.
+                let seen = tokens.min(MAMBA_CONV);
+                let rows = 2 * seen + u64::from(seen < MAMBA_CONV);
+                Ok(Held {
+                    used: sum(SESSION, [own, product(SESSION, &[row, MAMBA_CONV])?])?,
+                    allocated: sum(SESSION, [own, product(SESSION, &[row, rows])?])?,
+                })
+            }
+            "mamba2" => Ok(Held::exactly(sum(SESSION, [own, self.dtype.row_bytes(conv)?])?)),
+            _ if tokens == 0 => Ok(Held::NOTHING),
+            "recurrent_gemma" => {
+                let f32_state = DType::F32.row_bytes(recurrent)?;
+                let columns = conv.checked_div(recurrent).unwrap_or(0);
+                let spare = if columns == 0 { 0 } else { conv / columns };
+                Ok(Held {
+                    used: sum(SESSION, [f32_state, self.dtype.row_bytes(conv)?])?,
+                    allocated: sum(
+                        SESSION,
+                        [f32_state, self.dtype.row_bytes(sum(SESSION, [conv, spare])?)?],
+                    )?,
+                })
+            }
+            _ => Ok(Held::exactly(sum(SESSION, [self.dtype.row_bytes(conv)?, own])?)),
+        }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let window =
+            self.run.model.layers.iter().flat_map(|layer| &layer.stores).find_map(|store| {
+                match store.extent {
+                    Extent::Window(window) | Extent::Chunk(window) => Some(window),
+                    _ => None,
+                }
+            });
+        match (self.module.keep, window) {
+            (Keep::Concatenated, Some(window)) if self.run.tokens > window => vec![
+                Note::new(
+                    "candle_window_is_a_mask",
+                    format!(
+                        "candle's `{}` keeps every token: the window of {window} is only a mask",
+                        self.module.file
+                    ),
+                )
+                .with(&[&self.module.file, &window]),
+            ],
+            (Keep::Expanded, _) => vec![
+                Note::new(
+                    "candle_expands_latent",
+                    "candle's `deepseek2` caches keys and values of every head, not the latent",
+                )
+                .with(&[&self.module.file]),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Layout for Cache<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        Ok(self.session(tokens)?.allocated)
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        Ok(vec![self.total_bytes(users, tokens)?])
+    }
+
+    fn floor_bytes(&self) -> Result<u64> {
+        self.session_bytes(0)
+    }
+
+    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
+        let parallel = self.run.parallel;
+        let sessions = product(SESSION, &[parallel.users_per_replica(self.run.request.users), parallel.dp])?;
+        let held = self.session(self.run.tokens)?;
+        let mut keys = Map::new();
+        keys.insert(
+            "module".into(),
+            format!("candle_transformers::models::{}", self.module.file.replace('/', "::")).into(),
+        );
+        keys.insert(
+            "cache".into(),
+            match self.module.keep {
+                Keep::Concatenated | Keep::CrossOnly => "concatenated",
+                Keep::Grown(_) => "grown",
+                Keep::Preallocated => "preallocated",
+                Keep::Expanded => "expanded",
+                Keep::State => "state",
+            }
+            .into(),
+        );
+        keys.insert("used_bytes".into(), product("bytes of all sessions", &[held.used, sessions])?.into());
+        keys.insert(
+            "allocated_bytes".into(),
+            product("bytes of all sessions", &[held.allocated, sessions])?.into(),
+        );
+        Ok(Details { keys, notes: self.notes() })
+    }
+}
+
+#[cfg(test)]
+mod tests;
