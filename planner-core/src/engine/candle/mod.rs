@@ -340,8 +340,8 @@ impl Cache<'_> {
             _ if tokens == 0 => Ok(Held::NOTHING),
             "recurrent_gemma" => {
                 let f32_state = DType::F32.row_bytes(recurrent)?;
-                let columns = conv.checked_div(recurrent).unwrap_or(0);
-                let spare = if columns == 0 { 0 } else { conv / columns };
+                // The view leaves one column of `lru_width` behind it.
+                let spare = if conv == 0 { 0 } else { recurrent };
                 Ok(Held {
                     used: sum(SESSION, [f32_state, self.dtype.row_bytes(conv)?])?,
                     allocated: sum(
