@@ -34,7 +34,9 @@ pub fn quantities(plan: &Plan<'_>, lang: Lang) -> Vec<(String, u64)> {
     if plan.kv.state_bytes_per_session > 0 {
         rows.push((raw(lang, M::State).to_owned(), plan.kv.state_bytes_per_session));
     }
-    rows.push((text(lang, M::Sessions, &[&group_digits(plan.request.users)]), plan.kv.total_bytes));
+    if plan.request.users > 1 {
+        rows.push((text(lang, M::Sessions, &[&group_digits(plan.request.users)]), plan.kv.total_bytes));
+    }
     rows
 }
 
