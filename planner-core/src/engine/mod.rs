@@ -14,6 +14,7 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod candle;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
@@ -23,9 +24,10 @@ pub mod vllm;
 pub static ENGINES: &[&dyn Engine] = &[
     &architecture::Architecture,
     &vllm::Vllm,
+    &transformers::Transformers,
     &sglang::Sglang,
     &tensorrt_llm::TensorRtLlm,
-    &transformers::Transformers,
+    &candle::Candle,
 ];
 
 /// A model and a question, with what an engine needs resolved.
