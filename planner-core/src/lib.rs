@@ -1,7 +1,13 @@
 //! KV-cache memory planning: exact bytes from a model's configuration.
 
+pub mod device;
 pub mod dtype;
+pub mod engine;
 pub mod error;
+pub mod parallel;
+pub mod plan;
+pub mod render;
+pub mod request;
 pub mod source;
 pub mod spec;
 pub mod suggest;

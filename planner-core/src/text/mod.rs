@@ -20,3 +20,10 @@ pub fn error_message(lang: Lang, error: &Error) -> String {
         Lang::En | Lang::Zh => en::error_message(error),
     }
 }
+
+/// What to do about an error, where something can be said.
+pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
+    match lang {
+        Lang::En | Lang::Zh => en::error_hint(error),
+    }
+}
