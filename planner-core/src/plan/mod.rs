@@ -401,7 +401,7 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
 }
 
 /// Bytes kept free on each GPU.
-pub(crate) fn reserve(request: &Request) -> u64 {
+pub fn reserve(request: &Request) -> u64 {
     request.reserve.unwrap_or(DEFAULT_RESERVE)
 }
 

@@ -1,8 +1,12 @@
-//! Every message in every language.
+//! Every message in every language: an enum of ids and one exhaustive match per language, so that a
+//! missing translation does not compile.
+//!
+//! `{0}`, `{1}` … in a text are places for arguments.
 
 use crate::error::Error;
 
 mod en;
+mod zh;
 
 /// A language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,16 +18,119 @@ pub enum Lang {
     Zh,
 }
 
+impl Lang {
+    /// The language of `en` or `zh`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_lowercase().split(['-', '_', '.']).next() {
+            Some("en") => Some(Self::En),
+            Some("zh") => Some(Self::Zh),
+            _ => None,
+        }
+    }
+}
+
+/// Ids of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Message {
+    Headline,
+    HeadlineNoAttention,
+    OneToken,
+    OneSession,
+    State,
+    Sessions,
+    AllHeads,
+    AllHeadsShared,
+    AllHeadsSame,
+    SlopesChange,
+    EngineLine,
+    Fits,
+    DoesNotFit,
+    WeightsDoNotFit,
+    RoomFor,
+    LongestFor,
+    LimitIsModel,
+    Budget,
+    KvMemory,
+    PerGpu,
+    AnyOfTheseFits,
+    AlternativeUsers,
+    NothingFits,
+    Fewest,
+    ColumnGpu,
+    ColumnCount,
+    ColumnRoom,
+    ColumnUsers,
+    ColumnTokens,
+    FootnoteBudget,
+    LimitMark,
+    NotesTitle,
+    ColumnModel,
+    ColumnName,
+    ColumnFamily,
+    ColumnLayers,
+    ColumnKinds,
+    ColumnPerToken,
+    ColumnMaximum,
+    ColumnParameters,
+    ColumnMemory,
+    ColumnBandwidth,
+    ColumnFp16,
+    ColumnFp8,
+    ColumnVendor,
+    ColumnQuantity,
+    ColumnBytes,
+    Source,
+    HubIds,
+    Derivation,
+    ModelsCount,
+    GpusCount,
+    ExplainPerToken,
+    ExplainLayers,
+    ExplainState,
+    ExplainCross,
+    ExplainSession,
+    ExplainTotal,
+    ExplainAllHeads,
+    ExplainWhere,
+    ExplainArticle,
+    ExplainArticleText,
+    ExplainMeasured,
+    ExplainBudget,
+    ExplainParameters,
+    Error,
+    Hint,
+}
+
+/// A text with its arguments put in.
+pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
+    let mut text = raw(lang, message).to_owned();
+    for (position, argument) in arguments.iter().enumerate() {
+        text = text.replace(&format!("{{{position}}}"), argument);
+    }
+    text
+}
+
+/// A text without arguments.
+pub fn raw(lang: Lang, message: Message) -> &'static str {
+    match lang {
+        Lang::En => en::message(message),
+        Lang::Zh => zh::message(message),
+    }
+}
+
 /// The message of an error: one sentence without a full stop.
 pub fn error_message(lang: Lang, error: &Error) -> String {
     match lang {
-        Lang::En | Lang::Zh => en::error_message(error),
+        Lang::En => en::error_message(error),
+        Lang::Zh => zh::error_message(error),
     }
 }
 
 /// What to do about an error, where something can be said.
 pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     match lang {
-        Lang::En | Lang::Zh => en::error_hint(error),
+        Lang::En => en::error_hint(error),
+        Lang::Zh => zh::error_hint(error),
     }
 }
