@@ -21,10 +21,13 @@ pub fn model(name: &str) -> Result<ModelSpec> {
     if let Some(entry) = find(name) {
         let mut spec = build(entry)?;
         if !entry.id.eq_ignore_ascii_case(name) {
-            spec.notes.push(Note::new(
-                "from_catalogue",
-                format!("{name} is answered from the catalogue ({}), without the network", entry.id),
-            ));
+            spec.notes.push(
+                Note::new(
+                    "from_catalogue",
+                    format!("{name} is answered from the catalogue ({}), without the network", entry.id),
+                )
+                .with(&[&name, &entry.id]),
+            );
         }
         return Ok(spec);
     }

@@ -32,8 +32,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let text = match output.format {
-        Format::Json => to_text(&json::plan(&plan)),
-        Format::Csv => render::csv::plan(&plan),
+        Format::Json => to_text(&json::plan(&plan, output.lang)),
+        Format::Csv => render::csv::plan(&plan, output),
         Format::Markdown => render::markdown::plan(&plan, output),
         Format::Table => {
             let shown =

@@ -4,6 +4,8 @@ use planner_core::plan::Plan;
 use planner_core::render::json;
 use serde_json::Value as Json;
 
+use crate::output::Output;
+
 /// One row, with quotes where a cell needs them.
 pub fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
     let quote = |cell: &str| {
@@ -17,9 +19,9 @@ pub fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A plan: every value of the JSON under its path (`kv.bytes_per_token`).
-pub fn plan(plan: &Plan<'_>) -> String {
+pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
     let mut text = row(["key", "value"]);
-    flatten("", &json::plan(plan), &mut text);
+    flatten("", &json::plan(plan, output.lang), &mut text);
     text
 }
 

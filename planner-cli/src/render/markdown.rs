@@ -1,7 +1,7 @@
 //! Markdown, for tickets and documents.
 
 use planner_core::plan::Plan;
-use planner_core::text::{Message as M, raw, text};
+use planner_core::text::{Message as M, raw};
 use planner_core::units::{group_digits, human_bytes};
 
 use super::rows::{Align, Rows};
@@ -24,10 +24,10 @@ pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
     parts.extend(table::slopes(plan, lang));
     parts.extend(table::engine(plan, lang));
     parts.extend(table::verdict_lines(plan, lang));
-    let notes: Vec<String> = plan.notes.iter().map(|note| format!("- {}", note.text)).collect();
+    let notes: Vec<String> =
+        plan.notes.iter().map(|note| format!("- {}", planner_core::text::note(lang, note))).collect();
     if !notes.is_empty() {
         parts.push(format!("{}:\n\n{}", raw(lang, M::NotesTitle), notes.join("\n")));
     }
-    debug_assert!(!text(lang, M::NotesTitle, &[]).is_empty());
     parts.join("\n\n")
 }

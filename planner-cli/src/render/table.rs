@@ -70,7 +70,7 @@ pub fn all_heads(plan: &Plan<'_>, lang: Lang) -> Option<String> {
         ],
     );
     match plan.model.kv_heads {
-        Some(kv) if kv > 1 && heads > kv && heads % kv == 0 => {
+        Some(kv) if kv > 1 && heads > kv && heads.is_multiple_of(kv) => {
             Some(format!("{first} {}", text(lang, M::AllHeadsShared, &[&(heads / kv).to_string()])))
         }
         _ => Some(first),
@@ -222,7 +222,7 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
     if !plan.notes.is_empty() {
         text_out.push_str(&format!("\n{}\n", bold(raw(lang, M::NotesTitle))));
         for note in &plan.notes {
-            text_out.push_str(&format!("{}\n", wrap(&note.text, output.width, 2)));
+            text_out.push_str(&format!("{}\n", wrap(&planner_core::text::note(lang, note), output.width, 2)));
         }
     }
     text_out

@@ -42,26 +42,25 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
             )],
         ));
     }
-    if let Some(gpu) = plan.memory.as_ref().and_then(|memory| memory.gpus.first()) {
-        if let (Some(total), Some(budget), Some(weights), Some(reserve)) =
+    if let Some(gpu) = plan.memory.as_ref().and_then(|memory| memory.gpus.first())
+        && let (Some(total), Some(budget), Some(weights), Some(reserve)) =
             (gpu.total_bytes, gpu.budget_bytes, gpu.weight_bytes, gpu.reserve_bytes)
-        {
-            let utilization =
-                plan.request.memory_utilization.unwrap_or_else(|| plan.request.engine.default_utilization());
-            all.push(section(
-                M::ExplainBudget,
-                vec![
-                    format!("{} B × {utilization} = {} B", group_digits(total), group_digits(budget)),
-                    format!(
-                        "{} − {} − {} = {} B",
-                        group_digits(budget),
-                        group_digits(weights),
-                        group_digits(reserve),
-                        group_digits(gpu.kv_bytes_available)
-                    ),
-                ],
-            ));
-        }
+    {
+        let utilization =
+            plan.request.memory_utilization.unwrap_or_else(|| plan.request.engine.default_utilization());
+        all.push(section(
+            M::ExplainBudget,
+            vec![
+                format!("{} B × {utilization} = {} B", group_digits(total), group_digits(budget)),
+                format!(
+                    "{} − {} − {} = {} B",
+                    group_digits(budget),
+                    group_digits(weights),
+                    group_digits(reserve),
+                    group_digits(gpu.kv_bytes_available)
+                ),
+            ],
+        ));
     }
     let parts =
         plan.model.parts.iter().map(|part| format!("{}: {}", part.name, group_digits(part.parameters)));

@@ -4,6 +4,7 @@
 //! `{0}`, `{1}` … in a text are places for arguments.
 
 use crate::error::Error;
+use crate::spec::model::Note;
 
 mod en;
 mod zh;
@@ -104,11 +105,25 @@ pub enum Message {
 
 /// A text with its arguments put in.
 pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
-    let mut text = raw(lang, message).to_owned();
-    for (position, argument) in arguments.iter().enumerate() {
-        text = text.replace(&format!("{{{position}}}"), argument);
+    fill(raw(lang, message), arguments.iter().copied())
+}
+
+fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let places = arguments.into_iter().enumerate();
+    places.fold(template.to_owned(), |text, (position, argument)| {
+        text.replace(&format!("{{{position}}}"), argument)
+    })
+}
+
+/// A note; one that has no translation yet stays English.
+pub fn note(lang: Lang, note: &Note) -> String {
+    match lang {
+        Lang::En => note.text.clone(),
+        Lang::Zh => zh::note(note.code).map_or_else(
+            || note.text.clone(),
+            |template| fill(template, note.arguments.iter().map(String::as_str)),
+        ),
     }
-    text
 }
 
 /// A text without arguments.

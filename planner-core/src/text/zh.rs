@@ -82,6 +82,25 @@ pub(super) fn message(message: Message) -> &'static str {
     }
 }
 
+/// The template of a note.
+pub(super) fn note(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unknown_model_type" => {
+            "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
+        }
+        "dtype_assumed" => "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
+        "kv_heads_overridden" => "--kv-heads {0}：不是该模型自身的 KV 头数",
+        "weight_dtype_overridden" => "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",
+        "seq_default" => "未给出 --seq：取 {0} 个 token（模型上限与 {1} 中较小者）",
+        "beyond_max_position" => "{0} 个 token 超出该模型的上限 {1}",
+        "source_default" => "未给出 --source-len：取 {0} 个编码器 token",
+        "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
+        "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
+        "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        _ => return None,
+    })
+}
+
 pub(super) fn error_message(error: &Error) -> String {
     match error {
         Error::Unknown { what, name, .. } => format!("未知的{} `{name}`", kind(what)),
