@@ -14,9 +14,10 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod llamacpp;
 
 /// Every engine; the first is the default.
-pub static ENGINES: &[&dyn Engine] = &[&architecture::Architecture];
+pub static ENGINES: &[&dyn Engine] = &[&architecture::Architecture, &llamacpp::LlamaCpp];
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]

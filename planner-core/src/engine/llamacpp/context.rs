@@ -19,13 +19,13 @@ const MAX_CONTEXT: u64 = 1 << 31;
 /// What is asked of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
-    /// `n_ctx`; `None` means the model's training context.
+    /// `n_ctx`; `None` and 0 mean the model's training context.
     pub ctx_size: Option<u64>,
     /// `n_seq_max`.
     pub sequences: u64,
     /// `n_batch`.
     pub batch: Option<u64>,
-    /// `n_ubatch`.
+    /// `n_ubatch`; 0 means as many as the batch.
     pub ubatch: Option<u64>,
     /// `kv_unified`.
     pub unified: bool,
@@ -65,7 +65,7 @@ impl Context {
             ));
         }
         let sequences = asked.sequences.max(1);
-        let wanted = match asked.ctx_size {
+        let wanted = match asked.ctx_size.filter(|&size| size > 0) {
             Some(size) => size,
             None => shape.trained.ok_or_else(|| Error::MissingField {
                 field: "max_position_embeddings".into(),
@@ -77,7 +77,10 @@ impl Context {
         }
         let batch = asked.batch.unwrap_or(DEFAULT_BATCH);
         let n_batch = if shape.causal { wanted.min(batch) } else { batch };
-        let n_ubatch = n_batch.min(asked.ubatch.unwrap_or(DEFAULT_UBATCH));
+        let n_ubatch = match asked.ubatch.unwrap_or(DEFAULT_UBATCH) {
+            0 => n_batch.min(batch),
+            ubatch => n_batch.min(ubatch),
+        };
         let padded = pad(wanted);
         let n_ctx_seq = if asked.unified { padded } else { pad(padded / sequences) };
         // where the slots do not divide the context evenly it grows to whole slots

@@ -23,7 +23,8 @@ impl<'a> Metadata<'a> {
         self.map.get(&format!("{}.{key}", self.arch))
     }
 
-    fn number(&self, key: &str) -> Option<u64> {
+    /// A key that holds a whole number.
+    pub fn number(&self, key: &str) -> Option<u64> {
         self.value(key)?.as_u64()
     }
 

@@ -11,7 +11,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use self::caches::{Cache, caches};
-use self::context::{Asked, Context, MAX_SEQUENCES};
+use self::context::{Asked, Context};
 use self::metadata::Metadata;
 use self::shape::Shape;
 use super::{Details, Engine, Layout, Run};
@@ -22,8 +22,11 @@ use crate::units::sum;
 pub mod arch;
 pub mod caches;
 pub mod classes;
+pub mod config;
 pub mod context;
 pub mod convert;
+pub mod convert_attention;
+pub mod convert_state;
 pub mod metadata;
 pub mod refuse;
 pub mod shape;
@@ -221,9 +224,6 @@ impl Contexts<'_> {
                 "layers_split",
                 "llama.cpp splits whole layers over GPUs: each figure is that of the fullest GPU",
             ));
-        }
-        if request.n_parallel.is_none() && request.users > MAX_SEQUENCES {
-            notes.push(Note::new("too_many_slots", format!("llama.cpp has at most {MAX_SEQUENCES} slots")));
         }
         notes
     }
