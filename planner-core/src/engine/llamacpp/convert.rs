@@ -139,7 +139,14 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     if config.flag("is_causal") == Some(false) {
         writer.put("attention.causal", false);
     }
-    let width = config.number(&["head_dim"]);
-    writer.put_some("attention.key_length", width);
-    writer.put_some("attention.value_length", width);
+    // classes that do not call the base write no widths: hidden / heads, whatever head_dim says
+    const WITHOUT: &[&str] = &[
+        "bloom", "chatglm", "codeshell", "dbrx", "falcon", "gpt2", "gptneox", "jais", "jamba", "mpt", "orion", "phi2", "phi3",
+        "phimoe", "plamo", "refact", "stablelm", "starcoder", "minicpm3",
+    ];
+    if !WITHOUT.contains(&writer.arch) {
+        let width = config.number(&["head_dim"]);
+        writer.put_some("attention.key_length", width);
+        writer.put_some("attention.value_length", width);
+    }
 }

@@ -36,9 +36,6 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "dbrx" | "mpt" => writer.put_some("attention.head_count_kv", config.inner("attn_config", "kv_n_heads")),
         "phi3" | "phimoe" => {
             writer.put("attention.head_count_kv", config.need(&["num_key_value_heads", "n_head_kv"])?);
-            // phi.py writes no widths
-            writer.remove("attention.key_length");
-            writer.remove("attention.value_length");
         }
         "openelm" => {
             for (key, from) in [("head_count", "num_query_heads"), ("head_count_kv", "num_kv_heads")] {
@@ -47,11 +44,9 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             }
         }
         "deci" => deci(writer, config)?,
-        "gemma" | "gemma2" | "gemma3" => {
-            if writer.arch == "gemma3" && config.number(&["head_dim"]).is_none() {
-                writer.put("attention.key_length", 256);
-                writer.put("attention.value_length", 256);
-            }
+        "gemma3" if config.number(&["head_dim"]).is_none() => {
+            writer.put("attention.key_length", 256);
+            writer.put("attention.value_length", 256);
         }
         "gemma4" => gemma4(writer, config)?,
         "mimo2" => {
@@ -91,7 +86,6 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "minicpm3" => {
             let key = config.need(&["qk_nope_head_dim"])? + config.need(&["qk_rope_head_dim"])?;
             writer.put("attention.key_length", key);
-            writer.remove("attention.value_length");
         }
         "mamba" | "mamba2" | "rwkv6" | "rwkv6qwen2" | "rwkv7" | "arwkv7" => {
             writer.put("attention.head_count", 0);
@@ -114,12 +108,8 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             writer.layers = stack.saturating_mul(high).saturating_mul(low.saturating_add(1));
             writer.put("block_count", writer.layers);
         }
-        "gpt2" | "jais" | "qwen" => {
-            // these keep one KV head for each query head and write no widths
-            writer.remove("attention.head_count_kv");
-            writer.remove("attention.key_length");
-            writer.remove("attention.value_length");
-        }
+        // one KV head for each query head
+        "gpt2" | "gptneox" | "jais" => writer.remove("attention.head_count_kv"),
         _ => {}
     }
     Ok(())
