@@ -103,6 +103,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
         "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
 }
