@@ -21,7 +21,10 @@ pub fn from_path(path: &Path) -> Result<ModelSpec> {
         let Some(names) = names else {
             return Err(Error::Unreadable {
                 path: shown,
-                why: format!("it is part {} of {files}: name the first, NAME-00001-of-{files:05}.gguf", position + 1),
+                why: format!(
+                    "it is part {} of {files}: name the first, NAME-00001-of-{files:05}.gguf",
+                    position + 1
+                ),
             });
         };
         for name in names.iter().skip(1) {

@@ -72,7 +72,9 @@ pub fn caches(shape: &Shape, context: &Context, rows: Rows) -> Result<Vec<Cache>
             })?);
         }
     }
-    if shape.layers.iter().any(|layer| layer.recurrent) || arch::recurrent(&shape.arch) != arch::Recurrent::Never {
+    if shape.layers.iter().any(|layer| layer.recurrent)
+        || arch::recurrent(&shape.arch) != arch::Recurrent::Never
+    {
         all.push(builder.recurrent()?);
     }
     Ok(all)
@@ -172,11 +174,23 @@ impl Builder<'_> {
             Ok((layer.k_row().ok_or_else(|| Error::overflow("elements of a cache row"))?, 0))
         };
         let cells = |ratio: u64| pad(context.n_ctx_seq.div_ceil(ratio));
-        all.push(self.cache("sliding", context.window_cells(window, false), streams, |layer| layer.cached, row)?);
+        all.push(self.cache(
+            "sliding",
+            context.window_cells(window, false),
+            streams,
+            |layer| layer.cached,
+            row,
+        )?);
         for (ratio, kind, _) in RATIOS {
             all.push(self.cache(kind, cells(ratio), streams, |layer| layer.compress == ratio, row)?);
         }
-        all.push(self.cache("indexer", cells(4), streams, |layer| layer.compress == 4, |_| Ok((index, 0)))?);
+        all.push(self.cache(
+            "indexer",
+            cells(4),
+            streams,
+            |layer| layer.compress == 4,
+            |_| Ok((index, 0)),
+        )?);
         for (ratio, _, kind) in RATIOS {
             // the open groups of ratio 4 overlap: two halves, each with both
             let overlap = if ratio == 4 { 2 } else { 1 };
@@ -210,7 +224,7 @@ impl Builder<'_> {
 
 /// Bytes of a row, which must be whole blocks of its type (`ggml_row_size`).
 fn whole_row(dtype: DType, elements: u64) -> Result<u64> {
-    if elements % dtype.elements != 0 {
+    if !elements.is_multiple_of(dtype.elements) {
         return Err(Error::unsupported(
             format!("a row of {elements} elements in {}", dtype.name),
             format!("llama.cpp stores whole blocks of {} elements", dtype.elements),

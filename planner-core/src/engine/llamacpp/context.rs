@@ -85,14 +85,7 @@ impl Context {
         let n_ctx_seq = if asked.unified { padded } else { pad(padded / sequences) };
         // where the slots do not divide the context evenly it grows to whole slots
         let n_ctx = if asked.unified { padded } else { product("cells", &[n_ctx_seq, sequences])? };
-        Ok(Self {
-            n_ctx,
-            n_ctx_seq,
-            n_ubatch,
-            sequences,
-            unified: asked.unified,
-            swa_full: asked.swa_full,
-        })
+        Ok(Self { n_ctx, n_ctx_seq, n_ubatch, sequences, unified: asked.unified, swa_full: asked.swa_full })
     }
 
     /// Streams of an ordinary cache.

@@ -55,15 +55,15 @@ pub fn shape(model: &ModelSpec) -> Result<Shape> {
     attention::windows(&mut writer, &config)?;
     attention::latent(&mut writer, &config)?;
     state::states(&mut writer, &config)?;
-    let missing = || Error::unsupported(format!("{} in llama.cpp", model.architecture), "no such architecture");
+    let missing =
+        || Error::unsupported(format!("{} in llama.cpp", model.architecture), "no such architecture");
     Metadata::of(&writer.map).ok_or_else(missing)?.shape()
 }
 
 /// The GGUF architecture that the converter writes (`get_model_architecture`, then the class).
 fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&'static str> {
-    let first = |map: &Map<String, Json>| {
-        Some(map.get("architectures")?.as_array()?.first()?.as_str()?.to_owned())
-    };
+    let first =
+        |map: &Map<String, Json>| Some(map.get("architectures")?.as_array()?.first()?.as_str()?.to_owned());
     // these wrappers are converted by their own name, all others by the language model's
     const OWN: &[&str] = &[
         "StepVLForConditionalGeneration",
@@ -87,11 +87,17 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
     Ok(match arch {
         // granite.py: without state layers the hybrids are written as the plain architectures
         "granitehybrid" if !state::granite_states(config, layers).contains(&true) => {
-            if sparse { "granitemoe" } else { "granite" }
+            if sparse {
+                "granitemoe"
+            } else {
+                "granite"
+            }
         }
         // nemotron.py asks for num_experts_per_tok, which the configuration class always has
         "nemotron_h" => "nemotron_h_moe",
-        "mistral3" if model.model_type == "mistral4" || config.text("model_type") == Some("mistral4") => "mistral4",
+        "mistral3" if model.model_type == "mistral4" || config.text("model_type") == Some("mistral4") => {
+            "mistral4"
+        }
         "deepseek2" if attention::is_ocr(&class) => "deepseek2-ocr",
         arch => arch,
     })
@@ -102,7 +108,8 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
 fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     writer.put("block_count", writer.layers);
     let dynamic = config.get("rope_parameters").or_else(|| config.get("rope_scaling"));
-    let dynamic = dynamic.and_then(|rope| rope.get("rope_type").or_else(|| rope.get("type"))).and_then(Json::as_str);
+    let dynamic =
+        dynamic.and_then(|rope| rope.get("rope_type").or_else(|| rope.get("type"))).and_then(Json::as_str);
     let generic = [
         "max_position_embeddings",
         "n_ctx",
@@ -141,8 +148,25 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     }
     // classes that do not call the base write no widths: hidden / heads, whatever head_dim says
     const WITHOUT: &[&str] = &[
-        "bloom", "chatglm", "codeshell", "dbrx", "falcon", "gpt2", "gptneox", "jais", "jamba", "mpt", "orion", "phi2", "phi3",
-        "phimoe", "plamo", "refact", "stablelm", "starcoder", "minicpm3",
+        "bloom",
+        "chatglm",
+        "codeshell",
+        "dbrx",
+        "falcon",
+        "gpt2",
+        "gptneox",
+        "jais",
+        "jamba",
+        "mpt",
+        "orion",
+        "phi2",
+        "phi3",
+        "phimoe",
+        "plamo",
+        "refact",
+        "stablelm",
+        "starcoder",
+        "minicpm3",
     ];
     if !WITHOUT.contains(&writer.arch) {
         let width = config.number(&["head_dim"]);

@@ -33,7 +33,9 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             writer.put("attention.head_count_kv", heads.map_or_else(query, Ok)?);
         }
         "codeshell" => writer.put("attention.head_count_kv", config.need(&["num_query_groups"])?),
-        "dbrx" | "mpt" => writer.put_some("attention.head_count_kv", config.inner("attn_config", "kv_n_heads")),
+        "dbrx" | "mpt" => {
+            writer.put_some("attention.head_count_kv", config.inner("attn_config", "kv_n_heads"))
+        }
         "phi3" | "phimoe" => {
             writer.put("attention.head_count_kv", config.need(&["num_key_value_heads", "n_head_kv"])?);
         }
@@ -50,7 +52,8 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "gemma4" => gemma4(writer, config)?,
         "mimo2" => {
-            let (full, window) = (config.need(&["num_key_value_heads"])?, config.need(&["swa_num_key_value_heads"])?);
+            let (full, window) =
+                (config.need(&["num_key_value_heads"])?, config.need(&["swa_num_key_value_heads"])?);
             let slides = mimo_pattern(config)?;
             let heads: Vec<u64> = slides.iter().map(|&slides| if slides { window } else { full }).collect();
             writer.put("attention.head_count_kv", heads);
@@ -116,7 +119,10 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 }
 
 fn missing(field: &str) -> Error {
-    Error::MissingField { field: field.into(), looked_in: "the configuration, for llama.cpp's converter".into() }
+    Error::MissingField {
+        field: field.into(),
+        looked_in: "the configuration, for llama.cpp's converter".into(),
+    }
 }
 
 /// `DeciModel.__init__`: heads by layer from `block_configs`, 0 where attention is left out.
@@ -193,10 +199,8 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     match writer.arch {
         // the length alone: the loader's period decides which layers
         "afmoe" | "cohere2" | "gemma2" | "gpt-oss" | "laguna" => writer.put_some(KEY, length),
-        "gemma3" => {
-            if config.number(&["sliding_window_pattern"]) != Some(1) {
-                writer.put_some(KEY, length);
-            }
+        "gemma3" if config.number(&["sliding_window_pattern"]) != Some(1) => {
+            writer.put_some(KEY, length);
         }
         "gemma3n" => {
             writer.put_some(KEY, length);
@@ -206,23 +210,19 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             writer.put_some(KEY, length);
             writer.put(PATTERN, sliding(layers, config)?);
         }
-        "mellum" => {
-            if config.flag("use_sliding_window") != Some(false) && length.is_some() {
-                writer.put_some(KEY, length);
-                writer.put(PATTERN, sliding(layers, config)?);
-            }
+        "mellum" if config.flag("use_sliding_window") != Some(false) && length.is_some() => {
+            writer.put_some(KEY, length);
+            writer.put(PATTERN, sliding(layers, config)?);
         }
         "granite_swa" => {
             writer.put(KEY, length.unwrap_or(128));
             let every = || (0..layers).map(|i| i % 4 != 0).collect();
             writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));
         }
-        "olmo2" => {
-            if length.is_some() {
-                writer.put_some(KEY, length);
-                let every = || (0..layers).map(|i| (i + 1) % 4 != 0).collect();
-                writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));
-            }
+        "olmo2" if length.is_some() => {
+            writer.put_some(KEY, length);
+            let every = || (0..layers).map(|i| (i + 1) % 4 != 0).collect();
+            writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));
         }
         "exaone4" | "exaone-moe" => {
             writer.put_some(KEY, length);
@@ -233,7 +233,8 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "plamo3" => {
             if let Some(length) = config.number(&["window_size", "sliding_window"]) {
                 writer.put(KEY, length);
-                let pattern = config.get("sliding_window_pattern").ok_or_else(|| missing("sliding_window_pattern"))?;
+                let pattern =
+                    config.get("sliding_window_pattern").ok_or_else(|| missing("sliding_window_pattern"))?;
                 writer.put(PATTERN, pattern.clone());
             }
         }
@@ -245,9 +246,9 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "llama4" => {
             // llama.py: a file whose layers are all full says 0
-            let full = config.list("layer_types").is_some_and(|types| {
-                types.iter().all(|own| own.as_str() == Some("full_attention"))
-            });
+            let full = config
+                .list("layer_types")
+                .is_some_and(|types| types.iter().all(|own| own.as_str() == Some("full_attention")));
             if full {
                 writer.put(KEY, 0);
             }
@@ -289,8 +290,8 @@ fn exaone_pattern(layers: u64, config: &Config<'_>) -> Option<Vec<bool>> {
 /// Latents (one head that is rank and rotary part wide), indexers and compressed caches.
 pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     match writer.arch {
-        "deepseek2" | "deepseek32" | "glm-dsa" | "mistral4" | "hy_v4" | "kimi-linear" | "kimi-k3" | "bailingmoe3"
-        | "glm5-next" | "dots3note" => {
+        "deepseek2" | "deepseek32" | "glm-dsa" | "mistral4" | "hy_v4" | "kimi-linear" | "kimi-k3"
+        | "bailingmoe3" | "glm5-next" | "dots3note" => {
             let rank = config.number(&["kv_lora_rank", "n_lora_kv"]).unwrap_or(512);
             let rope = config.need(&["qk_rope_head_dim", "n_rot"])?;
             writer.put("attention.kv_lora_rank", rank);
@@ -317,9 +318,9 @@ pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "hy_v4" => {
             let sparse = ["sparse_attention", "deepseek_sparse_attention"];
-            let listed = config.list("indexer_types").map(|types| {
-                types.iter().map(|own| own.as_str() == Some("full")).collect::<Vec<bool>>()
-            });
+            let listed = config
+                .list("indexer_types")
+                .map(|types| types.iter().map(|own| own.as_str() == Some("full")).collect::<Vec<bool>>());
             let by_type = || config.layer_types(writer.layers, &sparse).filter(|types| types.contains(&true));
             if let Some(full) = listed.or_else(by_type) {
                 writer.put("attention.indexer.key_length", config.need(&["index_head_dim"])?);
@@ -354,11 +355,13 @@ fn dots3(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 
 /// `MiniMaxM3Model`: the leading layers without sparse attention have no indexer.
 fn minimax(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
-    let width = config.inner("sparse_attention_config", "sparse_index_dim").or_else(|| config.number(&["index_head_dim"]));
+    let width = config
+        .inner("sparse_attention_config", "sparse_index_dim")
+        .or_else(|| config.number(&["index_head_dim"]));
     writer.put("attention.indexer.key_length", width.ok_or_else(|| missing("sparse_attention_config"))?);
-    let dense = config.list("moe_layer_freq").map(|list| {
-        list.iter().position(|item| item.as_u64() != Some(0)).unwrap_or(list.len()) as u64
-    });
+    let dense = config
+        .list("moe_layer_freq")
+        .map(|list| list.iter().position(|item| item.as_u64() != Some(0)).unwrap_or(list.len()) as u64);
     writer.put_some("leading_dense_block_count", dense);
     Ok(())
 }

@@ -26,8 +26,9 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             let hidden = config.need(&["hidden_size", "mamba_d_model"])?;
             let inner = config.number(&["mamba_expand"]).unwrap_or(2).saturating_mul(hidden);
             ssm(writer, config, inner, None, config.number(&["mamba_d_state"]).unwrap_or(16));
-            let (offset, period) = (config.need(&["attn_layer_offset"])?, config.need(&["attn_layer_period"])?.max(1));
-            let attends = |i: u64| i >= offset && (i - offset) % period == 0;
+            let (offset, period) =
+                (config.need(&["attn_layer_offset"])?, config.need(&["attn_layer_period"])?.max(1));
+            let attends = |i: u64| i >= offset && (i - offset).is_multiple_of(period);
             heads(writer, config, (0..layers).map(attends).collect())?;
         }
         "granitehybrid" => {
@@ -42,7 +43,13 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "plamo2" => {
             let inner = config.number(&["mamba_num_heads"]).unwrap_or(64);
             let width = config.number(&["hidden_size_per_head"]).unwrap_or(128);
-            ssm(writer, config, inner.saturating_mul(width), Some(0), config.number(&["mamba_d_state"]).unwrap_or(64));
+            ssm(
+                writer,
+                config,
+                inner.saturating_mul(width),
+                Some(0),
+                config.number(&["mamba_d_state"]).unwrap_or(64),
+            );
             writer.put("attention.key_length", width);
             writer.put("attention.value_length", width);
             let step = config.number(&["mamba_step"]).unwrap_or(2).max(1);
@@ -50,9 +57,14 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
                 if layers <= step / 2 { i + 1 == layers } else { i % step == step / 2 }
             };
             if config.flag("mamba_enabled") != Some(false) {
-                let each = |heads: u64| (0..layers).map(|i| if attends(i) { heads } else { 0 }).collect::<Vec<_>>();
-                writer.put("attention.head_count", each(config.number(&["num_attention_heads"]).unwrap_or(32)));
-                writer.put("attention.head_count_kv", each(config.number(&["num_key_value_heads"]).unwrap_or(4)));
+                let each =
+                    |heads: u64| (0..layers).map(|i| if attends(i) { heads } else { 0 }).collect::<Vec<_>>();
+                writer
+                    .put("attention.head_count", each(config.number(&["num_attention_heads"]).unwrap_or(32)));
+                writer.put(
+                    "attention.head_count_kv",
+                    each(config.number(&["num_key_value_heads"]).unwrap_or(4)),
+                );
             }
         }
         "lfm2" | "lfm2moe" => {
@@ -83,7 +95,8 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             let linear = config.get("linear_attn_config");
             // layer numbers there start at 1
             let full = linear.and_then(|linear| linear.get("full_attn_layers")).and_then(Json::as_array);
-            let attends = (1..=layers).map(|i| full.is_some_and(|full| full.contains(&Json::from(i)))).collect();
+            let attends =
+                (1..=layers).map(|i| full.is_some_and(|full| full.contains(&Json::from(i)))).collect();
             kda(writer, config);
             latent_heads(writer, attends);
         }
@@ -114,7 +127,8 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 }
 
 fn ssm(writer: &mut Writer, config: &Config<'_>, inner: u64, groups: Option<u64>, state: u64) {
-    let kernel = config.number(&["conv_kernel", "d_conv", "mamba_conv_kernel", "mamba_d_conv", "conv_kernel_size"]);
+    let kernel =
+        config.number(&["conv_kernel", "d_conv", "mamba_conv_kernel", "mamba_d_conv", "conv_kernel_size"]);
     writer.put("ssm.conv_kernel", kernel.unwrap_or(4));
     writer.put("ssm.inner_size", inner);
     writer.put("ssm.state_size", state);
@@ -159,7 +173,8 @@ fn mamba2(writer: &mut Writer, config: &Config<'_>, state: u64) -> Result<()> {
 
 /// `GraniteHybridModel.__init__`: heads or expansion times the model's width.
 fn granite_inner(config: &Config<'_>) -> Result<u64> {
-    let width = config.number(&["mamba_head_dim"]).map_or_else(|| config.need(&["hidden_size", "d_model"]), Ok)?;
+    let width =
+        config.number(&["mamba_head_dim"]).map_or_else(|| config.need(&["hidden_size", "d_model"]), Ok)?;
     Ok(config.need(&["expand", "num_heads", "mamba_expand", "mamba_num_heads"])?.saturating_mul(width))
 }
 
@@ -190,7 +205,9 @@ pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
 /// layers of a dense model are written as layers with a state. That is what such a file then takes.
 fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let kinds: Vec<&str> = match (config.text("hybrid_override_pattern"), config.list("layers_block_type")) {
-        (Some(letters), _) => letters.char_indices().filter_map(|(at, c)| letters.get(at..at + c.len_utf8())).collect(),
+        (Some(letters), _) => {
+            letters.char_indices().filter_map(|(at, c)| letters.get(at..at + c.len_utf8())).collect()
+        }
         (None, Some(list)) => list.iter().map(|kind| kind.as_str().unwrap_or_default()).collect(),
         (None, None) => Vec::new(),
     };
@@ -250,7 +267,7 @@ fn bailing(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let (layers, group) = (writer.layers, config.need(&["layer_group_size"])?.max(1));
     let next = config.number(&["num_nextn_predict_layers"]).unwrap_or(0);
     let all = layers.saturating_add(next);
-    let attends = |i: u64| i >= layers || (i + 1) % group == 0 || i >= layers / group * group;
+    let attends = |i: u64| i >= layers || (i + 1).is_multiple_of(group) || i >= layers / group * group;
     latent_heads(writer, (0..all.min(super::shape::MAX_LAYERS + 1)).map(attends).collect());
     writer.put("block_count", all);
     if next > 0 {

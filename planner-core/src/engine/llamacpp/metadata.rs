@@ -177,7 +177,11 @@ impl<'a> Metadata<'a> {
                 let loops = self.number("num_loops").unwrap_or(1).max(1);
                 let once = shape.layers.clone();
                 if (once.len() as u64).saturating_mul(loops) > MAX_LAYERS {
-                    return Err(Error::bad_value("nanbeige.num_loops", loops, format!("at most {MAX_LAYERS} layers in all")));
+                    return Err(Error::bad_value(
+                        "nanbeige.num_loops",
+                        loops,
+                        format!("at most {MAX_LAYERS} layers in all"),
+                    ));
                 }
                 shape.layers = (0..loops).flat_map(|_| once.iter().copied()).collect();
                 shape.trunk = shape.layers.len();
@@ -219,7 +223,7 @@ impl<'a> Metadata<'a> {
                 Recurrent::Interval => {
                     let recurrent = match &listed {
                         Some(listed) => listed.get(i).is_some_and(|&yes| yes > 0),
-                        None => (i as u64 + 1) % interval != 0,
+                        None => !(i as u64 + 1).is_multiple_of(interval),
                     };
                     (layer.recurrent, layer.cached) = (trunk && recurrent, trunk && !recurrent);
                 }
@@ -304,7 +308,8 @@ impl<'a> Metadata<'a> {
         let arch = self.arch;
         let count = shape.layers.len();
         if arch == "deepseek4" {
-            let ratios = self.per_layer("attention.compress_ratios", count)?.unwrap_or_else(|| vec![0; count]);
+            let ratios =
+                self.per_layer("attention.compress_ratios", count)?.unwrap_or_else(|| vec![0; count]);
             for (layer, ratio) in shape.layers.iter_mut().zip(ratios) {
                 layer.compress = ratio;
             }
@@ -349,7 +354,7 @@ impl<'a> Metadata<'a> {
 pub fn slides(i: u64, every: u64, full_first: bool) -> bool {
     match every {
         0 => true,
-        every if full_first => i % every != 0,
+        every if full_first => !i.is_multiple_of(every),
         every => i % every < every - 1,
     }
 }

@@ -216,7 +216,10 @@ impl Contexts<'_> {
         if let Some(size) = request.ctx_size.filter(|&size| size != context.n_ctx) {
             notes.push(Note::new(
                 "context_padded",
-                format!("--ctx-size {size} becomes {}: {} cells for each stream", context.n_ctx, context.n_ctx_seq),
+                format!(
+                    "--ctx-size {size} becomes {}: {} cells for each stream",
+                    context.n_ctx, context.n_ctx_seq
+                ),
             ));
         }
         if self.run.parallel.tp > 1 {

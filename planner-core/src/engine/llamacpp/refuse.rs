@@ -51,8 +51,8 @@ pub fn rows(shape: &Shape, k: DType, v: DType, asked: FlashAttention) -> Result<
     if flash != FlashAttention::Off {
         let trunk = shape.layers.get(..shape.trunk).unwrap_or(&shape.layers);
         for (dtype, name) in [(k, "k"), (v, "v")] {
-            let widths = trunk.iter().map(|layer| if name == "k" { layer.k } else { layer.v });
-            let odd = widths.filter(|width| width % dtype.elements != 0).next();
+            let mut widths = trunk.iter().map(|layer| if name == "k" { layer.k } else { layer.v });
+            let odd = widths.find(|width| !width.is_multiple_of(dtype.elements));
             if let Some(width) = odd.filter(|_| is_quantized(dtype)) {
                 return Err(refused(format!(
                     "llama.cpp refuses: {} cache type {} with block size {} does not divide n_embd_head_{name}={width}",

@@ -218,7 +218,9 @@ impl Reader<'_> {
         let elements = product("elements of a tensor", &shape)?;
         let bytes = product("bytes of a tensor", &[elements / kind.elements, kind.bytes])?;
         if offset != *expected {
-            return Err(error(format!("{what} starts at {offset} of the data, not at {expected} where the one before ends")));
+            return Err(error(format!(
+                "{what} starts at {offset} of the data, not at {expected} where the one before ends"
+            )));
         }
         let end = expected.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(alignment));
         *expected = end.ok_or_else(|| Error::overflow("bytes of the tensors"))?;
@@ -237,7 +239,11 @@ impl Header {
         let version = reader.u32("the version")?;
         match version {
             2 | 3 => {}
-            1 => return Err(error("version 1 has 32-bit counts and is no longer in use: convert the model anew")),
+            1 => {
+                return Err(error(
+                    "version 1 has 32-bit counts and is no longer in use: convert the model anew",
+                ));
+            }
             _ if version.trailing_zeros() >= 16 && version != 0 => {
                 return Err(error("it is big-endian: llama.cpp here reads little-endian files"));
             }
@@ -256,9 +262,10 @@ impl Header {
         }
         let alignment = match metadata.get("general.alignment") {
             None => 32,
-            Some(value) => value.as_u64().filter(|n| n.is_power_of_two() && *n <= 1 << 31).ok_or_else(|| {
-                error(format!("general.alignment is {value}, not a power of two"))
-            })?,
+            Some(value) => value
+                .as_u64()
+                .filter(|n| n.is_power_of_two() && *n <= 1 << 31)
+                .ok_or_else(|| error(format!("general.alignment is {value}, not a power of two")))?,
         };
         let mut tensors = Vec::new();
         let mut names = BTreeSet::new();

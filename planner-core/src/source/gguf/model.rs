@@ -86,7 +86,10 @@ fn strip_prediction(shape: &mut Shape, header: &Header) {
 
 fn vocabulary(header: &Header) -> Option<u64> {
     let tokens = header.metadata.get("tokenizer.ggml.tokens")?;
-    tokens.get("list_length").and_then(Json::as_u64).or_else(|| tokens.as_array().map(|list| list.len() as u64))
+    tokens
+        .get("list_length")
+        .and_then(Json::as_u64)
+        .or_else(|| tokens.as_array().map(|list| list.len() as u64))
 }
 
 fn layer(metadata: &Metadata<'_>, shape: &Shape, index: usize) -> Layer {
@@ -135,7 +138,9 @@ fn attention(metadata: &Metadata<'_>, shape: &Shape, own: &LayerShape) -> Store 
     let suffix = if own.sliding { "_swa" } else { "" };
     let rank = metadata.number(&format!("attention.kv_lora_rank{suffix}")).unwrap_or(width).min(width);
     let mut latent = store(Content::Latent { rank, rope: width - rank }, extent, 1);
-    for (dim, key) in [("expanded_k", "attention.key_length_mla"), ("expanded_v", "attention.value_length_mla")] {
+    for (dim, key) in
+        [("expanded_k", "attention.key_length_mla"), ("expanded_v", "attention.value_length_mla")]
+    {
         if let Some(width) = metadata.number(&format!("{key}{suffix}")) {
             latent.dims.push((dim, width));
         }
