@@ -249,7 +249,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         let at_limit = plan.model.max_position.is_some_and(|max| candidate.max_seq >= max);
         let mark = if at_limit { format!(" {}", raw(lang, M::LimitMark)) } else { String::new() };
         rows.push([
-            candidate.device.name.clone(),
+            candidate.device.id.clone(),
             candidate.gpus.to_string(),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),
