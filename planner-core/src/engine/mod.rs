@@ -14,6 +14,7 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod candle;
 pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
@@ -25,6 +26,7 @@ pub static ENGINES: &[&dyn Engine] = &[
     &transformers::Transformers,
     &sglang::Sglang,
     &tensorrt_llm::TensorRtLlm,
+    &candle::Candle,
     &llamacpp::LlamaCpp,
 ];
 
