@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::spec::family;
 use crate::spec::model::ModelSpec;
 
+pub mod gguf;
+
 /// Reads the text of a `config.json`.
 pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
     family::build(Arc::new(parse_object(text)?), strict)
