@@ -15,6 +15,7 @@ use crate::units::Ratio;
 
 pub mod architecture;
 pub mod candle;
+pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
@@ -28,6 +29,7 @@ pub static ENGINES: &[&dyn Engine] = &[
     &sglang::Sglang,
     &tensorrt_llm::TensorRtLlm,
     &candle::Candle,
+    &llamacpp::LlamaCpp,
 ];
 
 /// A model and a question, with what an engine needs resolved.
