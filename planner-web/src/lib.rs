@@ -7,6 +7,7 @@ pub mod attention;
 mod linear;
 pub mod pool;
 mod sentence;
+pub mod text;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -23,4 +24,10 @@ pub fn attention(request: &str) -> String {
 #[wasm_bindgen]
 pub fn pool(request: &str) -> String {
     pool::answer(request).to_string()
+}
+
+/// Every sentence of the page in one language (`en` or `zh`): `{key: text}`.
+#[wasm_bindgen]
+pub fn messages(language: &str) -> String {
+    serde_json::Value::from(text::page(language)).to_string()
 }

@@ -1,0 +1,3 @@
+export function startAnswer() {}
+export function speakAnswer() {}
+export function ask() {}
