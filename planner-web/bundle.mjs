@@ -1,6 +1,5 @@
 // bundle.mjs WORK DIST: the page's modules into one script, and everything
-// into one file. The modules in www/ name their exports once and import them
-// by the same names, so that joining them is taking the import lines out.
+// into one file. Each module becomes a function that answers its exports.
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { dirname, join } from "node:path";
@@ -24,14 +23,19 @@ function take(name) {
       .replace(/module_or_path = new URL\([^)]*\);/, "throw new Error('no wasm given');");
     text = `const planner = (() => {\n${text}\nreturn { start: __wbg_init, ${[...exported(work)].join(", ")} };\n})();`;
   } else {
-    text = text.replace(/^import .*? from "\.\/(.*?)";\n/gms, (_, other) => {
+    text = text.replace(/^import (\{.*?\}) from "\.\/(.*?)";$/gms, (_, names, other) => {
       take(other);
-      return "";
+      return `const ${names.replaceAll(" as ", ": ")} = ${variable(other)};`;
     });
-    if (/^import\b/m.test(text)) throw new Error(`${name}: an import the bundle cannot join`);
-    text = text.replace(/^export (default )?/gm, "");
+    const names = [...text.matchAll(/^export (?:async )?(?:const|function\*?) ([\w$]+)/gm)].map((m) => m[1]);
+    text = text.replace(/^export /gm, "");
+    if (/^(import|export)\b/m.test(text)) throw new Error(`${name}: an import or export the bundle cannot join`);
+    text = `const ${variable(name)} = (() => {\n${text}\nreturn { ${names.join(", ")} };\n})();`;
   }
   joined.push(text);
+}
+function variable(name) {
+  return `module_${name.replace(/\W/g, "_")}`;
 }
 function exported(folder) {
   const glue = readFileSync(join(folder, "planner_web.js"), "utf8");

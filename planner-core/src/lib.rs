@@ -1,1 +1,17 @@
-//! Part of kvplan.
+//! KV-cache memory planning: exact bytes from a model's configuration.
+
+pub mod device;
+pub mod dtype;
+pub mod engine;
+pub mod error;
+pub mod parallel;
+pub mod plan;
+pub mod render;
+pub mod request;
+pub mod source;
+pub mod spec;
+pub mod suggest;
+pub mod text;
+pub mod units;
+
+pub use error::{Error, Result};

@@ -1,0 +1,95 @@
+//! GPUs: memory as the driver reports it, and the part of it that may hold weights and cache.
+
+use crate::error::{Error, Result};
+use crate::units::{Ratio, parse_size};
+
+/// Share of the memory an engine may use when `--memory-utilization` is not given: vLLM 0.33's
+/// default (`vllm/config/cache.py`, `gpu_memory_utilization`).
+pub const DEFAULT_UTILIZATION: Ratio = Ratio { numerator: 92, denominator: 100 };
+
+/// Bytes kept free on each GPU when `--reserve` is not given: 2 GiB.
+///
+/// Published vLLM start-up logs of dense 7B to 14B models show 0.3 to 1.5 GiB of peak activations
+/// and 0.01 to 0.6 GiB outside the allocator on one GPU, NCCL about 0.4 GiB more on several; 2 GiB
+/// is the next whole figure above their sum for most of them. Large batches and vision models need more.
+pub const DEFAULT_RESERVE: u64 = 2 << 30;
+
+/// One accelerator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Catalogue id, or the size as given.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// CUDA compute capability, such as `9.0`.
+    pub compute_capability: Option<&'static str>,
+}
+
+impl Device {
+    /// A GPU by id, alias or other spelling, or a size such as `80GiB`.
+    pub fn resolve(text: &str) -> Result<Self> {
+        if let Some(device) = Self::from_catalog(text) {
+            return Ok(device);
+        }
+        if text.trim().starts_with(|c: char| c.is_ascii_digit()) {
+            if let Ok(memory_bytes) = parse_size("--gpu", text) {
+                if memory_bytes < 1 << 20 {
+                    return Err(Error::bad_value(
+                        "--gpu",
+                        text,
+                        "a size of at least 1MiB, such as 80GiB (a bare number is bytes)",
+                    ));
+                }
+                return Ok(Self {
+                    id: text.trim().to_owned(),
+                    name: text.trim().to_owned(),
+                    memory_bytes,
+                    compute_capability: None,
+                });
+            }
+        }
+        Err(Error::Unknown { what: "GPU", name: text.to_owned(), near: Self::near(text) })
+    }
+
+    #[cfg(feature = "catalog")]
+    fn from_catalog(text: &str) -> Option<Self> {
+        let wanted = plain(text);
+        let gpu = planner_models::GPUS.iter().find(|gpu| {
+            std::iter::once(&gpu.id).chain(gpu.aliases).chain([&gpu.name]).any(|name| plain(name) == wanted)
+        })?;
+        Some(Self {
+            id: gpu.id.to_owned(),
+            name: gpu.name.to_owned(),
+            memory_bytes: gpu.memory_bytes,
+            compute_capability: gpu.compute_capability,
+        })
+    }
+
+    #[cfg(feature = "catalog")]
+    fn near(text: &str) -> Vec<String> {
+        crate::suggest::near(text, planner_models::GPUS.iter().map(|gpu| gpu.id))
+    }
+
+    #[cfg(not(feature = "catalog"))]
+    fn from_catalog(_: &str) -> Option<Self> {
+        None
+    }
+
+    #[cfg(not(feature = "catalog"))]
+    fn near(_: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Letters and digits only, lower case, without the maker's name: `NVIDIA H100 80GB` and
+/// `h100-80gb` are the same.
+#[cfg(feature = "catalog")]
+fn plain(name: &str) -> String {
+    let letters: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    ["nvidia", "amd", "intel"]
+        .iter()
+        .find_map(|maker| letters.strip_prefix(maker))
+        .map_or(letters.clone(), str::to_owned)
+}

@@ -1,0 +1,121 @@
+//! Engines: what each one really allocates for a model.
+//!
+//! An engine is one file (or folder) and one line of [`ENGINES`]. It turns a model and a request
+//! into a [`Layout`], which answers for any number of sessions and tokens; everything about budgets,
+//! verdicts and output is common to all.
+
+use serde_json::{Map, Value as Json};
+
+use crate::error::{Error, Result};
+use crate::parallel::Parallel;
+use crate::request::Request;
+use crate::spec::model::{ModelSpec, Note};
+use crate::suggest;
+use crate::units::Ratio;
+
+pub mod architecture;
+
+/// Every engine; the first is the default.
+pub static ENGINES: &[&dyn Engine] = &[&architecture::Architecture];
+
+/// A model and a question, with what an engine needs resolved.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The model.
+    pub model: &'a ModelSpec,
+    /// The question.
+    pub request: &'a Request,
+    /// Tokens of one session (`--seq` or its default).
+    pub tokens: u64,
+    /// Encoder input tokens.
+    pub source: u64,
+    /// Parallel sizes.
+    pub parallel: Parallel,
+}
+
+/// One engine's allocation rule.
+pub trait Engine: Sync + std::fmt::Debug {
+    /// Name as on the command line.
+    fn id(&self) -> &'static str;
+
+    /// Versions whose rule is known; the first is the default.
+    fn versions(&self) -> &'static [&'static str];
+
+    /// Share of the GPU's memory that the engine uses unless told otherwise.
+    fn default_utilization(&self) -> Ratio {
+        crate::device::DEFAULT_UTILIZATION
+    }
+
+    /// Applies the rule, or refuses with the engine's reason.
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>>;
+}
+
+/// What an engine allocates for one model and one setting.
+pub trait Layout {
+    /// Bytes one session of `tokens` takes, over all GPUs of one replica.
+    fn session_bytes(&self, tokens: u64) -> Result<u64>;
+
+    /// Bytes `users` sessions of `tokens` take, over all GPUs of one replica.
+    fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
+        crate::units::product("bytes of all sessions", &[self.session_bytes(tokens)?, users])
+    }
+
+    /// Bytes that `users` sessions of `tokens` take on a GPU of each pipeline stage.
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
+
+    /// What a session holds before its first token counts: states, rings, whole pages.
+    fn floor_bytes(&self) -> Result<u64>;
+
+    /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
+    fn details(&self, available: Option<&[u64]>) -> Result<Details>;
+}
+
+/// What only this engine has to say.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
+    /// Keys of the `engine` object, in order.
+    pub keys: Map<String, Json>,
+    /// Notes for the reader.
+    pub notes: Vec<Note>,
+}
+
+/// The engine that answers when none is named.
+pub fn default() -> &'static dyn Engine {
+    ENGINES[0]
+}
+
+/// An engine of a name, or of `NAME@VERSION`.
+pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
+    let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
+    let wanted = plain(name);
+    let engine = ENGINES.iter().find(|engine| plain(engine.id()) == wanted).ok_or_else(|| {
+        let ids = ENGINES.iter().map(|engine| engine.id());
+        let near = suggest::near(name, ids.clone());
+        Error::Unknown {
+            what: "engine",
+            name: name.to_owned(),
+            near: if near.is_empty() { ids.map(str::to_owned).collect() } else { near },
+        }
+    })?;
+    let Some(version) = version else { return Ok((*engine, engine.versions()[0])) };
+    let known = engine.versions();
+    let found = known.iter().find(|known| **known == version).ok_or_else(|| {
+        Error::bad_value(
+            "--engine",
+            text,
+            format!("a known version of {}: {}", engine.id(), known.join(", ")),
+        )
+    })?;
+    Ok((*engine, found))
+}
+
+/// Other spellings of an engine's name: `llamacpp`, `trtllm`, `hf`, `truth`.
+fn plain(name: &str) -> String {
+    let letters: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    match letters.as_str() {
+        "trtllm" | "tensorrt" => "tensorrtllm".into(),
+        "hf" | "huggingface" => "transformers".into(),
+        "truth" => "architecture".into(),
+        _ => letters,
+    }
+}

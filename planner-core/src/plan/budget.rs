@@ -1,0 +1,96 @@
+//! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
+
+use super::reserve;
+use crate::engine::Run;
+use crate::error::Result;
+use crate::units::product;
+
+/// One GPU's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpuMemory {
+    /// Position among all GPUs.
+    pub rank: u64,
+    /// Pipeline stage it belongs to.
+    pub stage: u64,
+    /// What the driver reports; unknown where only `--kv-memory` is given.
+    pub total_bytes: Option<u64>,
+    /// Share that the engine may use.
+    pub budget_bytes: Option<u64>,
+    /// Its part of the weights.
+    pub weight_bytes: Option<u64>,
+    /// Kept free.
+    pub reserve_bytes: Option<u64>,
+    /// Room for the cache.
+    pub kv_bytes_available: u64,
+    /// What the sessions take of it.
+    pub kv_bytes_used: u64,
+}
+
+/// Memory of all GPUs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// One entry per GPU.
+    pub gpus: Vec<GpuMemory>,
+    /// Pipeline stages.
+    pub stages: u64,
+    /// Whether weights and reserve alone are more than the budget.
+    pub weights_fit: bool,
+}
+
+impl Memory {
+    /// The budget of a run, or nothing where no memory is named.
+    pub fn of(run: &Run<'_>) -> Result<Option<Self>> {
+        let (request, parallel) = (run.request, run.parallel);
+        let gpus = parallel.gpus()?;
+        let held =
+            run.model.weight_bytes.div_ceil(product("number of GPUs", &[parallel.tp, parallel.pp])?.max(1));
+        let utilization = request.memory_utilization.unwrap_or_else(|| request.engine.default_utilization());
+        let mut weights_fit = true;
+        let one = match (request.kv_memory, &request.gpu) {
+            (None, None) => return Ok(None),
+            (Some(kv_memory), device) => GpuMemory {
+                rank: 0,
+                stage: 0,
+                total_bytes: device.as_ref().map(|device| device.memory_bytes),
+                budget_bytes: None,
+                weight_bytes: None,
+                reserve_bytes: None,
+                kv_bytes_available: kv_memory,
+                kv_bytes_used: 0,
+            },
+            (None, Some(device)) => {
+                let budget = utilization.of(device.memory_bytes);
+                let reserve = reserve(request);
+                let room = budget.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
+                weights_fit = room.is_some();
+                GpuMemory {
+                    rank: 0,
+                    stage: 0,
+                    total_bytes: Some(device.memory_bytes),
+                    budget_bytes: Some(budget),
+                    weight_bytes: Some(held),
+                    reserve_bytes: Some(reserve),
+                    kv_bytes_available: room.unwrap_or(0),
+                    kv_bytes_used: 0,
+                }
+            }
+        };
+        let gpus = (0..gpus)
+            .map(|rank| GpuMemory { rank, stage: rank / parallel.tp % parallel.pp, ..one.clone() })
+            .collect();
+        Ok(Some(Self { gpus, stages: parallel.pp, weights_fit }))
+    }
+
+    /// Room for the cache on a GPU of each stage.
+    pub fn available(&self) -> Vec<u64> {
+        let room = self.gpus.first().map_or(0, |gpu| gpu.kv_bytes_available);
+        vec![room; usize::try_from(self.stages).unwrap_or(1)]
+    }
+
+    /// Records what the sessions take on a GPU of each stage.
+    pub fn set_used(&mut self, stages: &[u64]) {
+        for gpu in &mut self.gpus {
+            gpu.kv_bytes_used = stages.get(gpu.stage as usize).copied().unwrap_or(0);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Formulas with the numbers put in.

@@ -1,0 +1,416 @@
+//! The answer: bytes, what fits, and why.
+//!
+//! Capacity is searched, never divided: windows, blocks and padding make bytes a step function of
+//! tokens and users, but always a monotone one.
+
+use crate::device::DEFAULT_RESERVE;
+use crate::engine::architecture::{Needed, check_parallel};
+use crate::engine::{Details, Layout, Run};
+use crate::error::{Error, Result};
+use crate::parallel::Parallel;
+use crate::request::Request;
+use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::spec::model::{ModelSpec, Note};
+use crate::units::{product, sum};
+
+mod budget;
+pub mod explain;
+mod solve;
+
+pub use budget::{GpuMemory, Memory};
+pub use solve::{Alternative, Candidate, Verdict, candidates};
+
+/// Tokens per session when `--seq` is not given: the model's maximum, at most this.
+pub const DEFAULT_SEQ_CAP: u64 = 8192;
+
+/// Encoder tokens when neither `--source-len` nor the configuration says.
+const DEFAULT_SOURCE: u64 = 512;
+
+/// Bytes per token from one position on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slope {
+    /// First token (from 0) for which it holds.
+    pub from_token: u64,
+    /// Bytes that every `per_tokens` further tokens add.
+    pub bytes: u64,
+    /// 1, unless several tokens share one cached row.
+    pub per_tokens: u64,
+}
+
+impl Slope {
+    /// Bytes per token, rounded up where rows are shared.
+    pub fn bytes_per_token(self) -> u64 {
+        self.bytes.div_ceil(self.per_tokens.max(1))
+    }
+}
+
+/// The article's figure: every query head cached, every token, in every attention layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AllHeads {
+    pub bytes_per_token: u64,
+    pub session_bytes: u64,
+    pub total_bytes: u64,
+}
+
+/// Bytes by the model's definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kv {
+    /// What the token at position `--seq` adds.
+    pub bytes_per_token: u64,
+    /// Bytes per token by range.
+    pub slopes: Vec<Slope>,
+    /// States and cross-attention: independent of `--seq`.
+    pub state_bytes_per_session: u64,
+    /// One session.
+    pub session_bytes: u64,
+    /// All sessions.
+    pub total_bytes: u64,
+    /// All heads cached, for comparison.
+    pub all_heads: Option<AllHeads>,
+}
+
+/// A run of equal layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerGroup<'a> {
+    /// Its first layer.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// The first layer, which stands for all.
+    pub layer: &'a Layer,
+    /// What the token at position `--seq` adds in all of them.
+    pub bytes_per_token: u64,
+    /// What one session takes in all of them.
+    pub session_bytes: u64,
+}
+
+/// What the chosen engine allocates.
+#[derive(Debug, Clone)]
+pub struct EngineAnswer {
+    /// Engine id.
+    pub id: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// One session, over all GPUs of a replica.
+    pub session_bytes: u64,
+    /// All sessions, over all replicas.
+    pub total_bytes: u64,
+    /// Before the first token counts.
+    pub floor_bytes_per_session: u64,
+    /// What only this engine has to say.
+    pub details: Details,
+}
+
+/// A complete answer.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// The model.
+    pub model: &'a ModelSpec,
+    /// The question.
+    pub request: &'a Request,
+    /// Tokens of one session.
+    pub tokens: u64,
+    /// Encoder tokens.
+    pub source: u64,
+    /// Parallel sizes.
+    pub parallel: Parallel,
+    /// Names of the dtypes of keys and values.
+    pub kv_dtypes: (&'static str, &'static str),
+    /// Bytes by the definition.
+    pub kv: Kv,
+    /// By layer.
+    pub layers: Vec<LayerGroup<'a>>,
+    /// By the engine.
+    pub engine: EngineAnswer,
+    /// GPU memory, where a GPU or `--kv-memory` is given.
+    pub memory: Option<Memory>,
+    /// What fits.
+    pub verdict: Option<Verdict>,
+    /// What the reader should know.
+    pub notes: Vec<Note>,
+}
+
+/// The model a request really asks about: `--kv-heads` and `--weight-dtype` applied.
+pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
+    if let Some(wanted) = request.kv_heads {
+        let mut changed = false;
+        for store in model.layers.iter_mut().flat_map(|layer| &mut layer.stores) {
+            if let Content::KeysValues { heads, .. } = &mut store.content {
+                *heads = wanted;
+                changed = true;
+            }
+        }
+        if !changed {
+            return Err(Error::bad_value(
+                "--kv-heads",
+                wanted,
+                format!("left out: {} keeps no key and value heads", model.name),
+            ));
+        }
+        model.notes.push(Note::new(
+            "kv_heads_overridden",
+            format!("--kv-heads {wanted}: not the model's own number of KV heads"),
+        ));
+        model.kv_heads = Some(wanted);
+    }
+    if let Some(dtype) = request.weight_dtype {
+        model.weight_bytes = dtype.row_bytes(model.parameters)?;
+        model.notes.push(Note::new(
+            "weight_dtype_overridden",
+            format!("--weight-dtype {}: every parameter counted in it, without scales", dtype.name),
+        ));
+    }
+    Ok(model)
+}
+
+/// Resolves what a request leaves open.
+pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a>, Vec<Note>)> {
+    let mut notes = model.notes.clone();
+    let tokens = request.seq.unwrap_or_else(|| {
+        let tokens = model.max_position.unwrap_or(DEFAULT_SEQ_CAP).min(DEFAULT_SEQ_CAP);
+        notes.push(Note::new("seq_default", format!("--seq not given: {tokens} tokens, the model's maximum or {DEFAULT_SEQ_CAP}, whichever is less")));
+        tokens
+    });
+    if let Some(max) = model.max_position.filter(|&max| tokens > max) {
+        notes.push(Note::new(
+            "beyond_max_position",
+            format!("{tokens} tokens is beyond the {max} that the model is made for"),
+        ));
+    }
+    let has_cross =
+        model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
+    let source = request.source_len.or(model.source_len).unwrap_or(DEFAULT_SOURCE);
+    if has_cross && request.source_len.is_none() {
+        notes.push(Note::new("source_default", format!("--source-len not given: {source} encoder tokens")));
+    }
+    let mut parallel = request.parallel()?;
+    if request.gpus.is_some()
+        && request.tp.is_none()
+        && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
+    {
+        parallel = Parallel { pp: parallel.pp * parallel.tp, tp: 1, ..parallel };
+        notes.push(Note::new(
+            "gpus_as_pipeline",
+            format!("--gpus as {} pipeline stages: the attention heads do not divide by it", parallel.pp),
+        ));
+    } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
+        notes
+            .push(Note::new("gpus_as_tensor", format!("--gpus as tensor parallelism: --tp {}", parallel.tp)));
+    }
+    let run = Run { model, request, tokens, source, parallel };
+    check_parallel(&run)?;
+    Ok((run, notes))
+}
+
+/// Plans: bytes by the definition, by the engine, and what fits.
+pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
+    let (run, mut notes) = resolve(model, request)?;
+    let truth = Needed::of_definition(run)?;
+    let layout = request.engine.layout(run)?;
+    let memory = Memory::of(&run)?;
+    let kv = kv(&run, &truth)?;
+    let available = memory.as_ref().map(Memory::available);
+    let details = layout.details(available.as_deref())?;
+    notes.extend(details.notes.iter().cloned());
+    let per_replica = run.parallel.users_per_replica(request.users);
+    let engine = EngineAnswer {
+        id: request.engine.id(),
+        version: request.engine_version,
+        session_bytes: layout.session_bytes(run.tokens)?,
+        total_bytes: match run.parallel.dp {
+            1 => layout.total_bytes(request.users, run.tokens)?,
+            dp => product("bytes of all sessions", &[layout.total_bytes(per_replica, run.tokens)?, dp])?,
+        },
+        floor_bytes_per_session: layout.floor_bytes()?,
+        details,
+    };
+    let (memory, verdict) = match memory {
+        Some(mut memory) => {
+            memory.set_used(&layout.stage_bytes(per_replica, run.tokens)?);
+            let verdict = solve::verdict(&run, layout.as_ref(), &memory)?;
+            (Some(memory), Some(verdict))
+        }
+        None => (None, None),
+    };
+    let (k, v) = truth.dtypes();
+    let layers = layer_groups(&run, &truth)?;
+    Ok(Plan {
+        model,
+        request,
+        tokens: run.tokens,
+        source: run.source,
+        parallel: run.parallel,
+        kv_dtypes: (k.name, v.name),
+        kv,
+        layers,
+        engine,
+        memory,
+        verdict,
+        notes,
+    })
+}
+
+fn marginal(tokens: u64, bytes: impl Fn(u64) -> Result<u64>) -> Result<u64> {
+    Ok(bytes(tokens)?.saturating_sub(bytes(tokens.saturating_sub(1))?))
+}
+
+fn kv(run: &Run<'_>, truth: &Needed<'_>) -> Result<Kv> {
+    let session_bytes = truth.bytes(run.tokens)?;
+    let slopes = slopes(run, truth)?;
+    let shares_rows = slopes.iter().any(|slope| slope.per_tokens > 1);
+    let bytes_per_token = if shares_rows {
+        let holding = slopes.iter().rev().find(|slope| slope.from_token < run.tokens);
+        holding.map_or(0, |slope| slope.bytes_per_token())
+    } else {
+        marginal(run.tokens, |tokens| truth.bytes(tokens))?
+    };
+    Ok(Kv {
+        bytes_per_token,
+        slopes,
+        state_bytes_per_session: truth.bytes(0)?,
+        session_bytes,
+        total_bytes: product("bytes of all sessions", &[session_bytes, run.request.users])?,
+        all_heads: all_heads(run, truth)?,
+    })
+}
+
+fn kept(layer: &Layer) -> impl Iterator<Item = &Store> {
+    layer.stores.iter().filter(|store| store.is_kept_by("architecture"))
+}
+
+/// Where windows fill, and what a token costs between those points.
+fn slopes(run: &Run<'_>, truth: &Needed<'_>) -> Result<Vec<Slope>> {
+    let (k, v) = truth.dtypes();
+    let mut edges = vec![0];
+    let mut period = 1;
+    for store in run.model.layers.iter().flat_map(kept) {
+        if let Extent::Window(n) | Extent::Chunk(n) = store.extent {
+            edges.push(n);
+        }
+        period = lcm(period, store.tokens_per_row);
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    let mut slopes: Vec<Slope> = Vec::new();
+    for from_token in edges {
+        let mut bytes = 0;
+        let mut last: Option<(&Layer, u64)> = None;
+        for layer in &run.model.layers {
+            let own = match last {
+                Some((before, own)) if before.stores == layer.stores => own,
+                _ => {
+                    let mut own = 0;
+                    for store in kept(layer) {
+                        let grows = match store.extent {
+                            Extent::Full => true,
+                            Extent::Window(n) | Extent::Chunk(n) => from_token < n,
+                            Extent::Session | Extent::Source => false,
+                        };
+                        if grows {
+                            let rows = period / store.tokens_per_row.max(1);
+                            own = sum(
+                                "bytes per token",
+                                [own, product("bytes per token", &[store.row_bytes(k, v)?, rows])?],
+                            )?;
+                        }
+                    }
+                    own
+                }
+            };
+            last = Some((layer, own));
+            bytes = sum("bytes per token", [bytes, own])?;
+        }
+        if slopes.last().is_none_or(|slope| slope.bytes != bytes) {
+            slopes.push(Slope { from_token, bytes, per_tokens: period });
+        }
+    }
+    Ok(slopes)
+}
+
+fn lcm(a: u64, b: u64) -> u64 {
+    let (mut x, mut y) = (a.max(1), b.max(1));
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    (a.max(1) / x).saturating_mul(b.max(1))
+}
+
+/// 2 × layers × attention heads × head width × tokens × bytes, over the layers with attention.
+fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
+    let (k, v) = truth.dtypes();
+    let mut bytes_per_token = 0;
+    for layer in run.model.layers.iter().filter(|layer| layer.query_heads > 0) {
+        let own = kept(layer).find_map(widths);
+        let owner = layer.owner.and_then(|owner| run.model.layers.get(owner as usize));
+        let Some((k_dim, v_dim)) = own.or_else(|| owner.and_then(|owner| kept(owner).find_map(widths)))
+        else {
+            continue;
+        };
+        let keys = k.row_bytes(product("bytes per token", &[layer.query_heads, k_dim])?)?;
+        let values = v.row_bytes(product("bytes per token", &[layer.query_heads, v_dim])?)?;
+        bytes_per_token = sum("bytes per token", [bytes_per_token, keys, values])?;
+    }
+    if bytes_per_token == 0 {
+        return Ok(None);
+    }
+    let session_bytes = product("bytes with all heads", &[bytes_per_token, run.tokens])?;
+    let total_bytes = product("bytes with all heads", &[session_bytes, run.request.users])?;
+    Ok(Some(AllHeads { bytes_per_token, session_bytes, total_bytes }))
+}
+
+/// Widths of one head's key and value as attention uses them; a latent says what it expands to.
+fn widths(store: &Store) -> Option<(u64, u64)> {
+    match store.content {
+        Content::KeysValues { k_dim, v_dim, .. } => Some((k_dim, if v_dim == 0 { k_dim } else { v_dim })),
+        Content::Latent { .. } => Some((store.dim("expanded_k")?, store.dim("expanded_v")?)),
+        _ => None,
+    }
+}
+
+fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<'a>>> {
+    let (k, v) = truth.dtypes();
+    let mut groups: Vec<LayerGroup<'a>> = Vec::new();
+    for layer in &run.model.layers {
+        let same = |last: &LayerGroup<'_>| {
+            last.layer.stores == layer.stores && last.layer.owner.is_some() == layer.owner.is_some()
+        };
+        match groups.last_mut() {
+            Some(last) if same(last) => last.count += 1,
+            _ => groups.push(LayerGroup {
+                first: layer.index,
+                count: 1,
+                layer,
+                bytes_per_token: 0,
+                session_bytes: 0,
+            }),
+        }
+    }
+    for group in &mut groups {
+        let bytes = |tokens: u64| {
+            let mut total = 0;
+            for store in kept(group.layer) {
+                total = sum("bytes of a layer", [total, store.session_bytes(tokens, run.source, k, v)?])?;
+            }
+            Ok(total)
+        };
+        group.bytes_per_token = product("bytes of a layer", &[marginal(run.tokens, bytes)?, group.count])?;
+        group.session_bytes = product("bytes of a layer", &[bytes(run.tokens)?, group.count])?;
+    }
+    Ok(groups)
+}
+
+/// Bytes kept free on each GPU.
+pub(crate) fn reserve(request: &Request) -> u64 {
+    request.reserve.unwrap_or(DEFAULT_RESERVE)
+}
+
+/// A layout for a changed request, or nothing when the engine or the model refuses it.
+pub(crate) fn try_layout<'a>(
+    model: &'a ModelSpec,
+    request: &'a Request,
+) -> Option<(Run<'a>, Box<dyn Layout + 'a>)> {
+    let (run, _) = resolve(model, request).ok()?;
+    let layout = request.engine.layout(run).ok()?;
+    Some((run, layout))
+}

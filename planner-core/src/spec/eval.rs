@@ -1,0 +1,468 @@
+//! Evaluation of the family language against one model's configuration.
+//!
+//! A name means the family's definition of that name, else the key of the (language model's)
+//! configuration, else the class default that the family states. Inside its own definition a name
+//! means the key. What is nowhere is a missing field, which only `??` and `has()` forgive.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use planner_models::Family;
+use planner_models::expr::{Expr, Operator, parse};
+use serde_json::{Map, Value as Json};
+
+use super::value::{Module, ModuleKind, Number, Value};
+use crate::error::{Error, Result};
+
+/// Deepest chain of definitions; a guard against definitions that go in a circle.
+const MAX_DEPTH: usize = 48;
+
+/// A key that was read, its value, and whether it is a class default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRead {
+    /// Path of the key.
+    pub key: String,
+    /// Its value as JSON.
+    pub value: Json,
+    /// True when the configuration leaves the key out and the class default counts.
+    pub is_default: bool,
+}
+
+/// Everything names can refer to.
+pub struct Scope<'a> {
+    /// The family whose definitions apply.
+    pub family: &'static Family,
+    /// The configuration of the language model.
+    pub config: &'a Map<String, Json>,
+    /// The outermost configuration.
+    pub root: &'a Map<String, Json>,
+    /// Class defaults of this `model_type`.
+    pub defaults: &'a Map<String, Json>,
+    /// `architectures[0]` of the outermost configuration.
+    pub class: &'a str,
+    /// `model_type` of the language model.
+    pub model_type: &'a str,
+    definitions: HashMap<&'static str, &'static str>,
+    parsed: RefCell<HashMap<&'static str, std::rc::Rc<Expr<'static>>>>,
+    known: RefCell<HashMap<&'static str, Value<'a>>>,
+    index: Cell<Option<u64>>,
+    used_index: Cell<bool>,
+    open: RefCell<Vec<&'static str>>,
+    trace: RefCell<Option<Vec<KeyRead>>>,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope without a layer index.
+    pub fn new(
+        family: &'static Family,
+        config: &'a Map<String, Json>,
+        root: &'a Map<String, Json>,
+        defaults: &'a Map<String, Json>,
+        class: &'a str,
+        model_type: &'a str,
+    ) -> Self {
+        Self {
+            family,
+            config,
+            root,
+            defaults,
+            class,
+            model_type,
+            definitions: family.definitions.iter().copied().collect(),
+            parsed: RefCell::default(),
+            known: RefCell::default(),
+            index: Cell::new(None),
+            used_index: Cell::new(false),
+            open: RefCell::default(),
+            trace: RefCell::new(None),
+        }
+    }
+
+    /// Sets what `i` means.
+    pub fn set_index(&self, index: Option<u64>) {
+        self.index.set(index);
+    }
+
+    /// Whether the family defines this name.
+    pub fn defines(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
+    /// The text of a definition.
+    pub fn definition(&self, name: &str) -> Option<&'static str> {
+        self.definitions.get(name).copied()
+    }
+
+    /// Evaluates a definition and tells which keys it read.
+    pub fn traced(&self, name: &'static str) -> Result<(Value<'a>, Vec<KeyRead>)> {
+        *self.trace.borrow_mut() = Some(Vec::new());
+        let value = self.name(name);
+        let reads = self.trace.borrow_mut().take().unwrap_or_default();
+        Ok((value?, reads))
+    }
+
+    /// Evaluates an expression given as text.
+    pub fn evaluate(&self, source: &'static str) -> Result<Value<'a>> {
+        let expr = self.expression(source)?;
+        self.eval(&expr)
+    }
+
+    /// Evaluates a condition; an absent condition holds.
+    pub fn holds(&self, source: Option<&'static str>) -> Result<bool> {
+        source.map_or(Ok(true), |source| Ok(self.evaluate(source)?.is_true()))
+    }
+
+    /// Evaluates to a whole number of at least 0; `name` is what the error calls it.
+    pub fn count(&self, name: &str, source: &'static str) -> Result<u64> {
+        let value = self.evaluate(source)?;
+        as_count(name, source, &value)
+    }
+
+    /// Evaluates to a whole number, or nothing when it is null.
+    pub fn optional_count(&self, name: &str, source: &'static str) -> Result<Option<u64>> {
+        match self.evaluate(source)? {
+            Value::Null => Ok(None),
+            value => as_count(name, source, &value).map(Some),
+        }
+    }
+
+    fn expression(&self, source: &'static str) -> Result<std::rc::Rc<Expr<'static>>> {
+        if let Some(expr) = self.parsed.borrow().get(source) {
+            return Ok(expr.clone());
+        }
+        let expr = parse(source).map_err(|why| Error::Parse { format: "family", why })?;
+        let expr = std::rc::Rc::new(expr);
+        self.parsed.borrow_mut().insert(source, expr.clone());
+        Ok(expr)
+    }
+
+    fn name(&self, name: &'static str) -> Result<Value<'a>> {
+        match name {
+            "i" => {
+                self.used_index.set(true);
+                let index = self.index.get().ok_or_else(|| self.broken("`i` outside a layer"))?;
+                return Ok(Value::Number(Number::whole(index)));
+            }
+            "class" => return Ok(Value::Text(self.class)),
+            "model_type" => return Ok(Value::Text(self.model_type)),
+            "root" => return Ok(Value::Object(self.root)),
+            _ => {}
+        }
+        if self.open.borrow().contains(&name) {
+            return self.key(name);
+        }
+        let Some(source) = self.definition(name) else {
+            return self.key(name);
+        };
+        if self.trace.borrow().is_none() {
+            if let Some(value) = self.known.borrow().get(name) {
+                return Ok(value.clone());
+            }
+        }
+        if self.open.borrow().len() >= MAX_DEPTH {
+            return Err(self.broken("definitions that go in a circle"));
+        }
+        let outer = self.used_index.replace(false);
+        self.open.borrow_mut().push(name);
+        let value = self.evaluate(source);
+        self.open.borrow_mut().pop();
+        let value = value?;
+        // A value read while an outer definition of the same chain is open may stand for the bare
+        // key there, so only values computed at the outermost level are kept.
+        if !self.used_index.get() && self.open.borrow().is_empty() {
+            self.known.borrow_mut().insert(name, value.clone());
+        }
+        self.used_index.set(outer || self.used_index.get());
+        Ok(value)
+    }
+
+    fn broken(&self, what: &str) -> Error {
+        Error::Parse { format: "family", why: format!("{}: {what}", self.family.name) }
+    }
+
+    fn note(&self, key: &str, value: &Json, is_default: bool) {
+        if let Some(reads) = self.trace.borrow_mut().as_mut() {
+            let read = KeyRead { key: key.to_owned(), value: value.clone(), is_default };
+            if !reads.contains(&read) {
+                reads.push(read);
+            }
+        }
+    }
+
+    fn key(&self, name: &str) -> Result<Value<'a>> {
+        if let Some(json) = self.config.get(name) {
+            self.note(name, json, false);
+            return Value::from_json(json)
+                .map_err(|_| Error::bad_value(name, json, "a number of ordinary size"));
+        }
+        if let Some(json) = self.defaults.get(name) {
+            self.note(name, json, true);
+            return Value::from_json(json);
+        }
+        Err(Error::MissingField { field: name.to_owned(), looked_in: self.place() })
+    }
+
+    fn place(&self) -> String {
+        if std::ptr::eq(self.config, self.root) {
+            "config.json".into()
+        } else {
+            "the language model's part of config.json".into()
+        }
+    }
+
+    fn eval(&self, expr: &Expr<'static>) -> Result<Value<'a>> {
+        match expr {
+            Expr::Number(numerator, denominator) => Ok(Value::Number(Number::new(*numerator, *denominator)?)),
+            Expr::Text(text) => Ok(Value::Text(text)),
+            Expr::Flag(flag) => Ok(Value::Flag(*flag)),
+            Expr::Null => Ok(Value::Null),
+            Expr::List(items) => {
+                Ok(Value::List(items.iter().map(|item| self.eval(item)).collect::<Result<_>>()?))
+            }
+            Expr::Name(name) => self.name(name),
+            Expr::Member(object, key) => self.member(object, key),
+            Expr::Index(list, index) => self.index(list, index),
+            Expr::Call(function, arguments) => self.call(function, arguments),
+            Expr::Not(inner) => Ok(Value::Flag(!self.eval(inner)?.is_true())),
+            Expr::Negate(inner) => Ok(Value::Number(self.number(inner)?.negate()?)),
+            Expr::Binary(operator, left, right) => self.binary(*operator, left, right),
+            Expr::Condition(test, yes, no) => self.eval(if self.eval(test)?.is_true() { yes } else { no }),
+        }
+    }
+
+    fn number(&self, expr: &Expr<'static>) -> Result<Number> {
+        match self.eval(expr)? {
+            Value::Number(number) => Ok(number),
+            Value::Flag(flag) => Ok(Number::whole(u64::from(flag))),
+            other => Err(Error::bad_value(subject(expr), other.describe(), "a number")),
+        }
+    }
+
+    fn member(&self, object: &Expr<'static>, key: &'static str) -> Result<Value<'a>> {
+        let (path, value) = match object {
+            // A part that the language model's configuration lacks may stand beside it.
+            Expr::Name(name)
+                if !self.defines(name) && *name != "root" && !self.config.contains_key(*name) =>
+            {
+                let found = self.root.get(*name).or_else(|| self.defaults.get(*name));
+                let Some(json) = found else { return self.key(name) };
+                ((*name).to_owned(), Value::from_json(json)?)
+            }
+            _ => (subject(object), self.eval(object)?),
+        };
+        let missing = || Error::MissingField { field: format!("{path}.{key}"), looked_in: self.place() };
+        match value {
+            Value::Object(map) => {
+                let json = map.get(key).ok_or_else(missing)?;
+                self.note(&format!("{path}.{key}"), json, false);
+                Value::from_json(json)
+            }
+            Value::Null => Err(missing()),
+            other => Err(Error::bad_value(path, other.describe(), "an object")),
+        }
+    }
+
+    fn index(&self, list: &Expr<'static>, index: &Expr<'static>) -> Result<Value<'a>> {
+        let items = self.eval(list)?;
+        if let (Value::Object(map), Value::Text(key)) = (&items, self.eval(index)?) {
+            return map.get(key).map_or(Ok(Value::Null), Value::from_json);
+        }
+        let position = self.number(index)?;
+        let length = match &items {
+            Value::Array(items) => items.len(),
+            Value::List(items) => items.len(),
+            other => return Err(Error::bad_value(subject(list), other.describe(), "a list")),
+        };
+        let length = i128::try_from(length).unwrap_or(i128::MAX);
+        let wanted = position.as_i128().map(|p| if p < 0 { p + length } else { p });
+        let at = wanted.and_then(|p| usize::try_from(p).ok());
+        let found = match (&items, at) {
+            (Value::Array(items), Some(at)) => items.get(at).map(Value::from_json).transpose()?,
+            (Value::List(items), Some(at)) => items.get(at).cloned(),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            Error::bad_value(
+                subject(list),
+                format!("{length} entries"),
+                format!("an entry for position {position}"),
+            )
+        })
+    }
+
+    fn binary(&self, operator: Operator, left: &Expr<'static>, right: &Expr<'static>) -> Result<Value<'a>> {
+        use Operator as O;
+        match operator {
+            O::Coalesce => match self.eval(left) {
+                Ok(Value::Null) | Err(Error::MissingField { .. }) => self.eval(right),
+                other => other,
+            },
+            O::Or => Ok(Value::Flag(self.eval(left)?.is_true() || self.eval(right)?.is_true())),
+            O::And => Ok(Value::Flag(self.eval(left)?.is_true() && self.eval(right)?.is_true())),
+            O::Equal => Ok(Value::Flag(self.eval(left)?.equals(&self.eval(right)?))),
+            O::NotEqual => Ok(Value::Flag(!self.eval(left)?.equals(&self.eval(right)?))),
+            O::In => {
+                let needle = self.eval(left)?;
+                Ok(Value::Flag(self.elements(right)?.iter().any(|item| item.equals(&needle))))
+            }
+            _ => self.arithmetic(operator, self.number(left)?, self.number(right)?),
+        }
+    }
+
+    fn arithmetic(&self, operator: Operator, a: Number, b: Number) -> Result<Value<'a>> {
+        use Operator as O;
+        Ok(match operator {
+            O::Less => Value::Flag(a < b),
+            O::LessOrEqual => Value::Flag(a <= b),
+            O::Greater => Value::Flag(a > b),
+            O::GreaterOrEqual => Value::Flag(a >= b),
+            O::Add => Value::Number(a.add(b)?),
+            O::Subtract => Value::Number(a.add(b.negate()?)?),
+            O::Multiply => Value::Number(a.multiply(b)?),
+            O::Divide => Value::Number(a.divide(b)?),
+            O::FloorDivide => Value::Number(a.divide(b)?.floor()),
+            _ => {
+                let quotient = a.divide(b)?.floor();
+                Value::Number(a.add(quotient.multiply(b)?.negate()?)?)
+            }
+        })
+    }
+
+    fn elements(&self, expr: &Expr<'static>) -> Result<Vec<Value<'a>>> {
+        match self.eval(expr)? {
+            Value::Array(items) => items.iter().map(Value::from_json).collect(),
+            Value::List(items) => Ok(items),
+            Value::Null => Ok(Vec::new()),
+            other => Err(Error::bad_value(subject(expr), other.describe(), "a list")),
+        }
+    }
+
+    fn text(&self, expr: &Expr<'static>) -> Result<&'a str> {
+        match self.eval(expr)? {
+            Value::Text(text) => Ok(text),
+            Value::Null => Ok(""),
+            other => Err(Error::bad_value(subject(expr), other.describe(), "a string")),
+        }
+    }
+
+    fn call(&self, function: &str, arguments: &[Expr<'static>]) -> Result<Value<'a>> {
+        let flag = |value: bool| Ok(Value::Flag(value));
+        let whole = |value: usize| Ok(Value::Number(Number::whole(value as u64)));
+        match (function, arguments) {
+            ("has", [path]) => match self.eval(path) {
+                Ok(Value::Null) | Err(Error::MissingField { .. }) => flag(false),
+                Ok(_) => flag(true),
+                Err(error) => Err(error),
+            },
+            ("len", [list]) => whole(self.elements(list)?.len()),
+            ("count", [list, item]) => {
+                let wanted = self.eval(item)?;
+                whole(self.elements(list)?.iter().filter(|item| item.equals(&wanted)).count())
+            }
+            ("index_of", [list, item]) => {
+                let wanted = self.eval(item)?;
+                let position = self.elements(list)?.iter().position(|item| item.equals(&wanted));
+                position.map_or(Ok(Value::Null), whole)
+            }
+            ("sum", [list]) => {
+                let mut total = Number::whole(0);
+                for item in self.elements(list)? {
+                    let Value::Number(number) = item else {
+                        return Err(Error::bad_value(subject(&arguments[0]), item.describe(), "a number"));
+                    };
+                    total = total.add(number)?;
+                }
+                Ok(Value::Number(total))
+            }
+            ("min" | "max", [first, rest @ ..]) => {
+                let mut best = self.number(first)?;
+                for other in rest {
+                    let other = self.number(other)?;
+                    if (function == "min") == (other < best) {
+                        best = other;
+                    }
+                }
+                Ok(Value::Number(best))
+            }
+            ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
+            ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),
+            ("ceil", [x]) => Ok(Value::Number(self.number(x)?.ceil()?)),
+            ("prefix", [text, start]) => flag(self.text(text)?.starts_with(self.text(start)?)),
+            ("contains", [text, part]) => flag(self.text(text)?.contains(self.text(part)?)),
+            ("char_at", [text, position]) => {
+                let text = self.text(text)?;
+                let at = self.number(position)?.as_u64().and_then(|at| usize::try_from(at).ok());
+                let found = at.and_then(|at| text.get(at..=at));
+                found
+                    .map(Value::Text)
+                    .ok_or_else(|| Error::bad_value(subject(&arguments[0]), text, "a longer pattern"))
+            }
+            ("length", [text]) => whole(self.text(text)?.len()),
+            ("linear", [inputs, outputs]) => self.module(ModuleKind::Linear, inputs, Some(outputs), None),
+            ("linear", [inputs, outputs, bias]) => {
+                self.module(ModuleKind::Linear, inputs, Some(outputs), Some(bias))
+            }
+            ("table", [rows, width]) => self.module(ModuleKind::Table, rows, Some(width), None),
+            ("norm", [length, bias]) => self.module(ModuleKind::Vector, length, None, Some(bias)),
+            ("norm" | "param", [length]) => self.module(ModuleKind::Vector, length, None, None),
+            _ => Err(self.broken(&format!("unknown function `{function}` of {} arguments", arguments.len()))),
+        }
+    }
+
+    fn module(
+        &self,
+        kind: ModuleKind,
+        inputs: &Expr<'static>,
+        outputs: Option<&Expr<'static>>,
+        bias: Option<&Expr<'static>>,
+    ) -> Result<Value<'a>> {
+        let width = |expr: &Expr<'static>| {
+            let number = self.number(expr)?;
+            number
+                .as_u64()
+                .ok_or_else(|| Error::bad_value(subject(expr), number, "a whole number of at least 0"))
+        };
+        let inputs = width(inputs)?;
+        let outputs = outputs.map_or(Ok(1), width)?;
+        let has_bias = bias.map_or(Ok(false), |bias| Ok(self.eval(bias)?.is_true()))?;
+        let bias = match (has_bias, kind) {
+            (false, _) => 0,
+            (true, ModuleKind::Vector) => inputs,
+            (true, _) => outputs,
+        };
+        Ok(Value::Module(Module { kind, inputs, outputs, bias }))
+    }
+}
+
+/// What a message calls an expression: its name where it has one.
+fn subject(expr: &Expr<'_>) -> String {
+    match expr {
+        Expr::Name(name) => (*name).to_owned(),
+        Expr::Member(object, key) => format!("{}.{key}", subject(object)),
+        Expr::Index(list, _) => subject(list),
+        Expr::Binary(_, left, right) => match subject(left) {
+            name if name == VALUE => subject(right),
+            name => name,
+        },
+        Expr::Condition(test, _, _) => subject(test),
+        Expr::Call(_, arguments) => arguments.first().map_or_else(|| VALUE.into(), subject),
+        _ => VALUE.into(),
+    }
+}
+
+const VALUE: &str = "a value of the configuration";
+
+fn as_count(name: &str, source: &str, value: &Value<'_>) -> Result<u64> {
+    let count = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::Flag(flag) => Some(u64::from(*flag)),
+        _ => None,
+    };
+    count.ok_or_else(|| {
+        let field = match parse(source) {
+            Ok(expr) if subject(&expr) != VALUE => subject(&expr),
+            _ => name.to_owned(),
+        };
+        Error::bad_value(field, value.describe(), "a whole number of at least 0")
+    })
+}

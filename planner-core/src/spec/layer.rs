@@ -1,0 +1,170 @@
+//! What one layer keeps for one session: stores composed of what is stored × for which tokens.
+//!
+//! A layer may hold several stores (Falcon-H1 keeps keys and values and a state in every layer,
+//! DeepSeek V3.2 a latent and an index key) or none (a layer that reads another's cache).
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::units::{product, sum};
+
+/// What one cached row, or one session's state, holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A key and a value per head: `heads × (k_dim + v_dim)` elements.
+    KeysValues {
+        /// Heads that are stored (`num_key_value_heads`).
+        heads: u64,
+        /// Width of one key.
+        k_dim: u64,
+        /// Width of one value; 0 where the value is the key.
+        v_dim: u64,
+    },
+    /// One latent shared by all heads (MLA): `rank + rope` elements.
+    Latent {
+        /// `kv_lora_rank`.
+        rank: u64,
+        /// `qk_rope_head_dim`.
+        rope: u64,
+    },
+    /// A key of a sparse-attention indexer: `heads × dim` elements.
+    IndexKey {
+        /// Heads stored.
+        heads: u64,
+        /// Width of one key.
+        dim: u64,
+    },
+    /// A state whose size does not depend on length.
+    State {
+        /// The mixer it belongs to: `mamba1`, `mamba2`, `gated_delta`, `kda`, `short_conv` …
+        mixer: &'static str,
+        /// Elements of the convolution state, stored in the model's dtype.
+        conv: u64,
+        /// Elements of the recurrent state.
+        recurrent: u64,
+        /// Type of the recurrent state.
+        recurrent_dtype: DType,
+        /// Type of the convolution state.
+        conv_dtype: DType,
+    },
+    /// Keys and values of the encoder's output, fixed at the source length.
+    Cross {
+        /// Heads that are stored.
+        heads: u64,
+        /// Width of one key.
+        k_dim: u64,
+        /// Width of one value.
+        v_dim: u64,
+    },
+}
+
+/// For which tokens a store keeps rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Every token.
+    Full,
+    /// The last `n` tokens.
+    Window(u64),
+    /// The tokens of the current chunk of `n`.
+    Chunk(u64),
+    /// Once per session, whatever its length.
+    Session,
+    /// The encoder's tokens.
+    Source,
+}
+
+/// One thing a layer stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// What one row holds.
+    pub content: Content,
+    /// Which tokens have a row.
+    pub extent: Extent,
+    /// Tokens that share one row (compressed caches); 1 for ordinary caches.
+    pub tokens_per_row: u64,
+    /// Further dimensions that engines need (`conv_kernel`, `groups` …).
+    pub dims: Vec<(&'static str, u64)>,
+    /// Engines that store it; empty means all.
+    pub only: &'static [&'static str],
+    /// Engines that do not store it.
+    pub except: &'static [&'static str],
+}
+
+impl Store {
+    /// Whether an engine keeps this store.
+    pub fn is_kept_by(&self, engine: &str) -> bool {
+        (self.only.is_empty() || self.only.contains(&engine)) && !self.except.contains(&engine)
+    }
+
+    /// A further dimension by name.
+    pub fn dim(&self, name: &str) -> Option<u64> {
+        self.dims.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// Rows held for a session of `tokens` with an encoder input of `source` tokens.
+    pub fn rows(&self, tokens: u64, source: u64) -> u64 {
+        match self.extent {
+            Extent::Full => tokens.div_ceil(self.tokens_per_row.max(1)),
+            Extent::Window(n) | Extent::Chunk(n) => tokens.min(n).div_ceil(self.tokens_per_row.max(1)),
+            Extent::Session => 1,
+            Extent::Source => source,
+        }
+    }
+
+    /// Bytes of one row with keys in `k` and values in `v`.
+    pub fn row_bytes(&self, k: DType, v: DType) -> Result<u64> {
+        let pair = |heads: u64, k_dim: u64, v_dim: u64| {
+            let keys = k.row_bytes(product("elements of a key row", &[heads, k_dim])?)?;
+            let values = v.row_bytes(product("elements of a value row", &[heads, v_dim])?)?;
+            sum("bytes of a cache row", [keys, values])
+        };
+        match self.content {
+            Content::KeysValues { heads, k_dim, v_dim } | Content::Cross { heads, k_dim, v_dim } => {
+                pair(heads, k_dim, v_dim)
+            }
+            Content::Latent { rank, rope } => k.row_bytes(sum("elements of a latent", [rank, rope])?),
+            Content::IndexKey { heads, dim } => {
+                k.row_bytes(product("elements of an index key", &[heads, dim])?)
+            }
+            Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => {
+                sum("bytes of a state", [conv_dtype.row_bytes(conv)?, recurrent_dtype.row_bytes(recurrent)?])
+            }
+        }
+    }
+
+    /// Bytes held for a session.
+    pub fn session_bytes(&self, tokens: u64, source: u64, k: DType, v: DType) -> Result<u64> {
+        product("bytes of a session", &[self.rows(tokens, source), self.row_bytes(k, v)?])
+    }
+}
+
+/// One layer of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Position in the model.
+    pub index: u64,
+    /// The layer whose cache it reads instead of keeping its own.
+    pub owner: Option<u64>,
+    /// Query heads that read it; 0 where it has no attention.
+    pub query_heads: u64,
+    /// What it keeps.
+    pub stores: Vec<Store>,
+}
+
+impl Layer {
+    /// What kind of layer it is, for people: the first of state, latent, chunked, sliding, full …
+    pub fn kind(&self) -> &'static str {
+        if self.owner.is_some() {
+            return "shared";
+        }
+        let named = |store: &Store| match (store.content, store.extent) {
+            (Content::State { .. }, _) => "state",
+            (Content::Cross { .. }, _) => "cross",
+            (Content::Latent { .. }, _) => "latent",
+            (_, Extent::Chunk(_)) => "chunked",
+            (_, Extent::Window(_)) => "sliding",
+            _ => "full",
+        };
+        let mut kinds = self.stores.iter().filter(|store| store.is_kept_by("architecture")).map(named);
+        kinds.next().unwrap_or("none")
+    }
+}

@@ -1,0 +1,8 @@
+//! From configuration to [`model::ModelSpec`]: the family language, layers, parameters, weights.
+
+pub mod eval;
+pub mod family;
+pub mod layer;
+pub mod model;
+pub mod value;
+pub mod weights;

@@ -1,0 +1,119 @@
+//! A model as far as memory is concerned: layers, parameters, weight bytes, and where each
+//! figure came from.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::layer::Layer;
+use crate::dtype::DType;
+
+/// The most layers or blocks a configuration may ask for; more is a mistake, not a model.
+pub const MAX_LAYERS: u64 = 10_000;
+
+/// A figure and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The figure's name (`kv_heads`).
+    pub field: &'static str,
+    /// Its value.
+    pub value: Json,
+    /// The keys it was read or computed from.
+    pub from: String,
+}
+
+/// Parameters of one part of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Name of the part (`attention`, `experts` …).
+    pub name: &'static str,
+    /// Parameters.
+    pub parameters: u64,
+    /// Parameters that one token uses.
+    pub active: u64,
+    /// Bytes when loaded.
+    pub bytes: u64,
+}
+
+/// A note for the reader of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Stable code.
+    pub code: &'static str,
+    /// English text.
+    pub text: String,
+}
+
+impl Note {
+    /// A note.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// A model, ready to be planned.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    /// Catalogue id, or the name the model was given by.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// Class that `architectures` names.
+    pub architecture: String,
+    /// `model_type` of the language model.
+    pub model_type: String,
+    /// Family file that read it.
+    pub family: &'static str,
+    /// The model's dtype: what `auto` means for the cache.
+    pub dtype: DType,
+    /// Longest context the model is made for.
+    pub max_position: Option<u64>,
+    /// Hidden width.
+    pub hidden_size: u64,
+    /// Vocabulary size.
+    pub vocab_size: u64,
+    /// Query heads; `None` without attention.
+    pub attention_heads: Option<u64>,
+    /// Key and value heads of the widest attention layer.
+    pub kv_heads: Option<u64>,
+    /// Width of one key.
+    pub head_dim: Option<u64>,
+    /// Layers that the configuration counts.
+    pub config_layers: u64,
+    /// Cache layers.
+    pub layers: Vec<Layer>,
+    /// Default encoder input length, for encoder-decoder models.
+    pub source_len: Option<u64>,
+    /// Parameters and bytes by part.
+    pub parts: Vec<Part>,
+    /// All parameters.
+    pub parameters: u64,
+    /// Bytes of the weights as stored.
+    pub weight_bytes: u64,
+    /// Where the figures came from.
+    pub origin: Vec<Origin>,
+    /// What a reader should know.
+    pub notes: Vec<Note>,
+    /// The configuration it came from, outermost object.
+    pub config: Arc<Map<String, Json>>,
+    /// Key of the language model's part within `config`, where it is nested.
+    pub text_key: Option<String>,
+}
+
+impl ModelSpec {
+    /// The language model's own configuration.
+    pub fn text_config(&self) -> &Map<String, Json> {
+        let nested = self.text_key.as_deref().and_then(|key| nested(&self.config, key));
+        nested.unwrap_or(&self.config)
+    }
+
+    /// Parameters that one token uses.
+    pub fn active_parameters(&self) -> u64 {
+        self.parts.iter().map(|part| part.active).fold(0, u64::saturating_add)
+    }
+}
+
+/// The object at a dotted path.
+pub fn nested<'a>(map: &'a Map<String, Json>, path: &str) -> Option<&'a Map<String, Json>> {
+    path.split('.').try_fold(map, |map, key| map.get(key)?.as_object())
+}

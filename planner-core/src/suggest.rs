@@ -1,0 +1,36 @@
+//! "Did you mean": the known names nearest to one that is not known.
+
+/// Longest name that is compared; longer input has no near name.
+const MAX_LENGTH: usize = 80;
+
+/// Up to three known names near `name`, nearest first.
+pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let name = name.to_lowercase();
+    if name.len() > MAX_LENGTH {
+        return Vec::new();
+    }
+    let mut scored: Vec<(usize, &str)> = known
+        .into_iter()
+        .filter_map(|candidate| {
+            let lower = candidate.to_lowercase();
+            let distance = strsim::damerau_levenshtein(&name, &lower);
+            let contained = name.len() >= 3 && lower.contains(&name);
+            let score = if contained { distance.min(2) } else { distance };
+            (score <= (name.len() / 3).clamp(1, 4)).then_some((score, candidate))
+        })
+        .collect();
+    scored.sort();
+    scored.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_one_letter_is_found() {
+        let known = ["llama3-70b", "llama2-70b", "gpt2"];
+        assert_eq!(near("lama3-70b", known), ["llama3-70b", "llama2-70b"]);
+        assert!(near("zzzzzz", known).is_empty());
+    }
+}
