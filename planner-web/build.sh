@@ -22,16 +22,21 @@ if ! rustup target list --installed | grep -qx wasm32-unknown-unknown; then
         timeout 300 rustup target add wasm32-unknown-unknown
 fi
 cargo build --locked --package planner-web --lib --profile wasm --target wasm32-unknown-unknown
+cargo run --locked --quiet --package planner-web --example data >"$target/page-data.json"
 cargo build --locked --quiet --manifest-path planner-web/bindgen/Cargo.toml --target-dir "$target/tools"
 
 work=$target/page
 rm -rf "$work" planner-web/dist
 mkdir -p "$work" planner-web/dist
+mv "$target/page-data.json" "$work/data.json"
 "$target/tools/debug/planner-web-bindgen" \
     "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work"
 
+# NO_WASM_OPT=1 leaves it out, for a quick build
 wasm_opt=planner-web/tests/node_modules/.bin/wasm-opt
-if [ ! -x "$wasm_opt" ]; then
+if [ -n "${NO_WASM_OPT:-}" ]; then
+    wasm_opt=/nonexistent
+elif [ ! -x "$wasm_opt" ]; then
     (cd planner-web/tests && npm ci --silent) || true
 fi
 if [ -x "$wasm_opt" ]; then

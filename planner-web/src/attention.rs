@@ -49,14 +49,8 @@ pub enum Variant {
 
 impl Variant {
     /// Every variant, in the order the page tells them.
-    pub const ALL: [Variant; 6] = [
-        Variant::Mha,
-        Variant::Gqa,
-        Variant::Mqa,
-        Variant::Sliding,
-        Variant::Mla,
-        Variant::Recurrent,
-    ];
+    pub const ALL: [Variant; 6] =
+        [Variant::Mha, Variant::Gqa, Variant::Mqa, Variant::Sliding, Variant::Mla, Variant::Recurrent];
 
     /// Its name in requests and answers.
     pub fn name(self) -> &'static str {
@@ -147,10 +141,7 @@ impl Layer {
         let wide = HEADS * HEAD_DIM;
         let matrix = |name: &str, rows, columns, scale| Matrix::seeded(name, rows, columns, scale);
         let (key, value) = match variant {
-            Variant::Mla => (
-                matrix("latent", WIDTH, RANK, 0.7),
-                matrix("rotated key", WIDTH, ROPE, 0.9),
-            ),
+            Variant::Mla => (matrix("latent", WIDTH, RANK, 0.7), matrix("rotated key", WIDTH, ROPE, 0.9)),
             other => {
                 let group = HEADS / other.kv_heads().max(1);
                 (
@@ -160,9 +151,7 @@ impl Layer {
             }
         };
         let expand = |side: &str, rows, columns| {
-            (0..HEADS)
-                .map(|h| matrix(&format!("{side} {h}"), rows, columns, 0.9))
-                .collect()
+            (0..HEADS).map(|h| matrix(&format!("{side} {h}"), rows, columns, 0.9)).collect()
         };
         Layer {
             variant,
@@ -210,11 +199,7 @@ impl Layer {
             heads.append(&mut out);
         }
         let output = self.output.times(&heads, count);
-        Read {
-            scores,
-            weights,
-            output,
-        }
+        Read { scores, weights, output }
     }
 
     fn read_heads(
@@ -285,10 +270,7 @@ impl Layer {
     /// A query times the state of its head.
     fn recall(&self, state: &[f32], query: &[f32], count: &mut u64) -> Vec<f32> {
         let mut heads = Vec::with_capacity(HEADS * HEAD_DIM);
-        for (head, q) in state
-            .chunks(HEAD_DIM * HEAD_DIM)
-            .zip(query.chunks(HEAD_DIM))
-        {
+        for (head, q) in state.chunks(HEAD_DIM * HEAD_DIM).zip(query.chunks(HEAD_DIM)) {
             let lines = head.chunks(HEAD_DIM);
             heads.append(&mut weighted(q, lines, HEAD_DIM, count));
         }
@@ -345,10 +327,7 @@ fn with_cache(layer: &Layer, xs: &[Vec<f32>]) -> Vec<Step> {
     let mut state = vec![0.0; layer.variant.state_floats()];
     let mut steps = Vec::new();
     for (position, x) in xs.iter().enumerate() {
-        let mut work = Work {
-            rows: 1,
-            ..Work::default()
-        };
+        let mut work = Work { rows: 1, ..Work::default() };
         let row = layer.project(x, position, &mut work.multiply_adds);
         let (read, output) = if layer.variant == Variant::Recurrent {
             layer.remember(&mut state, &row, &mut work.multiply_adds);
@@ -379,16 +358,10 @@ fn with_cache(layer: &Layer, xs: &[Vec<f32>]) -> Vec<Step> {
 /// projected again and every row's output computed, because the next layer of
 /// a real model would need them all.
 fn without_cache(layer: &Layer, xs: &[Vec<f32>]) -> (Vec<f32>, Work) {
-    let mut work = Work {
-        rows: xs.len() as u64,
-        ..Work::default()
-    };
+    let mut work = Work { rows: xs.len() as u64, ..Work::default() };
     let count = &mut work.multiply_adds;
-    let rows: Vec<Row> = xs
-        .iter()
-        .enumerate()
-        .map(|(position, x)| layer.project(x, position, count))
-        .collect();
+    let rows: Vec<Row> =
+        xs.iter().enumerate().map(|(position, x)| layer.project(x, position, count)).collect();
     let mut state = vec![0.0; layer.variant.state_floats()];
     let mut last = Vec::new();
     for (position, row) in rows.iter().enumerate() {
@@ -438,18 +411,8 @@ pub fn run(tokens: &[String], cut: bool, variant: Variant) -> Value {
         .iter()
         .enumerate()
         .map(|(i, step)| {
-            let same = step
-                .cached
-                .0
-                .iter()
-                .map(|x| x.to_bits())
-                .collect::<Vec<_>>()
-                == step
-                    .uncached
-                    .0
-                    .iter()
-                    .map(|x| x.to_bits())
-                    .collect::<Vec<_>>();
+            let same = step.cached.0.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                == step.uncached.0.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             json!({
                 "token": i + 1,
                 "first": i + 1 - step.kept.min(i + 1),

@@ -4,10 +4,11 @@
 //! figure on it is computed in the page's script.
 
 pub mod attention;
+pub mod data;
 mod linear;
+pub mod planner;
 pub mod pool;
 mod sentence;
-pub mod text;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -26,8 +27,30 @@ pub fn pool(request: &str) -> String {
     pool::answer(request).to_string()
 }
 
-/// Every sentence of the page in one language (`en` or `zh`): `{key: text}`.
+/// Takes the page's data file once, at the start: models, GPUs and encoders
+/// by name (see [`data`]). Answers how many models there are.
 #[wasm_bindgen]
-pub fn messages(language: &str) -> String {
-    serde_json::Value::from(text::page(language)).to_string()
+pub fn load(data: &str) -> usize {
+    data::load(data)
+}
+
+/// A plan: `{"model": id} | {"config": text}`, `"flags": {name: text}` (a
+/// flag's name without dashes) and `"lang"` in; the JSON of the command line
+/// out. An error also names the `field` of the request that it is about.
+#[wasm_bindgen]
+pub fn plan(request: &str) -> String {
+    planner::plan(request).to_string()
+}
+
+/// Most users by length, for a curve: a request of [`plan`] in,
+/// `{"points": [{"seq", "max_users"}]}` out.
+#[wasm_bindgen]
+pub fn curve(request: &str) -> String {
+    planner::curve(request).to_string()
+}
+
+/// What the other fields offer: `{"engines": [{"id", "versions"}], "dtypes": [name]}`.
+#[wasm_bindgen]
+pub fn choices() -> String {
+    planner::choices().to_string()
 }

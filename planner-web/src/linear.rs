@@ -7,9 +7,9 @@ impl Stream {
     /// The stream named by `name`.
     pub fn named(name: &str) -> Stream {
         // FNV-1a, 64 bit
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         Stream(hash)
     }
 
@@ -74,10 +74,17 @@ pub fn dot(a: &[f32], b: &[f32], count: &mut u64) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Rotates each pair of columns by its token's position (RoPE, Su et al.
-/// 2021, with one pair a head: the first frequency, 1).
+/// Cosine and sine of 1 radian.
+const TURN: (f32, f32) = (0.540_302_3, 0.841_470_96);
+
+/// Rotates each pair of columns by its token's position in radians (RoPE, Su
+/// et al. 2021, with one pair a head: the first frequency, 1).
 pub fn rotate(pairs: &mut [f32], position: usize) {
-    let (sin, cos) = (position as f32).sin_cos();
+    // the turn taken `position` times: no sine is needed
+    let (mut cos, mut sin) = (1.0, 0.0);
+    for _ in 0..position {
+        (cos, sin) = (cos * TURN.0 - sin * TURN.1, sin * TURN.0 + cos * TURN.1);
+    }
     for pair in pairs.chunks_exact_mut(2) {
         if let [a, b] = pair {
             (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
@@ -99,10 +106,7 @@ mod tests {
 
     #[test]
     fn mean_of_two_heads_of_two_columns() {
-        let four = Matrix {
-            columns: 4,
-            cells: vec![1.0, 2.0, 3.0, 6.0],
-        };
+        let four = Matrix { columns: 4, cells: vec![1.0, 2.0, 3.0, 6.0] };
         let mut count = 0;
         // heads (1, 2) and (3, 6): mean (2, 4)
         let mean = four.mean_heads(2, 2);
@@ -112,10 +116,7 @@ mod tests {
 
     #[test]
     fn a_product_counts_its_multiply_adds() {
-        let m = Matrix {
-            columns: 2,
-            cells: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
-        };
+        let m = Matrix { columns: 2, cells: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
         let mut count = 10;
         assert_eq!(m.times(&[1.0, 10.0, 100.0], &mut count), [531.0, 642.0]);
         assert_eq!(count, 16);

@@ -21,20 +21,11 @@ struct User {
     length: u64,
 }
 
-const USERS: [User; 4] = [
-    user('A', 0, 9, 16),
-    user('B', 1, 7, 14),
-    user('C', 3, 11, 16),
-    user('D', 5, 8, 13),
-];
+const USERS: [User; 4] =
+    [user('A', 0, 9, 16), user('B', 1, 7, 14), user('C', 3, 11, 16), user('D', 5, 8, 13)];
 
 const fn user(name: char, at: u64, prompt: u64, length: u64) -> User {
-    User {
-        name,
-        at,
-        prompt,
-        length,
-    }
+    User { name, at, prompt, length }
 }
 
 /// Answers `{"row_bytes": n}` (32 where it is missing) with [`run`].

@@ -42,10 +42,7 @@ mod tests {
     #[test]
     fn an_ideograph_is_a_token_and_a_word_is_a_token() {
         assert_eq!(tokens("我爱大模型").0, ["我", "爱", "大", "模", "型"]);
-        assert_eq!(
-            tokens(" I love  large models! ").0,
-            ["I", "love", "large", "models", "!"]
-        );
+        assert_eq!(tokens(" I love  large models! ").0, ["I", "love", "large", "models", "!"]);
         assert_eq!(tokens("用GPU跑").0, ["用", "GPU", "跑"]);
     }
 

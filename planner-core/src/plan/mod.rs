@@ -18,7 +18,7 @@ pub mod explain;
 mod solve;
 
 pub use budget::{GpuMemory, Memory};
-pub use solve::{Alternative, Candidate, Verdict, candidates};
+pub use solve::{Alternative, Candidate, Verdict, candidates, most_users};
 
 /// Tokens per session when `--seq` is not given: the model's maximum, at most this.
 pub const DEFAULT_SEQ_CAP: u64 = 8192;

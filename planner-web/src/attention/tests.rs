@@ -4,10 +4,7 @@ use serde_json::Value;
 const ZH: &str = "我爱大模型";
 
 fn told(sentence: &str, variant: Variant) -> Value {
-    let request = format!(
-        r#"{{"sentence": "{sentence}", "variant": "{}"}}"#,
-        variant.name()
-    );
+    let request = format!(r#"{{"sentence": "{sentence}", "variant": "{}"}}"#, variant.name());
     answer(&request)
 }
 
@@ -58,14 +55,8 @@ fn work_of_grouped_heads_by_hand() {
     let answer = told(ZH, Variant::Gqa);
     assert_eq!(number(&answer, "/steps/0/cached/multiply_adds"), 208);
     assert_eq!(number(&answer, "/steps/4/cached/multiply_adds"), 272);
-    assert_eq!(
-        number(&answer, "/steps/4/cached/total_multiply_adds"),
-        1_200
-    );
-    assert_eq!(
-        number(&answer, "/steps/4/uncached/total_multiply_adds"),
-        3_440
-    );
+    assert_eq!(number(&answer, "/steps/4/cached/total_multiply_adds"), 1_200);
+    assert_eq!(number(&answer, "/steps/4/uncached/total_multiply_adds"), 3_440);
     assert_eq!(number(&answer, "/steps/4/cached/total_rows"), 5);
     assert_eq!(number(&answer, "/steps/4/uncached/total_rows"), 15);
 }
@@ -110,18 +101,12 @@ fn grouped_attention_equals_the_textbook_formula() {
             })
             .collect();
         (0..columns[0].len())
-            .map(|c| {
-                (0..8)
-                    .map(|r| f64::from(x[r]) * f64::from(columns[r][c]))
-                    .sum()
-            })
+            .map(|c| (0..8).map(|r| f64::from(x[r]) * f64::from(columns[r][c])).sum())
             .collect()
     };
     let turn = |row: Vec<f64>, p: usize| -> Vec<f64> {
         let (s, c) = (p as f64).sin_cos();
-        row.chunks(2)
-            .flat_map(|ab| [ab[0] * c - ab[1] * s, ab[0] * s + ab[1] * c])
-            .collect()
+        row.chunks(2).flat_map(|ab| [ab[0] * c - ab[1] * s, ab[0] * s + ab[1] * c]).collect()
     };
     let q = turn(project(&layer.query, &xs[3]), 3);
     let mut concat = [0.0_f64; 8];
@@ -183,12 +168,7 @@ fn weights_of_every_head_add_up_to_one_over_the_rows_seen() {
         let heads = answer["steps"][4]["weights"].as_array().unwrap();
         assert_eq!(heads.len(), HEADS);
         for head in heads {
-            let row: Vec<f64> = head
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|w| w.as_f64().unwrap())
-                .collect();
+            let row: Vec<f64> = head.as_array().unwrap().iter().map(|w| w.as_f64().unwrap()).collect();
             assert_eq!(row.len(), seen);
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-6);
         }
@@ -200,10 +180,7 @@ fn nothing_to_read_and_unknown_names_are_answered_not_thrown() {
     for (request, code) in [
         ("", "sentence_empty"),
         ("[1, 2", "sentence_empty"),
-        (
-            r#"{"sentence": " \t ", "variant": "gqa"}"#,
-            "sentence_empty",
-        ),
+        (r#"{"sentence": " \t ", "variant": "gqa"}"#, "sentence_empty"),
         (r#"{"sentence": "x", "variant": "nope"}"#, "variant_unknown"),
         (r#"{"sentence": "x"}"#, "variant_unknown"),
     ] {
