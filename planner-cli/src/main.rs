@@ -1,2 +1,50 @@
-//! kvplan
-fn main() {}
+//! `kvplan`: parse, load the model, plan, render.
+
+use std::process::ExitCode;
+
+use planner_core::Error;
+
+mod args;
+mod cmd;
+mod output;
+mod render;
+mod source;
+
+use output::{Format, Output};
+
+/// Exit code of a command line that does not parse.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let matches = match args::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let output = Output::new(matches.subcommand().map_or(&matches, |(_, inner)| inner));
+    match cmd::run(&matches, &output) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output.print_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Help and version go out as clap formats them; a wrong command line also as JSON where asked.
+fn usage(error: &clap::Error, arguments: &[String]) -> ExitCode {
+    let output = Output::of_raw_arguments(arguments);
+    if error.use_stderr() && output.format == Format::Json {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let json =
+            planner_core::render::json::failure(output.lang, &Error::unsupported(first, "kvplan --help"));
+        let mut json = json;
+        json["error"]["code"] = "usage".into();
+        json["error"]["message"] = first.into();
+        output.print(&output::to_text(&json));
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}

@@ -33,22 +33,22 @@ impl Device {
         if let Some(device) = Self::from_catalog(text) {
             return Ok(device);
         }
-        if text.trim().starts_with(|c: char| c.is_ascii_digit()) {
-            if let Ok(memory_bytes) = parse_size("--gpu", text) {
-                if memory_bytes < 1 << 20 {
-                    return Err(Error::bad_value(
-                        "--gpu",
-                        text,
-                        "a size of at least 1MiB, such as 80GiB (a bare number is bytes)",
-                    ));
-                }
-                return Ok(Self {
-                    id: text.trim().to_owned(),
-                    name: text.trim().to_owned(),
-                    memory_bytes,
-                    compute_capability: None,
-                });
+        if text.trim().starts_with(|c: char| c.is_ascii_digit())
+            && let Ok(memory_bytes) = parse_size("--gpu", text)
+        {
+            if memory_bytes < 1 << 20 {
+                return Err(Error::bad_value(
+                    "--gpu",
+                    text,
+                    "a size of at least 1MiB, such as 80GiB (a bare number is bytes)",
+                ));
             }
+            return Ok(Self {
+                id: text.trim().to_owned(),
+                name: text.trim().to_owned(),
+                memory_bytes,
+                compute_capability: None,
+            });
         }
         Err(Error::Unknown { what: "GPU", name: text.to_owned(), near: Self::near(text) })
     }

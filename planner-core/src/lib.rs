@@ -1,5 +1,7 @@
 //! KV-cache memory planning: exact bytes from a model's configuration.
 
+#[cfg(feature = "catalog")]
+pub mod catalog;
 pub mod device;
 pub mod dtype;
 pub mod engine;

@@ -25,7 +25,7 @@ pub const LONGEST_CONFIG: usize = 8 << 20;
 
 /// A question read from JSON.
 struct Question {
-    model: Rc<ModelSpec>,
+    model: ModelSpec,
     request: Request,
 }
 
@@ -89,6 +89,7 @@ fn question(request: &Value) -> std::result::Result<Question, Refused> {
             known(name, || data::model(name)).map_err(Refused::at("model"))?
         }
     };
+    let model = plan::adjust(ModelSpec::clone(&model), &asked).map_err(Refused::of_plan)?;
     Ok(Question { model, request: asked })
 }
 
@@ -128,7 +129,7 @@ pub fn plan(request: &str) -> Value {
     let request = parsed(request);
     let answer = question(&request).and_then(|question| {
         let plan = plan::plan(&question.model, &question.request).map_err(Refused::of_plan)?;
-        Ok(json::plan(&plan))
+        Ok(json::plan(&plan, lang(&request)))
     });
     answer.unwrap_or_else(|refused| refused.told(lang(&request)))
 }

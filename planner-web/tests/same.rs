@@ -6,6 +6,7 @@ mod tables;
 
 use planner_core::render::json;
 use planner_core::request::Request;
+use planner_core::text::Lang;
 use planner_core::{catalog, plan};
 use planner_web::planner;
 use serde_json::Value;
@@ -28,7 +29,7 @@ fn every_model_of_the_catalogue_has_the_cores_own_json() {
             request.set(flag, text).unwrap();
         }
         let core = catalog::model(model.id)
-            .and_then(|spec| plan::plan(&spec, &request).map(|plan| json::plan(&plan)));
+            .and_then(|spec| plan::plan(&spec, &request).map(|plan| json::plan(&plan, Lang::En)));
         let asked = serde_json::json!({"model": model.id, "flags": serde_json::Map::from_iter(
             flags.map(|(flag, text)| (flag.to_owned(), Value::from(text))))});
         let page = planner::plan(&asked.to_string());

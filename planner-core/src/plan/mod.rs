@@ -3,10 +3,9 @@
 //! Capacity is searched, never divided: windows, blocks and padding make bytes a step function of
 //! tokens and users, but always a monotone one.
 
-use crate::device::DEFAULT_RESERVE;
-use crate::engine::architecture::{Needed, check_parallel};
-use crate::engine::{Details, Layout, Run};
-use crate::error::{Error, Result};
+use crate::engine::architecture::Needed;
+use crate::engine::{Details, Run};
+use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent, Layer, Store};
@@ -15,16 +14,13 @@ use crate::units::{product, sum};
 
 mod budget;
 pub mod explain;
+mod resolve;
 mod solve;
 
 pub use budget::{GpuMemory, Memory};
+pub(crate) use resolve::try_layout;
+pub use resolve::{adjust, reserve, resolve};
 pub use solve::{Alternative, Candidate, Verdict, candidates, most_users};
-
-/// Tokens per session when `--seq` is not given: the model's maximum, at most this.
-pub const DEFAULT_SEQ_CAP: u64 = 8192;
-
-/// Encoder tokens when neither `--source-len` nor the configuration says.
-const DEFAULT_SOURCE: u64 = 512;
 
 /// Bytes per token from one position on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,78 +125,6 @@ pub struct Plan<'a> {
     pub verdict: Option<Verdict>,
     /// What the reader should know.
     pub notes: Vec<Note>,
-}
-
-/// The model a request really asks about: `--kv-heads` and `--weight-dtype` applied.
-pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
-    if let Some(wanted) = request.kv_heads {
-        let mut changed = false;
-        for store in model.layers.iter_mut().flat_map(|layer| &mut layer.stores) {
-            if let Content::KeysValues { heads, .. } = &mut store.content {
-                *heads = wanted;
-                changed = true;
-            }
-        }
-        if !changed {
-            return Err(Error::bad_value(
-                "--kv-heads",
-                wanted,
-                format!("left out: {} keeps no key and value heads", model.name),
-            ));
-        }
-        model.notes.push(Note::new(
-            "kv_heads_overridden",
-            format!("--kv-heads {wanted}: not the model's own number of KV heads"),
-        ));
-        model.kv_heads = Some(wanted);
-    }
-    if let Some(dtype) = request.weight_dtype {
-        model.weight_bytes = dtype.row_bytes(model.parameters)?;
-        model.notes.push(Note::new(
-            "weight_dtype_overridden",
-            format!("--weight-dtype {}: every parameter counted in it, without scales", dtype.name),
-        ));
-    }
-    Ok(model)
-}
-
-/// Resolves what a request leaves open.
-pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a>, Vec<Note>)> {
-    let mut notes = model.notes.clone();
-    let tokens = request.seq.unwrap_or_else(|| {
-        let tokens = model.max_position.unwrap_or(DEFAULT_SEQ_CAP).min(DEFAULT_SEQ_CAP);
-        notes.push(Note::new("seq_default", format!("--seq not given: {tokens} tokens, the model's maximum or {DEFAULT_SEQ_CAP}, whichever is less")));
-        tokens
-    });
-    if let Some(max) = model.max_position.filter(|&max| tokens > max) {
-        notes.push(Note::new(
-            "beyond_max_position",
-            format!("{tokens} tokens is beyond the {max} that the model is made for"),
-        ));
-    }
-    let has_cross =
-        model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
-    let source = request.source_len.or(model.source_len).unwrap_or(DEFAULT_SOURCE);
-    if has_cross && request.source_len.is_none() {
-        notes.push(Note::new("source_default", format!("--source-len not given: {source} encoder tokens")));
-    }
-    let mut parallel = request.parallel()?;
-    if request.gpus.is_some()
-        && request.tp.is_none()
-        && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
-    {
-        parallel = Parallel { pp: parallel.pp * parallel.tp, tp: 1, ..parallel };
-        notes.push(Note::new(
-            "gpus_as_pipeline",
-            format!("--gpus as {} pipeline stages: the attention heads do not divide by it", parallel.pp),
-        ));
-    } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
-        notes
-            .push(Note::new("gpus_as_tensor", format!("--gpus as tensor parallelism: --tp {}", parallel.tp)));
-    }
-    let run = Run { model, request, tokens, source, parallel };
-    check_parallel(&run)?;
-    Ok((run, notes))
 }
 
 /// Plans: bytes by the definition, by the engine, and what fits.
@@ -398,19 +322,4 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
         group.session_bytes = product("bytes of a layer", &[bytes(run.tokens)?, group.count])?;
     }
     Ok(groups)
-}
-
-/// Bytes kept free on each GPU.
-pub(crate) fn reserve(request: &Request) -> u64 {
-    request.reserve.unwrap_or(DEFAULT_RESERVE)
-}
-
-/// A layout for a changed request, or nothing when the engine or the model refuses it.
-pub(crate) fn try_layout<'a>(
-    model: &'a ModelSpec,
-    request: &'a Request,
-) -> Option<(Run<'a>, Box<dyn Layout + 'a>)> {
-    let (run, _) = resolve(model, request).ok()?;
-    let layout = request.engine.layout(run).ok()?;
-    Some((run, layout))
 }

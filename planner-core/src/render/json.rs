@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::plan::{LayerGroup, Memory, Plan, Verdict};
 use crate::request::{CacheKind, FlashAttention, Request, Speculative};
 use crate::spec::layer::{Content, Extent, Store};
-use crate::spec::model::{ModelSpec, Note};
-use crate::text::{Lang, error_hint, error_message};
+use crate::spec::model::ModelSpec;
+use crate::text::{self, Lang, error_hint, error_message};
 
 /// Version of the keys.
 pub const SCHEMA: u64 = 1;
@@ -23,8 +23,8 @@ fn optional(value: Option<u64>) -> Json {
     value.map_or(Json::Null, integer)
 }
 
-/// A plan.
-pub fn plan(plan: &Plan<'_>) -> Json {
+/// A plan; only the notes' texts depend on the language.
+pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
     let mut engine = Map::new();
     engine.insert("id".into(), plan.engine.id.into());
     engine.insert("version".into(), plan.engine.version.into());
@@ -44,7 +44,7 @@ pub fn plan(plan: &Plan<'_>) -> Json {
         "engine": engine,
         "memory": plan.memory.as_ref().map_or(Json::Null, memory),
         "verdict": verdict(plan.verdict.as_ref()),
-        "notes": plan.notes.iter().map(note).collect::<Vec<_>>(),
+        "notes": plan.notes.iter().map(|note| json!({ "code": note.code, "text": text::note(lang, note) })).collect::<Vec<_>>(),
     })
 }
 
@@ -237,8 +237,4 @@ fn verdict(verdict: Option<&Verdict>) -> Json {
         "limited_by": verdict.limited_by,
         "alternatives": alternatives,
     })
-}
-
-fn note(note: &Note) -> Json {
-    json!({ "code": note.code, "text": note.text })
 }

@@ -154,10 +154,10 @@ impl<'a> Scope<'a> {
         let Some(source) = self.definition(name) else {
             return self.key(name);
         };
-        if self.trace.borrow().is_none() {
-            if let Some(value) = self.known.borrow().get(name) {
-                return Ok(value.clone());
-            }
+        if self.trace.borrow().is_none()
+            && let Some(value) = self.known.borrow().get(name)
+        {
+            return Ok(value.clone());
         }
         if self.open.borrow().len() >= MAX_DEPTH {
             return Err(self.broken("definitions that go in a circle"));
@@ -316,14 +316,14 @@ impl<'a> Scope<'a> {
             O::LessOrEqual => Value::Flag(a <= b),
             O::Greater => Value::Flag(a > b),
             O::GreaterOrEqual => Value::Flag(a >= b),
-            O::Add => Value::Number(a.add(b)?),
-            O::Subtract => Value::Number(a.add(b.negate()?)?),
+            O::Add => Value::Number(a.plus(b)?),
+            O::Subtract => Value::Number(a.plus(b.negate()?)?),
             O::Multiply => Value::Number(a.multiply(b)?),
             O::Divide => Value::Number(a.divide(b)?),
             O::FloorDivide => Value::Number(a.divide(b)?.floor()),
             _ => {
                 let quotient = a.divide(b)?.floor();
-                Value::Number(a.add(quotient.multiply(b)?.negate()?)?)
+                Value::Number(a.plus(quotient.multiply(b)?.negate()?)?)
             }
         })
     }
@@ -370,7 +370,7 @@ impl<'a> Scope<'a> {
                     let Value::Number(number) = item else {
                         return Err(Error::bad_value(subject(&arguments[0]), item.describe(), "a number"));
                     };
-                    total = total.add(number)?;
+                    total = total.plus(number)?;
                 }
                 Ok(Value::Number(total))
             }

@@ -174,7 +174,7 @@ fn unknown(
     notes.push(Note::new(
         "unknown_model_type",
         format!("no family knows model_type `{model_type}`: planned as plain attention with a Llama-like block; --strict refuses instead"),
-    ));
+    ).with(&[&model_type]));
     find("llama").ok_or_else(|| refuse("the family `llama` is missing".into()))
 }
 
@@ -308,19 +308,15 @@ fn layer(scope: &Scope<'_>, index: u64, dtype: DType) -> Result<Layer> {
         if !scope.holds(rule.when)? {
             continue;
         }
-        if let Some(owner) = rule.field("owner") {
-            if let Some(owner) = scope.optional_count("owner", owner)?.filter(|&owner| owner != index) {
-                if owner > index {
-                    return Err(Error::bad_value(
-                        "the layer whose cache is shared",
-                        owner,
-                        "an earlier layer",
-                    ));
-                }
-                layer.owner = Some(owner);
-                layer.query_heads = query_heads(scope, rule)?;
-                continue;
+        if let Some(owner) = rule.field("owner")
+            && let Some(owner) = scope.optional_count("owner", owner)?.filter(|&owner| owner != index)
+        {
+            if owner > index {
+                return Err(Error::bad_value("the layer whose cache is shared", owner, "an earlier layer"));
             }
+            layer.owner = Some(owner);
+            layer.query_heads = query_heads(scope, rule)?;
+            continue;
         }
         let store = store(scope, rule, dtype)?;
         if !matches!(store.content, Content::State { .. }) {
@@ -359,7 +355,7 @@ fn store(scope: &Scope<'_>, rule: &'static CacheRule, dtype: DType) -> Result<St
         |name: &'static str, default: DType| match rule.field(name).map(|source| scope.evaluate(source)) {
             None => Ok(default),
             Some(value) => match value? {
-                Value::Text(text) if text == "model" => Ok(dtype),
+                Value::Text("model") => Ok(dtype),
                 Value::Text(text) => DType::parse(name, text),
                 Value::Null => Ok(default),
                 other => Err(Error::bad_value(name, other.describe(), "a dtype's name")),

@@ -42,12 +42,21 @@ pub struct Note {
     pub code: &'static str,
     /// English text.
     pub text: String,
+    /// What the text says of this plan, for other languages' templates (`text::note`).
+    pub arguments: Vec<String>,
 }
 
 impl Note {
     /// A note.
     pub fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), arguments: Vec::new() }
+    }
+
+    /// The same note with what other languages put into their texts.
+    #[must_use]
+    pub fn with(mut self, arguments: &[&dyn std::fmt::Display]) -> Self {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
     }
 }
 

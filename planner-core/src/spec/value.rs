@@ -58,7 +58,7 @@ impl Number {
     }
 
     /// Sum.
-    pub fn add(self, other: Self) -> Result<Self> {
+    pub fn plus(self, other: Self) -> Result<Self> {
         let left = self.numerator.checked_mul(other.denominator);
         let right = other.numerator.checked_mul(self.denominator);
         let numerator = left.zip(right).and_then(|(left, right)| left.checked_add(right));
@@ -109,7 +109,7 @@ impl Number {
 
 impl PartialOrd for Number {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        let difference = self.add(other.negate().ok()?).ok()?;
+        let difference = self.plus(other.negate().ok()?).ok()?;
         Some(difference.numerator.cmp(&0))
     }
 }

@@ -1,6 +1,88 @@
 //! English messages.
 
+use super::Message;
 use crate::error::Error;
+
+pub(super) fn message(message: Message) -> &'static str {
+    use Message as M;
+    match message {
+        M::Headline => "{0}   {1} layers, {2} KV heads × {3}, {4} KV",
+        M::HeadlineNoAttention => "{0}   {1} layers, no attention, {2}",
+        M::OneToken => "one token",
+        M::OneSession => "one session, {0} tokens",
+        M::State => "of it before the first token",
+        M::Sessions => "{0} sessions",
+        M::AllHeads => "Caching all {0} heads would take {1} B per token ({2}), {3} for {4} sessions.",
+        M::AllHeadsShared => "This model shares each KV head among {0} query heads.",
+        M::AllHeadsSame => "Every head is cached: this is the article's figure, {0} B per token.",
+        M::SlopesChange => "From token {0} on a further token adds {1} B.",
+        M::EngineLine => "{0} allocates {1} for one session, {2} for {3}.",
+        M::Fits => "fits: {0} users at {1} tokens",
+        M::DoesNotFit => "does not fit: {0} users at {1} tokens need {2} on each GPU, but {3} is free",
+        M::WeightsDoNotFit => {
+            "does not fit: {0} of weights and {1} reserve on each GPU are more than its budget of {2}"
+        }
+        M::RoomFor => "room for {0} users at {1} tokens",
+        M::LongestFor => "{0} users can hold {1} tokens each",
+        M::LimitIsModel => "the model's own limit",
+        M::Budget => "{0} = {1} weights + {2} reserve + {3} KV room",
+        M::KvMemory => "KV memory as given: {0}",
+        M::PerGpu => "per GPU, {0} × {1}",
+        M::AnyOfTheseFits => "any one of these fits",
+        M::AlternativeUsers => "{0} users",
+        M::NothingFits => "no single change makes it fit: a larger GPU, --pp or quantized weights",
+        M::Fewest => "Fewest GPUs for weights ({0}, {1}) plus this cache [1]",
+        M::ColumnGpu => "GPU",
+        M::ColumnCount => "n",
+        M::ColumnRoom => "KV room per GPU",
+        M::ColumnUsers => "users at {0}",
+        M::ColumnTokens => "tokens each at {0}",
+        M::FootnoteBudget => {
+            "[1] {0} of the memory the driver reports, less weights, less {1} per GPU for activations and runtime (--reserve). Engines round up: --engine."
+        }
+        M::LimitMark => "(limit)",
+        M::NotesTitle => "Notes",
+        M::ColumnModel => "model",
+        M::ColumnName => "name",
+        M::ColumnFamily => "family",
+        M::ColumnLayers => "layers",
+        M::ColumnKinds => "kinds of layer",
+        M::ColumnPerToken => "B/token",
+        M::ColumnMaximum => "max tokens",
+        M::ColumnParameters => "parameters",
+        M::ColumnMemory => "memory",
+        M::ColumnBandwidth => "GB/s",
+        M::ColumnFp16 => "fp16 TFLOPS",
+        M::ColumnFp8 => "fp8 TFLOPS",
+        M::ColumnVendor => "vendor",
+        M::ColumnQuantity => "quantity",
+        M::ColumnBytes => "bytes",
+        M::Source => "source",
+        M::HubIds => "hub ids",
+        M::Derivation => "derivation",
+        M::ModelsCount => "{0} models; any config.json works too: --model PATH",
+        M::GpusCount => "{0} GPUs; any size works too: --gpu 80GiB",
+        M::ExplainPerToken => "bytes per token = sum over layers of what one token adds",
+        M::ExplainLayers => "{0} layer(s) {1}: {2} = {3}",
+        M::ExplainState => "state, once per session",
+        M::ExplainCross => "cross-attention, {0} encoder tokens",
+        M::ExplainSession => "one session of {0} tokens",
+        M::ExplainTotal => "{0} sessions",
+        M::ExplainAllHeads => "with all heads cached",
+        M::ExplainWhere => "where the numbers come from",
+        M::ExplainArticle => "why K and V are kept, and Q is not",
+        M::ExplainArticleText => {
+            "Decoding reads every past K and V row, but only the newest Q row. Keeping K and V turns the work per token from O(n²) into O(n); the price is memory: 2 × layers × heads × head_dim × tokens × bytes."
+        }
+        M::ExplainMeasured => {
+            "The article measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
+        }
+        M::ExplainBudget => "memory of one GPU",
+        M::ExplainParameters => "parameters by part",
+        M::Error => "error",
+        M::Hint => "hint",
+    }
+}
 
 pub(super) fn error_message(error: &Error) -> String {
     match error {

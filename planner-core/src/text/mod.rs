@@ -1,8 +1,14 @@
-//! Every message in every language.
+//! Every message in every language: an enum of ids and one exhaustive match per language, so that a
+//! missing translation does not compile.
+//!
+//! `{0}`, `{1}` … in a text are places for arguments.
 
 use crate::error::Error;
+use crate::spec::model::Note;
 
 mod en;
+pub mod page;
+mod zh;
 
 /// A language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,16 +20,133 @@ pub enum Lang {
     Zh,
 }
 
+impl Lang {
+    /// The language of `en` or `zh`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_lowercase().split(['-', '_', '.']).next() {
+            Some("en") => Some(Self::En),
+            Some("zh") => Some(Self::Zh),
+            _ => None,
+        }
+    }
+}
+
+/// Ids of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Message {
+    Headline,
+    HeadlineNoAttention,
+    OneToken,
+    OneSession,
+    State,
+    Sessions,
+    AllHeads,
+    AllHeadsShared,
+    AllHeadsSame,
+    SlopesChange,
+    EngineLine,
+    Fits,
+    DoesNotFit,
+    WeightsDoNotFit,
+    RoomFor,
+    LongestFor,
+    LimitIsModel,
+    Budget,
+    KvMemory,
+    PerGpu,
+    AnyOfTheseFits,
+    AlternativeUsers,
+    NothingFits,
+    Fewest,
+    ColumnGpu,
+    ColumnCount,
+    ColumnRoom,
+    ColumnUsers,
+    ColumnTokens,
+    FootnoteBudget,
+    LimitMark,
+    NotesTitle,
+    ColumnModel,
+    ColumnName,
+    ColumnFamily,
+    ColumnLayers,
+    ColumnKinds,
+    ColumnPerToken,
+    ColumnMaximum,
+    ColumnParameters,
+    ColumnMemory,
+    ColumnBandwidth,
+    ColumnFp16,
+    ColumnFp8,
+    ColumnVendor,
+    ColumnQuantity,
+    ColumnBytes,
+    Source,
+    HubIds,
+    Derivation,
+    ModelsCount,
+    GpusCount,
+    ExplainPerToken,
+    ExplainLayers,
+    ExplainState,
+    ExplainCross,
+    ExplainSession,
+    ExplainTotal,
+    ExplainAllHeads,
+    ExplainWhere,
+    ExplainArticle,
+    ExplainArticleText,
+    ExplainMeasured,
+    ExplainBudget,
+    ExplainParameters,
+    Error,
+    Hint,
+}
+
+/// A text with its arguments put in.
+pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
+    fill(raw(lang, message), arguments.iter().copied())
+}
+
+fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let places = arguments.into_iter().enumerate();
+    places.fold(template.to_owned(), |text, (position, argument)| {
+        text.replace(&format!("{{{position}}}"), argument)
+    })
+}
+
+/// A note; one that has no translation yet stays English.
+pub fn note(lang: Lang, note: &Note) -> String {
+    match lang {
+        Lang::En => note.text.clone(),
+        Lang::Zh => zh::note(note.code).map_or_else(
+            || note.text.clone(),
+            |template| fill(template, note.arguments.iter().map(String::as_str)),
+        ),
+    }
+}
+
+/// A text without arguments.
+pub fn raw(lang: Lang, message: Message) -> &'static str {
+    match lang {
+        Lang::En => en::message(message),
+        Lang::Zh => zh::message(message),
+    }
+}
+
 /// The message of an error: one sentence without a full stop.
 pub fn error_message(lang: Lang, error: &Error) -> String {
     match lang {
-        Lang::En | Lang::Zh => en::error_message(error),
+        Lang::En => en::error_message(error),
+        Lang::Zh => zh::error_message(error),
     }
 }
 
 /// What to do about an error, where something can be said.
 pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     match lang {
-        Lang::En | Lang::Zh => en::error_hint(error),
+        Lang::En => en::error_hint(error),
+        Lang::Zh => zh::error_hint(error),
     }
 }

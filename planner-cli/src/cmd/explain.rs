@@ -1,0 +1,53 @@
+//! `kvplan explain`: the formula with the numbers put in.
+
+use clap::ArgMatches;
+use planner_core::Result;
+use planner_core::plan::{explain, plan};
+use planner_core::render::json;
+use serde_json::json;
+
+use crate::args;
+use crate::output::{Format, Output, bold, to_text};
+
+/// Explains and prints.
+pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    let request = args::request(matches)?;
+    let model = super::plan::model(matches, &request)?;
+    let plan = plan(&model, &request)?;
+    let sections = explain::sections(&plan, output.lang);
+    let text = match output.format {
+        Format::Json => {
+            let list: Vec<_> = sections
+                .iter()
+                .map(|section| json!({ "title": section.title, "lines": section.lines }))
+                .collect();
+            to_text(&json!({ "schema": json::SCHEMA, "model": plan.model.id, "sections": list }))
+        }
+        Format::Csv => sections
+            .iter()
+            .flat_map(|section| {
+                section.lines.iter().map(|line| crate::render::csv::row([section.title.as_str(), line]))
+            })
+            .collect(),
+        Format::Markdown => sections
+            .iter()
+            .map(|section| {
+                format!(
+                    "### {}\n\n{}\n\n",
+                    section.title,
+                    section.lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
+                )
+            })
+            .collect(),
+        Format::Table => sections
+            .iter()
+            .map(|section| {
+                let lines: Vec<String> =
+                    section.lines.iter().map(|line| crate::render::wrap(line, output.width, 2)).collect();
+                format!("{}\n{}\n\n", bold(&section.title), lines.join("\n"))
+            })
+            .collect(),
+    };
+    output.print(text.trim_end());
+    Ok(0)
+}

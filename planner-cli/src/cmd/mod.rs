@@ -1,0 +1,35 @@
+//! One file per command.
+
+use clap::ArgMatches;
+use planner_core::Result;
+
+use crate::output::Output;
+
+mod explain;
+mod gpus;
+mod models;
+mod plan;
+
+/// Runs the command that the line names and gives its exit code.
+pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    match matches.subcommand() {
+        Some(("models", inner)) => models::run(inner, output),
+        Some(("gpus", inner)) => gpus::run(inner, output),
+        Some(("explain", inner)) => explain::run(inner, output),
+        Some(("completions", inner)) => {
+            let shell =
+                inner.get_one::<clap_complete::Shell>("shell").copied().unwrap_or(clap_complete::Shell::Bash);
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut crate::args::command(), "kvplan", &mut script);
+            output.print(&String::from_utf8_lossy(&script));
+            Ok(0)
+        }
+        Some(("man", _)) => {
+            let mut page = Vec::new();
+            let _ = clap_mangen::Man::new(crate::args::command()).render(&mut page);
+            output.print(&String::from_utf8_lossy(&page));
+            Ok(0)
+        }
+        _ => plan::run(matches, output),
+    }
+}

@@ -1,0 +1,47 @@
+//! The plan itself.
+
+use clap::ArgMatches;
+use planner_core::plan::{adjust, candidates, plan};
+use planner_core::render::json;
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, Result};
+
+use crate::output::{Format, Output, to_text};
+use crate::{args, render, source};
+
+/// GPUs for which the fewest are shown when none is named.
+const SHOWN_GPUS: &[&str] = &["h200-141gb", "h100-80gb", "a100-80gb", "l40s", "rtx-4090"];
+
+/// Exit code of `--check` when it does not fit.
+const DOES_NOT_FIT: u8 = 1;
+
+/// The model that a command line names, with the request's overrides applied.
+pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> Result<ModelSpec> {
+    let name = matches.get_one::<String>("model").ok_or_else(|| {
+        Error::bad_value("--model", "missing", "a model, such as llama3-70b (see `kvplan models`)")
+    })?;
+    adjust(source::load(name, request.strict)?, request)
+}
+
+/// Plans and prints.
+pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    let request = args::request(matches)?;
+    if matches.get_flag("verify") {
+        return Err(Error::unsupported("--verify", "this build has no measuring backend"));
+    }
+    let model = model(matches, &request)?;
+    let plan = plan(&model, &request)?;
+    let text = match output.format {
+        Format::Json => to_text(&json::plan(&plan, output.lang)),
+        Format::Csv => render::csv::plan(&plan, output),
+        Format::Markdown => render::markdown::plan(&plan, output),
+        Format::Table => {
+            let shown =
+                if plan.memory.is_none() { candidates(&model, &request, SHOWN_GPUS) } else { Vec::new() };
+            render::table::plan(&plan, &shown, output)
+        }
+    };
+    output.print(&text);
+    let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
+    Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })
+}

@@ -1,0 +1,39 @@
+//! Comma-separated values (RFC 4180): a plan as `key,value` rows with the JSON's keys as paths.
+
+use planner_core::plan::Plan;
+use planner_core::render::json;
+use serde_json::Value as Json;
+
+use crate::output::Output;
+
+/// One row, with quotes where a cell needs them.
+pub fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let quote = |cell: &str| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.to_owned()
+        }
+    };
+    cells.into_iter().map(quote).collect::<Vec<_>>().join(",") + "\n"
+}
+
+/// A plan: every value of the JSON under its path (`kv.bytes_per_token`).
+pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
+    let mut text = row(["key", "value"]);
+    flatten("", &json::plan(plan, output.lang), &mut text);
+    text
+}
+
+fn flatten(path: &str, value: &Json, text: &mut String) {
+    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Json::Object(map) => map.iter().for_each(|(key, value)| flatten(&join(key), value, text)),
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(at, value)| flatten(&join(&at.to_string()), value, text))
+        }
+        Json::String(value) => text.push_str(&row([path, value])),
+        Json::Null => text.push_str(&row([path, ""])),
+        other => text.push_str(&row([path, &other.to_string()])),
+    }
+}

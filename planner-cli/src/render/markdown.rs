@@ -1,0 +1,33 @@
+//! Markdown, for tickets and documents.
+
+use planner_core::plan::Plan;
+use planner_core::text::{Message as M, raw};
+use planner_core::units::{group_digits, human_bytes};
+
+use super::rows::{Align, Rows};
+use super::table;
+use crate::output::Output;
+
+/// A plan.
+pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
+    let lang = output.lang;
+    let mut rows = Rows::new(
+        [raw(lang, M::ColumnQuantity), raw(lang, M::ColumnBytes), ""],
+        &[Align::Left, Align::Right, Align::Right],
+    );
+    for (name, bytes) in table::quantities(plan, lang) {
+        rows.push([name, group_digits(bytes), human_bytes(bytes)]);
+    }
+    let mut parts =
+        vec![format!("**{}**", table::headline(plan, lang)), rows.markdown().trim_end().to_owned()];
+    parts.extend(table::all_heads(plan, lang));
+    parts.extend(table::slopes(plan, lang));
+    parts.extend(table::engine(plan, lang));
+    parts.extend(table::verdict_lines(plan, lang));
+    let notes: Vec<String> =
+        plan.notes.iter().map(|note| format!("- {}", planner_core::text::note(lang, note))).collect();
+    if !notes.is_empty() {
+        parts.push(format!("{}:\n\n{}", raw(lang, M::NotesTitle), notes.join("\n")));
+    }
+    parts.join("\n\n")
+}

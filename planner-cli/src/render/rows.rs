@@ -1,0 +1,94 @@
+//! A list of records in every format.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::Value as Json;
+
+use super::csv;
+use crate::output::{Format, Output, to_text};
+
+/// How a column is aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Records with a header.
+pub struct Rows {
+    header: Vec<String>,
+    aligns: Vec<Align>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new<'a>(header: impl IntoIterator<Item = &'a str>, aligns: &[Align]) -> Self {
+        Self {
+            header: header.into_iter().map(str::to_owned).collect(),
+            aligns: aligns.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn push<const N: usize>(&mut self, row: [String; N]) {
+        self.rows.push(row.to_vec());
+    }
+
+    /// The text in the output's format; `json` is what JSON prints instead of rows.
+    pub fn render(&self, output: &Output, json: &Json, footer: Option<&str>) -> String {
+        match output.format {
+            Format::Json => to_text(json),
+            Format::Csv => std::iter::once(&self.header)
+                .chain(&self.rows)
+                .map(|row| csv::row(row.iter().map(String::as_str)))
+                .collect(),
+            Format::Markdown => self.markdown(),
+            Format::Table => {
+                let footer = footer.map_or_else(String::new, |footer| format!("\n\n{footer}"));
+                format!("{}{footer}", self.table(output.width))
+            }
+        }
+    }
+
+    /// A markdown table.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            format!(
+                "| {} |\n",
+                cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | ")
+            )
+        };
+        let rule: Vec<String> = self
+            .aligns
+            .iter()
+            .map(|align| if *align == Align::Right { "---:" } else { "---" }.to_owned())
+            .collect();
+        let mut text = line(&self.header) + &line(&rule);
+        self.rows.iter().for_each(|row| text.push_str(&line(row)));
+        text
+    }
+
+    /// A table of at most `width` columns.
+    pub fn table(&self, width: u16) -> String {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+        table.set_header(&self.header);
+        for row in &self.rows {
+            table.add_row(row);
+        }
+        for (column, align) in table.column_iter_mut().zip(&self.aligns) {
+            column.set_cell_alignment(if *align == Align::Right {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            });
+        }
+        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+}

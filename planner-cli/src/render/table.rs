@@ -1,0 +1,266 @@
+//! The answer for people: need first, the article's figure beside it, then what fits, notes last.
+
+use planner_core::plan::{Candidate, Plan, reserve};
+use planner_core::text::{Lang, Message as M, raw, text};
+use planner_core::units::{group_digits, human_bytes};
+
+use super::rows::{Align, Rows};
+use super::{display_width, wrap};
+use crate::output::{Output, bold};
+
+/// Below this many columns every figure gets a line of its own.
+const NARROW: u16 = 60;
+
+/// `Llama 3 70B   80 layers, 8 KV heads × 128, bf16 KV`.
+pub fn headline(plan: &Plan<'_>, lang: Lang) -> String {
+    let model = plan.model;
+    let layers = model.config_layers.to_string();
+    let (k, v) = plan.kv_dtypes;
+    let dtype = if k == v { k.to_owned() } else { format!("{k}/{v}") };
+    match (model.kv_heads, model.head_dim) {
+        (Some(heads), Some(dim)) => {
+            text(lang, M::Headline, &[&model.name, &layers, &heads.to_string(), &dim.to_string(), &dtype])
+        }
+        _ => text(lang, M::HeadlineNoAttention, &[&model.name, &layers, &dtype]),
+    }
+}
+
+/// The figures by the definition: name and bytes.
+pub fn quantities(plan: &Plan<'_>, lang: Lang) -> Vec<(String, u64)> {
+    let mut rows = vec![
+        (raw(lang, M::OneToken).to_owned(), plan.kv.bytes_per_token),
+        (text(lang, M::OneSession, &[&group_digits(plan.tokens)]), plan.kv.session_bytes),
+    ];
+    if plan.kv.state_bytes_per_session > 0 {
+        rows.push((raw(lang, M::State).to_owned(), plan.kv.state_bytes_per_session));
+    }
+    rows.push((text(lang, M::Sessions, &[&group_digits(plan.request.users)]), plan.kv.total_bytes));
+    rows
+}
+
+/// `8x`, or `7.11x` where the ratio is not whole.
+fn times(part: u64, whole: u64) -> String {
+    if part == 0 {
+        return "-".into();
+    }
+    let hundredths = u128::from(whole) * 100 / u128::from(part);
+    match hundredths % 100 {
+        0 => format!("{}x", hundredths / 100),
+        rest => format!("{}.{rest:02}x", hundredths / 100),
+    }
+}
+
+/// The article's figure beside the truth.
+pub fn all_heads(plan: &Plan<'_>, lang: Lang) -> Option<String> {
+    let all = plan.kv.all_heads?;
+    let per_token = group_digits(all.bytes_per_token);
+    if all.bytes_per_token == plan.kv.bytes_per_token {
+        return Some(text(lang, M::AllHeadsSame, &[&per_token]));
+    }
+    let heads = plan.model.attention_heads.unwrap_or(0);
+    let first = text(
+        lang,
+        M::AllHeads,
+        &[
+            &heads.to_string(),
+            &per_token,
+            &times(plan.kv.bytes_per_token, all.bytes_per_token),
+            &human_bytes(all.total_bytes),
+            &group_digits(plan.request.users),
+        ],
+    );
+    match plan.model.kv_heads {
+        Some(kv) if kv > 1 && heads > kv && heads.is_multiple_of(kv) => {
+            Some(format!("{first} {}", text(lang, M::AllHeadsShared, &[&(heads / kv).to_string()])))
+        }
+        _ => Some(first),
+    }
+}
+
+/// Where a window fills and further tokens cost less.
+pub fn slopes(plan: &Plan<'_>, lang: Lang) -> Option<String> {
+    let changes = plan.kv.slopes.iter().skip(1);
+    let lines: Vec<String> = changes
+        .map(|slope| {
+            text(
+                lang,
+                M::SlopesChange,
+                &[&group_digits(slope.from_token), &group_digits(slope.bytes_per_token())],
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(" "))
+}
+
+/// What the chosen engine makes of it.
+pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
+    let engine = &plan.engine;
+    (engine.id != "architecture").then(|| {
+        let name = format!("{} {}", engine.id, engine.version);
+        text(
+            lang,
+            M::EngineLine,
+            &[
+                &name,
+                &human_bytes(engine.session_bytes),
+                &human_bytes(engine.total_bytes),
+                &group_digits(plan.request.users),
+            ],
+        )
+    })
+}
+
+/// The verdict and the budget behind it.
+pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
+    let (Some(verdict), Some(memory)) = (&plan.verdict, &plan.memory) else { return Vec::new() };
+    let users = group_digits(plan.request.users);
+    let tokens = group_digits(plan.tokens);
+    let tightest = memory.gpus.iter().max_by_key(|gpu| gpu.kv_bytes_used);
+    let (used, available) = tightest.map_or((0, 0), |gpu| (gpu.kv_bytes_used, gpu.kv_bytes_available));
+    let mut lines = Vec::new();
+    let budget = tightest.and_then(|gpu| Some((gpu.budget_bytes?, gpu.weight_bytes?, gpu.reserve_bytes?)));
+    if verdict.fits {
+        let limit = if verdict.limited_by == "max_position" {
+            format!(" ({})", raw(lang, M::LimitIsModel))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "{}: {}; {}{limit}",
+            text(lang, M::Fits, &[&users, &tokens]),
+            text(lang, M::RoomFor, &[&group_digits(verdict.max_users), &tokens]),
+            text(lang, M::LongestFor, &[&users, &group_digits(verdict.max_seq)]),
+        ));
+    } else if let (false, Some((budget, weights, reserve))) = (memory.weights_fit, budget) {
+        lines.push(text(
+            lang,
+            M::WeightsDoNotFit,
+            &[&human_bytes(weights), &human_bytes(reserve), &human_bytes(budget)],
+        ));
+    } else {
+        lines.push(text(
+            lang,
+            M::DoesNotFit,
+            &[&users, &tokens, &human_bytes(used), &human_bytes(available)],
+        ));
+    }
+    let device = plan.request.gpu.as_ref().map_or_else(String::new, |gpu| {
+        format!(" ({})", text(lang, M::PerGpu, &[&memory.gpus.len().to_string(), &gpu.name]))
+    });
+    lines.push(match budget {
+        Some((budget, weights, reserve)) => {
+            text(
+                lang,
+                M::Budget,
+                &[
+                    &human_bytes(budget),
+                    &human_bytes(weights),
+                    &human_bytes(reserve),
+                    &human_bytes(available),
+                ],
+            ) + &device
+        }
+        None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
+    });
+    if !verdict.fits {
+        if verdict.alternatives.is_empty() {
+            lines.push(format!("{}: {}", raw(lang, M::Hint), raw(lang, M::NothingFits)));
+        } else {
+            lines.push(format!("{}: {}", raw(lang, M::Hint), raw(lang, M::AnyOfTheseFits)));
+            let change = |change: &planner_core::plan::Alternative| {
+                let what = format!("{} {}", change.flag, change.value);
+                let pad = " ".repeat(18_usize.saturating_sub(display_width(&what)));
+                format!(
+                    "  {what}{pad} {}",
+                    text(lang, M::AlternativeUsers, &[&group_digits(change.max_users)])
+                )
+            };
+            lines.extend(verdict.alternatives.iter().map(change));
+        }
+    }
+    lines
+}
+
+/// A plan.
+pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
+    let lang = output.lang;
+    let head = headline(plan, lang);
+    let (name, rest) = head.split_at(plan.model.name.len().min(head.len()));
+    let mut text_out = format!("{}{rest}\n\n", bold(name));
+    let quantities = quantities(plan, lang);
+    if output.width < NARROW {
+        for (name, bytes) in &quantities {
+            text_out.push_str(&format!("{name}: {} B = {}\n", group_digits(*bytes), human_bytes(*bytes)));
+        }
+    } else {
+        let names = quantities.iter().map(|(name, _)| display_width(name)).max().unwrap_or(0);
+        let digits = quantities.iter().map(|(_, bytes)| group_digits(*bytes).len()).max().unwrap_or(0);
+        for (name, bytes) in &quantities {
+            let pad = " ".repeat(names - display_width(name));
+            text_out.push_str(&format!(
+                "  {name}{pad}   {:>digits$} B   {:>11}\n",
+                group_digits(*bytes),
+                human_bytes(*bytes)
+            ));
+        }
+    }
+    for paragraph in [all_heads(plan, lang), slopes(plan, lang), engine(plan, lang)].into_iter().flatten() {
+        text_out.push_str(&format!("\n{}\n", wrap(&paragraph, output.width, 2)));
+    }
+    let verdict = verdict_lines(plan, lang);
+    if let Some((first, others)) = verdict.split_first() {
+        text_out.push_str(&format!("\n{}\n", bold(&wrap(first, output.width, 2))));
+        for line in others {
+            let indented =
+                if line.starts_with(' ') { format!("  {line}") } else { wrap(line, output.width, 2) };
+            text_out.push_str(&format!("{indented}\n"));
+        }
+    }
+    if !candidates.is_empty() {
+        text_out.push_str(&fewest(plan, candidates, output));
+    }
+    if !plan.notes.is_empty() {
+        text_out.push_str(&format!("\n{}\n", bold(raw(lang, M::NotesTitle))));
+        for note in &plan.notes {
+            text_out.push_str(&format!("{}\n", wrap(&planner_core::text::note(lang, note), output.width, 2)));
+        }
+    }
+    text_out
+}
+
+/// For well-known GPUs, the fewest that hold it.
+fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
+    let lang = output.lang;
+    let users = group_digits(plan.request.users);
+    let dtype = plan.request.weight_dtype.unwrap_or(plan.model.dtype).name;
+    let title = text(lang, M::Fewest, &[&human_bytes(plan.model.weight_bytes), dtype]);
+    let columns = [
+        raw(lang, M::ColumnGpu).to_owned(),
+        raw(lang, M::ColumnCount).to_owned(),
+        raw(lang, M::ColumnRoom).to_owned(),
+        text(lang, M::ColumnUsers, &[&group_digits(plan.tokens)]),
+        text(lang, M::ColumnTokens, &[&users]),
+    ];
+    let mut rows = Rows::new(
+        columns.iter().map(String::as_str),
+        &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right],
+    );
+    for candidate in candidates {
+        let at_limit = plan.model.max_position.is_some_and(|max| candidate.max_seq >= max);
+        let mark = if at_limit { format!(" {}", raw(lang, M::LimitMark)) } else { String::new() };
+        rows.push([
+            candidate.device.name.clone(),
+            candidate.gpus.to_string(),
+            human_bytes(candidate.kv_bytes_available),
+            group_digits(candidate.max_users),
+            format!("{}{mark}", group_digits(candidate.max_seq)),
+        ]);
+    }
+    let utilization =
+        plan.request.memory_utilization.unwrap_or_else(|| plan.request.engine.default_utilization());
+    let footnote =
+        text(lang, M::FootnoteBudget, &[&utilization.to_string(), &human_bytes(reserve(plan.request))]);
+    let table: Vec<String> =
+        rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();
+    format!("\n  {title}\n{}\n\n{}\n", table.join("\n"), wrap(&footnote, output.width, 2))
+}

@@ -1,0 +1,105 @@
+//! `--model`: a catalogue id, a hub id, a file, a folder or standard input.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use planner_core::spec::family;
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, Result, catalog, source};
+
+/// The largest text that is read as a configuration.
+const MAX_CONFIG_BYTES: u64 = 64 << 20;
+
+/// The model that `--model` names.
+pub fn load(name: &str, strict: bool) -> Result<ModelSpec> {
+    if name == "-" {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().take(MAX_CONFIG_BYTES).read_to_string(&mut text);
+        read.map_err(|error| unreadable("standard input", &error))?;
+        return source::from_config_json(&text, strict);
+    }
+    if catalog::find(name).is_some() {
+        return catalog::model(name);
+    }
+    let path = Path::new(name);
+    if path.exists() || looks_like_path(name) {
+        return from_path(path, strict);
+    }
+    catalog::model(name)
+}
+
+fn looks_like_path(name: &str) -> bool {
+    let path = Path::new(name);
+    let known = path.extension().and_then(|extension| extension.to_str());
+    name.starts_with(['.', '/', '~'])
+        || name.contains('\\')
+        || known.is_some_and(|extension| ["json", "yaml", "yml", "gguf", "safetensors"].contains(&extension))
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Error {
+    Error::Unreadable { path: path.to_owned(), why: error.to_string() }
+}
+
+fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
+    let shown = path.display().to_string();
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
+    if metadata.is_dir() {
+        let inside = path.join("config.json");
+        if !inside.exists() {
+            return Err(Error::Unreadable { path: shown, why: "the folder holds no config.json".into() });
+        }
+        return from_path(&inside, strict);
+    }
+    if metadata.len() > MAX_CONFIG_BYTES {
+        return Err(Error::Unreadable {
+            path: shown,
+            why: format!("{} bytes is too large for a configuration", metadata.len()),
+        });
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::Unreadable { path: shown, why: "it is not UTF-8 text".into() })?;
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let mut spec = match extension {
+        "yaml" | "yml" => from_yaml(&text, strict)?,
+        _ => source::from_config_json(&text, strict)?,
+    };
+    spec.id = path_id(path);
+    Ok(spec)
+}
+
+/// A YAML model file: the keys of a config.json, or a catalogue entry with them under `config`.
+fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
+    let parse = |why: String| Error::Parse { format: "YAML model file", why };
+    let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| parse(error.to_string()))?;
+    let serde_json::Value::Object(mut map) = value else {
+        return Err(parse("it is not a map of keys".into()));
+    };
+    let name = map.get("name").and_then(|name| name.as_str()).map(str::to_owned);
+    if let Some(serde_json::Value::Object(config)) = map.remove("config") {
+        map = config;
+    }
+    let mut spec = family::build(Arc::new(map), strict)?;
+    if let Some(name) = name {
+        spec.name = name;
+    }
+    Ok(spec)
+}
+
+/// The file's name, or its folder's where the file is a plain `config.json`.
+fn path_id(path: &Path) -> String {
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    match stem(path) {
+        Some(name) if name != "config" => name,
+        other => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
+            absolute
+                .parent()
+                .and_then(Path::file_name)
+                .map(|name| name.to_string_lossy().into_owned())
+                .or(other)
+                .unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The models that are known by name.
+
+use std::sync::Arc;
+
+use planner_models::{ENCODERS, MODELS, Model};
+
+use crate::error::{Error, Result};
+use crate::spec::family;
+use crate::spec::model::{ModelSpec, Note};
+use crate::suggest;
+
+/// The catalogue's entry for an id or a hub id, in any letter case.
+pub fn find(name: &str) -> Option<&'static Model> {
+    MODELS.iter().find(|model| {
+        std::iter::once(&model.id).chain(model.hub).any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// The model of an id or hub id.
+pub fn model(name: &str) -> Result<ModelSpec> {
+    if let Some(entry) = find(name) {
+        let mut spec = build(entry)?;
+        if !entry.id.eq_ignore_ascii_case(name) {
+            spec.notes.push(
+                Note::new(
+                    "from_catalogue",
+                    format!("{name} is answered from the catalogue ({}), without the network", entry.id),
+                )
+                .with(&[&name, &entry.id]),
+            );
+        }
+        return Ok(spec);
+    }
+    let encoder = ENCODERS.iter().find(|encoder| {
+        std::iter::once(&encoder.id).chain(encoder.hub).any(|known| known.eq_ignore_ascii_case(name))
+    });
+    if let Some(encoder) = encoder {
+        return Err(Error::NoCache { architecture: encoder.id.to_owned(), why: encoder.why.to_owned() });
+    }
+    let known = MODELS.iter().flat_map(|model| std::iter::once(model.id).chain(model.hub.iter().copied()));
+    Err(Error::Unknown { what: "model", name: name.to_owned(), near: suggest::near(name, known) })
+}
+
+/// The model of one entry.
+pub fn build(entry: &Model) -> Result<ModelSpec> {
+    let config = crate::source::parse_object(entry.config)?;
+    let mut spec = family::build(Arc::new(config), true)?;
+    entry.id.clone_into(&mut spec.id);
+    entry.name.clone_into(&mut spec.name);
+    Ok(spec)
+}

@@ -1,0 +1,148 @@
+//! 简体中文。
+
+use super::Message;
+use crate::error::Error;
+
+pub(super) fn message(message: Message) -> &'static str {
+    use Message as M;
+    match message {
+        M::Headline => "{0}   {1} 层，{2} 个 KV 头 × {3}，KV 类型 {4}",
+        M::HeadlineNoAttention => "{0}   {1} 层，无注意力，{2}",
+        M::OneToken => "一个 token",
+        M::OneSession => "一个会话，{0} 个 token",
+        M::State => "其中首个 token 之前",
+        M::Sessions => "{0} 个会话",
+        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4} 个会话共 {3}。",
+        M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
+        M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
+        M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
+        M::EngineLine => "{0} 为一个会话分配 {1}，{3} 个会话共 {2}。",
+        M::Fits => "放得下：{0} 个用户，每个 {1} 个 token",
+        M::DoesNotFit => "放不下：{0} 个用户、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
+        M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 预留超过其预算 {2}",
+        M::RoomFor => "可容纳 {0} 个用户（每个 {1} 个 token）",
+        M::LongestFor => "{0} 个用户每个最多 {1} 个 token",
+        M::LimitIsModel => "模型自身上限",
+        M::Budget => "{0} = {1} 权重 + {2} 预留 + {3} KV 空间",
+        M::KvMemory => "给定的 KV 内存：{0}",
+        M::PerGpu => "每块 GPU，{0} × {1}",
+        M::AnyOfTheseFits => "以下任一改动都放得下",
+        M::AlternativeUsers => "{0} 个用户",
+        M::NothingFits => "没有单一改动能放下：换更大的 GPU、用 --pp，或量化权重",
+        M::Fewest => "容纳权重（{0}，{1}）与此缓存所需的最少 GPU [1]",
+        M::ColumnGpu => "GPU",
+        M::ColumnCount => "数量",
+        M::ColumnRoom => "每块 KV 空间",
+        M::ColumnUsers => "{0} token 的用户数",
+        M::ColumnTokens => "{0} 用户时每个 token 数",
+        M::FootnoteBudget => {
+            "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
+        }
+        M::LimitMark => "（上限）",
+        M::NotesTitle => "说明",
+        M::ColumnModel => "模型",
+        M::ColumnName => "名称",
+        M::ColumnFamily => "家族",
+        M::ColumnLayers => "层数",
+        M::ColumnKinds => "层类型",
+        M::ColumnPerToken => "字节/token",
+        M::ColumnMaximum => "最长 token",
+        M::ColumnParameters => "参数量",
+        M::ColumnMemory => "内存",
+        M::ColumnBandwidth => "GB/s",
+        M::ColumnFp16 => "fp16 TFLOPS",
+        M::ColumnFp8 => "fp8 TFLOPS",
+        M::ColumnVendor => "厂商",
+        M::ColumnQuantity => "项目",
+        M::ColumnBytes => "字节",
+        M::Source => "来源",
+        M::HubIds => "Hub 名称",
+        M::Derivation => "推导",
+        M::ModelsCount => "{0} 个模型；也可用任意 config.json：--model 路径",
+        M::GpusCount => "{0} 种 GPU；也可用任意大小：--gpu 80GiB",
+        M::ExplainPerToken => "每 token 字节 = 各层一个 token 所增加之和",
+        M::ExplainLayers => "{0} 层 {1}：{2} = {3}",
+        M::ExplainState => "状态，每会话一份",
+        M::ExplainCross => "交叉注意力，{0} 个编码器 token",
+        M::ExplainSession => "一个 {0} token 的会话",
+        M::ExplainTotal => "{0} 个会话",
+        M::ExplainAllHeads => "缓存全部头时",
+        M::ExplainWhere => "数字的来源",
+        M::ExplainArticle => "为何保留 K 和 V 而不保留 Q",
+        M::ExplainArticleText => {
+            "解码要读取所有历史 K、V 行，但只用最新的一行 Q。保留 K、V 使每个 token 的工作量从 O(n²) 降为 O(n)；代价是内存：2 × 层数 × 头数 × 头维度 × token 数 × 字节。"
+        }
+        M::ExplainMeasured => {
+            "文章测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
+        }
+        M::ExplainBudget => "一块 GPU 的内存",
+        M::ExplainParameters => "各部分参数量",
+        M::Error => "错误",
+        M::Hint => "提示",
+    }
+}
+
+/// The template of a note.
+pub(super) fn note(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unknown_model_type" => {
+            "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
+        }
+        "dtype_assumed" => "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
+        "kv_heads_overridden" => "--kv-heads {0}：不是该模型自身的 KV 头数",
+        "weight_dtype_overridden" => "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",
+        "seq_default" => "未给出 --seq：取 {0} 个 token（模型上限与 {1} 中较小者）",
+        "beyond_max_position" => "{0} 个 token 超出该模型的上限 {1}",
+        "source_default" => "未给出 --source-len：取 {0} 个编码器 token",
+        "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
+        "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
+        "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        _ => return None,
+    })
+}
+
+pub(super) fn error_message(error: &Error) -> String {
+    match error {
+        Error::Unknown { what, name, .. } => format!("未知的{} `{name}`", kind(what)),
+        Error::NoCache { architecture, why } => format!("`{architecture}` 没有 KV 缓存：{why}"),
+        Error::MissingField { field, looked_in } => format!("缺少 `{field}`：已在 {looked_in} 中查找"),
+        Error::Unsupported { what, .. } => format!("不支持 {what}"),
+        Error::BadValue { field, got, want } => format!("`{field}` 的值是 {got}，应为：{want}"),
+        Error::Overflow { what } => format!("{what} 过大：超出 64 位整数"),
+        Error::Parse { format, why } => format!("{format}：{why}"),
+        Error::Unreadable { path, why } => format!("无法读取 `{path}`：{why}"),
+    }
+}
+
+pub(super) fn error_hint(error: &Error) -> Option<String> {
+    match error {
+        Error::Unknown { what, near, .. } => {
+            let list = match *what {
+                "model" => "`kvplan models` 列出已知模型；也可以给出 config.json 的路径",
+                "GPU" => "`kvplan gpus` 列出已知 GPU；也可以给出大小，例如 80GiB",
+                _ => "",
+            };
+            let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+            match (near.is_empty(), list.is_empty()) {
+                (true, true) => None,
+                (true, false) => Some(list.to_owned()),
+                (false, true) => Some(format!("您是否想用 {}？", near.join(" 或 "))),
+                (false, false) => Some(format!("您是否想用 {}？{list}", near.join(" 或 "))),
+            }
+        }
+        Error::NoCache { .. } => Some("编码器-解码器模型请给出其自身的配置，交叉注意力会被计入".into()),
+        Error::MissingField { field, .. } => Some(format!("请在配置中补上 `{field}`；本程序从不猜测")),
+        Error::Unsupported { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+        Error::Overflow { .. } => Some("减小 --seq 或 --users".into()),
+        Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
+    }
+}
+
+fn kind(what: &str) -> &str {
+    match what {
+        "model" => "模型",
+        "engine" => "引擎",
+        "flag" => "选项",
+        other => other,
+    }
+}
