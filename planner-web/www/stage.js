@@ -20,7 +20,7 @@ function matrix({ id, title, tokens, columns, group, largest, cell, name }) {
       const first = c > 0 && group > 0 && c % group === 0 ? ".edge" : "";
       cells.push(
         el(`td.${state}${shown && value < 0 ? ".minus" : ""}${first}`, {
-          style: { "--a": `${Math.round(strength * 70)}%` },
+          style: { "--a": `${Math.round(strength * 55)}%` },
           "data-say": name(i, c, state, value),
           tabindex: shown || state === "masked" ? "-1" : undefined,
           "aria-hidden": shown ? undefined : "true",
@@ -98,17 +98,16 @@ function rows(run, frame, head) {
     left.push(
       recurrent
         ? el("div.pair", {}, ...pair)
-        : el(`div.pair${keeps ? ".cache" : ""}`, {}, ...pair, el("p.kept", {}, caption)),
+        : el(`div.pair${keeps ? ".cache" : ""}`, {}, ...pair, el("p.held", {}, caption)),
     );
     if (recurrent) left.push(stateBox(run, now));
   }
   const bands = [el("div.band", {}, ...left)];
-  if (!frame.all && !recurrent && stage >= 2) {
-    const right = [labels(tokens, step), weights(run, frame, head)];
-    bands.push(el("div.band.right", {}, ...right));
+  if (!frame.all && stage >= 2) {
+    const weighs = recurrent ? [] : [el("div.band", {}, labels(tokens, step), weights(run, frame, head))];
+    bands.push(el("div.second", {}, ...weighs, stage >= 3 ? output(run, frame) : null));
   }
-  const outputs = stage >= 3 && !frame.all ? output(run, frame) : null;
-  return el("div.rows", {}, ...bands, outputs);
+  return el("div.rows", {}, ...bands);
 }
 
 function weights(run, frame, head) {
@@ -149,7 +148,7 @@ function stateBox(run, now) {
         t("why.cell_head", { matrix: t("why.state"), token: `${i + 1}`, head: h + 1, column: c + 1, value: told(x) }),
     }));
   }
-  return el("div.pair.cache.states", {}, ...tables, el("p.kept", {}, t("why.kept_state", { bytes: run.state_bytes })));
+  return el("div.pair.cache.states", {}, ...tables, el("p.held", {}, t("why.kept_state", { bytes: run.state_bytes })));
 }
 
 function output(run, frame) {
@@ -224,7 +223,9 @@ function kinds(runs, variant, choose) {
         el("button.kind", { type: "button", "aria-pressed": String(kind === variant), onclick: () => choose(kind) }, t(`kinds.${kind}`))),
       el("td", {}, `${run.row_bytes} B`),
       el("td", {}, `${run.state_bytes} B`),
-      el("td", {}, el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * after) / most}%` } })), `${count(after)} B`));
+      el("td", {}, el("div", {},
+        el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * after) / most}%` } })),
+        el("span", {}, `${count(after)} B`))));
   });
   return el("table.kinds", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines));
 }
@@ -301,10 +302,7 @@ export function draw({ runs, pool, plan, frame, head, chooseKind }) {
     if (frame.kinds) parts.push(kinds(runs, frame.variant, chooseKind));
   }
   stage.replaceChildren(...parts);
-  let columns = 0;
-  for (const table of stage.querySelectorAll(".band .matrix:not(.s)")) columns += Number(table.dataset.columns);
   let first = 0;
-  for (const table of stage.querySelectorAll(".band:first-child .matrix:not(.s)")) first += Number(table.dataset.columns);
-  stage.style.setProperty("--columns", columns || 1);
+  for (const table of stage.querySelectorAll(".rows > .band:first-child .matrix:not(.s)")) first += Number(table.dataset.columns);
   stage.style.setProperty("--first", first || 1);
 }
