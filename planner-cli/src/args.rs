@@ -155,7 +155,8 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("models")
                 .about("List the models of the catalogue, or show one with its sources")
-                .arg(Arg::new("name").value_name("MODEL")),
+                .arg(Arg::new("name").value_name("MODEL"))
+                .arg(switch("families", "List the model_type values that are known, by family", "What")),
         )
         .subcommand(
             Command::new("gpus")
@@ -172,6 +173,7 @@ pub fn command() -> Command {
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
         )
+        .subcommand(Command::new("schema").about("Print the JSON Schema of the JSON output"))
         .subcommand(Command::new("man").about("Print the manual page"))
 }
 
@@ -187,11 +189,21 @@ fn color_choice() -> Arg {
     choice("color", &["auto", "always", "never"], "auto, always or never [default: auto]")
 }
 
+/// Whether `--engine all` asks for every engine side by side.
+pub fn wants_all_engines(matches: &ArgMatches) -> bool {
+    matches.get_one::<String>("engine").is_some_and(|engine| engine == ALL_ENGINES)
+}
+
+/// The `--engine` that is not one.
+const ALL_ENGINES: &str = "all";
+
 /// Every flag of a plan that was given, read.
 pub fn request(matches: &ArgMatches) -> Result<Request> {
     let mut request = Request::default();
     for (name, ..) in WHAT.iter().chain(WHERE).chain(ENGINE) {
-        if let Some(value) = matches.get_one::<String>(name) {
+        if let Some(value) =
+            matches.get_one::<String>(name).filter(|value| *name != "engine" || *value != ALL_ENGINES)
+        {
             request.set(name, value)?;
         }
     }

@@ -24,6 +24,10 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             output.print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
+        Some(("schema", _)) => {
+            output.print(planner_core::render::json::SCHEMA_TEXT);
+            Ok(0)
+        }
         Some(("man", _)) => {
             let mut page = Vec::new();
             let _ = clap_mangen::Man::new(crate::args::command()).render(&mut page);

@@ -8,7 +8,7 @@ use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Message as M, raw, text};
 use planner_core::units::group_digits;
 use planner_core::{Result, catalog};
-use planner_models::MODELS;
+use planner_models::{FAMILIES, MODELS};
 use serde_json::{Value as Json, json};
 
 use crate::output::{Output, bold};
@@ -20,9 +20,24 @@ use crate::render::rows::{
 /// Lists all, or shows one.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     match matches.get_one::<String>("name") {
+        _ if matches.get_flag("families") => families(output),
         Some(name) => one(name, output),
         None => all(output),
     }
+}
+
+/// Every family with the `model_type` values it answers for.
+fn families(output: &Output) -> Result<u8> {
+    let lang = output.lang;
+    let mut rows = Rows::new([raw(lang, M::ColumnFamily), "model_type"], &[Left, Left]);
+    let mut list = Vec::new();
+    for family in FAMILIES.iter().filter(|family| !family.model_types.is_empty()) {
+        let types: Vec<&str> = family.model_types.iter().map(|(name, _)| *name).collect();
+        rows.push([family.name.to_owned(), types.join(", ")]);
+        list.push(json!({ "family": family.name, "model_types": types, "refused": family.refuse }));
+    }
+    output.print(&rows.render(output, &json!({ "schema": json::SCHEMA, "families": list }), None));
+    Ok(0)
 }
 
 /// The kinds of layer with their numbers: `10 full, 52 sliding`.

@@ -1,7 +1,7 @@
 //! The plan itself.
 
 use clap::ArgMatches;
-use planner_core::plan::{adjust, candidates, plan};
+use planner_core::plan::{adjust, candidates, compare, plan};
 use planner_core::render::json;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result};
@@ -23,8 +23,23 @@ pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> 
     adjust(source::load(name, request.strict)?, request)
 }
 
+/// Every engine side by side.
+fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    let request = args::request(matches)?;
+    let model = model(matches, &request)?;
+    let plan = plan(&model, &request)?;
+    let engines = compare::compare(&model, &request);
+    let mut json = json::plan(&plan, output.lang);
+    json["engines"] = compare::to_json(&engines, output.lang);
+    output.print(&render::engines::render(&plan, &engines, &json, output));
+    Ok(0)
+}
+
 /// Plans and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    if args::wants_all_engines(matches) {
+        return compare_engines(matches, output);
+    }
     let request = args::request(matches)?;
     if matches.get_flag("verify") {
         return Err(Error::unsupported("--verify", "this build has no measuring backend"));

@@ -1,6 +1,7 @@
 //! How answers look: one file per format.
 
 pub mod csv;
+pub mod engines;
 pub mod markdown;
 pub mod rows;
 pub mod table;

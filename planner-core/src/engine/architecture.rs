@@ -40,11 +40,8 @@ pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
     Ok((one("--k-dtype", request.k_dtype.as_deref())?, one("--v-dtype", request.v_dtype.as_deref())?))
 }
 
-/// Neighbouring layers that keep the same.
-struct Group<'a> {
-    layers: u64,
-    stores: &'a [Store],
-}
+/// Neighbouring layers that keep the same: how many, and what each keeps.
+type Group<'a> = (u64, &'a [Store]);
 
 /// What the definition keeps.
 pub struct Needed<'a> {
@@ -81,11 +78,11 @@ impl<'a> Needed<'a> {
 
     fn each(&self, groups: &[Group<'_>], bytes: impl Fn(&Store) -> Result<u64>) -> Result<u64> {
         let mut total = 0;
-        for group in groups {
-            for store in group.stores.iter().filter(|store| store.is_kept_by("architecture")) {
+        for (layers, stores) in groups {
+            for store in stores.iter().filter(|store| store.is_kept_by("architecture")) {
                 total = sum(
                     "bytes of a session",
-                    [total, product("bytes of a session", &[bytes(store)?, group.layers])?],
+                    [total, product("bytes of a session", &[bytes(store)?, *layers])?],
                 )?;
             }
         }
@@ -93,19 +90,20 @@ impl<'a> Needed<'a> {
     }
 }
 
-fn grouped(layers: &[Layer]) -> Vec<Group<'_>> {
+/// Runs of neighbouring layers that keep the same.
+pub(super) fn grouped(layers: &[Layer]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for layer in layers {
         match groups.last_mut() {
-            Some(last) if last.stores == layer.stores => last.layers += 1,
-            _ => groups.push(Group { layers: 1, stores: &layer.stores }),
+            Some((count, stores)) if *stores == layer.stores => *count += 1,
+            _ => groups.push((1, &layer.stores)),
         }
     }
     groups
 }
 
 /// What one GPU of a tensor-parallel group keeps of a store.
-fn share(store: &Store, tp: u64) -> Store {
+pub(super) fn share(store: &Store, tp: u64) -> Store {
     let mut share = store.clone();
     match &mut share.content {
         Content::KeysValues { heads, .. } | Content::Cross { heads, .. } => {

@@ -13,6 +13,7 @@ use crate::spec::model::{ModelSpec, Note};
 use crate::units::{product, sum};
 
 mod budget;
+pub mod compare;
 pub mod explain;
 mod resolve;
 mod solve;

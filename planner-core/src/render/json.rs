@@ -14,6 +14,9 @@ use crate::text::{self, Lang, error_hint, error_message};
 /// Version of the keys.
 pub const SCHEMA: u64 = 1;
 
+/// The JSON Schema of a plan or a failure.
+pub const SCHEMA_TEXT: &str = include_str!("schema.json");
+
 /// An integer, as a string where JavaScript could not hold it.
 pub fn integer(value: u64) -> Json {
     if value > 1 << 53 { Json::from(value.to_string()) } else { Json::from(value) }

@@ -57,6 +57,12 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnVendor => "vendor",
         M::ColumnQuantity => "quantity",
         M::ColumnBytes => "bytes",
+        M::ColumnEngine => "engine",
+        M::ColumnOneSession => "one session",
+        M::ColumnAllSessions => "all sessions",
+        M::ColumnMaxUsers => "most users",
+        M::ColumnWhy => "why",
+        M::Refuses => "refuses: {0}",
         M::Source => "source",
         M::HubIds => "hub ids",
         M::Derivation => "derivation",
@@ -126,5 +132,22 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
         Error::Unsupported { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
         Error::Overflow { .. } => Some("smaller --seq or --users".into()),
         Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
+    }
+}
+
+pub(super) fn engine_rule(id: &str) -> &'static str {
+    match id {
+        "architecture" => "what the definition needs, without any engine's rounding",
+        "vllm" => {
+            "whole blocks; groups of layers share pages, windows keep tokens in flight, states are padded to a page"
+        }
+        "sglang" => "rows of a token pool, window layers and states in pools of their own",
+        "tensorrt-llm" => "whole blocks of 32 tokens out of the memory left after the weights",
+        "llama.cpp" => "all cells of the context are allocated at start, in multiples of 256; states in f32",
+        "transformers" => {
+            "tensors as they are; a full window keeps one token less; latents or expanded keys as the class stores them"
+        }
+        "candle" => "what candle's own module stores: some widen the cache or ignore the window",
+        _ => "",
     }
 }

@@ -82,6 +82,12 @@ pub enum Message {
     ColumnVendor,
     ColumnQuantity,
     ColumnBytes,
+    ColumnEngine,
+    ColumnOneSession,
+    ColumnAllSessions,
+    ColumnMaxUsers,
+    ColumnWhy,
+    Refuses,
     Source,
     HubIds,
     Derivation,
@@ -148,5 +154,13 @@ pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     match lang {
         Lang::En => en::error_hint(error),
         Lang::Zh => zh::error_hint(error),
+    }
+}
+
+/// In one line, why an engine's bytes differ from the definition's; empty for an unknown id.
+pub fn engine_rule(lang: Lang, id: &str) -> &'static str {
+    match lang {
+        Lang::En => en::engine_rule(id),
+        Lang::Zh => zh::engine_rule(id),
     }
 }

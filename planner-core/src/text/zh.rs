@@ -55,6 +55,12 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnVendor => "厂商",
         M::ColumnQuantity => "项目",
         M::ColumnBytes => "字节",
+        M::ColumnEngine => "引擎",
+        M::ColumnOneSession => "一个会话",
+        M::ColumnAllSessions => "全部会话",
+        M::ColumnMaxUsers => "最多用户",
+        M::ColumnWhy => "原因",
+        M::Refuses => "拒绝：{0}",
         M::Source => "来源",
         M::HubIds => "Hub 名称",
         M::Derivation => "推导",
@@ -97,6 +103,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
         "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
 }
@@ -144,5 +151,18 @@ fn kind(what: &str) -> &str {
         "engine" => "引擎",
         "flag" => "选项",
         other => other,
+    }
+}
+
+pub(super) fn engine_rule(id: &str) -> &'static str {
+    match id {
+        "architecture" => "仅为定义所需，不含任何引擎的取整",
+        "vllm" => "按整块分配；各层组共用页，窗口层保留在途 token，状态填充到一页",
+        "sglang" => "token 池按行分配，窗口层与状态各有其池",
+        "tensorrt-llm" => "加载权重后的剩余内存按 32 个 token 的整块分配",
+        "llama.cpp" => "启动时即分配整个上下文，按 256 取整；状态为 f32",
+        "transformers" => "按张量实际大小；窗口满后少存一个 token；潜变量或展开的键按其类所存",
+        "candle" => "按 candle 自身模块所存：有的会展宽缓存或忽略窗口",
+        _ => "",
     }
 }

@@ -1,0 +1,350 @@
+//! Hugging Face transformers 5.23: what its own cache objects hold after a prompt of every session's
+//! tokens, all sessions in one batch.
+//!
+//! Rules, all of `transformers/cache_utils.py`:
+//! - `DynamicLayer` concatenates: `[batch, kv heads, tokens, head_dim]` for keys and for values.
+//! - `DynamicSlidingWindowLayer` keeps the last `window − 1` tokens (`[:, :, -window + 1:, :]`); chunked
+//!   attention uses the same class with the chunk as its window. A window of 1 slices from `-0` and so
+//!   keeps every token.
+//! - `StaticLayer` allocates `--max-model-len` tokens, `StaticSlidingWindowLayer` the smaller of it and
+//!   the window; the encoder's keys and values are allocated at their own length.
+//! - `DynamicIndexedLayer` and `StaticIndexedLayer` add the indexer's keys, one row per token.
+//! - `LinearAttentionLayer` and the hybrid layers keep a convolution and a recurrent state per session,
+//!   the same in both kinds of cache.
+//! - `DummyLayer`, for layers without attention and for those that read another's cache, keeps nothing.
+//! - `Fp8QuantizedLayer` (`QuantizedCache`, backend `fp8`) keeps one byte per element and a 4-byte scale
+//!   for the keys and one for the values of a layer, whatever the batch; only for models whose every
+//!   layer is full attention.
+//! - Compressed layers (`deepseek_v4/modeling_deepseek_v4.py`) keep a row per whole group of tokens
+//!   (`tokens_per_state`), the projections of the tokens of the open group (dimension `pending`,
+//!   elements a token) and the last closed group's (`overlap`, elements). They have no static form.
+//!   Their keys and values are one tensor under two names, counted twice as the cache lists it.
+
+use serde_json::Map;
+
+use super::architecture::{grouped, kv_dtypes, share};
+use super::{Details, Engine, Layout, Run};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::parallel::stages;
+use crate::request::CacheKind;
+use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::units::{product, sum};
+
+const ID: &str = "transformers";
+const SESSION: &str = "bytes of a session";
+
+/// Bytes of one scale of an fp8 layer: a float32 scalar.
+const SCALE_BYTES: u64 = 4;
+
+/// The rule of transformers.
+#[derive(Debug)]
+pub struct Transformers;
+
+impl Engine for Transformers {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["5.23.0"]
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        if run.parallel.dcp > 1 {
+            return Err(Error::bad_value(
+                "--dcp",
+                run.parallel.dcp,
+                "1: transformers does not divide tokens",
+            ));
+        }
+        let dtype = cache_dtype(&run)?;
+        let length = match run.request.cache {
+            CacheKind::Dynamic => None,
+            CacheKind::Static => Some(static_length(&run)?),
+        };
+        if dtype == DType::FP8 {
+            check_quantized(&run)?;
+        }
+        Ok(Box::new(Cache { run, dtype, length }))
+    }
+}
+
+/// The cache is kept in what the model computes in; `fp8` is the one quantized layout whose size
+/// depends on nothing but the tokens.
+fn cache_dtype(run: &Run<'_>) -> Result<DType> {
+    let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
+    if k != v {
+        return Err(Error::bad_value(
+            "--v-dtype",
+            v.name,
+            format!("{}, as the keys: transformers keeps both alike", k.name),
+        ));
+    }
+    match k {
+        DType::F32 | DType::F16 | DType::BF16 | DType::FP8 => Ok(k),
+        DType::INT4 | DType::INT8 => Err(Error::bad_value(
+            "--kv-dtype",
+            k.name,
+            "auto, f32, f16, bf16 or fp8: the integer caches of transformers keep up to 128 tokens unquantized, \
+             depending on how they arrived",
+        )),
+        _ => Err(Error::bad_value("--kv-dtype", k.name, "auto, f32, f16, bf16 or fp8")),
+    }
+}
+
+/// Tokens a `StaticCache` allocates.
+fn static_length(run: &Run<'_>) -> Result<u64> {
+    let length = run.request.max_model_len.unwrap_or(run.tokens);
+    if run.tokens > length {
+        return Err(Error::bad_value(
+            "--max-model-len",
+            length,
+            format!("at least the {} tokens of a session", run.tokens),
+        ));
+    }
+    let own = |store: &Store| match store.content {
+        Content::State { mixer: "lightning", .. } => Some("its own cache class"),
+        _ if store.tokens_per_row > 1 => Some("compressed layers, which have no static form"),
+        _ => None,
+    };
+    if let Some(why) = stores(&run.model.layers).find_map(own) {
+        return Err(Error::unsupported(
+            format!("{} with a static cache", run.model.name),
+            format!("transformers gives this model {why}; use --cache dynamic"),
+        ));
+    }
+    Ok(length)
+}
+
+/// `QuantizedCache` makes one layer per configured layer and takes full attention only.
+fn check_quantized(run: &Run<'_>) -> Result<()> {
+    let model = run.model;
+    let plain = |layer: &Layer| {
+        layer.owner.is_none()
+            && matches!(
+                kept(layer).collect::<Vec<_>>().as_slice(),
+                [Store {
+                    extent: Extent::Full,
+                    content: Content::KeysValues { .. } | Content::Latent { .. },
+                    tokens_per_row: 1,
+                    ..
+                }]
+            )
+    };
+    if run.request.cache == CacheKind::Static {
+        return Err(Error::bad_value("--cache", "static", "dynamic: transformers has no static fp8 cache"));
+    }
+    if model.config_layers == model.layers.len() as u64 && model.layers.iter().all(plain) {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        format!("{} with an fp8 cache", model.name),
+        "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto",
+    ))
+}
+
+fn kept(layer: &Layer) -> impl Iterator<Item = &Store> {
+    layer.stores.iter().filter(|store| store.is_kept_by(ID))
+}
+
+fn stores(layers: &[Layer]) -> impl Iterator<Item = &Store> {
+    layers.iter().flat_map(kept)
+}
+
+/// A cache object of transformers.
+struct Cache<'a> {
+    run: Run<'a>,
+    dtype: DType,
+    /// Tokens a static cache allocates.
+    length: Option<u64>,
+}
+
+impl Cache<'_> {
+    /// Tokens of which a layer holds rows.
+    fn held(&self, extent: Extent, tokens: u64) -> u64 {
+        match (extent, self.length) {
+            (Extent::Session, _) => 1,
+            (Extent::Source, _) => self.run.source,
+            (Extent::Full, None) => tokens,
+            (Extent::Full, Some(length)) => length,
+            (Extent::Window(1) | Extent::Chunk(1), None) => tokens,
+            (Extent::Window(n) | Extent::Chunk(n), None) => tokens.min(n.saturating_sub(1)),
+            (Extent::Window(n) | Extent::Chunk(n), Some(length)) => length.min(n),
+        }
+    }
+
+    /// Bytes of one session in one store.
+    fn store(&self, store: &Store, tokens: u64) -> Result<u64> {
+        let held = self.held(store.extent, tokens);
+        let elements = match store.content {
+            Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => {
+                return sum(
+                    SESSION,
+                    [
+                        self.state_dtype(conv_dtype).row_bytes(conv)?,
+                        self.state_dtype(recurrent_dtype).row_bytes(recurrent)?,
+                    ],
+                );
+            }
+            Content::KeysValues { heads, k_dim, v_dim } | Content::Cross { heads, k_dim, v_dim } => {
+                product(SESSION, &[heads, sum(SESSION, [k_dim, v_dim])?])?
+            }
+            Content::Latent { rank, rope } => sum(SESSION, [rank, rope])?,
+            Content::IndexKey { heads, dim } => product(SESSION, &[heads, dim])?,
+        };
+        let group = store.tokens_per_row.max(1);
+        let open = product(SESSION, &[held % group, store.dim("pending").unwrap_or(0)])?;
+        let closed = if held >= group { store.dim("overlap").unwrap_or(0) } else { 0 };
+        let total = sum(SESSION, [product(SESSION, &[held / group, elements])?, open, closed])?;
+        match store.dim("element_bytes") {
+            Some(bytes) => product(SESSION, &[total, bytes]),
+            None => self.dtype.row_bytes(total),
+        }
+    }
+
+    /// States that are in the model's dtype follow what the model is made to compute in.
+    fn state_dtype(&self, own: DType) -> DType {
+        let model = self.run.model.dtype;
+        if own == model && own != DType::F32 { self.dtype } else { own }
+    }
+
+    fn layers(&self, layers: &[Layer], tokens: u64, tp: u64) -> Result<u64> {
+        let mut total = 0;
+        for (count, stores) in grouped(layers) {
+            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
+                let one = self.store(&share(store, tp), tokens)?;
+                total = sum(SESSION, [total, product(SESSION, &[one, count])?])?;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Bytes of the scales of all layers, once per batch.
+    fn scales(&self, layers: u64) -> Result<u64> {
+        if self.dtype == DType::FP8 { product("bytes of scales", &[layers, 2, SCALE_BYTES]) } else { Ok(0) }
+    }
+
+    fn all_scales(&self) -> Result<u64> {
+        self.scales(self.run.model.layers.len() as u64)
+    }
+
+    fn class(&self) -> &'static str {
+        let mut mixers = stores(&self.run.model.layers).filter_map(|store| match store.content {
+            Content::State { mixer, .. } => Some(mixer),
+            _ => None,
+        });
+        match mixers.next() {
+            Some("lightning") => return "MiniMaxCache",
+            Some("xlstm" | "mlstm") => return "xLSTMCache",
+            Some("rwkv") => return "list",
+            _ => {}
+        }
+        if stores(&self.run.model.layers).any(|store| store.extent == Extent::Source) {
+            return "EncoderDecoderCache";
+        }
+        match (self.dtype, self.length) {
+            (DType::FP8, _) => "QuantizedCache",
+            (_, Some(_)) => "StaticCache",
+            (_, None) => "DynamicCache",
+        }
+    }
+}
+
+impl Layout for Cache<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        sum(SESSION, [self.layers(&self.run.model.layers, tokens, 1)?, self.all_scales()?])
+    }
+
+    fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
+        let each = self.layers(&self.run.model.layers, tokens, 1)?;
+        sum("bytes of all sessions", [product("bytes of all sessions", &[each, users])?, self.all_scales()?])
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        let layers = &self.run.model.layers;
+        let parallel = self.run.parallel;
+        let mut rest = layers.as_slice();
+        let mut result = Vec::new();
+        for count in stages(layers.len() as u64, parallel.pp) {
+            let (own, others) = rest.split_at((count as usize).min(rest.len()));
+            rest = others;
+            let each = self.layers(own, tokens, parallel.tp)?;
+            let all = product("bytes of all sessions", &[each, users])?;
+            result.push(sum("bytes of all sessions", [all, self.scales(own.len() as u64)?])?);
+        }
+        Ok(result)
+    }
+
+    fn floor_bytes(&self) -> Result<u64> {
+        self.session_bytes(0)
+    }
+
+    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
+        let mut keys = Map::new();
+        keys.insert("cache".into(), self.class().into());
+        if let Some(length) = self.length {
+            keys.insert("max_cache_len".into(), length.into());
+        }
+        Ok(Details { keys, notes: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::request::Request;
+    use crate::source::from_config_json;
+
+    /// 3 layers, 2 KV heads of 16.
+    const TINY: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16",
+        "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "head_dim": 16, "intermediate_size": 64, "vocab_size": 100, "max_position_embeddings": 64}"#;
+
+    fn total(flags: &[(&str, &str)]) -> Result<u64> {
+        let model = from_config_json(TINY, true)?;
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "transformers")].iter().chain(flags) {
+            request.set(flag, value)?;
+        }
+        Ok(plan(&model, &request)?.engine.total_bytes)
+    }
+
+    #[test]
+    fn a_dynamic_cache_holds_the_tokens_seen() {
+        assert_eq!(total(&[("seq", "5"), ("users", "3")]), Ok(3 * 2 * 2 * 16 * 2 * 5 * 3));
+        assert_eq!(total(&[("seq", "5"), ("kv-dtype", "f32")]), Ok(3 * 2 * 2 * 16 * 4 * 5));
+    }
+
+    #[test]
+    fn a_static_cache_holds_its_maximum() {
+        let flags = [("seq", "5"), ("cache", "static"), ("max-model-len", "40")];
+        assert_eq!(total(&flags), Ok(3 * 2 * 2 * 16 * 2 * 40));
+        assert!(total(&[("seq", "50"), ("cache", "static"), ("max-model-len", "40")]).is_err());
+    }
+
+    /// As transformers 5.23.0 allocates it for this model: 1,176 and 12,120 bytes for 1 × 6 and 3 × 21 tokens.
+    #[test]
+    fn an_fp8_cache_has_two_scales_per_layer_whatever_the_batch() {
+        assert_eq!(total(&[("seq", "6"), ("kv-dtype", "fp8")]), Ok(1_176));
+        assert_eq!(total(&[("seq", "21"), ("users", "3"), ("kv-dtype", "fp8")]), Ok(12_120));
+        assert!(total(&[("seq", "6"), ("kv-dtype", "int4")]).is_err());
+        assert!(total(&[("seq", "6"), ("kv-dtype", "q8_0")]).is_err());
+    }
+
+    #[test]
+    fn a_sliding_layer_keeps_one_token_less_than_its_window() -> Result<()> {
+        let model = from_config_json(TINY, true)?;
+        let request = Request::default();
+        let (run, _) = crate::plan::resolve(&model, &request)?;
+        let held = |length, extent, tokens| Cache { run, dtype: DType::BF16, length }.held(extent, tokens);
+        assert_eq!(held(None, Extent::Window(128), 127), 127);
+        assert_eq!(held(None, Extent::Window(128), 5000), 127);
+        assert_eq!(held(None, Extent::Chunk(8192), 9000), 8191);
+        assert_eq!(held(None, Extent::Window(1), 9), 9);
+        assert_eq!(held(Some(1024), Extent::Window(128), 17), 128);
+        assert_eq!(held(Some(64), Extent::Window(128), 17), 64);
+        Ok(())
+    }
+}
