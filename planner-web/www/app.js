@@ -4,6 +4,10 @@ import { $, t, useMessages } from "./dom.js";
 import { get, put, read, through } from "./state.js";
 import { comparedWith, sentence, startWhy } from "./why.js";
 import { ask, speakAnswer, startAnswer } from "./answer.js";
+import { readAddress } from "./fields.js";
+import { startRests } from "./rests.js";
+
+let data = null;
 
 const SECTIONS = ["answer", "why", "layers", "compare", "assumptions"];
 
@@ -16,7 +20,7 @@ const language = () => {
 /** Puts every fixed sentence of the page into the reader's language. */
 function speak() {
   const tongue = language();
-  useMessages(JSON.parse(planner.messages(tongue)));
+  useMessages(data.messages[tongue]);
   document.documentElement.lang = tongue === "zh" ? "zh-Hans" : "en";
   document.title = t("page.title");
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
@@ -41,11 +45,21 @@ function visit(name) {
   section.focus({ preventScroll: true });
 }
 
-async function wasm() {
-  const packed = $("wasm");
-  if (!packed) return fetch("planner_web_bg.wasm");
+/** A file of the page: beside it, or inside it where it is one file. */
+async function part(id, name) {
+  const packed = $(id);
+  if (!packed) return fetch(name);
   const bytes = Uint8Array.from(atob(packed.textContent), (c) => c.charCodeAt(0));
-  return through(new Blob([bytes]), new DecompressionStream("gzip"));
+  return new Response(await through(new Blob([bytes]), new DecompressionStream("gzip")));
+}
+
+async function load() {
+  const text = part("data", "data.json").then((response) => response.text());
+  const wasm = await part("wasm", "planner_web_bg.wasm");
+  const ready = planner.start({ module_or_path: wasm.headers.get("content-type") === "application/wasm" ? wasm : await wasm.arrayBuffer() });
+  data = JSON.parse(await text);
+  await ready;
+  planner.load(await text);
 }
 
 function all() {
@@ -60,7 +74,7 @@ async function start() {
   const section = read();
   theme();
   try {
-    await planner.start({ module_or_path: await wasm() });
+    await load();
   } catch (why) {
     $("failed-why").textContent = why.message;
     $("failed").hidden = false;
@@ -69,7 +83,9 @@ async function start() {
   }
   speak();
   startWhy(planner);
-  startAnswer(planner, comparedWith);
+  startRests(data);
+  startAnswer(planner, data, comparedWith);
+  await readAddress();
   all();
   performance.mark("answered");
   $("language").addEventListener("click", () => {
@@ -87,8 +103,9 @@ async function start() {
     event.preventDefault(); // the address holds the question
     visit(name);
   });
-  addEventListener("hashchange", () => {
+  addEventListener("hashchange", async () => {
     const named = read();
+    await readAddress();
     all();
     if (SECTIONS.includes(named)) visit(named);
   });

@@ -2,6 +2,7 @@
 
 import { $, count, el, exact, size, svg, t } from "./dom.js";
 import { KINDS } from "./story.js";
+import { shape } from "./layers.js";
 
 const round = (x) => {
   const text = Math.abs(x) < 0.005 ? "0" : x.toFixed(2).replace(/^(-?)0\./, "$1.");
@@ -259,15 +260,16 @@ function bridge(run, plan, part) {
   if (!plan) return el("table.bridge", {}, el("tbody", {}, ...lines));
   const groups = new Map();
   for (const layer of plan.layers) {
-    const key = `${layer.kind} ${layer.bytes_per_token}`;
-    const group = groups.get(key) ?? { ...layer, count: 0 };
+    const each = BigInt(layer.bytes_per_token) / BigInt(layer.count);
+    const key = `${layer.kind} ${each}`;
+    const group = groups.get(key) ?? { ...layer, each, count: 0 };
     group.count += layer.count;
     groups.set(key, group);
   }
-  const growing = [...groups.values()].filter((g) => Number(g.bytes_per_token) > 0);
+  const growing = [...groups.values()].filter((g) => g.each > 0n);
   for (const group of growing) {
-    const values = { n: count(group.count), kind: t(`kind.${group.kind}`), each: size(group.bytes_per_token) };
-    lines.push(line(t("model.layers", values), shapeOf(group), `${count(group.count)} × ${exact(group.bytes_per_token)}`));
+    const values = { n: count(group.count), kind: t(`kind.${group.kind}`), each: size(group.each) };
+    lines.push(line(t("model.layers", values), shape(group), `${count(group.count)} × ${exact(group.each)}`));
   }
   lines.push(line(t("model.token"), "", exact(plan.kv.bytes_per_token), true));
   if (part > 1) {
@@ -279,14 +281,6 @@ function bridge(run, plan, part) {
     lines.push(line(t("model.total", { users: count(users) }), size(plan.kv.total_bytes), exact(plan.kv.total_bytes), true));
   }
   return el("table.bridge", {}, el("tbody", {}, ...lines));
-}
-
-function shapeOf(layer) {
-  const { kv_heads: heads, head_dim: dim, k_dim: k, v_dim: v, rank, rope } = layer;
-  if (rank) return `${rank} + ${rope ?? 0}`;
-  if (heads && (dim || (k && k === v))) return `2 × ${heads} × ${dim ?? k}`;
-  if (heads && k) return `${heads} × (${k} + ${v})`;
-  return "";
 }
 
 /** Draws a frame into #stage. */
