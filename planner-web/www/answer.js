@@ -68,13 +68,10 @@ export function ask() {
 }
 
 let waiting = 0;
-let first = true;
 /** The parts further down follow after the answer is on the screen. */
 function later(work) {
   cancelAnimationFrame(waiting);
-  if (first) work();
-  else waiting = requestAnimationFrame(work);
-  first = false;
+  waiting = requestAnimationFrame(() => setTimeout(work));
 }
 
 function refuse(error) {

@@ -59,18 +59,24 @@ async function load() {
   const ready = planner.start({ module_or_path: wasm.headers.get("content-type") === "application/wasm" ? wasm : await wasm.arrayBuffer() });
   data = JSON.parse(await text);
   await ready;
+  performance.mark("wasm");
   planner.load(await text);
+  performance.mark("data");
 }
 
-function all() {
+/** The answer first; what stands below it once that is on the screen. */
+async function all() {
   speak();
   theme();
   speakAnswer();
   ask();
+  performance.mark("answered");
+  await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
   sentence();
 }
 
 async function start() {
+  performance.mark("script");
   const section = read();
   theme();
   try {
@@ -85,9 +91,10 @@ async function start() {
   startWhy(planner);
   startRests(data);
   startAnswer(planner, data, comparedWith);
+  performance.mark("fields");
   await readAddress();
-  all();
-  performance.mark("answered");
+  const drawn = all();
+  window.kvplan = planner; // for whoever scripts the page
   $("language").addEventListener("click", () => {
     put({ l: language() === "zh" ? "en" : "zh" });
     all();
@@ -106,9 +113,10 @@ async function start() {
   addEventListener("hashchange", async () => {
     const named = read();
     await readAddress();
-    all();
+    await all();
     if (SECTIONS.includes(named)) visit(named);
   });
+  await drawn;
   if (SECTIONS.includes(section)) visit(section);
   document.documentElement.dataset.ready = "";
 }

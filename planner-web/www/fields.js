@@ -185,6 +185,7 @@ function pick(model) {
   put({ m: model.id });
   open(false);
   $("field-model").value = model.name;
+  if ($("field-model") === document.activeElement) $("field-model").select();
   changed();
 }
 
