@@ -17,7 +17,7 @@ for (const hash of hashes.length ? hashes : [""]) {
     await page.waitForTimeout(150);
     const part = process.env.PART;
     const path = `${here}/shots/${i}-${width}-${l}-${th}.png`;
-    if (part) await page.locator(part).first().screenshot({ path });
+    if (part) { await page.addStyleTag({ content: ".top { position: static !important } .controls { position: static !important }" }); await page.locator(part).first().screenshot({ path }); }
     else await page.screenshot({ path, fullPage: true });
     if (problems.length) console.log(path, problems);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -101,11 +101,10 @@ function rows(run, frame, head) {
         ? el("div.pair", {}, ...pair)
         : el(`div.pair${keeps ? ".cache" : ""}`, {}, ...pair, el("p.held", {}, caption)),
     );
-    if (recurrent) left.push(stateBox(run, now));
   }
   const bands = [el("div.band", {}, ...left)];
   if (!frame.all && stage >= 2) {
-    const weighs = recurrent ? [] : [el("div.band", {}, labels(tokens, step), weights(run, frame, head))];
+    const weighs = recurrent ? [stateBox(run, now)] : [el("div.band", {}, labels(tokens, step), weights(run, frame, head))];
     bands.push(el("div.second", {}, ...weighs, stage >= 3 ? output(run, frame) : null));
   }
   return el("div.rows", {}, ...bands);

@@ -118,6 +118,7 @@ function show() {
   $("why-heads").replaceChildren(el("legend", {}, t("why.heads")), ...[0, 1, 2, 3].map((h) =>
     el("button", { type: "button", "aria-pressed": String(h === head), onclick: () => { head = h; put({ hd: h ? String(h + 1) : "" }); show(); } }, `${h + 1}`)));
   $("why-legend").hidden = !matrices || frame.all;
+  $("why-say").hidden = !matrices;
   const held = document.activeElement?.closest?.("#stage") !== null && document.activeElement?.className;
   const focus = $("why-heads").contains(document.activeElement);
   draw({
