@@ -14,13 +14,19 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod candle;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
 
 /// Every engine; the first is the default.
-pub static ENGINES: &[&dyn Engine] =
-    &[&architecture::Architecture, &transformers::Transformers, &sglang::Sglang, &tensorrt_llm::TensorRtLlm];
+pub static ENGINES: &[&dyn Engine] = &[
+    &architecture::Architecture,
+    &transformers::Transformers,
+    &sglang::Sglang,
+    &tensorrt_llm::TensorRtLlm,
+    &candle::Candle,
+];
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]
