@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::spec::family;
 use crate::spec::model::ModelSpec;
 
+pub mod gguf;
+
 /// Reads the text of a `config.json`.
 pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
     family::build(Arc::new(parse_object(text)?), strict)
@@ -25,8 +27,10 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
             "it is HTML or XML, not JSON: was a web page saved instead of the raw file?".into(),
         ));
     }
-    // Some published files hold Python's NaN or Infinity, which JSON does not know.
-    let parsed = serde_json::from_str(text).or_else(|_| serde_json::from_str(&without_nonfinite(text)));
+    let parsed = serde_json::from_str(text).or_else(|error| {
+        // Python writes NaN and Infinity, which JSON does not know; published files hold them.
+        serde_json::from_str(&without_python_numbers(text)).map_err(|_| error)
+    });
     match parsed {
         Ok(Json::Object(map)) => Ok(map),
         Ok(_) => Err(parse("it is JSON but not an object".into())),
@@ -34,50 +38,46 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     }
 }
 
-/// The text with `NaN`, `Infinity` and `-Infinity` outside strings turned into `null`.
-fn without_nonfinite(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (at, piece) in outside_strings(text) {
-        if at {
-            let piece = piece.replace("-Infinity", "null").replace("Infinity", "null");
-            out.push_str(&piece.replace("NaN", "null"));
-        } else {
-            out.push_str(piece);
-        }
-    }
-    out
-}
-
-/// Pieces of JSON text, each with whether it lies outside every string.
-fn outside_strings(text: &str) -> Vec<(bool, &str)> {
-    let mut pieces = Vec::new();
-    let (mut start, mut outside, mut escaped) = (0, true, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if !outside => escaped = true,
-            '"' => {
-                let end = if outside { at } else { at + 1 };
-                pieces.push((outside, &text[start..end]));
-                start = end;
-                outside = !outside;
+/// The text with `NaN`, `Infinity` and `-Infinity` outside strings replaced by `null`.
+fn without_python_numbers(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some(character) = rest.chars().next() {
+        let name =
+            ["NaN", "Infinity", "-Infinity"].into_iter().find(|name| !in_string && rest.starts_with(name));
+        let taken = match (name, character) {
+            (Some(name), _) => {
+                clean.push_str("null");
+                name.len()
             }
-            _ => {}
+            // An escaped character never ends the string.
+            (None, '\\') if in_string => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            (None, character) => {
+                in_string ^= character == '"';
+                character.len_utf8()
+            }
+        };
+        if name.is_none() {
+            clean.push_str(&rest[..taken]);
         }
+        rest = &rest[taken..];
     }
-    pieces.push((outside, &text[start..]));
-    pieces
+    clean
 }
 
 #[cfg(test)]
 mod tests {
     use super::parse_object;
+    use serde_json::json;
 
     #[test]
-    fn python_infinity_is_read_outside_strings_only() {
-        let text = r#"{"a": [0.0, Infinity, -Infinity], "b": NaN, "c \"Infinity": "NaN"}"#;
-        let map = parse_object(text).unwrap();
-        assert!(map["a"][1].is_null() && map["a"][2].is_null() && map["b"].is_null());
-        assert_eq!(map["c \"Infinity"], "NaN");
+    fn numbers_that_only_python_writes_are_null() {
+        let map =
+            parse_object(r#"{"limit": [0.0, Infinity, -Infinity], "nan": NaN, "text": "NaN \" Infinity"}"#)
+                .unwrap();
+        assert_eq!(json!(map), json!({"limit": [0.0, null, null], "nan": null, "text": "NaN \" Infinity"}));
+        let error = parse_object("{\"a\": Infinite}").unwrap_err().to_string();
+        assert!(error.contains("line 1 column"), "{error}");
     }
 }
