@@ -19,10 +19,12 @@ pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
+pub mod vllm;
 
 /// Every engine; the first is the default.
 pub static ENGINES: &[&dyn Engine] = &[
     &architecture::Architecture,
+    &vllm::Vllm,
     &transformers::Transformers,
     &sglang::Sglang,
     &tensorrt_llm::TensorRtLlm,
