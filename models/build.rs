@@ -210,14 +210,15 @@ fn resolve(files: &BTreeMap<String, FamilyFile>, name: &str, depth: usize) -> Fa
         language_model: own.language_model.or(base.language_model),
         defs: base.defs.into_iter().chain(own.defs).collect(),
         cache: own.cache.or(base.cache),
-        modules: merge(base.modules, own.modules, 2),
-        layer_modules: merge(base.layer_modules, own.layer_modules, 2),
+        modules: merge(base.modules, own.modules, 3),
+        layer_modules: merge(base.layer_modules, own.layer_modules, 3),
         stacks: merge(base.stacks, own.stacks, 1),
         refuse: own.refuse.or(base.refuse),
     }
 }
 
-/// Merges maps key by key, `levels` deep; a null removes the key.
+/// Merges maps key by key, `levels` deep; a null removes the key. A module given as a map without
+/// `is` keeps the shape of the module it refines.
 fn merge(mut base: Map<String, Value>, own: Map<String, Value>, levels: usize) -> Map<String, Value> {
     for (key, value) in own {
         match (base.get_mut(&key), value) {
@@ -226,6 +227,10 @@ fn merge(mut base: Map<String, Value>, own: Map<String, Value>, levels: usize) -
             }
             (Some(Value::Object(old)), Value::Object(new)) if levels > 1 => {
                 *old = merge(std::mem::take(old), new, levels - 1);
+            }
+            (Some(shape @ Value::String(_)), Value::Object(mut new)) if levels == 1 => {
+                new.entry("is").or_insert_with(|| shape.clone());
+                *shape = Value::Object(new);
             }
             (_, value) => {
                 base.insert(key, value);

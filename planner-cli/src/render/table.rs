@@ -1,7 +1,7 @@
 //! The answer for people: need first, the article's figure beside it, then what fits, notes last.
 
 use planner_core::plan::{Candidate, Plan, reserve};
-use planner_core::text::{Lang, Message as M, raw, text};
+use planner_core::text::{Lang, Message as M, raw, sessions, text, users};
 use planner_core::units::{group_digits, human_bytes};
 
 use super::rows::{Align, Rows};
@@ -34,7 +34,9 @@ pub fn quantities(plan: &Plan<'_>, lang: Lang) -> Vec<(String, u64)> {
     if plan.kv.state_bytes_per_session > 0 {
         rows.push((raw(lang, M::State).to_owned(), plan.kv.state_bytes_per_session));
     }
-    rows.push((text(lang, M::Sessions, &[&group_digits(plan.request.users)]), plan.kv.total_bytes));
+    if plan.request.users > 1 {
+        rows.push((sessions(lang, plan.request.users), plan.kv.total_bytes));
+    }
     rows
 }
 
@@ -66,7 +68,7 @@ pub fn all_heads(plan: &Plan<'_>, lang: Lang) -> Option<String> {
             &per_token,
             &times(plan.kv.bytes_per_token, all.bytes_per_token),
             &human_bytes(all.total_bytes),
-            &group_digits(plan.request.users),
+            &sessions(lang, plan.request.users),
         ],
     );
     match plan.model.kv_heads {
@@ -104,7 +106,7 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
                 &name,
                 &human_bytes(engine.session_bytes),
                 &human_bytes(engine.total_bytes),
-                &group_digits(plan.request.users),
+                &sessions(lang, plan.request.users),
             ],
         )
     })
@@ -113,7 +115,7 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
 /// The verdict and the budget behind it.
 pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let (Some(verdict), Some(memory)) = (&plan.verdict, &plan.memory) else { return Vec::new() };
-    let users = group_digits(plan.request.users);
+    let asked = users(lang, plan.request.users);
     let tokens = group_digits(plan.tokens);
     let tightest = memory.gpus.iter().max_by_key(|gpu| gpu.kv_bytes_used);
     let (used, available) = tightest.map_or((0, 0), |gpu| (gpu.kv_bytes_used, gpu.kv_bytes_available));
@@ -127,9 +129,9 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         };
         lines.push(format!(
             "{}: {}; {}{limit}",
-            text(lang, M::Fits, &[&users, &tokens]),
-            text(lang, M::RoomFor, &[&group_digits(verdict.max_users), &tokens]),
-            text(lang, M::LongestFor, &[&users, &group_digits(verdict.max_seq)]),
+            text(lang, M::Fits, &[&asked, &tokens]),
+            text(lang, M::RoomFor, &[&users(lang, verdict.max_users), &tokens]),
+            text(lang, M::LongestFor, &[&asked, &group_digits(verdict.max_seq)]),
         ));
     } else if let (false, Some((budget, weights, reserve))) = (memory.weights_fit, budget) {
         lines.push(text(
@@ -141,13 +143,13 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         lines.push(text(
             lang,
             M::DoesNotFit,
-            &[&users, &tokens, &human_bytes(used), &human_bytes(available)],
+            &[&asked, &tokens, &human_bytes(used), &human_bytes(available)],
         ));
     }
     let device = plan.request.gpu.as_ref().map_or_else(String::new, |gpu| {
         format!(" ({})", text(lang, M::PerGpu, &[&memory.gpus.len().to_string(), &gpu.name]))
     });
-    lines.push(match budget {
+    lines.push(match budget.filter(|_| memory.weights_fit) {
         Some((budget, weights, reserve)) => {
             text(
                 lang,
@@ -160,6 +162,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
                 ],
             ) + &device
         }
+        None if !memory.weights_fit => device.trim().trim_matches(['(', ')']).to_owned(),
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
     });
     if !verdict.fits {
@@ -170,10 +173,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             let change = |change: &planner_core::plan::Alternative| {
                 let what = format!("{} {}", change.flag, change.value);
                 let pad = " ".repeat(18_usize.saturating_sub(display_width(&what)));
-                format!(
-                    "  {what}{pad} {}",
-                    text(lang, M::AlternativeUsers, &[&group_digits(change.max_users)])
-                )
+                format!("  {what}{pad} {}", users(lang, change.max_users))
             };
             lines.extend(verdict.alternatives.iter().map(change));
         }
@@ -249,7 +249,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         let at_limit = plan.model.max_position.is_some_and(|max| candidate.max_seq >= max);
         let mark = if at_limit { format!(" {}", raw(lang, M::LimitMark)) } else { String::new() };
         rows.push([
-            candidate.device.name.clone(),
+            candidate.device.id.clone(),
             candidate.gpus.to_string(),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),

@@ -14,10 +14,19 @@ use crate::suggest;
 use crate::units::Ratio;
 
 pub mod architecture;
+pub mod candle;
+pub mod sglang;
+pub mod tensorrt_llm;
 pub mod transformers;
 
 /// Every engine; the first is the default.
-pub static ENGINES: &[&dyn Engine] = &[&architecture::Architecture, &transformers::Transformers];
+pub static ENGINES: &[&dyn Engine] = &[
+    &architecture::Architecture,
+    &transformers::Transformers,
+    &sglang::Sglang,
+    &tensorrt_llm::TensorRtLlm,
+    &candle::Candle,
+];
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +43,15 @@ pub struct Run<'a> {
     pub parallel: Parallel,
 }
 
+/// What an engine's memory fraction means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShareOf {
+    /// A share of the GPU's memory holds weights, runtime and cache (vLLM, SGLang).
+    Total,
+    /// A share of what is free once the weights are loaded holds the cache (TensorRT-LLM).
+    FreeAfterWeights,
+}
+
 /// One engine's allocation rule.
 pub trait Engine: Sync + std::fmt::Debug {
     /// Name as on the command line.
@@ -45,6 +63,11 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Share of the GPU's memory that the engine uses unless told otherwise.
     fn default_utilization(&self) -> Ratio {
         crate::device::DEFAULT_UTILIZATION
+    }
+
+    /// What that share is a share of.
+    fn utilization_of(&self) -> ShareOf {
+        ShareOf::Total
     }
 
     /// Applies the rule, or refuses with the engine's reason.

@@ -1,9 +1,9 @@
 //! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
 
 use super::reserve;
-use crate::engine::Run;
+use crate::engine::{Run, ShareOf};
 use crate::error::Result;
-use crate::units::product;
+use crate::units::{product, sum};
 
 /// One GPU's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +59,16 @@ impl Memory {
                 kv_bytes_used: 0,
             },
             (None, Some(device)) => {
-                let budget = utilization.of(device.memory_bytes);
                 let reserve = reserve(request);
-                let room = budget.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
+                let after = |bytes: u64| bytes.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
+                let room = match request.engine.utilization_of() {
+                    ShareOf::Total => after(utilization.of(device.memory_bytes)),
+                    ShareOf::FreeAfterWeights => after(device.memory_bytes).map(|free| utilization.of(free)),
+                };
+                let budget = match (request.engine.utilization_of(), room) {
+                    (ShareOf::FreeAfterWeights, Some(room)) => sum("budget", [room, held, reserve])?,
+                    _ => utilization.of(device.memory_bytes),
+                };
                 weights_fit = room.is_some();
                 GpuMemory {
                     rank: 0,

@@ -3,7 +3,7 @@
 use super::{LayerGroup, Plan};
 use crate::dtype::DType;
 use crate::spec::layer::{Content, Extent, Store};
-use crate::text::{Lang, Message as M, raw, text};
+use crate::text::{Lang, Message as M, raw, sessions, text};
 use crate::units::{group_digits, human_bytes};
 
 /// The article's measurement of GPT-2: 1,000 new tokens, mean and deviation of ten runs, in seconds.
@@ -177,7 +177,7 @@ fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     ));
     lines.push(format!(
         "{}: {} B ({})",
-        text(lang, M::ExplainTotal, &[&group_digits(plan.request.users)]),
+        sessions(lang, plan.request.users),
         group_digits(plan.kv.total_bytes),
         human_bytes(plan.kv.total_bytes)
     ));

@@ -65,7 +65,7 @@ fn largest(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
         good = bad;
         bad = bad.saturating_mul(2);
     }
-    bad = bad.min(limit + 1);
+    bad = bad.min(limit.saturating_add(1));
     while bad - good > 1 {
         let middle = good + (bad - good) / 2;
         if fits(middle) {
@@ -107,7 +107,8 @@ impl<'a> Fit<'a> {
     }
 
     fn max_seq(&self, users: u64) -> u64 {
-        let limit = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
+        let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
+        let limit = longest.min(SEARCH_LIMIT);
         largest(limit, |tokens| self.fits(users, tokens))
     }
 }

@@ -69,7 +69,8 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
         return Err(Error::NoCache { architecture, why: why.to_owned() });
     }
-    let whole = Scope::new(family, &config, &config, &defaults, &class, model_type);
+    let filled = fill(&config, &defaults);
+    let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
     let Some((key, text_type)) = family.language_model else {
         return assemble(&whole, None, &config, None, notes);
     };
@@ -89,8 +90,23 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     if let Some(Json::Object(more)) = defaults.get(key) {
         text_defaults.extend(more.clone());
     }
-    let inner = Scope::new(text_family, text_config, &config, &text_defaults, &class, text_type);
+    let text_filled = fill(text_config, &text_defaults);
+    let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
     assemble(&inner, Some(&whole), &config, Some(key.to_owned()), notes)
+}
+
+/// The configuration with the class defaults of its nested parts: `vision_config` and the like may
+/// leave out any of their keys.
+fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String, Json> {
+    let mut filled = config.clone();
+    for (key, value) in defaults {
+        let Json::Object(parts) = value else { continue };
+        let nested = filled.entry(key).or_insert_with(|| Json::Object(Map::new()));
+        if let Json::Object(nested) = nested {
+            *nested = parts.iter().chain(nested.iter()).map(|(k, v)| (k.clone(), v.clone())).collect();
+        }
+    }
+    filled
 }
 
 fn near_types(model_type: &str) -> String {

@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::spec::model::Note;
+use crate::units::group_digits;
 
 mod en;
 mod zh;
@@ -40,6 +41,9 @@ pub enum Message {
     OneSession,
     State,
     Sessions,
+    OneSessionOnly,
+    Users,
+    OneUser,
     AllHeads,
     AllHeadsShared,
     AllHeadsSame,
@@ -55,7 +59,6 @@ pub enum Message {
     KvMemory,
     PerGpu,
     AnyOfTheseFits,
-    AlternativeUsers,
     NothingFits,
     Fewest,
     ColumnGpu,
@@ -97,7 +100,6 @@ pub enum Message {
     ExplainState,
     ExplainCross,
     ExplainSession,
-    ExplainTotal,
     ExplainAllHeads,
     ExplainWhere,
     ExplainArticle,
@@ -119,6 +121,22 @@ fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> Str
     places.fold(template.to_owned(), |text, (position, argument)| {
         text.replace(&format!("{{{position}}}"), argument)
     })
+}
+
+/// `20 users`, `1 user`.
+pub fn users(lang: Lang, count: u64) -> String {
+    match count {
+        1 => raw(lang, Message::OneUser).to_owned(),
+        count => text(lang, Message::Users, &[&group_digits(count)]),
+    }
+}
+
+/// `20 sessions`, `one session`.
+pub fn sessions(lang: Lang, count: u64) -> String {
+    match count {
+        1 => raw(lang, Message::OneSessionOnly).to_owned(),
+        count => text(lang, Message::Sessions, &[&group_digits(count)]),
+    }
 }
 
 /// A note; one that has no translation yet stays English.

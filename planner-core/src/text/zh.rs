@@ -12,22 +12,24 @@ pub(super) fn message(message: Message) -> &'static str {
         M::OneSession => "一个会话，{0} 个 token",
         M::State => "其中首个 token 之前",
         M::Sessions => "{0} 个会话",
-        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4} 个会话共 {3}。",
+        M::OneSessionOnly => "一个会话",
+        M::Users => "{0} 个用户",
+        M::OneUser => "1 个用户",
+        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4}共 {3}。",
         M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
         M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
         M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
-        M::EngineLine => "{0} 为一个会话分配 {1}，{3} 个会话共 {2}。",
-        M::Fits => "放得下：{0} 个用户，每个 {1} 个 token",
-        M::DoesNotFit => "放不下：{0} 个用户、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
+        M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
+        M::Fits => "放得下：{0}，每个 {1} 个 token",
+        M::DoesNotFit => "放不下：{0}、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 预留超过其预算 {2}",
-        M::RoomFor => "可容纳 {0} 个用户（每个 {1} 个 token）",
-        M::LongestFor => "{0} 个用户每个最多 {1} 个 token",
+        M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
+        M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
         M::Budget => "{0} = {1} 权重 + {2} 预留 + {3} KV 空间",
         M::KvMemory => "给定的 KV 内存：{0}",
         M::PerGpu => "每块 GPU，{0} × {1}",
         M::AnyOfTheseFits => "以下任一改动都放得下",
-        M::AlternativeUsers => "{0} 个用户",
         M::NothingFits => "没有单一改动能放下：换更大的 GPU、用 --pp，或量化权重",
         M::Fewest => "容纳权重（{0}，{1}）与此缓存所需的最少 GPU [1]",
         M::ColumnGpu => "GPU",
@@ -71,7 +73,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainState => "状态，每会话一份",
         M::ExplainCross => "交叉注意力，{0} 个编码器 token",
         M::ExplainSession => "一个 {0} token 的会话",
-        M::ExplainTotal => "{0} 个会话",
         M::ExplainAllHeads => "缓存全部头时",
         M::ExplainWhere => "数字的来源",
         M::ExplainArticle => "为何保留 K 和 V 而不保留 Q",
@@ -91,6 +92,8 @@ pub(super) fn message(message: Message) -> &'static str {
 /// The template of a note.
 pub(super) fn note(code: &str) -> Option<&'static str> {
     Some(match code {
+        "candle_window_is_a_mask" => "candle 的 `{0}` 保存每个 token：{1} 的窗口只是掩码",
+        "candle_expands_latent" => "candle 的 `{0}` 缓存每个头的键和值，而不是潜向量",
         "unknown_model_type" => {
             "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
         }
@@ -103,6 +106,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
         "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
 }

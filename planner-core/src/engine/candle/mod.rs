@@ -1,0 +1,265 @@
+//! candle 0.11.1: what the model modules of candle-transformers allocate, all sessions in one batch.
+//!
+//! Used bytes are the rows that hold tokens, allocated bytes the storage behind them, both after a
+//! token has been decoded (right after the prompt a module with a fused projection still holds the
+//! whole projection through a view). Rules, `candle-nn/src/kv_cache.rs` unless said otherwise:
+//! - `Tensor::cat` and `ConcatKvCache::append` make a tensor of exactly the tokens seen. The modules
+//!   that use them keep `num_key_value_heads` (before `repeat_kv`) and every token: a sliding window
+//!   is only a mask (`mistral.rs:prepare_decoder_attention_mask`, so in gemma2, qwen2, phi3, mixtral …).
+//! - `Cache::append`: `max_seq_len` rows at the first append; when they are full, `grow_by` more, the
+//!   `max_seq_len` it was made with.
+//! - `RotatingCache::append`: the whole window at the first append.
+//! - `deepseek2.rs:Attention::forward` caches keys of `qk_nope_head_dim + qk_rope_head_dim` and values of
+//!   `v_head_dim` for every query head: the latent is expanded before it is stored.
+//! - `t5.rs:T5Attention::forward` and `marian.rs:Attention::forward` cache the decoder's own keys and
+//!   values, not the encoder's; `whisper/model.rs:MultiHeadAttention::forward` the encoder's only.
+//! - `mamba.rs:State`: `2·d_model × 16` and four rows of `2·d_model`, each a view of a projection twice as
+//!   wide (`MambaBlock::forward`), so allocated is more than used. `mamba2.rs:State`: the recurrent and
+//!   the convolution state in the model's dtype. `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
+//!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
+//!   `conv1d_width` columns, and a state in f32.
+//!
+//! The cache has the dtype the model computes in. Every module runs on one device.
+
+use serde_json::{Map, Value as Json};
+
+use super::architecture::grouped;
+use super::{Details, Engine, Layout, Run};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::spec::layer::{Content, Extent, Store};
+use crate::spec::model::Note;
+use crate::units::{product, sum};
+
+mod checks;
+mod modules;
+
+use modules::{Keep, Module};
+
+const ID: &str = "candle";
+const SESSION: &str = "bytes of a session";
+
+/// Rows of the convolution that `mamba.rs` and `mamba2.rs` keep: `D_CONV`.
+const MAMBA_CONV: u64 = 4;
+
+/// The rule of candle.
+#[derive(Debug)]
+pub struct Candle;
+
+impl Engine for Candle {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["0.11.1"]
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        let model = run.model;
+        let module = modules::of(&model.model_type).ok_or_else(|| {
+            Error::unsupported(
+                format!("{} in candle", model.name),
+                format!("candle-transformers 0.11.1 has no module for model_type `{}`", model.model_type),
+            )
+        })?;
+        let dtype = checks::all(&run, module)?;
+        Ok(Box::new(Cache { run, module, dtype }))
+    }
+}
+
+/// Bytes of a session: rows that hold tokens, and the storage behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    used: u64,
+    allocated: u64,
+}
+
+impl Held {
+    const NOTHING: Self = Self { used: 0, allocated: 0 };
+
+    const fn exactly(bytes: u64) -> Self {
+        Self { used: bytes, allocated: bytes }
+    }
+}
+
+/// Rows that hold tokens, and rows allocated.
+fn rows_kept(keep: Keep, max_position: Option<u64>, extent: Extent, tokens: u64) -> (u64, u64) {
+    if tokens == 0 {
+        return (0, 0);
+    }
+    let whole = |size: u64| (tokens, tokens.div_ceil(size.max(1)).saturating_mul(size));
+    match (keep, extent) {
+        (Keep::Grown(size), _) => whole(size),
+        (Keep::Preallocated, Extent::Window(window) | Extent::Chunk(window)) => (tokens.min(window), window),
+        (Keep::Preallocated, _) => whole(max_position.unwrap_or(tokens)),
+        _ => (tokens, tokens),
+    }
+}
+
+/// The cache of one module.
+struct Cache<'a> {
+    run: Run<'a>,
+    module: &'static Module,
+    dtype: DType,
+}
+
+impl Cache<'_> {
+    fn session(&self, tokens: u64) -> Result<Held> {
+        let mut total = Held::NOTHING;
+        for (layers, stores) in grouped(&self.run.model.layers) {
+            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
+                let held = self.store(store, tokens)?;
+                total.used = sum(SESSION, [total.used, product(SESSION, &[held.used, layers])?])?;
+                total.allocated =
+                    sum(SESSION, [total.allocated, product(SESSION, &[held.allocated, layers])?])?;
+            }
+        }
+        Ok(total)
+    }
+
+    fn store(&self, store: &Store, tokens: u64) -> Result<Held> {
+        let keep = self.module.keep;
+        match store.content {
+            Content::State { conv, recurrent, .. } => self.state(conv, recurrent, tokens),
+            Content::Cross { .. } if keep == Keep::CrossOnly => {
+                let row = store.row_bytes(self.dtype, self.dtype)?;
+                Ok(Held::exactly(product(SESSION, &[row, self.run.source])?))
+            }
+            Content::Cross { .. } | Content::IndexKey { .. } => Ok(Held::NOTHING),
+            Content::KeysValues { .. } if keep == Keep::CrossOnly => Ok(Held::NOTHING),
+            Content::KeysValues { .. } => {
+                let row = store.row_bytes(self.dtype, self.dtype)?;
+                let (used, allocated) = rows_kept(keep, self.run.model.max_position, store.extent, tokens);
+                Ok(Held {
+                    used: product(SESSION, &[row, used])?,
+                    allocated: product(SESSION, &[row, allocated])?,
+                })
+            }
+            Content::Latent { .. } => {
+                let row = self.dtype.row_bytes(self.expanded()?)?;
+                Ok(Held::exactly(product(SESSION, &[row, tokens])?))
+            }
+        }
+    }
+
+    /// Elements per token of `deepseek2.rs`: the keys and values of every query head.
+    fn expanded(&self) -> Result<u64> {
+        let config = self.run.model.text_config();
+        let key = |name: &'static str| {
+            config.get(name).and_then(Json::as_u64).ok_or_else(|| Error::MissingField {
+                field: name.to_owned(),
+                looked_in: "the configuration of candle's `deepseek2`".to_owned(),
+            })
+        };
+        let width = sum(SESSION, [key("qk_nope_head_dim")?, key("qk_rope_head_dim")?, key("v_head_dim")?])?;
+        product(SESSION, &[key("num_attention_heads")?, width])
+    }
+
+    fn state(&self, conv: u64, recurrent: u64, tokens: u64) -> Result<Held> {
+        let own = self.dtype.row_bytes(recurrent)?;
+        match self.module.file {
+            "mamba" => {
+                let row = self.dtype.row_bytes(conv / MAMBA_CONV)?;
+                // At first four names of one row of zeros; then each of the last four tokens holds a
+                // projection of two rows, and the zeros go with the last name.
+                let seen = tokens.min(MAMBA_CONV);
+                let rows = 2 * seen + u64::from(seen < MAMBA_CONV);
+                Ok(Held {
+                    used: sum(SESSION, [own, product(SESSION, &[row, MAMBA_CONV])?])?,
+                    allocated: sum(SESSION, [own, product(SESSION, &[row, rows])?])?,
+                })
+            }
+            "mamba2" => Ok(Held::exactly(sum(SESSION, [own, self.dtype.row_bytes(conv)?])?)),
+            _ if tokens == 0 => Ok(Held::NOTHING),
+            "recurrent_gemma" => {
+                let f32_state = DType::F32.row_bytes(recurrent)?;
+                // The view leaves one column of `lru_width` behind it.
+                let spare = if conv == 0 { 0 } else { recurrent };
+                Ok(Held {
+                    used: sum(SESSION, [f32_state, self.dtype.row_bytes(conv)?])?,
+                    allocated: sum(
+                        SESSION,
+                        [f32_state, self.dtype.row_bytes(sum(SESSION, [conv, spare])?)?],
+                    )?,
+                })
+            }
+            _ => Ok(Held::exactly(sum(SESSION, [self.dtype.row_bytes(conv)?, own])?)),
+        }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let window =
+            self.run.model.layers.iter().flat_map(|layer| &layer.stores).find_map(|store| {
+                match store.extent {
+                    Extent::Window(window) | Extent::Chunk(window) => Some(window),
+                    _ => None,
+                }
+            });
+        match (self.module.keep, window) {
+            (Keep::Concatenated, Some(window)) if self.run.tokens > window => vec![
+                Note::new(
+                    "candle_window_is_a_mask",
+                    format!(
+                        "candle's `{}` keeps every token: the window of {window} is only a mask",
+                        self.module.file
+                    ),
+                )
+                .with(&[&self.module.file, &window]),
+            ],
+            (Keep::Expanded, _) => vec![
+                Note::new(
+                    "candle_expands_latent",
+                    "candle's `deepseek2` caches keys and values of every head, not the latent",
+                )
+                .with(&[&self.module.file]),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Layout for Cache<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        Ok(self.session(tokens)?.allocated)
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        Ok(vec![self.total_bytes(users, tokens)?])
+    }
+
+    fn floor_bytes(&self) -> Result<u64> {
+        self.session_bytes(0)
+    }
+
+    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
+        let parallel = self.run.parallel;
+        let sessions = product(SESSION, &[parallel.users_per_replica(self.run.request.users), parallel.dp])?;
+        let held = self.session(self.run.tokens)?;
+        let mut keys = Map::new();
+        keys.insert(
+            "module".into(),
+            format!("candle_transformers::models::{}", self.module.file.replace('/', "::")).into(),
+        );
+        keys.insert(
+            "cache".into(),
+            match self.module.keep {
+                Keep::Concatenated | Keep::CrossOnly => "concatenated",
+                Keep::Grown(_) => "grown",
+                Keep::Preallocated => "preallocated",
+                Keep::Expanded => "expanded",
+                Keep::State => "state",
+            }
+            .into(),
+        );
+        keys.insert("used_bytes".into(), product("bytes of all sessions", &[held.used, sessions])?.into());
+        keys.insert(
+            "allocated_bytes".into(),
+            product("bytes of all sessions", &[held.allocated, sessions])?.into(),
+        );
+        Ok(Details { keys, notes: self.notes() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! TensorRT-LLM 1.2 (PyTorch backend): whole blocks of 32 tokens out of what the weights leave free.
+//!
+//! Read in its source, not run: `tensorrt_llm/_torch/pyexecutor/resource_manager.py`
+//! (`KVCacheManager.__init__`, `calculate_max_num_blocks`, `get_cache_bytes_per_token`) and
+//! `tensorrt_llm/llmapi/llm_args.py` (`KvCacheConfig`). In short:
+//!
+//! - Heads on a rank are `ceil(num_kv_heads / tp)`; MLA is one head of `kv_lora_rank + qk_rope_head_dim`
+//!   without values, whole on every rank; a sparse indexer adds 128 B and a 4 B scale a token.
+//! - `max_attention_window` is not set unless the user sets it, so window layers keep the whole session.
+//! - `tokens_per_block` is 32, `free_gpu_memory_fraction` 0.9 of the memory that is free after loading.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::architecture::kv_dtypes;
+use super::{Details, Engine, Layout, Run, ShareOf};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::parallel::{heads_per_rank, stages};
+use crate::render::json::integer;
+use crate::spec::layer::{Content, Store};
+use crate::spec::model::Note;
+use crate::units::{Ratio, product, sum};
+
+/// `KvCacheConfig.tokens_per_block`.
+const TOKENS_PER_BLOCK: u64 = 32;
+/// `indexer_k_cache_quant_block_size`: elements that share one f32 scale.
+const INDEX_SCALE_BLOCK: u64 = 128;
+
+/// TensorRT-LLM's rule.
+#[derive(Debug)]
+pub struct TensorRtLlm;
+
+impl Engine for TensorRtLlm {
+    fn id(&self) -> &'static str {
+        "tensorrt-llm"
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["1.2"]
+    }
+
+    fn default_utilization(&self) -> Ratio {
+        Ratio { numerator: 9, denominator: 10 }
+    }
+
+    fn utilization_of(&self) -> ShareOf {
+        ShareOf::FreeAfterWeights
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        Ok(Box::new(Blocks::new(run)?))
+    }
+}
+
+struct Blocks {
+    /// Bytes of one token on a GPU of each stage.
+    stages: Vec<u64>,
+    tp: u64,
+    tokens_per_block: u64,
+    tokens: u64,
+    max_model_len: u64,
+}
+
+impl Blocks {
+    fn new(run: Run<'_>) -> Result<Self> {
+        if run.parallel.dcp > 1 {
+            return Err(Error::unsupported(
+                "--dcp with tensorrt-llm",
+                "its context-parallel caches are not covered; leave --dcp out",
+            ));
+        }
+        let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
+        if k != v || ![DType::BF16, DType::F16, DType::F32, DType::FP8].contains(&k) {
+            return Err(Error::bad_value(
+                "--kv-dtype",
+                k.name,
+                "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types), the same for keys and values",
+            ));
+        }
+        let mut stages_bytes = Vec::new();
+        let mut rest = run.model.layers.as_slice();
+        for count in stages(run.model.layers.len() as u64, run.parallel.pp) {
+            let (own, others) = rest.split_at((count as usize).min(rest.len()));
+            rest = others;
+            let mut bytes = 0;
+            for store in
+                own.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("tensorrt-llm"))
+            {
+                bytes = sum("bytes of a token", [bytes, token_bytes(store, k, run.parallel.tp)?])?;
+            }
+            stages_bytes.push(bytes);
+        }
+        Ok(Self {
+            stages: stages_bytes,
+            tp: run.parallel.tp,
+            tokens_per_block: run.request.block_size.unwrap_or(TOKENS_PER_BLOCK),
+            tokens: run.tokens,
+            max_model_len: run.request.max_model_len.unwrap_or(run.tokens),
+        })
+    }
+
+    fn blocks(&self, tokens: u64) -> u64 {
+        tokens.div_ceil(self.tokens_per_block)
+    }
+
+    fn block_bytes(&self, token: u64) -> Result<u64> {
+        product("bytes of a block", &[token, self.tokens_per_block])
+    }
+}
+
+fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
+    let not_covered = |what: &str| {
+        Error::unsupported(format!("{what} under tensorrt-llm"), "its cache manager for it is not covered")
+    };
+    if store.tokens_per_row > 1 {
+        return Err(not_covered("a compressed cache"));
+    }
+    match store.content {
+        Content::KeysValues { heads, k_dim, v_dim } if k_dim == v_dim => {
+            product("bytes of a token", &[heads_per_rank(heads, tp), 2, k_dim, dtype.bytes])
+        }
+        Content::KeysValues { .. } => Err(not_covered("keys and values of different width")),
+        Content::Latent { rank, rope } => {
+            product("bytes of a token", &[sum("width of a latent", [rank, rope])?, dtype.bytes])
+        }
+        Content::IndexKey { heads, dim } => {
+            product("bytes of a token", &[heads, dim + dim / INDEX_SCALE_BLOCK * 4])
+        }
+        Content::State { .. } => Err(not_covered("a recurrent state")),
+        Content::Cross { .. } => Err(not_covered("cross-attention")),
+    }
+}
+
+impl Layout for Blocks {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        let mut total = 0;
+        for stage in &self.stages {
+            let bytes =
+                product("bytes of a session", &[self.blocks(tokens), self.block_bytes(*stage)?, self.tp])?;
+            total = sum("bytes of a session", [total, bytes])?;
+        }
+        Ok(total)
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        let one = |stage: &u64| {
+            product("bytes of all sessions", &[users, self.blocks(tokens), self.block_bytes(*stage)?])
+        };
+        self.stages.iter().map(one).collect()
+    }
+
+    fn floor_bytes(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+        let mut keys = Map::new();
+        keys.insert("block_size".into(), integer(self.tokens_per_block));
+        let blocks = match available {
+            None => None,
+            Some(available) => {
+                let mut fewest = u64::MAX;
+                for (stage, room) in self.stages.iter().zip(available) {
+                    fewest = fewest.min(room.checked_div(self.block_bytes(*stage)?).unwrap_or(u64::MAX));
+                }
+                Some(fewest)
+            }
+        };
+        let tokens = blocks.map(|blocks| blocks.saturating_mul(self.tokens_per_block));
+        keys.insert("num_blocks".into(), blocks.map_or(Json::Null, integer));
+        keys.insert("kv_cache_tokens".into(), tokens.map_or(Json::Null, integer));
+        let a_session = self.blocks(self.max_model_len).max(1);
+        keys.insert("max_concurrency".into(), json!(blocks.map(|blocks| blocks as f64 / a_session as f64)));
+        keys.insert("blocks_per_session".into(), integer(self.blocks(self.tokens)));
+        keys.insert("min_prefix_hit_tokens".into(), integer(self.tokens_per_block));
+        let text = "tensorrt-llm 1.2: the rule was read in its source, not compared with a running engine";
+        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text).with(&[&"tensorrt-llm 1.2"])] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::plan;
+    use crate::request::Request;
+    use crate::source::from_config_json;
+
+    /// By hand: 131,072 B a token × 32 = 4 MiB a block; 1,000 tokens are 32 blocks; 1 GiB holds 256.
+    #[test]
+    fn sessions_are_whole_blocks_of_32() {
+        let config = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
+            "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256}"#;
+        let model = from_config_json(config, true).unwrap();
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "trtllm"), ("kv-memory", "1GiB"), ("seq", "1000")] {
+            request.set(flag, value).unwrap();
+        }
+        let plan = plan(&model, &request).unwrap();
+        assert_eq!(plan.engine.details.keys["num_blocks"], 256);
+        assert_eq!(plan.engine.session_bytes, 32 * 4 * 1024 * 1024);
+        assert_eq!(plan.verdict.unwrap().max_users, 8);
+    }
+
+    /// 0.9 of what 80 GiB leave after 16,060,522,496 B of weights and the reserve, not 0.9 of 80 GiB.
+    #[test]
+    fn the_share_is_of_free_memory() {
+        let config = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
+            "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256}"#;
+        let model = from_config_json(config, true).unwrap();
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "tensorrt-llm"), ("gpu", "80GiB"), ("reserve", "0"), ("seq", "1000")]
+        {
+            request.set(flag, value).unwrap();
+        }
+        let plan = plan(&model, &request).unwrap();
+        let gpu = &plan.memory.unwrap().gpus[0];
+        assert_eq!(gpu.kv_bytes_available, (80 * (1_u64 << 30) - 16_060_522_496) * 9 / 10);
+    }
+}
