@@ -37,7 +37,7 @@ fn looks_like_path(name: &str) -> bool {
         || known.is_some_and(|extension| ["json", "yaml", "yml", "gguf", "safetensors"].contains(&extension))
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> Error {
+pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Error {
     Error::Unreadable { path: path.to_owned(), why: error.to_string() }
 }
 
@@ -50,6 +50,9 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
             return Err(Error::Unreadable { path: shown, why: "the folder holds no config.json".into() });
         }
         return from_path(&inside, strict);
+    }
+    if starts_as_gguf(path) {
+        return crate::gguf::from_path(path);
     }
     if metadata.len() > MAX_CONFIG_BYTES {
         return Err(Error::Unreadable {
@@ -67,6 +70,14 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     };
     spec.id = path_id(path);
     Ok(spec)
+}
+
+/// Whether a file's first bytes, or else its name, say that it is GGUF.
+fn starts_as_gguf(path: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let named = path.extension().is_some_and(|extension| extension == "gguf");
+    named || (read.is_ok() && source::gguf::is_gguf(&start))
 }
 
 /// A YAML model file: the keys of a config.json, or a catalogue entry with them under `config`.
@@ -88,7 +99,7 @@ fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
 }
 
 /// The file's name, or its folder's where the file is a plain `config.json`.
-fn path_id(path: &Path) -> String {
+pub(crate) fn path_id(path: &Path) -> String {
     let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     match stem(path) {
         Some(name) if name != "config" => name,

@@ -15,17 +15,21 @@ use crate::units::Ratio;
 
 pub mod architecture;
 pub mod candle;
+pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
+pub mod vllm;
 
 /// Every engine; the first is the default.
 pub static ENGINES: &[&dyn Engine] = &[
     &architecture::Architecture,
+    &vllm::Vllm,
     &transformers::Transformers,
     &sglang::Sglang,
     &tensorrt_llm::TensorRtLlm,
     &candle::Candle,
+    &llamacpp::LlamaCpp,
 ];
 
 /// A model and a question, with what an engine needs resolved.
