@@ -63,6 +63,17 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnMaxUsers => "最多用户",
         M::ColumnWhy => "原因",
         M::Refuses => "拒绝：{0}",
+        M::ExplainEngine => "引擎的分配",
+        M::ExplainFloor => "首个 token 之前：每会话 {0} 字节",
+        M::ExplainGroup => "每组 {0} 个 {1} 层：一页 {2} 字节、{3} 个 token；一个请求占 {4} 块",
+        M::ExplainCells => "{0} 个 {1} 层：{2} 个单元 × {3} 路，K {4} 字节，V {5} 字节",
+        M::ExplainBlocks => {
+            "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
+        }
+        M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::EngineBlocks => {
+            "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
+        }
         M::Source => "来源",
         M::HubIds => "Hub 名称",
         M::Derivation => "推导",
