@@ -5,6 +5,7 @@
 
 pub mod attention;
 pub mod data;
+mod families;
 mod linear;
 pub mod planner;
 pub mod pool;

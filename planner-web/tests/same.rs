@@ -20,6 +20,23 @@ fn number(answer: &Value, path: &str) -> Option<u64> {
 }
 
 #[test]
+fn the_families_of_the_data_file_are_those_compiled_in() {
+    let compiled = format!("{:?}", planner_models::FAMILIES);
+    load();
+    let types: Vec<&str> = planner_models::model_types().collect();
+    let read: Vec<_> = planner_models::FAMILIES
+        .iter()
+        .filter_map(|family| planner_models::family_of(family.model_types.first()?.0))
+        .collect();
+    assert!(!std::ptr::eq(read[0], &planner_models::FAMILIES[0]), "these are the installed ones");
+    for (read, own) in read.iter().zip(planner_models::FAMILIES.iter().filter(|f| !f.model_types.is_empty()))
+    {
+        assert_eq!(format!("{read:?}"), format!("{own:?}"));
+    }
+    assert!(types.iter().all(|name| compiled.contains(name)) && types.len() > 20);
+}
+
+#[test]
 fn every_model_of_the_catalogue_has_the_cores_own_json() {
     load();
     let flags = [("seq", "5000"), ("users", "3"), ("gpu", "h100-80gb")];

@@ -2,7 +2,7 @@
 //! the command line holds.
 
 use planner_core::text::{Lang, page::page};
-use planner_models::{ENCODERS, GPUS, MODELS};
+use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Map, Value, json};
 
 /// The whole file.
@@ -27,6 +27,48 @@ pub fn data() -> Value {
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
         "encoders": encoders.collect::<Vec<_>>(),
+        "families": FAMILIES.iter().map(family).collect::<Vec<_>>(),
         "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })
+}
+
+fn family(family: &Family) -> Value {
+    let cache = family.cache.iter().map(|rule| {
+        json!({
+            "kind": rule.kind, "when": rule.when, "only": rule.only, "except": rule.except, "fields": rule.fields,
+        })
+    });
+    let stacks = family.stacks.iter().map(|stack| {
+        json!({
+            "name": stack.name, "repeat": stack.repeat, "when": stack.when, "modules": modules(stack.modules),
+        })
+    });
+    let told = json!({
+        "name": family.name,
+        "model_types": family.model_types,
+        "language_model": family.language_model,
+        "definitions": family.definitions,
+        "cache": cache.collect::<Vec<_>>(),
+        "modules": modules(family.modules),
+        "layer_modules": modules(family.layer_modules),
+        "stacks": stacks.collect::<Vec<_>>(),
+        "refuse": family.refuse,
+    });
+    filled(told)
+}
+
+fn modules(list: &[ModuleRule]) -> Vec<Value> {
+    let one = |m: &ModuleRule| {
+        json!({
+            "part": m.part, "path": m.path, "is": m.is, "when": m.when, "count": m.count, "active": m.active,
+        })
+    };
+    list.iter().map(one).map(filled).collect()
+}
+
+/// Without what is null or empty.
+fn filled(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    let has = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    map.into_iter().filter(|(_, value)| has(value)).collect()
 }
