@@ -230,7 +230,7 @@ fn merge(mut base: Map<String, Value>, own: Map<String, Value>, levels: usize) -
             (Some(Value::Object(old)), Value::Object(new)) if levels > 1 => {
                 *old = merge(std::mem::take(old), new, levels - 1);
             }
-            (Some(shape @ Value::String(_)), Value::Object(mut new)) if levels == 1 => {
+            (Some(shape @ Value::String(_)), Value::Object(mut new)) if levels == 2 => {
                 new.entry("is").or_insert_with(|| shape.clone());
                 *shape = Value::Object(new);
             }

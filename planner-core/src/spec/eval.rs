@@ -264,14 +264,23 @@ impl<'a> Scope<'a> {
 
     fn index(&self, list: &Expr<'static>, index: &Expr<'static>) -> Result<Value<'a>> {
         let items = self.eval(list)?;
-        if let (Value::Object(map), Value::Text(key)) = (&items, self.eval(index)?) {
-            return map.get(key).map_or(Ok(Value::Null), Value::from_json);
+        if let Value::Object(map) = &items {
+            // An object keyed by layer number has its numbers as text.
+            let key = match self.eval(index)? {
+                Value::Text(key) => key.to_owned(),
+                other => other.describe(),
+            };
+            return map.get(&key).map_or(Ok(Value::Null), Value::from_json);
         }
         let position = self.number(index)?;
         let length = match &items {
             Value::Array(items) => items.len(),
             Value::List(items) => items.len(),
-            other => return Err(Error::bad_value(subject(list), other.describe(), "a list")),
+            // What is no list has no such element: `has(x[0])` tells one from the other.
+            _ => {
+                let field = format!("{}[{position}]", subject(list));
+                return Err(Error::MissingField { field, looked_in: self.place() });
+            }
         };
         let length = i128::try_from(length).unwrap_or(i128::MAX);
         let wanted = position.as_i128().map(|p| if p < 0 { p + length } else { p });

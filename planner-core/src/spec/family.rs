@@ -89,7 +89,15 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     if let Some(Json::Object(more)) = defaults.get(key) {
         text_defaults.extend(more.clone());
     }
-    let text_filled = fill(text_config, &text_defaults);
+    let mut text_filled = fill(text_config, &text_defaults);
+    // A whole wrapper ties its head where its own configuration says so; the text class alone goes
+    // by the text's.
+    if !class.ends_with("ForCausalLM") {
+        let key = "tie_word_embeddings";
+        if let Some(tie) = filled.get(key).or(defaults.get(key)) {
+            text_filled.insert(key.into(), tie.clone());
+        }
+    }
     let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
     assemble(&inner, Some(&whole), &config, Some(key.to_owned()), notes)
 }

@@ -1,7 +1,7 @@
 //! vLLM: pages of blocks from one pool, as its own planning code counts them.
 //!
 //! The path restated, in its order: settings and checkpoint decide the cache type ([`resolve`]), every
-//! layer gets a backend ([`backend`], [`flash`], [`sparse`]), backends and states decide the block size
+//! layer gets a backend ([`select`], [`backend`], [`flash`], [`sparse`]), backends and states decide the block size
 //! ([`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
 //! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
@@ -26,6 +26,7 @@ pub mod pack;
 pub mod planned;
 pub mod refusal;
 pub mod resolve;
+pub mod select;
 pub mod settings;
 pub mod sparse;
 pub mod spec;

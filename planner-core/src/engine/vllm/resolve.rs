@@ -8,12 +8,13 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::backend::{self, Ask, Backend, Context, Device, Own};
+use super::backend::{Ask, Backend, Context, Device, Own};
 use super::config::Config;
 use super::dtype;
 use super::facts::{Cache, Fact};
 use super::flash;
 use super::refusal::Refusal;
+use super::select;
 use super::sparse;
 use super::specs::Served;
 
@@ -42,18 +43,21 @@ fn checkpoint_dtype(config: Config) -> &'static str {
     if method.replace('_', "-") == "compressed-tensors" && scheme.is_some() { "fp8" } else { "auto" }
 }
 
-/// `quant_method`, also of older files of ModelOpt, which name their producer instead.
+/// `quant_method`; files of ModelOpt that name their producer instead need a `quant_algo` of it.
 fn method(quantization: &Map<String, Json>) -> String {
     let text =
         |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
-    if let Some(method) = text(quantization, "quant_method") {
-        return method;
+    let object = |key: &str| quantization.get(key).and_then(Json::as_object);
+    let inner = object("quantization");
+    let producer = object("producer").and_then(|p| text(p, "name"));
+    let legacy = inner.is_some_and(|map| map.contains_key("modelopt_quant_config"));
+    if producer.as_deref() == Some("modelopt") || legacy {
+        let algorithm = inner.and_then(|map| text(map, "quant_algo"));
+        if algorithm.is_some() {
+            return "modelopt".to_owned();
+        }
     }
-    let producer = quantization.get("producer").and_then(Json::as_object);
-    match producer.and_then(|p| text(p, "name")) {
-        Some(name) if name == "modelopt" => name,
-        _ => String::new(),
-    }
+    text(quantization, "quant_method").unwrap_or_default()
 }
 
 fn modelopt_dtype(quantization: &Map<String, Json>) -> &'static str {
@@ -251,7 +255,7 @@ pub fn serve(
             Cache::Index { .. } => Served { fact: *fact, backend: None, cache_dtype: kv },
             Cache::Latent { rank, rope, sparse, .. } => {
                 let ask = Ask { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
-                let mut backend = backend::choose(context, &ask)?;
+                let mut backend = select::choose(context, &ask)?;
                 if config.model_type == "hy_v4" && backend == Backend::FlashAttnMlaSparse {
                     backend = Backend::FlashMlaSparse;
                 }
@@ -269,7 +273,7 @@ pub fn serve(
                     ask.mm_prefix = false;
                 }
                 let backend = if head == head_v {
-                    backend::choose(context, &ask)?
+                    select::choose(context, &ask)?
                 } else {
                     uneven(context, &ask, head_v, config, window)
                 };
