@@ -4,7 +4,7 @@
 //! `{"models": [{"id", "name", "hub", "source", "bytes_per_token", "config"}],
 //! "gpus": [{"id", "name", "vendor", "memory_bytes", "compute_capability",
 //! "source"}], "encoders": [{"id", "hub", "why"}], "families": [those of
-//! `planner_models`], "messages": {language: {key:
+//! `planner_models`], "engines": [id], "dtypes": [name], "messages": {language: {key:
 //! text}}}`, written by `examples/data.rs` from the same tables that the
 //! command line holds. `config` is the text of a config.json.
 

@@ -2,6 +2,7 @@
 //! the command line holds.
 
 use planner_core::text::{Lang, page::page};
+use planner_core::{dtype::DType, engine::ENGINES};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Map, Value, json};
 
@@ -27,6 +28,8 @@ pub fn data() -> Value {
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
         "encoders": encoders.collect::<Vec<_>>(),
+        "engines": ENGINES.iter().map(|engine| engine.id()).collect::<Vec<_>>(),
+        "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
         "families": FAMILIES.iter().map(family).collect::<Vec<_>>(),
         "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })
