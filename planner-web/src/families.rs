@@ -3,7 +3,7 @@
 //! Objects and lists are those of `planner_models::Family`, field by field;
 //! pairs are lists of two.
 
-use planner_models::{CacheRule, Family, ModuleRule, Stack};
+use planner_models::{CacheRule, Family, ModuleRule, Stack, Tower};
 use serde_json::Value;
 
 /// Reads and installs the families; those given first stay.
@@ -16,6 +16,13 @@ fn family(of: &Value) -> Family {
         name: text(&of["name"]),
         model_types: each(&of["model_types"], |pair| (text(&pair[0]), pairs(&pair[1]))),
         language_model: of["language_model"].is_array().then(|| pair(&of["language_model"])),
+        towers: each(&of["towers"], |tower| Tower {
+            name: text(&tower["name"]),
+            config: text(&tower["config"]),
+            model_type: text(&tower["model_type"]),
+            is_fixed: tower["is_fixed"].as_bool().unwrap_or_default(),
+            when: optional(&tower["when"]),
+        }),
         definitions: pairs(&of["definitions"]),
         cache: each(&of["cache"], |rule| CacheRule {
             kind: text(&rule["kind"]),

@@ -15,6 +15,7 @@ use crate::units::{product, sum};
 mod budget;
 pub mod compare;
 pub mod explain;
+mod explain_engine;
 mod resolve;
 mod solve;
 

@@ -46,10 +46,17 @@ fn family(family: &Family) -> Value {
             "name": stack.name, "repeat": stack.repeat, "when": stack.when, "modules": modules(stack.modules),
         })
     });
+    let towers = family.towers.iter().map(|tower| {
+        json!({
+            "name": tower.name, "config": tower.config, "model_type": tower.model_type,
+            "is_fixed": tower.is_fixed, "when": tower.when,
+        })
+    });
     let told = json!({
         "name": family.name,
         "model_types": family.model_types,
         "language_model": family.language_model,
+        "towers": towers.collect::<Vec<_>>(),
         "definitions": family.definitions,
         "cache": cache.collect::<Vec<_>>(),
         "modules": modules(family.modules),

@@ -14,6 +14,7 @@ pub mod architectures;
 pub mod backend;
 pub mod block;
 pub mod capacity;
+pub mod classes;
 pub mod config;
 pub mod draft;
 pub mod dtype;

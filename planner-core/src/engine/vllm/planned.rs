@@ -53,6 +53,10 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let latent = kept().any(|s| matches!(s.content, Content::Latent { .. })) || v4::is(config);
     let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
     let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));
+    let crosses = kept().any(|s| s.extent == Extent::Source);
+    if let Some(why) = architectures::not_run(config.class, stateful, crosses) {
+        return Err(Refusal::new(format!("Model architectures ['{}'] {why}.", config.class)));
+    }
     let set = settings::settings(&run, config, latent, stateful, attends)?;
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
@@ -122,7 +126,7 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
         backends: names,
         cache_dtype: context.cache_dtype,
         align_states,
-        encoder_tokens: if kept().any(|s| s.extent == Extent::Source) { set.batched } else { 0 },
+        encoder_tokens: if crosses { set.batched } else { 0 },
         settings: set,
     };
     planned.ranks.checked_blocks(&planned.run_of(planned.settings.max_model_len))?;
