@@ -402,6 +402,7 @@ impl<'a> Scope<'a> {
                 let position = items.iter().take(end).rposition(|item| item.equals(&wanted));
                 position.map_or(Ok(Value::Null), whole)
             }
+            ("is_list", [value]) => flag(matches!(self.eval(value)?, Value::Array(_) | Value::List(_))),
             // A figure given once for all layers or in one entry for each.
             ("at", [value, position]) => match self.eval(value)? {
                 Value::Array(_) | Value::List(_) => self.index(value, position),
