@@ -56,7 +56,6 @@ fn total(model: &ModelSpec, case: &Value) -> Result<u64> {
 }
 
 #[test]
-#[ignore = "families are still being added"]
 fn every_cache_is_what_transformers_holds() {
     let (mut equal, mut wrong) = (0, Vec::new());
     for (name, answer) in answers() {
@@ -91,7 +90,6 @@ fn every_cache_is_what_transformers_holds() {
 }
 
 #[test]
-#[ignore = "families are still being added"]
 fn parameters_are_what_transformers_builds() {
     let (mut equal, mut wrong) = (0, Vec::new());
     for (name, answer) in answers() {
@@ -113,7 +111,6 @@ fn parameters_are_what_transformers_builds() {
 
 /// Each static cache that transformers cannot make is refused, not guessed.
 #[test]
-#[ignore = "families are still being added"]
 fn a_static_cache_that_transformers_cannot_make_is_refused() {
     let refusals = ["KeyError: 'heavily_compressed_attention'", "ValueError: MiniMax uses cache of its own"];
     let mut seen = 0;
