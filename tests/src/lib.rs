@@ -9,7 +9,6 @@ use std::process::Command;
 ///
 /// When the binary is not there: the tests of this crate run a whole program, so they need the
 /// whole workspace built.
-#[allow(clippy::panic)]
 pub fn kvplan() -> Command {
     let path = binary();
     assert!(path.exists(), "{} is missing: run `cargo test --workspace`", path.display());
