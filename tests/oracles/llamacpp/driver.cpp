@@ -1,6 +1,7 @@
 // Reads llama.cpp's own cache tensors: one model per run, one child process per context.
 //
 //   driver MODEL.gguf < settings.tsv > results.jsonl
+//   driver MODEL.gguf --tensors            the weights that the loader asks for, with their shapes
 //
 // MODEL.gguf needs metadata only. The model is made by llama_model_init_from_user with no_alloc, so
 // real shapes take no memory. A settings line is
@@ -190,7 +191,11 @@ static std::string in_child(const std::function<std::string()> & work) {
 }
 
 int main(int argc, char ** argv) {
-    if (argc != 2) { fprintf(stderr, "usage: driver MODEL.gguf < settings.tsv\n"); return 2; }
+    const bool tensors = argc == 3 && !strcmp(argv[2], "--tensors");
+    if (argc != 2 && !tensors) {
+        fprintf(stderr, "usage: driver MODEL.gguf < settings.tsv\n       driver MODEL.gguf --tensors\n");
+        return 2;
+    }
     llama_log_set(on_log, nullptr);
     llama_backend_init();
     gguf_init_params gp = { /*.no_alloc =*/ true, /*.ctx =*/ nullptr };
@@ -212,6 +217,14 @@ int main(int argc, char ** argv) {
     mp.load_mtp = true; // only which weights exist depends on it
     llama_model * model = llama_model_init_from_user(meta, [](ggml_tensor *, void *) {}, nullptr, mp);
     if (!model) { printf("{\"failed\":%s}\n", quoted(last_error).c_str()); return 1; }
+
+    if (tensors) {
+        for (const auto & [name, t] : model->tensors_by_name) {
+            printf("{\"name\":%s,\"shape\":[%lld,%lld,%lld,%lld]}\n", quoted(name).c_str(),
+                   (long long) t->ne[0], (long long) t->ne[1], (long long) t->ne[2], (long long) t->ne[3]);
+        }
+        return 0;
+    }
 
     std::string line;
     while (std::getline(std::cin, line)) {

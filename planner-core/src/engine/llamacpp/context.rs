@@ -102,3 +102,60 @@ impl Context {
         pad(self.n_ctx_seq.min(window.saturating_mul(slots).saturating_add(self.n_ubatch)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape() -> Shape {
+        Shape {
+            arch: "llama".into(),
+            trained: Some(8192),
+            causal: true,
+            window: None,
+            trunk: 0,
+            layers: Vec::new(),
+            mla: false,
+            indexer: None,
+            state: 0,
+            extra_state: 0,
+        }
+    }
+
+    fn asked(ctx_size: Option<u64>, sequences: u64, unified: bool) -> Asked {
+        Asked { ctx_size, sequences, batch: None, ubatch: None, unified, swa_full: false }
+    }
+
+    // expected: the log lines of contexts of the engine (n_ctx, n_ctx_seq, n_ubatch)
+    #[test]
+    fn contexts_are_whole_blocks_and_grow_to_whole_slots() {
+        for (ctx_size, sequences, unified, want) in [
+            (Some(4096), 1, false, (4096, 4096, 512)),
+            (Some(5000), 7, false, (5376, 768, 512)),
+            (Some(256), 7, false, (1792, 256, 256)),
+            (Some(5000), 7, true, (5120, 5120, 512)),
+            (Some(1), 1, false, (256, 256, 1)),
+            (None, 1, false, (8192, 8192, 512)),
+            (Some(0), 4, true, (8192, 8192, 512)),
+        ] {
+            let got = Context::resolve(&shape(), asked(ctx_size, sequences, unified)).unwrap();
+            assert_eq!((got.n_ctx, got.n_ctx_seq, got.n_ubatch), want, "{ctx_size:?} × {sequences}");
+        }
+    }
+
+    #[test]
+    fn windows_keep_a_batch_more_than_their_length() {
+        let context = Context::resolve(&shape(), asked(Some(32_768), 4, true)).unwrap();
+        // 4 × 1,024 + 512 in one stream; 1,024 + 512 in each of several
+        assert_eq!(context.window_cells(1024, true), 4608);
+        assert_eq!(context.window_cells(1024, false), 1536);
+        assert_eq!(context.window_cells(1 << 20, true), 32_768);
+        assert_eq!(Context { swa_full: true, ..context }.window_cells(1024, true), 32_768);
+    }
+
+    #[test]
+    fn more_than_256_sequences_are_refused() {
+        assert!(Context::resolve(&shape(), asked(Some(4096), 256, false)).is_ok());
+        assert!(Context::resolve(&shape(), asked(Some(4096), 257, false)).is_err());
+    }
+}

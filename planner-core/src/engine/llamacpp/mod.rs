@@ -16,6 +16,7 @@ use self::metadata::Metadata;
 use self::shape::Shape;
 use super::{Details, Engine, Layout, Run};
 use crate::error::{Error, Result};
+use crate::render::json::integer;
 use crate::spec::model::Note;
 use crate::units::sum;
 
@@ -45,7 +46,7 @@ impl Engine for LlamaCpp {
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
-        let shape = match Metadata::of(&run.model.config) {
+        let mut shape = match Metadata::of(&run.model.config) {
             Some(metadata) => metadata.shape()?,
             None => convert::shape(run.model)?,
         };
@@ -62,6 +63,11 @@ impl Engine for LlamaCpp {
             ));
         }
         let request = run.request;
+        if let Some(heads) = request.kv_heads.filter(|_| !shape.mla) {
+            for layer in shape.layers.iter_mut().filter(|layer| layer.heads > 0) {
+                layer.heads = heads;
+            }
+        }
         let both = request.kv_dtype.as_deref();
         let k = refuse::cache_type("--k-dtype", request.k_dtype.as_deref().or(both))?;
         let v = refuse::cache_type("--v-dtype", request.v_dtype.as_deref().or(both))?;
@@ -185,17 +191,20 @@ impl Layout for Contexts<'_> {
             ("recurrent_bytes", total(&recurrent)?),
         ];
         for (key, value) in figures {
-            keys.insert(key.into(), value.into());
+            keys.insert(key.into(), integer(value));
         }
         keys.insert("architecture".into(), self.shape.arch.clone().into());
-        keys.insert("min_prefix_hit_tokens".into(), Json::from(1));
+        // the server keeps a slot's cells and reuses any common start, but a state cannot be cut back
+        let has_state = caches.iter().any(|cache| !cache.is_attention());
+        keys.insert("min_prefix_hit_tokens".into(), if has_state { Json::Null } else { 1.into() });
         let listed = caches.iter().filter(|cache| cache.layers > 0);
         keys.insert(
             "caches".into(),
             listed
                 .map(|cache| {
                     json!({"kind": cache.kind, "cells": cache.cells, "layers": cache.layers,
-                           "streams": cache.streams, "k_bytes": cache.k_bytes, "v_bytes": cache.v_bytes})
+                           "streams": cache.streams, "k_bytes": integer(cache.k_bytes),
+                           "v_bytes": integer(cache.v_bytes)})
                 })
                 .collect(),
         );
@@ -208,19 +217,17 @@ impl Contexts<'_> {
         let request = self.run.request;
         let mut notes = Vec::new();
         if request.n_parallel.is_some_and(|slots| request.users > slots) {
-            notes.push(Note::new(
-                "more_users_than_slots",
-                format!("{} users share {} slots: the others wait", request.users, context.sequences),
-            ));
+            let text = format!("{} users share {} slots: the others wait", request.users, context.sequences);
+            let note = Note::new("more_users_than_slots", text);
+            notes.push(note.with(&[&request.users, &context.sequences]));
         }
-        if let Some(size) = request.ctx_size.filter(|&size| size != context.n_ctx) {
-            notes.push(Note::new(
-                "context_padded",
-                format!(
-                    "--ctx-size {size} becomes {}: {} cells for each stream",
-                    context.n_ctx, context.n_ctx_seq
-                ),
-            ));
+        if let Some(size) = request.ctx_size.filter(|&size| size > 0 && size != context.n_ctx) {
+            let text = format!(
+                "--ctx-size {size} becomes {}: {} cells for each stream, in whole blocks of 256",
+                context.n_ctx, context.n_ctx_seq
+            );
+            let note = Note::new("context_padded", text);
+            notes.push(note.with(&[&size, &context.n_ctx, &context.n_ctx_seq]));
         }
         if self.run.parallel.tp > 1 {
             notes.push(Note::new(

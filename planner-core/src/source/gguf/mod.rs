@@ -2,6 +2,8 @@
 
 mod header;
 mod model;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use header::{Header, Tensor, is_gguf, split_names};
