@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod transformers;
+
 /// The `kvplan` binary that `cargo test --workspace` built beside this test.
 ///
 /// # Panics
