@@ -51,6 +51,7 @@ struct FamilyFile {
     extends: Option<String>,
     model_types: BTreeMap<String, Option<Map<String, Value>>>,
     language_model: Option<LanguageModel>,
+    towers: Map<String, Value>,
     defs: Map<String, Value>,
     cache: Option<Vec<Map<String, Value>>>,
     modules: Map<String, Value>,
@@ -208,6 +209,7 @@ fn resolve(files: &BTreeMap<String, FamilyFile>, name: &str, depth: usize) -> Fa
         extends: None,
         model_types: own.model_types,
         language_model: own.language_model.or(base.language_model),
+        towers: merge(base.towers, own.towers, 1),
         defs: base.defs.into_iter().chain(own.defs).collect(),
         cache: own.cache.or(base.cache),
         modules: merge(base.modules, own.modules, 3),
@@ -252,6 +254,33 @@ fn write_family(out: &mut String, family: &FamilyFile) {
     let language_model = family.language_model.as_ref().map_or("None".into(), |nested| {
         format!("Some(({}, {}))", literal(&nested.config), literal(&nested.model_type))
     });
+    let towers = list(family.towers.iter().map(|(tower, value)| {
+        let map = value
+            .as_object()
+            .unwrap_or_else(|| panic!("families/{name}.yaml: tower `{tower}` must be a map"));
+        for key in map.keys() {
+            assert!(
+                ["config", "model_type", "class", "when"].contains(&key.as_str()),
+                "families/{name}.yaml: tower `{tower}` has unknown key `{key}`"
+            );
+        }
+        let text = |key: &str| map.get(key).and_then(Value::as_str);
+        let config =
+            text("config").unwrap_or_else(|| panic!("families/{name}.yaml: tower `{tower}` needs `config`"));
+        // `class` fixes the tower's type; `model_type` is the type of one that names none.
+        let (model_type, is_fixed) = match (text("class"), text("model_type")) {
+            (Some(class), None) => (class, true),
+            (None, Some(model_type)) => (model_type, false),
+            _ => panic!("families/{name}.yaml: tower `{tower}` needs `class` or `model_type`"),
+        };
+        format!(
+            "Tower {{ name: {}, config: {}, model_type: {}, is_fixed: {is_fixed}, when: {} }}",
+            literal(tower),
+            literal(config),
+            literal(model_type),
+            optional(name, map.get("when"))
+        )
+    }));
     let definitions = list(
         family
             .defs
@@ -286,7 +315,7 @@ fn write_family(out: &mut String, family: &FamilyFile) {
     }));
     writeln!(
         out,
-        "Family {{ name: {}, model_types: {model_types}, language_model: {language_model}, definitions: {definitions},\n cache: {cache},\n modules: {},\n layer_modules: {},\n stacks: {stacks}, refuse: {} }},",
+        "Family {{ name: {}, model_types: {model_types}, language_model: {language_model}, towers: {towers}, definitions: {definitions},\n cache: {cache},\n modules: {},\n layer_modules: {},\n stacks: {stacks}, refuse: {} }},",
         literal(name), module_rules(name, &family.modules), module_rules(name, &family.layer_modules), option(family.refuse.as_deref())
     )
     .unwrap();

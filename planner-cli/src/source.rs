@@ -66,10 +66,17 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
-        _ => source::from_config_json(&text, strict)?,
+        _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
     };
     spec.id = path_id(path);
     Ok(spec)
+}
+
+/// The quantization that older checkpoints keep in a file beside their config.json.
+fn beside(path: &Path) -> Option<String> {
+    (path.file_name()? == "config.json")
+        .then(|| std::fs::read_to_string(path.with_file_name("hf_quant_config.json")).ok())
+        .flatten()
 }
 
 /// Whether a file's first bytes, or else its name, say that it is GGUF.

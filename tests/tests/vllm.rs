@@ -127,3 +127,41 @@ fn blocks_tokens_and_concurrency_are_those_of_the_engine() {
     assert!(report.is_empty(), "{equal} equal; differences:\n{report}");
     assert!(equal > 0, "no case was compared");
 }
+
+/// A folder's `hf_quant_config.json` decides what `auto` means, as in nvidia's FP8 Llama 3.1.
+#[test]
+fn an_older_modelopt_file_makes_auto_fp8() -> Result<(), String> {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+    let config = std::fs::read_to_string(config).map_err(|e| e.to_string())?;
+    let beside = r#"{"producer": {"name": "modelopt", "version": "0.17"},
+                     "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8", "exclude_modules": ["lm_head"]}}"#;
+    let words = ["--gpu", "h100-80gb", "--seq", "8192", "--kv-memory", "21474836480"];
+    let request = request(&words.map(Json::from))?;
+    for (file, cache_dtype) in [(None, "auto"), (Some(beside), "fp8_e4m3")] {
+        let model = source::from_config_files(&config, file, false).map_err(|e| e.to_string())?;
+        let plan = plan::plan(&model, &request).map_err(|e| e.to_string())?;
+        assert_eq!(plan.engine.details.keys["cache_dtype"], cache_dtype);
+    }
+    Ok(())
+}
+
+/// Window layers of vLLM 0.20 to 0.24 reserve one batch of tokens in flight, of 0.33 one more than the
+/// pipeline stages; an unknown version is refused with the list.
+#[test]
+fn versions_differ_in_tokens_in_flight() {
+    let in_flight = |engine: &str| -> Result<Json, String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        let mut request = Request::default();
+        request.set("engine", engine).map_err(|e| format!("{e}"))?;
+        request.set("max-num-batched-tokens", "2048").map_err(|e| e.to_string())?;
+        request.set("pp", "2").map_err(|e| e.to_string())?;
+        let model = source::from_config_json(&text, false).map_err(|e| e.to_string())?;
+        let plan = plan::plan(&model, &request).map_err(|e| e.to_string())?;
+        Ok(plan.engine.details.keys["in_flight_tokens"].clone())
+    };
+    assert_eq!(in_flight("vllm"), Ok(Json::from(3 * 2048)));
+    assert_eq!(in_flight("vllm@0.33.0"), Ok(Json::from(3 * 2048)));
+    assert_eq!(in_flight("vllm@0.22.0"), Ok(Json::from(2048)));
+    assert!(in_flight("vllm@0.1").is_err_and(|why| why.contains("0.33.0")));
+}

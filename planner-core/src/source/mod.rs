@@ -15,6 +15,31 @@ pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
     family::build(Arc::new(parse_object(text)?), strict)
 }
 
+/// Reads a `config.json` and the `hf_quant_config.json` beside it, where ModelOpt before 0.31 wrote the
+/// quantization that config.json then lacks (vLLM reads it the same way:
+/// `vllm/transformers_utils/config.py`, `get_config`).
+pub fn from_config_files(config: &str, quantization: Option<&str>, strict: bool) -> Result<ModelSpec> {
+    let mut config = parse_object(config)?;
+    let own = config.get("quantization_config").is_some_and(|value| !value.is_null());
+    if let Some(text) = quantization.filter(|_| !own) {
+        let file = parse_object(text)?;
+        config.insert("quantization_config".into(), Json::Object(as_written_later(&file)));
+    }
+    family::build(Arc::new(config), strict)
+}
+
+/// ModelOpt's older file in the form in which later versions put it into config.json.
+fn as_written_later(file: &Map<String, Json>) -> Map<String, Json> {
+    let Some(inner) = file.get("quantization").and_then(Json::as_object) else { return file.clone() };
+    let mut flat = Map::new();
+    flat.insert("quant_method".into(), "modelopt".into());
+    for (key, value) in inner {
+        let key = if key == "exclude_modules" { "ignore" } else { key };
+        flat.insert(key.into(), value.clone());
+    }
+    flat
+}
+
 /// Parses a JSON object, with an error that says what the text looks like instead.
 pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     let text = text.trim_start_matches('\u{feff}').trim();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_models::{CacheRule, FAMILIES, Family, MODEL_TYPES, ModuleRule};
+use planner_models::{CacheRule, FAMILIES, Family, MODEL_TYPES, ModuleRule, Tower};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
@@ -78,8 +78,13 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     // text part alone may also name the nested type directly, which needs no wrapper.
     let text = nested(&config, key);
     let empty = Map::new();
-    let text_config = text.unwrap_or(&empty);
-    let text_type = text_config.get("model_type").and_then(Json::as_str).unwrap_or(text_type);
+    // Older checkpoints of some wrappers keep the language model's keys at the top.
+    let is_flat =
+        text.is_none() && ["num_hidden_layers", "hidden_size"].iter().all(|key| config.contains_key(*key));
+    let text_config = text.unwrap_or(if is_flat { &config } else { &empty });
+    // A nested part that names the wrapper's own type means the wrapper's text class.
+    let named = text_config.get("model_type").and_then(Json::as_str);
+    let text_type = named.filter(|named| !is_flat && *named != model_type).unwrap_or(text_type);
     let Some((text_family, mut text_defaults)) = find(text_type) else {
         return Err(Error::unsupported(
             format!("language model `{text_type}` in {key}"),
@@ -100,7 +105,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         }
     }
     let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
-    assemble(&inner, Some(&whole), &config, Some(key.to_owned()), notes)
+    assemble(&inner, Some(&whole), &config, text.map(|_| key.to_owned()), notes)
 }
 
 /// The configuration with the class defaults of its nested parts: `vision_config` and the like may
@@ -232,15 +237,10 @@ fn assemble<'a>(
     }
     text.set_index(None);
     for scope in [Some(text), whole].into_iter().flatten() {
-        counter.modules(scope, scope.family.modules, "")?;
-        for stack in scope.family.stacks {
-            if scope.holds(stack.when)? {
-                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
-                for index in 0..repeat {
-                    scope.set_index(Some(index));
-                    counter.modules(scope, stack.modules, &format!("{}.{index}.", stack.name))?;
-                }
-                scope.set_index(None);
+        counter.once(scope, "")?;
+        for tower in scope.family.towers {
+            if scope.holds(tower.when)? {
+                counter.tower(scope, tower)?;
             }
         }
     }
@@ -464,6 +464,49 @@ impl Counter {
             part.bytes = sum("weight bytes", [part.bytes, bytes])?;
         }
         Ok(())
+    }
+
+    /// Modules held once and further repeated blocks.
+    fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
+        self.modules(scope, scope.family.modules, prefix)?;
+        for stack in scope.family.stacks {
+            if scope.holds(stack.when)? {
+                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
+                for index in 0..repeat {
+                    scope.set_index(Some(index));
+                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name))?;
+                }
+                scope.set_index(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// A nested model whose parameters are added.
+    fn tower(&mut self, outer: &Scope<'_>, tower: &Tower) -> Result<()> {
+        let empty = Map::new();
+        let config = nested(outer.config, tower.config).unwrap_or(&empty);
+        let named = config.get("model_type").and_then(Json::as_str).filter(|_| !tower.is_fixed);
+        let model_type = named.unwrap_or(tower.model_type);
+        let Some((family, mut defaults)) = find(model_type) else {
+            return Err(Error::unsupported(
+                format!("`{model_type}` in {}", tower.config),
+                near_types(model_type),
+            ));
+        };
+        if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
+            defaults.extend(more.clone());
+        }
+        let scope = Scope::new(family, config, outer.root, &defaults, outer.class, model_type);
+        if family.definitions.iter().any(|(name, _)| *name == "layers") {
+            let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
+            for index in 0..layers {
+                scope.set_index(Some(index));
+                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name))?;
+            }
+            scope.set_index(None);
+        }
+        self.once(&scope, &format!("{}.", tower.name))
     }
 
     fn finish(self) -> Vec<Part> {
