@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_models::{CacheRule, FAMILIES, Family, MODEL_TYPES, ModuleRule, Tower};
+use planner_models::{CacheRule, Family, ModuleRule, Tower, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
@@ -37,8 +37,7 @@ const RULE_FIELDS: &[&str] = &[
 
 /// The family that answers for a `model_type`, and that type's class defaults.
 pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
-    let at = MODEL_TYPES.binary_search_by_key(&model_type, |(name, _)| name).ok()?;
-    let family = FAMILIES.get(MODEL_TYPES.get(at)?.1)?;
+    let family = family_of(model_type)?;
     let (_, defaults) = family.model_types.iter().find(|(name, _)| *name == model_type)?;
     let parsed =
         defaults.iter().filter_map(|(key, json)| Some(((*key).to_owned(), serde_json::from_str(json).ok()?)));
@@ -69,9 +68,9 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
         return Err(Error::NoCache { architecture, why: why.to_owned() });
     }
-    let filled = fill(&config, &defaults);
-    let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
+    let mut filled = fill(&config, &defaults);
     let Some((key, text_type)) = family.language_model else {
+        let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
         return assemble(&whole, None, &config, None, notes);
     };
     // The language model is a nested configuration with a family of its own; a checkpoint of the
@@ -96,13 +95,16 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         text_defaults.extend(more.clone());
     }
     let mut text_filled = fill(text_config, &text_defaults);
-    // A whole wrapper ties its head where its own configuration says so; the text class alone goes
-    // by the text's.
-    if !class.ends_with("ForCausalLM") {
-        let key = "tie_word_embeddings";
-        if let Some(tie) = filled.get(key).or(defaults.get(key)) {
-            text_filled.insert(key.into(), tie.clone());
-        }
+    // The wrapper's expressions see the language model's keys with their class defaults.
+    let mut seen = text_defaults.clone();
+    seen.extend(text_filled.clone());
+    filled.insert(key.to_owned(), Json::Object(seen));
+    let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
+    // A wrapper's class may tie its head whatever the language model's own configuration says.
+    if whole.defines("tie")
+        && let Value::Flag(tie) = whole.evaluate("tie")?
+    {
+        text_filled.insert("tie_word_embeddings".into(), Json::Bool(tie));
     }
     let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
     assemble(&inner, Some(&whole), &config, text.map(|_| key.to_owned()), notes)
@@ -123,7 +125,7 @@ fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String,
 }
 
 fn near_types(model_type: &str) -> String {
-    let near = suggest::near(model_type, MODEL_TYPES.iter().map(|(name, _)| *name));
+    let near = suggest::near(model_type, model_types());
     match near.as_slice() {
         [] => "`kvplan models --families` lists what is known".into(),
         near => format!("near names: {}", near.join(", ")),
@@ -497,7 +499,8 @@ impl Counter {
         if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
             defaults.extend(more.clone());
         }
-        let scope = Scope::new(family, config, outer.root, &defaults, outer.class, model_type);
+        let config = fill(config, &defaults);
+        let scope = Scope::new(family, &config, outer.root, &defaults, outer.class, model_type);
         if family.definitions.iter().any(|(name, _)| *name == "layers") {
             let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
             for index in 0..layers {
