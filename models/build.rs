@@ -180,7 +180,9 @@ fn families(out: &mut String) {
         files.insert(file.name.clone(), file);
     }
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
-    out.push_str("/// Every family, by name.\npub static FAMILIES: &[Family] = &[\n");
+    out.push_str(
+        "/// Every family, by name.\n#[cfg(feature = \"families\")]\npub static FAMILIES: &[Family] = &[\n",
+    );
     for name in files.keys() {
         let family = resolve(&files, name, 0);
         for model_type in family.model_types.keys() {
@@ -195,7 +197,7 @@ fn families(out: &mut String) {
         let position = files.keys().position(|name| name == owner).unwrap();
         format!("({}, {position})", literal(model_type))
     }));
-    writeln!(out, "/// Each `model_type` with the index of its family, sorted.\npub static MODEL_TYPES: &[(&str, usize)] = {index};").unwrap();
+    writeln!(out, "/// Each `model_type` with the index of its family, sorted.\n#[cfg(feature = \"families\")]\npub static MODEL_TYPES: &[(&str, usize)] = {index};").unwrap();
 }
 
 /// The family with everything that it extends merged in.

@@ -21,7 +21,6 @@ if ! rustup target list --installed | grep -qx wasm32-unknown-unknown; then
     timeout 120 rustup target add wasm32-unknown-unknown ||
         timeout 300 rustup target add wasm32-unknown-unknown
 fi
-cargo build --locked --package planner-web --lib --profile wasm --target wasm32-unknown-unknown
 cargo run --locked --quiet --package planner-web --example data >"$target/page-data.json"
 cargo build --locked --quiet --manifest-path planner-web/bindgen/Cargo.toml --target-dir "$target/tools"
 
@@ -29,8 +28,17 @@ work=$target/page
 rm -rf "$work" planner-web/dist
 mkdir -p "$work" planner-web/dist
 mv "$target/page-data.json" "$work/data.json"
-"$target/tools/debug/planner-web-bindgen" \
-    "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work"
+
+# Two builds: one small and first, one with every engine
+for build in first all; do
+    case $build in first) features= ;; all) features=engines ;; esac
+    cargo build --locked --package planner-web --lib --features "$features" \
+        --profile wasm --target wasm32-unknown-unknown
+    "$target/tools/debug/planner-web-bindgen" \
+        "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work/$build"
+done
+cmp "$work/first/planner_web.js" "$work/all/planner_web.js" # one script serves both
+mv "$work/first/planner_web.js" "$work/planner_web.js"
 
 # NO_WASM_OPT=1 leaves it out, for a quick build
 wasm_opt=planner-web/tests/node_modules/.bin/wasm-opt
@@ -40,10 +48,12 @@ elif [ ! -x "$wasm_opt" ]; then
     (cd planner-web/tests && npm ci --silent) || true
 fi
 if [ -x "$wasm_opt" ]; then
-    "$wasm_opt" -Oz --all-features --strip-debug --strip-producers --strip-target-features \
-        -o "$work/small.wasm" "$work/planner_web_bg.wasm"
-    mv "$work/small.wasm" "$work/planner_web_bg.wasm"
+    for build in first all; do
+        "$wasm_opt" -Oz --all-features --strip-debug --strip-producers --strip-target-features \
+            -o "$work/$build.wasm" "$work/$build/planner_web_bg.wasm"
+    done
 else
-    echo "wasm-opt is not here: the wasm stays a tenth larger" >&2
+    echo "without wasm-opt" >&2
+    for build in first all; do cp "$work/$build/planner_web_bg.wasm" "$work/$build.wasm"; done
 fi
 node planner-web/bundle.mjs "$work" planner-web/dist

@@ -22,7 +22,7 @@ function take(name) {
       .replace(/^export \{.*\};?$/gm, "")
       .replace(/^export function /gm, "function ")
       .replace(/module_or_path = new URL\([^)]*\);/, "throw new Error('no wasm given');");
-    text = `const planner = (() => {\n${text}\nreturn { start: __wbg_init, ${[...exported(work)].join(", ")} };\n})();`;
+    text = `const makePlanner = () => {\n${text}\nreturn { start: __wbg_init, ${[...exported(work)].join(", ")} };\n};`;
   } else {
     text = text.replace(/^import (\{.*?\}) from "\.\/(.*?)";$/gms, (_, names, other) => {
       take(other);
@@ -55,12 +55,14 @@ const squeeze = (text) =>
 const script = squeeze(joined.join("\n").replace(/^[ \t]*\/\*\*[\s\S]*?\*\//gm, ""));
 const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
 const page = read("index.html");
-const wasm = readFileSync(join(work, "planner_web_bg.wasm"));
+const wasm = readFileSync(join(work, "first.wasm"));
+const whole = readFileSync(join(work, "all.wasm"));
 const data = readFileSync(join(work, "data.json"));
 
 writeFileSync(join(dist, "app.js"), script);
 writeFileSync(join(dist, "main.css"), style);
-copyFileSync(join(work, "planner_web_bg.wasm"), join(dist, "planner_web_bg.wasm"));
+copyFileSync(join(work, "first.wasm"), join(dist, "planner.wasm"));
+copyFileSync(join(work, "all.wasm"), join(dist, "planner-engines.wasm"));
 copyFileSync(join(work, "data.json"), join(dist, "data.json"));
 writeFileSync(join(dist, "index.html"), page);
 
@@ -71,21 +73,22 @@ const fill = (text, from, to) => {
 const packed = (id, bytes) =>
   `<script type="application/octet-stream" id="${id}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>\n`;
 let one = fill(page, '<link rel="stylesheet" href="main.css">', `<style>${style}</style>`);
-one = fill(one, '<link rel="preload" href="planner_web_bg.wasm" as="fetch" type="application/wasm" crossorigin>', "");
+one = fill(one, '<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>', "");
 one = fill(one, '<link rel="preload" href="data.json" as="fetch" type="application/json" crossorigin>', "");
 one = fill(one, "script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'");
 one = fill(one, "connect-src 'self'", "connect-src 'none'");
 one = fill(
   one,
   '<script type="module" src="app.js"></script>',
-  packed("wasm", wasm) + packed("data", data) +
+  packed("wasm", whole) + packed("data", data) +
     `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`,
 );
 writeFileSync(join(dist, "kvplan.html"), one);
 
 const kb = (n) => `${(n / 1000).toFixed(1)} kB`;
 const zip = (data) => execFileSync("gzip", ["-9c"], { input: data, maxBuffer: 1 << 26 }).length;
-console.log(`wasm ${kb(wasm.length)}, gzipped ${kb(zip(wasm))} (at most 150)`);
+console.log(`first wasm ${kb(wasm.length)}, gzipped ${kb(zip(wasm))} (at most 150)`);
+console.log(`wasm with every engine ${kb(whole.length)}, gzipped ${kb(zip(whole))}`);
 console.log(`script and style gzipped ${kb(zip(script) + zip(style))} (at most 40)`);
 console.log(`data ${kb(data.length)}, gzipped ${kb(zip(data))}`);
 console.log(`one file ${kb(one.length)}`);

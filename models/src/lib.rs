@@ -4,6 +4,9 @@
 //! by `build.rs`, so that a bad file fails the build and no program parses YAML at run time.
 
 pub mod expr;
+mod lookup;
+
+pub use lookup::{family_of, install, model_types};
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 

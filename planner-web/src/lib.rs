@@ -5,6 +5,7 @@
 
 pub mod attention;
 pub mod data;
+mod families;
 mod linear;
 pub mod planner;
 pub mod pool;
@@ -49,8 +50,9 @@ pub fn curve(request: &str) -> String {
     planner::curve(request).to_string()
 }
 
-/// What the other fields offer: `{"engines": [{"id", "versions"}], "dtypes": [name]}`.
+/// The engines that this build knows: `[id]`. The page has two builds, one
+/// with and one without the serving engines.
 #[wasm_bindgen]
-pub fn choices() -> String {
-    planner::choices().to_string()
+pub fn engines() -> String {
+    planner::engines().to_string()
 }

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::data;
-use planner_core::dtype::DType;
 use planner_core::engine::ENGINES;
 use planner_core::error::{Error, Result};
 use planner_core::plan;
@@ -160,10 +159,7 @@ pub fn curve(request: &str) -> Value {
     json!({"points": points})
 }
 
-/// Engines with the versions whose rules are known, and dtypes.
-pub fn choices() -> Value {
-    let engines: Vec<Value> =
-        ENGINES.iter().map(|engine| json!({"id": engine.id(), "versions": engine.versions()})).collect();
-    let dtypes: Vec<&str> = DType::ALL.iter().map(|dtype| dtype.name).collect();
-    json!({"engines": engines, "dtypes": dtypes})
+/// The engines of this build.
+pub fn engines() -> Value {
+    ENGINES.iter().map(|engine| engine.id()).collect()
 }

@@ -220,6 +220,21 @@ test("two to four columns compare", async () => {
   await page.close();
 });
 
+test("an engine's rule is fetched when it is asked for, and only then", async () => {
+  const { page, problems } = await visit("l=en");
+  const fetched = () => page.evaluate(() => performance.getEntriesByType("resource").map((e) => e.name).filter((n) => n.endsWith("engines.wasm")).length);
+  assert.equal(await fetched(), 0);
+  await page.selectOption("#field-engine", "vllm");
+  await page.waitForFunction(() => document.querySelector(".figures").textContent.includes("vLLM"));
+  assert.equal(await fetched(), 1);
+  await page.locator("#compare").scrollIntoViewIfNeeded();
+  await page.waitForFunction(() => document.querySelectorAll(".compare thead th").length === 5);
+  // 63 blocks of 16 tokens: 1,008 x 327,680 B a session
+  assert.match(await text(page, ".figures"), /6,606,028,800 B/);
+  clean(problems);
+  await page.close();
+});
+
 test("no serious finding of axe, in both languages and themes, at several steps", async () => {
   const axe = readFileSync(join(here, "node_modules", "axe-core", "axe.min.js"), "utf8");
   for (const [hash, width] of [["l=en&th=light", 1280], ["l=zh&th=dark&f=7", 1280], ["l=en&th=dark&f=14", 360], ["l=zh&th=light&f=20", 360], ["l=en&th=light&f=27&u=100000", 1280], ["l=en&th=dark&s=0", 1280], ["l=en&f=34", 1280]]) {
@@ -246,17 +261,23 @@ test("page and command line give the same JSON for every model of the catalogue"
   const kvplan = process.env.KVPLAN;
   assert.ok(kvplan && existsSync(kvplan), "KVPLAN names the built kvplan");
   const { page, problems } = await visit("");
-  const flags = { seq: "5000", users: "3", gpu: "h100-80gb" };
   const models = JSON.parse(readFileSync(join(dist, "data.json"), "utf8")).models.map((model) => model.id);
   assert.ok(models.length > 100);
-  const answers = await page.evaluate(([models, flags]) => models.map((model) => JSON.parse(window.kvplan.plan(JSON.stringify({ model, flags })))), [models, flags]);
-  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
-  for (const [i, model] of models.entries()) {
-    const told = spawnSync(kvplan, ["--model", model, ...args, "--format", "json"], { encoding: "utf8" });
-    const line = JSON.parse(told.stdout);
-    if (line.error) delete answers[i].error?.field;
-    assert.deepEqual(answers[i], line, model);
-  }
+  const first = { seq: "5000", users: "3", gpu: "h100-80gb" };
+  const same = async (models, flags) => {
+    const answers = await page.evaluate(([models, flags]) => models.map((model) => JSON.parse(window.kvplan.plan(JSON.stringify({ model, flags })))), [models, flags]);
+    const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+    for (const [i, model] of models.entries()) {
+      const told = spawnSync(kvplan, ["--model", model, ...args, "--format", "json"], { encoding: "utf8" });
+      if (answers[i].error) delete answers[i].error.field;
+      assert.deepEqual(answers[i], JSON.parse(told.stdout), `${model} ${args}`);
+    }
+  };
+  await same(models, first);
+  await page.selectOption("#field-engine", "vllm");
+  await page.waitForFunction(() => JSON.parse(window.kvplan.engines()).length > 4);
+  const some = models.filter((_, i) => i % 9 === 0);
+  for (const engine of JSON.parse(await page.evaluate(() => window.kvplan.engines()))) await same(some, { ...first, engine });
   clean(problems);
   await page.close();
 });

@@ -4,6 +4,7 @@
 #[path = "../examples/shared/tables.rs"]
 mod tables;
 
+use planner_core::engine::ENGINES;
 use planner_core::render::json;
 use planner_core::request::Request;
 use planner_core::text::Lang;
@@ -20,10 +21,28 @@ fn number(answer: &Value, path: &str) -> Option<u64> {
 }
 
 #[test]
+fn the_families_of_the_data_file_are_those_compiled_in() {
+    let compiled = format!("{:?}", planner_models::FAMILIES);
+    load();
+    let types: Vec<&str> = planner_models::model_types().collect();
+    let read: Vec<_> = planner_models::FAMILIES
+        .iter()
+        .filter_map(|family| planner_models::family_of(family.model_types.first()?.0))
+        .collect();
+    assert!(!std::ptr::eq(read[0], &planner_models::FAMILIES[0]), "these are the installed ones");
+    for (read, own) in read.iter().zip(planner_models::FAMILIES.iter().filter(|f| !f.model_types.is_empty()))
+    {
+        assert_eq!(format!("{read:?}"), format!("{own:?}"));
+    }
+    assert!(types.iter().all(|name| compiled.contains(name)) && types.len() > 20);
+}
+
+#[test]
 fn every_model_of_the_catalogue_has_the_cores_own_json() {
     load();
-    let flags = [("seq", "5000"), ("users", "3"), ("gpu", "h100-80gb")];
-    for model in planner_models::MODELS {
+    let all = planner_models::MODELS.iter().flat_map(|model| ENGINES.iter().map(move |e| (model, e.id())));
+    for (model, engine) in all {
+        let flags = [("seq", "5000"), ("users", "3"), ("gpu", "h100-80gb"), ("engine", engine)];
         let mut request = Request::default();
         for (flag, text) in flags {
             request.set(flag, text).unwrap();
@@ -34,8 +53,8 @@ fn every_model_of_the_catalogue_has_the_cores_own_json() {
             flags.map(|(flag, text)| (flag.to_owned(), Value::from(text))))});
         let page = planner::plan(&asked.to_string());
         match core {
-            Ok(core) => assert_eq!(page, core, "{}", model.id),
-            Err(error) => assert_eq!(page["error"]["code"], error.code(), "{}", model.id),
+            Ok(core) => assert_eq!(page, core, "{} {engine}", model.id),
+            Err(error) => assert_eq!(page["error"]["code"], error.code(), "{} {engine}", model.id),
         }
     }
 }

@@ -1,6 +1,7 @@
 // The question and its answer: reads the fields, asks the core, draws.
 
 import { $, el, t } from "./dom.js";
+import { everyEngine, knows, planner } from "./planner.js";
 import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
@@ -15,15 +16,13 @@ export const FLAGS = [
   ["bs", "block-size"], ["bt", "max-num-batched-tokens"],
 ];
 
-let planner = null;
 let told = () => {};
 let last = null;
 
-export function startAnswer(wasm, data, listener) {
-  planner = wasm;
+export function startAnswer(data, listener) {
   told = listener;
-  startFields(data, JSON.parse(planner.choices()), ask);
-  startCompare(data, JSON.parse(planner.choices()), question, planner, () => last);
+  startFields(data, ask);
+  startCompare(data, question, () => last);
 }
 
 /** Puts the fields into the reader's language. */
@@ -47,6 +46,11 @@ export function question({ model, engine } = {}) {
 
 /** Asks the core about the fields as they stand. */
 export function ask() {
+  if (!knows(get("e"))) {
+    $("result").setAttribute("aria-busy", "true");
+    everyEngine().then(ask);
+    return;
+  }
   const request = JSON.stringify(question());
   const begun = performance.now();
   const plan = JSON.parse(planner.plan(request));
@@ -57,7 +61,7 @@ export function ask() {
     return;
   }
   last = plan;
-  showResult(plan, planner, request, apply);
+  showResult(plan, request, apply);
   performance.measure("answer", { start: begun });
   later(() => {
     showLayers(plan);
@@ -76,7 +80,7 @@ function later(work) {
 
 function refuse(error) {
   const field = fields().includes(error.field) ? error.field : "";
-  const text = [plainError(error), error.hint].filter(Boolean).join(" ");
+  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[.。]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
   let stale = result.querySelector(".stale");

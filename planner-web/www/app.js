@@ -1,7 +1,8 @@
 // Starts the planner and holds the page together.
 
 import { $, t, useMessages } from "./dom.js";
-import { get, put, read, through } from "./state.js";
+import { planner, startPlanner } from "./planner.js";
+import { DEFAULTS, get, put, read } from "./state.js";
 import { comparedWith, sentence, startWhy } from "./why.js";
 import { ask, speakAnswer, startAnswer } from "./answer.js";
 import { readAddress } from "./fields.js";
@@ -45,25 +46,6 @@ function visit(name) {
   section.focus({ preventScroll: true });
 }
 
-/** A file of the page: beside it, or inside it where it is one file. */
-async function part(id, name) {
-  const packed = $(id);
-  if (!packed) return fetch(name);
-  const bytes = Uint8Array.from(atob(packed.textContent), (c) => c.charCodeAt(0));
-  return new Response(await through(new Blob([bytes]), new DecompressionStream("gzip")));
-}
-
-async function load() {
-  const text = part("data", "data.json").then((response) => response.text());
-  const wasm = await part("wasm", "planner_web_bg.wasm");
-  const ready = planner.start({ module_or_path: wasm.headers.get("content-type") === "application/wasm" ? wasm : await wasm.arrayBuffer() });
-  data = JSON.parse(await text);
-  await ready;
-  performance.mark("wasm");
-  planner.load(await text);
-  performance.mark("data");
-}
-
 /** The answer first; what stands below it once that is on the screen. */
 async function all() {
   speak();
@@ -80,7 +62,7 @@ async function start() {
   const section = read();
   theme();
   try {
-    await load();
+    data = await startPlanner(get("e") === DEFAULTS.e);
   } catch (why) {
     $("failed-why").textContent = why.message;
     $("failed").hidden = false;
@@ -88,9 +70,9 @@ async function start() {
     return;
   }
   speak();
-  startWhy(planner);
+  startWhy();
   startRests(data);
-  startAnswer(planner, data, comparedWith);
+  startAnswer(data, comparedWith);
   performance.mark("fields");
   await readAddress();
   const drawn = all();

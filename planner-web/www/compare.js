@@ -1,6 +1,7 @@
 // Two to four models or engines side by side, for the same question.
 
 import { $, count, el, exact, size, t } from "./dom.js";
+import { everyEngine, knows, planner } from "./planner.js";
 import { get, put } from "./state.js";
 
 const MOST = 4;
@@ -8,14 +9,20 @@ const FIRST_ENGINES = ["architecture", "vllm", "sglang", "llama.cpp"];
 
 let engines = [];
 let question = null;
-let planner = null;
+let near = false;
 let present = () => null;
 
-export function startCompare(data, choices, asks, wasm, last) {
-  engines = choices.engines.map((engine) => engine.id);
+export function startCompare(data, asks, last) {
+  engines = data.engines;
   question = asks;
-  planner = wasm;
   present = last;
+  // the large planner is fetched when the reader comes near
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    near = true;
+    observer.disconnect();
+    showCompare();
+  }, { rootMargin: "400px" }).observe($("compare"));
   document.body.append(el("datalist", { id: "model-names" }, ...data.models.map((model) => el("option", { value: model.id }, model.name))));
 }
 
@@ -34,6 +41,10 @@ function keep(list) {
 export function showCompare() {
   const asked = present();
   const list = columns();
+  if (!list.every(([, engine]) => knows(engine))) {
+    if (near) everyEngine().then(showCompare);
+    return;
+  }
   const plans = list.map(([model, engine]) => JSON.parse(planner.plan(JSON.stringify(question({ model: model || undefined, engine })))));
   const change = (i, at, value) => keep(list.map((column, j) => (j === i ? column.map((x, k) => (k === at ? value : x)) : column)));
   const most = Math.max(1, ...plans.map((plan) => (plan.error ? 0 : Number(plan.engine.total_bytes))));

@@ -48,13 +48,13 @@ function choice(name, key, label, options) {
 
 const option = (value, text, label) => el("option", { value, "data-t": label }, text);
 
-export function startFields(file, choices, listener) {
+export function startFields(file, listener) {
   data = file;
   changed = listener;
   const vendors = [...new Set(data.gpus.map((gpu) => gpu.vendor))];
   const gpus = vendors.map((vendor) =>
     el("optgroup", { label: vendor }, ...data.gpus.filter((gpu) => gpu.vendor === vendor).map((gpu) => option(gpu.id, gpu.name.replace(`${vendor} `, "")))));
-  const dtypes = choices.dtypes.map((name) => option(name, name));
+  const dtypes = data.dtypes.map((name) => option(name, name));
   const number = { inputmode: "numeric" };
   $("ask").replaceChildren(
     el("div.main", {},
@@ -64,7 +64,7 @@ export function startFields(file, choices, listener) {
       choice("gpu", "g", "ask.gpu", [option("", "", "ask.gpu_none"), ...gpus]),
       entry("gpus", "n", "ask.gpus", number)),
     el("div.main.minor", {},
-      choice("engine", "e", "ask.engine", choices.engines.map((engine) => option(engine.id, engine.id, `engine.${engine.id}`))),
+      choice("engine", "e", "ask.engine", data.engines.map((id) => option(id, id, `engine.${id}`))),
       choice("kv-dtype", "k", "ask.kv_dtype", [option("auto", "", "ask.auto"), ...dtypes]),
       choice("weight-dtype", "w", "ask.weight_dtype", [option("auto", "", "ask.auto"), ...dtypes.map((o) => o.cloneNode(true))]),
       entry("tp", "tp", "ask.tp", { ...number, "data-placeholder": "ask.tp_auto" })),

@@ -1,6 +1,7 @@
 // The answer: figures, verdict, the bar of one GPU's memory, and the curve.
 
 import { $, count, el, exact, size, svg, t } from "./dom.js";
+import { planner } from "./planner.js";
 
 let timer = 0;
 /** Says one sentence to a screen reader, once the typing pauses. */
@@ -11,7 +12,7 @@ export function say(text) {
 
 const one = (n) => String(n) === "1";
 
-export function showResult(plan, planner, request, apply) {
+export function showResult(plan, request, apply) {
   const { kv, verdict, memory } = plan;
   const seq = count(plan.request.seq);
   const users = count(plan.request.users);
@@ -44,7 +45,7 @@ function figures(plan) {
   const lines = [line(t("result.token"), kv.bytes_per_token), line(t("result.session"), kv.session_bytes)];
   if (Number(kv.state_bytes_per_session) > 0) lines.push(line(t("result.state"), kv.state_bytes_per_session));
   lines.push(line(t("result.all"), kv.total_bytes));
-  if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: engine.id }), engine.total_bytes));
+  if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: t(`engine.${engine.id}`) }), engine.total_bytes));
   const all = kv.all_heads;
   const heads = all && BigInt(kv.total_bytes) > 0n
     ? t("result.all_heads", { ratio: ratio(all.total_bytes, kv.total_bytes), size: size(all.total_bytes) })

@@ -3,12 +3,12 @@
 import { $, el, t } from "./dom.js";
 import { frames, KINDS } from "./story.js";
 import { draw } from "./stage.js";
+import { planner } from "./planner.js";
 import { get, put } from "./state.js";
 
 const PLAY_EVERY = 2600;
 const LONGEST_SENTENCE = 200;
 
-let compute = null;
 let runs = null;
 let pool = null;
 let plan = null;
@@ -17,9 +17,8 @@ let at = 0;
 let head = 0;
 let timer = 0;
 
-/** `planner` is the wasm; draws the first frame. */
-export function startWhy(planner) {
-  compute = planner;
+/** Listens to the controls. */
+export function startWhy() {
   $("why-back").addEventListener("click", () => go(at - 1));
   $("why-next").addEventListener("click", () => go(at + 1));
   $("why-first").addEventListener("click", () => go(0));
@@ -52,18 +51,18 @@ export function sentence() {
   if (input.value !== text && document.activeElement !== input) input.value = text;
   const typed = document.activeElement === input ? input.value : text;
   const error = $("why-error");
-  const ask = (variant) => JSON.parse(compute.attention(JSON.stringify({ sentence: typed, variant })));
+  const ask = (variant) => JSON.parse(planner.attention(JSON.stringify({ sentence: typed, variant })));
   const first = ask("mha");
   if (first.error) {
     error.textContent = t(`why.${first.error.code}`);
     input.setAttribute("aria-invalid", "true");
-    if (!runs) runs = Object.fromEntries(KINDS.map((k) => [k, JSON.parse(compute.attention(JSON.stringify({ sentence: t("why.example"), variant: k })))]));
+    if (!runs) runs = Object.fromEntries(KINDS.map((k) => [k, JSON.parse(planner.attention(JSON.stringify({ sentence: t("why.example"), variant: k })))]));
   } else {
     error.textContent = first.cut ? t("why.sentence_cut", { n: first.tokens.length }) : "";
     input.removeAttribute("aria-invalid");
     runs = Object.fromEntries(KINDS.map((kind) => [kind, kind === "mha" ? first : ask(kind)]));
   }
-  pool ??= JSON.parse(compute.pool(JSON.stringify({ row_bytes: runs.gqa.row_bytes })));
+  pool ??= JSON.parse(planner.pool(JSON.stringify({ row_bytes: runs.gqa.row_bytes })));
   tell();
 }
 

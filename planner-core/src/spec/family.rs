@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_models::{CacheRule, FAMILIES, Family, MODEL_TYPES, ModuleRule, Tower};
+use planner_models::{CacheRule, Family, ModuleRule, Tower, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
@@ -37,8 +37,7 @@ const RULE_FIELDS: &[&str] = &[
 
 /// The family that answers for a `model_type`, and that type's class defaults.
 pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
-    let at = MODEL_TYPES.binary_search_by_key(&model_type, |(name, _)| name).ok()?;
-    let family = FAMILIES.get(MODEL_TYPES.get(at)?.1)?;
+    let family = family_of(model_type)?;
     let (_, defaults) = family.model_types.iter().find(|(name, _)| *name == model_type)?;
     let parsed =
         defaults.iter().filter_map(|(key, json)| Some(((*key).to_owned(), serde_json::from_str(json).ok()?)));
@@ -126,7 +125,7 @@ fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String,
 }
 
 fn near_types(model_type: &str) -> String {
-    let near = suggest::near(model_type, MODEL_TYPES.iter().map(|(name, _)| *name));
+    let near = suggest::near(model_type, model_types());
     match near.as_slice() {
         [] => "`kvplan models --families` lists what is known".into(),
         near => format!("near names: {}", near.join(", ")),
