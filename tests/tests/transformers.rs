@@ -5,7 +5,10 @@ use planner_tests::transformers::{answers, model, total};
 use serde_json::Value;
 
 /// Models whose parameters are not what transformers builds, and why.
-const OTHER_PARAMETERS: &[(&str, &str)] = &[];
+const OTHER_PARAMETERS: &[(&str, &str)] =
+    &[("stepfun-ai__Step-3.7-Flash", FLAT), ("stepfun-ai__Step-3.7-Flash-FP8", FLAT)];
+const FLAT: &str =
+    "the file has the text's keys at the top, where Step3p7Config does not look: it builds its defaults";
 
 /// Cases that are not equal, and why: a model and its batch × length.
 const OTHER_CACHES: &[(&str, &str)] = &[];
