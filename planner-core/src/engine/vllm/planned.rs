@@ -58,6 +58,9 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     if let Some(why) = architectures::not_run(config.class, stateful, crosses) {
         return Err(Refusal::new(format!("Model architectures ['{}'] {why}.", config.class)));
     }
+    if let Some(why) = architectures::refused(config) {
+        return Err(Refusal::new(why));
+    }
     let set = settings::settings(&run, config, latent, stateful, attends)?;
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
