@@ -54,6 +54,9 @@ pub fn refused(config: Config) -> Option<&'static str> {
              which this rule does not restate yet; ask the architecture engine",
         );
     }
+    if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
+        return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");
+    }
     let experts = config.number(&["n_routed_experts"]).is_some();
     if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
         // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
