@@ -3,7 +3,10 @@
 //! Read from its registry (`vllm/model_executor/models/registry.py`) by asking every class
 //! (`SupportsPP`, `IsHybrid`); draft and pooling classes are left out. Sorted.
 
+use serde_json::Value as Json;
+
 use super::classes::KNOWN;
+use super::config::Config;
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
 pub fn known(class: &str) -> bool {
@@ -27,6 +30,17 @@ pub fn not_run(class: &str, stateful: bool, crosses: bool) -> Option<&'static st
         );
     }
     crosses.then_some("are encoder-decoders, which vLLM runs only where it builds the class itself")
+}
+
+/// Configurations that the engine's class refuses to build.
+pub fn refused(config: Config) -> Option<&'static str> {
+    let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
+    let experts = config.number(&["n_routed_experts"]).is_some();
+    if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
+        // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
+        return Some("num_expert_group and topk_group must be provided when use_grouped_topk is True");
+    }
+    None
 }
 
 /// Whether the class cannot be cut into pipeline stages.
