@@ -34,25 +34,20 @@ pub fn not_run(class: &str, stateful: bool, crosses: bool) -> Option<&'static st
 
 /// Classes with specs of their own under `vllm/models/` and `vllm/model_executor/layers/attention/`, by the
 /// first letters of their names.
-const NOT_RESTATED: [&str; 8] = [
-    "DeepseekV41",
-    "Dots3Note",
-    "Glm5Next",
-    "Inkling",
-    "Qwen4Exp",
-    "Step5",
-    "UnlimitedOCR",
-    "VoxtralRealtime",
-];
+const NOT_RESTATED: [&str; 7] =
+    ["DeepseekV41", "Dots3Note", "Glm5Next", "Qwen4Exp", "Step5", "UnlimitedOCR", "VoxtralRealtime"];
 
 /// Configurations that the engine's class refuses to build, or that this rule leaves to it.
 pub fn refused(config: Config) -> Option<&'static str> {
     let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
     if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
         return Some(
-            "vLLM builds caches of this model's own for it (rings, short-convolution windows, pooled keys), \
+            "vLLM builds caches of this model's own for it (rings, pooled keys, several latents), \
              which this rule does not restate yet; ask the architecture engine",
         );
+    }
+    if config.class.starts_with("Inkling") && config.get("local_layer_ids").is_none() {
+        return Some("config.json names no `local_layer_ids`, without which vLLM's windows are not known");
     }
     if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
         return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");

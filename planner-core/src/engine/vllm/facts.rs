@@ -48,6 +48,15 @@ pub enum Cache {
     },
     /// A recurrent or convolution state.
     State(State),
+    /// Inputs of a layer's short convolutions, kept as a window cache (Inkling).
+    Streams {
+        /// Head slots on the rank.
+        heads: u64,
+        /// Width of all streams of a slot.
+        width: u64,
+        /// Taps of the convolution: window and block alike.
+        taps: u64,
+    },
 }
 
 /// A cache and the layer of the configuration that it belongs to.
@@ -106,8 +115,15 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
         // the indexer of a latent layer is built before the layer's own cache
         let (first, rest): (Vec<&Store>, Vec<&Store>) =
             kept().partition(|s| matches!(s.content, Content::IndexKey { .. }));
+        let streams = config.class.starts_with("Inkling");
         for store in first.into_iter().chain(rest) {
-            if let Some(cache) = cache(config, store, set, sparse)? {
+            if streams && matches!(store.content, Content::State { .. }) {
+                continue;
+            }
+            if streams && let Some(cache) = packed_streams(config, store, set.tp)? {
+                out.push(Fact { layer: layer.index / per_config, cache, indexed: false, draft: false });
+            }
+            if let Some(cache) = cache(config, store, set, sparse, layer.query_heads)? {
                 out.push(Fact { layer: layer.index / per_config, cache, indexed, draft: false });
             }
         }
@@ -115,7 +131,13 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     Ok(out)
 }
 
-fn cache(config: Config, store: &Store, set: Setting, sparse: bool) -> Result<Option<Cache>, Refusal> {
+fn cache(
+    config: Config,
+    store: &Store,
+    set: Setting,
+    sparse: bool,
+    query_heads: u64,
+) -> Result<Option<Cache>, Refusal> {
     let window = match store.extent {
         Extent::Window(n) => Some(n + seen_beyond(config)),
         _ => None,
@@ -137,10 +159,59 @@ fn cache(config: Config, store: &Store, set: Setting, sparse: bool) -> Result<Op
             let head_v = v_dim;
             Some(Cache::Attention { heads, head: k_dim, head_v, window: None, chunk: None, cross: true })
         }
+        Content::Latent { rope, .. } if !is_mla(config) => {
+            // expanded keys, values padded to their width, for every query head
+            let heads = heads_on_rank(query_heads, set.tp)?;
+            let head = config.number(&["qk_nope_head_dim"]).unwrap_or(0).saturating_add(rope);
+            Some(Cache::Attention { heads, head, head_v: head, window, chunk, cross: false })
+        }
         Content::Latent { rank, rope } => Some(Cache::Latent { rank, rope, window, sparse }),
         Content::IndexKey { dim, .. } => Some(Cache::Index { dim, tokens: store.tokens_per_row }),
         Content::State { mixer, .. } => Some(Cache::State(state::state(config, store, mixer, set)?)),
     })
+}
+
+/// Whether the engine caches latents for this model type (`is_deepseek_mla` of
+/// `vllm/transformers_utils/model_arch_config_convertor.py`); others it expands.
+pub fn is_mla(config: Config) -> bool {
+    const TYPES: [&str; 17] = [
+        "axk1",
+        "bailing_hybrid",
+        "deepseek_v2",
+        "deepseek_v3",
+        "deepseek_v32",
+        "deepseek_v4",
+        "deepseek_v41",
+        "dots3_note",
+        "glm4_moe_lite",
+        "glm5_next",
+        "glm5_next_text",
+        "glm_moe_dsa",
+        "hy_v4",
+        "kimi_k2",
+        "kimi_linear",
+        "longcat_flash",
+        "pangu_ultra_moe",
+    ];
+    TYPES.contains(&config.model_type)
+}
+
+/// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`: per KV head a key, a value and its
+/// shares of the two sublayers' outputs, padded to a power of two.
+fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache>, Refusal> {
+    let Content::KeysValues { heads, k_dim, .. } = store.content else { return Ok(None) };
+    let hidden = config.number(&["hidden_size"]);
+    let taps = config.number(&["sconv_kernel_size", "conv_kernel_size"]);
+    let (Some(hidden), Some(taps)) = (hidden, taps) else {
+        return Err(Refusal::new("config.json says no hidden_size or sconv_kernel_size"));
+    };
+    if heads == 0 || tp > heads {
+        return Err(Refusal::new(format!(
+            "sconv SWA cache supports tp_size <= num_kv_heads ({heads}), got {tp}"
+        )));
+    }
+    let width = (2 * k_dim).saturating_add(2 * (hidden / heads)).next_power_of_two();
+    Ok(Some(Cache::Streams { heads: heads / tp, width, taps }))
 }
 
 /// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token

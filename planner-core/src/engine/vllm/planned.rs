@@ -51,7 +51,7 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let config = Config::of(model);
     let request = run.request;
     let kept = || model.layers.iter().flat_map(|l| &l.stores).filter(|s| s.is_kept_by("vllm"));
-    let latent = kept().any(|s| matches!(s.content, Content::Latent { .. })) || v4::is(config);
+    let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
     let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);

@@ -230,6 +230,9 @@ fn own(config: Config, fact: &Fact) -> Option<Backend> {
     }
     match fact.cache {
         Cache::Index { .. } => Some(Backend::V32Indexer),
+        Cache::Streams { .. } => {
+            Some(Backend::Own(Own { name: "INKLING_SCONV_SWA", multiple: 1, preferred: 16, packed: false }))
+        }
         _ => None,
     }
 }
@@ -266,7 +269,9 @@ pub fn serve(
             _ if own(config, fact).is_some() => {
                 Served { fact: *fact, backend: own(config, fact), cache_dtype: kv }
             }
-            Cache::Index { .. } => Served { fact: *fact, backend: None, cache_dtype: kv },
+            Cache::Index { .. } | Cache::Streams { .. } => {
+                Served { fact: *fact, backend: None, cache_dtype: kv }
+            }
             Cache::Latent { rank, rope, sparse, .. } => {
                 let ask = Ask { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
                 let mut backend = select::choose(context, &ask)?;

@@ -72,6 +72,14 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             identity: Identity { mixer: state.mixer, ..Identity::default() },
             ..plain
         },
+        Cache::Streams { heads, width, taps } => Spec {
+            kind: Kind::Sliding { window: taps },
+            block_size: taps,
+            slots: heads,
+            content: width.saturating_mul(model.model_bytes),
+            identity: Identity { kv_heads: heads, head: width, role: "streams", ..Identity::default() },
+            ..plain
+        },
         Cache::Latent { rank, rope, window, sparse } => {
             let head = rank.saturating_add(rope);
             let content = match kv {
