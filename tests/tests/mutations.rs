@@ -76,7 +76,8 @@ fn replace(config: &mut Value, path: &str, with: Option<Value>) {
         (Some(Value::Object(map)), None) => drop(map.remove(&key)),
         (Some(Value::Object(map)), Some(value)) => drop(map.insert(key, value)),
         (Some(Value::Array(items)), with) => {
-            if let Some(item) = items.get_mut(key.parse::<usize>().unwrap()) {
+            let at = key.parse::<usize>().ok();
+            if let Some(item) = at.and_then(|at| items.get_mut(at)) {
                 *item = with.unwrap_or(Value::Null);
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use planner_core::catalog;
-use planner_core::plan::plan;
+use planner_core::plan::{UNLIMITED_SEQ, plan};
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
@@ -74,7 +74,7 @@ proptest! {
             // The other limit agrees: at the longest length these users are among the most.
             prop_assert!(fits(verdict.max_seq).max_users >= users);
         }
-        if verdict.limited_by == "kv_cache" {
+        if verdict.limited_by == "kv_cache" && verdict.max_seq < UNLIMITED_SEQ {
             let next = fits(verdict.max_seq + 1);
             prop_assert!(!next.fits);
             prop_assert!(next.max_users < users);

@@ -11,6 +11,9 @@ use crate::spec::model::ModelSpec;
 /// A search for users or tokens ends here; nothing serves more.
 const SEARCH_LIMIT: u64 = 1 << 40;
 
+/// The `max_seq` of a model that no length fills: a state takes the same bytes whatever the length.
+pub const UNLIMITED_SEQ: u64 = SEARCH_LIMIT;
+
 /// Whether it fits, and the limits around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {

@@ -55,6 +55,7 @@ pub enum Message {
     WeightsDoNotFit,
     RoomFor,
     LongestFor,
+    AnyNumberOf,
     LimitIsModel,
     Budget,
     KvMemory,
