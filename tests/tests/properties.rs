@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use planner_core::catalog;
-use planner_core::plan::{UNLIMITED_SEQ, plan};
+use planner_core::plan::plan;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
@@ -74,7 +74,7 @@ proptest! {
             // The other limit agrees: at the longest length these users are among the most.
             prop_assert!(fits(verdict.max_seq).max_users >= users);
         }
-        if verdict.limited_by == "kv_cache" && verdict.max_seq < UNLIMITED_SEQ {
+        if verdict.limited_by == "kv_cache" {
             let next = fits(verdict.max_seq + 1);
             prop_assert!(!next.fits);
             prop_assert!(next.max_users < users);
@@ -115,4 +115,14 @@ fn every_alternative_fits_when_planned() {
         }
     }
     assert!(offered > 60, "only {offered} alternatives were offered");
+}
+
+/// A state of fixed size fills at no length: the room limits users alone.
+#[test]
+fn a_cache_that_does_not_grow_is_limited_by_nothing() {
+    let model = SPECS.iter().find(|model| model.id == "codestral-mamba-7b").unwrap();
+    let verdict = plan(model, &with_room(1, 1, session(model, 1))).unwrap().verdict.unwrap();
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (true, 1, "none"));
+    let verdict = plan(model, &with_room(1, 1, session(model, 1) - 1)).unwrap().verdict.unwrap();
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (false, 0, "kv_cache"));
 }

@@ -1,6 +1,6 @@
 //! The answer for people: need first, the article's figure beside it, then what fits, notes last.
 
-use planner_core::plan::{Candidate, Plan, UNLIMITED_SEQ, reserve};
+use planner_core::plan::{Candidate, Plan, reserve};
 use planner_core::text::{Lang, Message as M, raw, sessions, text, users};
 use planner_core::units::{group_digits, human_bytes};
 
@@ -143,11 +143,16 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         } else {
             String::new()
         };
+        // A cache that does not grow sets no longest length.
+        let longest = if verdict.limited_by == "none" {
+            String::new()
+        } else {
+            format!("; {}{limit}", text(lang, M::LongestFor, &[&asked, &group_digits(verdict.max_seq)]))
+        };
         lines.push(format!(
-            "{}: {}; {}{limit}",
+            "{}: {}{longest}",
             text(lang, M::Fits, &[&asked, &tokens]),
             text(lang, M::RoomFor, &[&users(lang, verdict.max_users), &tokens]),
-            text(lang, M::LongestFor, &[&asked, &length(lang, verdict.max_seq)]),
         ));
     } else if let (false, Some((budget, weights, reserve))) = (memory.weights_fit, budget) {
         lines.push(text(
@@ -195,11 +200,6 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         }
     }
     lines
-}
-
-/// A longest length: digits, or that there is none.
-fn length(lang: Lang, tokens: u64) -> String {
-    if tokens >= UNLIMITED_SEQ { raw(lang, M::AnyNumberOf).to_owned() } else { group_digits(tokens) }
 }
 
 /// A plan.
@@ -278,7 +278,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
             candidate.gpus.to_string(),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),
-            format!("{}{mark}", length(lang, candidate.max_seq)),
+            format!("{}{mark}", group_digits(candidate.max_seq)),
         ]);
     }
     let utilization =

@@ -22,7 +22,7 @@ mod solve;
 pub use budget::{GpuMemory, Memory};
 pub(crate) use resolve::try_layout;
 pub use resolve::{adjust, reserve, resolve};
-pub use solve::{Alternative, Candidate, UNLIMITED_SEQ, Verdict, candidates, most_users};
+pub use solve::{Alternative, Candidate, Verdict, candidates, most_users};
 
 /// Bytes per token from one position on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

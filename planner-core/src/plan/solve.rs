@@ -11,9 +11,6 @@ use crate::spec::model::ModelSpec;
 /// A search for users or tokens ends here; nothing serves more.
 const SEARCH_LIMIT: u64 = 1 << 40;
 
-/// The `max_seq` of a model that no length fills: a state takes the same bytes whatever the length.
-pub const UNLIMITED_SEQ: u64 = SEARCH_LIMIT;
-
 /// Whether it fits, and the limits around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -25,7 +22,8 @@ pub struct Verdict {
     pub max_seq: u64,
     /// Fewest GPUs of this kind, under tensor parallelism.
     pub min_gpus: Option<u64>,
-    /// What sets the limit: `weights`, `kv_cache`, or `max_position` when only the model's maximum does.
+    /// What sets the limit: `weights`, `kv_cache`, `max_position` when only the model's maximum does, or
+    /// `none` where the cache does not grow and the model names no maximum.
     pub limited_by: &'static str,
     /// Changes that each make it fit.
     pub alternatives: Vec<Alternative>,
@@ -126,6 +124,8 @@ pub(super) fn verdict(run: &Run<'_>, layout: &dyn Layout, memory: &Memory) -> Re
         "weights"
     } else if run.model.max_position.is_some_and(|max| max_seq >= max) {
         "max_position"
+    } else if max_seq >= SEARCH_LIMIT {
+        "none"
     } else {
         "kv_cache"
     };

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::Error;
-use crate::plan::{LayerGroup, Memory, Plan, UNLIMITED_SEQ, Verdict};
+use crate::plan::{LayerGroup, Memory, Plan, Verdict};
 use crate::request::{CacheKind, FlashAttention, Request, Speculative};
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
@@ -235,7 +235,7 @@ fn verdict(verdict: Option<&Verdict>) -> Json {
     json!({
         "fits": verdict.fits,
         "max_users": integer(verdict.max_users),
-        "max_seq": optional(Some(verdict.max_seq).filter(|&tokens| tokens < UNLIMITED_SEQ)),
+        "max_seq": if verdict.limited_by == "none" { Json::Null } else { integer(verdict.max_seq) },
         "min_gpus": optional(verdict.min_gpus),
         "limited_by": verdict.limited_by,
         "alternatives": alternatives,

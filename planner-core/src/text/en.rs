@@ -26,7 +26,6 @@ pub(super) fn message(message: Message) -> &'static str {
             "does not fit: {0} of weights and {1} reserve on each GPU are more than its budget of {2}"
         }
         M::RoomFor => "room for {0} at {1} tokens",
-        M::AnyNumberOf => "any number of",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
         M::Budget => "{0} = {1} weights + {2} reserve + {3} KV room",

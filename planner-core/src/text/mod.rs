@@ -55,7 +55,6 @@ pub enum Message {
     WeightsDoNotFit,
     RoomFor,
     LongestFor,
-    AnyNumberOf,
     LimitIsModel,
     Budget,
     KvMemory,

@@ -24,7 +24,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::DoesNotFit => "放不下：{0}、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 预留超过其预算 {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
-        M::AnyNumberOf => "任意多",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
         M::Budget => "{0} = {1} 权重 + {2} 预留 + {3} KV 空间",
