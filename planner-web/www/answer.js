@@ -61,6 +61,7 @@ export function ask() {
     return;
   }
   last = plan;
+  below(true);
   showResult(plan, request, apply);
   performance.measure("answer", { start: begun });
   later(() => {
@@ -69,6 +70,11 @@ export function ask() {
     showCompare();
     told(plan);
   });
+}
+
+/** The parts that speak of the answer, hidden while there is none. */
+function below(shown) {
+  for (const part of ["layers", "compare", "assumptions"]) $(part).hidden = !shown;
 }
 
 let waiting = 0;
@@ -80,7 +86,7 @@ function later(work) {
 
 function refuse(error) {
   const field = fields().includes(error.field) ? error.field : "";
-  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[.。]\s*$/, "");
+  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
   let stale = result.querySelector(".stale");
@@ -88,6 +94,7 @@ function refuse(error) {
     stale = el("p.stale", {});
     result.prepend(stale);
   }
+  below(last !== null);
   result.classList.toggle("old", last !== null);
   stale.replaceChildren(
     el("strong", {}, t("result.error")), field ? "" : `: ${text}`, last ? ` ${t("ask.stale")}` : "");

@@ -148,7 +148,7 @@ pub static PAGE: &[Line] = &[
     ("engine.candle", "candle", "candle"),
     ("result.try", "Any one of these fits:", "以下任一改动即可放下："),
     ("result.no_gpu", "Choose a GPU to see whether it fits.", "选择 GPU 后即可知道是否放得下。"),
-    ("result.error_hint", "{message}. {hint}", "{message}。{hint}"),
+    ("result.error_hint", "{message}: {hint}", "{message}：{hint}"),
     ("result.error", "This question has no answer yet", "这个问题暂时没有答案"),
     ("bar.title", "Memory of one GPU", "单张 GPU 的显存"),
     (
