@@ -122,6 +122,7 @@ pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
         model_bytes: wish.model_bytes,
         mm_prefix: image_prefix(config),
         softcap: config.get("attn_logit_softcapping").is_some(),
+        alibi: alibi(config),
         diffusion: config.root_type().starts_with("diffusion_gemma"),
         non_causal: config.root_type().starts_with("diffusion_gemma"),
         rswa: false,
@@ -181,6 +182,19 @@ fn image_prefix(config: Config) -> bool {
         return flag;
     }
     matches!(root, "bagel" | "gemma3" | "molmo2" | "moondream3" | "paligemma")
+}
+
+/// Whether positions are linear biases.
+fn alibi(config: Config) -> bool {
+    match config.model_type {
+        "bloom" | "jais" => true,
+        "falcon" | "RefinedWeb" | "RefinedWebModel" => config.flag("alibi"),
+        "mpt" => {
+            config.object("attn_config").and_then(|a| a.get("alibi")).and_then(Json::as_bool) == Some(true)
+        }
+        "baichuan" => config.number(&["hidden_size"]) != Some(4096),
+        _ => false,
+    }
 }
 
 /// Whether a layer has attention sinks.
@@ -328,6 +342,7 @@ fn runs_attention(
         head_v: Some(head),
         sinks,
         softcap: context.softcap,
+        alibi: context.alibi,
         head_256: true,
         block: None,
     };
