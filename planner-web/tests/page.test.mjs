@@ -117,6 +117,10 @@ test("a configuration can be pasted, dropped and sent on; a wrong one says why",
   await page.waitForFunction(() => document.querySelector(".headline").textContent.includes("65,536,000 B"));
   await drop(page, "model.bin", "new Uint8Array(9 << 20)");
   await page.waitForFunction(() => document.getElementById("error-config").textContent.includes("9 MiB"));
+  await page.setInputFiles("#config-file", join(here, "..", "..", "tests", "fixtures", "gguf", "llama3.2-1b.gguf"));
+  // 2 x 16 layers x 8 heads x 64 x 2 B, 1,000 tokens
+  await page.waitForFunction(() => document.querySelector(".headline").textContent.includes("32,768,000 B"));
+  assert.match(await text(page, "#command"), /--model llama3\.2-1b\.gguf/);
   await page.click("#own .link");
   assert.match(await text(page, ".headline"), /327,680,000 B/);
   clean(problems);

@@ -7,7 +7,7 @@ import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
 import { showCompare, startCompare } from "./compare.js";
 import { showRests } from "./rests.js";
-import { config, fields, fieldError, labelFields, startFields } from "./fields.js";
+import { config, fieldError, fields, gguf, labelFields, startFields } from "./fields.js";
 
 /** State key, flag, and whether it only means something with a GPU. */
 export const FLAGS = [
@@ -41,6 +41,7 @@ export function question({ model, engine } = {}) {
   }
   const request = { flags, lang: document.documentElement.lang.slice(0, 2) };
   if (model) return { ...request, model };
+  if (gguf()) return { ...request, gguf: gguf() };
   return config() ? { ...request, config: config() } : { ...request, model: get("m") };
 }
 
@@ -131,7 +132,7 @@ function apply(flag, value) {
 export function command() {
   const { flags, model } = question();
   const quoted = (text) => (/^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const parts = [`kvplan --model ${quoted(model ?? "config.json")}`];
+  const parts = [`kvplan --model ${quoted(gguf() || (model ?? "config.json"))}`];
   for (const [flag, text] of Object.entries(flags)) {
     if (flag === "engine" && text === "architecture") continue;
     parts.push(`--${flag} ${quoted(text)}`);
