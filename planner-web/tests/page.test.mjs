@@ -265,7 +265,7 @@ test("page and command line give the same JSON for every model of the catalogue"
   const kvplan = process.env.KVPLAN;
   assert.ok(kvplan && existsSync(kvplan), "KVPLAN names the built kvplan");
   const { page, problems } = await visit("");
-  const models = JSON.parse(readFileSync(join(dist, "data.json"), "utf8")).models.map((model) => model.id);
+  const models = JSON.parse(readFileSync(join(dist, "page.json"), "utf8")).models.map((model) => model.id);
   assert.ok(models.length > 100);
   const first = { seq: "5000", users: "3", gpu: "h100-80gb" };
   const same = async (models, flags) => {

@@ -13,7 +13,7 @@ use planner_web::planner;
 use serde_json::Value;
 
 fn load() {
-    assert!(planner_web::load(&tables::data().to_string()) > 100);
+    assert!(planner_web::load(&tables::planner_data().to_string()) > 100);
 }
 
 fn number(answer: &Value, path: &str) -> Option<u64> {

@@ -42,7 +42,7 @@ export function showCompare() {
   const asked = present();
   const list = columns();
   if (!list.every(([, engine]) => knows(engine))) {
-    if (!$("columns").firstChild) $("columns").replaceChildren(el("p.small", {}, t("page.loading")));
+    if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, t("page.loading")));
     if (near) everyEngine().then(showCompare);
     return;
   }
