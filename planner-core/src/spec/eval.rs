@@ -402,6 +402,20 @@ impl<'a> Scope<'a> {
                 let position = items.iter().take(end).rposition(|item| item.equals(&wanted));
                 position.map_or(Ok(Value::Null), whole)
             }
+            // Whether a list, or a text of numbers between commas, names a number.
+            ("contains_number", [list, number]) => {
+                let wanted = self.number(number)?;
+                match self.eval(list)? {
+                    Value::Text(text) => {
+                        let wanted = wanted.as_u64();
+                        flag(
+                            text.split(',')
+                                .any(|item| item.trim().parse().ok() == wanted && wanted.is_some()),
+                        )
+                    }
+                    _ => flag(self.elements(list)?.iter().any(|item| item.equals(&Value::Number(wanted)))),
+                }
+            }
             ("is_list", [value]) => flag(matches!(self.eval(value)?, Value::Array(_) | Value::List(_))),
             // A figure given once for all layers or in one entry for each.
             ("at", [value, position]) => match self.eval(value)? {

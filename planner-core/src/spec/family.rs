@@ -218,9 +218,11 @@ fn assemble<'a>(
 ) -> Result<ModelSpec> {
     let dtype = model_dtype(text, &mut notes)?;
     let layer_count = bounded("num_hidden_layers", text.count("num_hidden_layers", "layers")?, MAX_LAYERS)?;
-    let quantization =
-        [text.root, text.config].iter().find_map(|map| map.get("quantization_config")?.as_object());
-    let mut counter = Counter { storage: Storage::from_config(dtype, quantization)?, parts: BTreeMap::new() };
+    let quantization = [text.root, text.config].iter().find_map(|map| {
+        ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
+    });
+    let mut counter =
+        Counter { storage: Storage::from_config(dtype, quantization, text.config)?, parts: BTreeMap::new() };
     let cache_layers = if text.defines("cache_layers") {
         bounded("cache layers", text.count("cache_layers", "cache_layers")?, MAX_LAYERS)?
     } else {
