@@ -452,6 +452,10 @@ impl<'a> Scope<'a> {
                     |expr| self.number(expr)?.as_u64().ok_or_else(|| self.broken("primes of no count"));
                 sum_primes(whole(after)?, whole(skip)?, whole(count)?)
             }
+            ("refuse", [why]) => {
+                let name = if self.class.is_empty() { self.model_type } else { self.class };
+                Err(Error::unsupported(name.to_owned(), self.text(why)?.to_owned()))
+            }
             ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
             ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),
             ("ceil", [x]) => Ok(Value::Number(self.number(x)?.ceil()?)),
