@@ -1,7 +1,7 @@
 // The question and its answer: reads the fields, asks the core, draws.
 
 import { $, el, t } from "./dom.js";
-import { everyEngine, knows, planner } from "./planner.js";
+import { everyEngine, isWhole, knows, planner } from "./planner.js";
 import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
@@ -55,6 +55,10 @@ export function ask() {
   const request = JSON.stringify(question());
   const begun = performance.now();
   const plan = JSON.parse(planner.plan(request));
+  if (plan.error?.code === "unsupported" && !isWhole()) {
+    everyEngine().then(ask); // what the small planner cannot read, the whole one may
+    return;
+  }
   $("result").removeAttribute("aria-busy");
   for (const field of fields()) fieldError(field, "");
   if (plan.error) {

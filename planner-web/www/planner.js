@@ -36,6 +36,9 @@ export async function startPlanner(small) {
   return lists;
 }
 
+/** Whether the planner at hand is the one that can do everything. */
+export const isWhole = () => whole === true || known.length > 1;
+
 /** Whether the planner at hand has the rule of an engine (or of a name nobody has). */
 export const knows = (engine) => known.includes(engine) || whole === true;
 
