@@ -268,18 +268,25 @@ test("page and command line give the same JSON for every model of the catalogue"
   const models = JSON.parse(readFileSync(join(dist, "page.json"), "utf8")).models.map((model) => model.id);
   assert.ok(models.length > 100);
   const first = { seq: "5000", users: "3", gpu: "h100-80gb" };
-  const same = async (models, flags) => {
+  const same = async (models, flags, later) => {
     const answers = await page.evaluate(([models, flags]) => models.map((model) => JSON.parse(window.kvplan.plan(JSON.stringify({ model, flags })))), [models, flags]);
     const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
     for (const [i, model] of models.entries()) {
+      if (answers[i].error?.code === "unsupported" && later) {
+        later.push(model); // the small planner leaves it to the whole one
+        continue;
+      }
       const told = spawnSync(kvplan, ["--model", model, ...args, "--format", "json"], { encoding: "utf8" });
       if (answers[i].error) delete answers[i].error.field;
       assert.deepEqual(answers[i], JSON.parse(told.stdout), `${model} ${args}`);
     }
   };
-  await same(models, first);
+  const left = [];
+  await same(models, first, left);
+  assert.ok(left.length < models.length / 10, `${left.length} models need the whole planner`);
   await page.selectOption("#field-engine", "vllm");
   await page.waitForFunction(() => JSON.parse(window.kvplan.engines()).length > 4);
+  await same(left, first);
   const some = models.filter((_, i) => i % 9 === 0);
   for (const engine of JSON.parse(await page.evaluate(() => window.kvplan.engines()))) await same(some, { ...first, engine });
   clean(problems);
