@@ -221,8 +221,11 @@ fn assemble<'a>(
     let quantization = [text.root, text.config].iter().find_map(|map| {
         ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
     });
-    let mut counter =
-        Counter { storage: Storage::from_config(dtype, quantization, text.config)?, parts: BTreeMap::new() };
+    let (storage, weight_refusal) = match Storage::from_config(dtype, quantization, text.config) {
+        Ok(storage) => (storage, None),
+        Err(refusal) => (Storage::plain(dtype), Some(refusal)),
+    };
+    let mut counter = Counter { storage, parts: BTreeMap::new() };
     let cache_layers = if text.defines("cache_layers") {
         bounded("cache layers", text.count("cache_layers", "cache_layers")?, MAX_LAYERS)?
     } else {
@@ -269,6 +272,7 @@ fn assemble<'a>(
         config_layers: layer_count,
         source_len: optional("source_len")?,
         parameters: sum("parameters", parts.iter().map(|part| part.parameters))?,
+        weight_refusal,
         weight_bytes: sum("weight bytes", parts.iter().map(|part| part.bytes))?,
         parts,
         origin: origins(text)?,

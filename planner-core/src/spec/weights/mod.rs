@@ -108,7 +108,7 @@ impl Storage {
             other => {
                 return Err(Error::unsupported(
                     format!("quantization method `{other}`"),
-                    "known: fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of other weights are not guessed",
+                    "known: fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
                 ));
             }
         }
