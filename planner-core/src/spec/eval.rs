@@ -512,7 +512,7 @@ fn sum_primes<'a>(after: u64, skip: u64, count: u64) -> Result<Value<'a>> {
     if after > 1 << 32 || wanted > 4096 {
         return Err(Error::bad_value("the primes of an n-gram table", wanted, "at most 4096 below 2^32"));
     }
-    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     let primes = (after + 1..).filter(|&n| is_prime(n)).take(usize::try_from(wanted).unwrap_or(0));
     let sum = primes.skip(usize::try_from(skip).unwrap_or(0)).sum();
     Ok(Value::Number(Number::whole(sum)))
