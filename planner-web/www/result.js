@@ -70,7 +70,7 @@ function verdictBox(plan, apply) {
     return el("div.verdict.fits", { tabindex: "-1" },
       el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✓"), t("result.fits")), el("p.where", {}, where),
       el("p", {}, t("result.room", { n: count(verdict.max_users), seq })),
-      el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
+      verdict.max_seq === null ? null : el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
   }
   const changes = (verdict.alternatives ?? []).map((change) =>
     el("li", {}, el("button.plain", { type: "button", onclick: () => apply(change.flag, change.value) },

@@ -2,6 +2,7 @@
 
 pub mod eval;
 pub mod family;
+mod functions;
 pub mod layer;
 pub mod model;
 pub mod value;

@@ -138,6 +138,7 @@ pub static PAGE: &[Line] = &[
     ("result.limited_by", "What runs out first: {what}.", "最先用尽的是：{what}。"),
     ("limit.weights", "the weights", "权重"),
     ("limit.kv_cache", "room for the KV cache", "KV 缓存的空间"),
+    ("limit.none", "nothing, the cache does not grow with the length", "没有限制，缓存不随长度增长"),
     ("limit.max_position", "the longest context of the model", "模型的最长上下文"),
     ("change.gpus", "{value} GPUs", "{value} 张 GPU"),
     ("change.users", "{value} users", "{value} 个用户"),
