@@ -5,7 +5,7 @@
 //! means the key. What is nowhere is a missing field, which only `??` and `has()` forgive.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use planner_models::Family;
 use planner_models::expr::{Expr, Operator, parse};
@@ -62,9 +62,9 @@ pub struct Scope<'a> {
     pub class: &'a str,
     /// `model_type` of the language model.
     pub model_type: &'a str,
-    definitions: HashMap<&'static str, &'static str>,
-    parsed: RefCell<HashMap<&'static str, std::rc::Rc<Expr<'static>>>>,
-    known: RefCell<HashMap<&'static str, Value<'a>>>,
+    definitions: BTreeMap<&'static str, &'static str>,
+    parsed: RefCell<BTreeMap<&'static str, std::rc::Rc<Expr<'static>>>>,
+    known: RefCell<BTreeMap<&'static str, Value<'a>>>,
     index: Cell<Option<u64>>,
     used_index: Cell<bool>,
     open: RefCell<Vec<&'static str>>,

@@ -38,7 +38,11 @@ pub static PAGE: &[Line] = &[
     ),
     ("ask.form", "Your question", "你的问题"),
     ("ask.model", "Model", "模型"),
-    ("ask.model_hint", "type to search, or paste a config.json", "输入以搜索，或粘贴 config.json"),
+    (
+        "ask.model_hint",
+        "type to search, or drop a config.json or GGUF",
+        "输入以搜索，或拖入 config.json、GGUF",
+    ),
     ("ask.models_found", "{n} models", "{n} 个模型"),
     ("ask.seq", "Tokens per session", "每个会话的 token 数"),
     ("ask.users", "Users at once", "同时在线用户数"),
@@ -59,11 +63,11 @@ pub static PAGE: &[Line] = &[
     ("ask.block", "Block size", "块大小"),
     ("ask.batched", "Batched tokens", "批内 token 数上限"),
     ("ask.engine_default", "the engine’s own", "引擎默认"),
-    ("ask.config", "Use a config.json", "使用 config.json"),
+    ("ask.config", "Use a config.json or GGUF", "使用 config.json 或 GGUF"),
     (
         "ask.config_label",
-        "A model’s config.json, pasted or dropped here; it is read in this page only",
-        "把模型的 config.json 粘贴或拖到这里；只在本页内读取",
+        "A model’s config.json, pasted or dropped here, or a GGUF file; read in this page only",
+        "把模型的 config.json 粘贴或拖到这里，也可以拖入 GGUF 文件；只在本页内读取",
     ),
     ("ask.config_file", "or choose a file", "或选择文件"),
     ("ask.config_close", "Back to the catalogue", "回到模型目录"),
@@ -86,8 +90,8 @@ pub static PAGE: &[Line] = &[
     ),
     (
         "ask.config_long",
-        "This config is too long for a link: a copied address leaves it out.",
-        "这个配置太长，放不进链接；复制的网址里不含它。",
+        "Too long for a link: a copied address leaves this file out.",
+        "太长，放不进链接；复制的网址里不含这个文件。",
     ),
     ("ask.error_empty", "Write a number here.", "请在此填写数字。"),
     (
@@ -149,7 +153,7 @@ pub static PAGE: &[Line] = &[
     ("engine.candle", "candle", "candle"),
     ("result.try", "Any one of these fits:", "以下任一改动即可放下："),
     ("result.no_gpu", "Choose a GPU to see whether it fits.", "选择 GPU 后即可知道是否放得下。"),
-    ("result.error_hint", "{message}. {hint}", "{message}。{hint}"),
+    ("result.error_hint", "{message}: {hint}", "{message}：{hint}"),
     ("result.error", "This question has no answer yet", "这个问题暂时没有答案"),
     ("bar.title", "Memory of one GPU", "单张 GPU 的显存"),
     (
