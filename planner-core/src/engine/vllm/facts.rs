@@ -171,8 +171,9 @@ fn cache(
     })
 }
 
-/// Whether the engine caches latents for this model type (`is_deepseek_mla` of
-/// `vllm/transformers_utils/model_arch_config_convertor.py`); others it expands.
+/// Whether the engine caches latents for this model (`ModelConfig.use_mla` of `vllm/config/model.py`): all
+/// that its Transformers backend runs, and of its own classes the model types of `is_deepseek_mla`
+/// (`vllm/transformers_utils/model_arch_config_convertor.py`); others it expands.
 pub fn is_mla(config: Config) -> bool {
     const TYPES: [&str; 17] = [
         "axk1",
@@ -193,7 +194,7 @@ pub fn is_mla(config: Config) -> bool {
         "longcat_flash",
         "pangu_ultra_moe",
     ];
-    TYPES.contains(&config.model_type)
+    !architectures::known(config.class) || TYPES.contains(&config.model_type)
 }
 
 /// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`: per KV head a key, a value and its
