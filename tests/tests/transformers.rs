@@ -83,3 +83,38 @@ fn a_static_cache_that_transformers_cannot_make_is_refused() {
     }
     assert!(seen > 0, "no answer of that kind is there");
 }
+
+/// Classes with their sizes changed at random (`variants.jsonl`): a family that is a rule gets each of them
+/// exactly, a class without a family is refused, and nothing is planned wrongly.
+#[test]
+fn changed_sizes_change_the_answer_as_in_transformers() {
+    let text = std::fs::read_to_string(planner_tests::transformers::fixtures("transformers/variants.jsonl"))
+        .unwrap();
+    let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
+    for line in text.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let name = answer["name"].as_str().unwrap();
+        let Ok(model) = planner_core::source::from_config_json(&answer["config"].to_string(), false) else {
+            refused += 1;
+            continue;
+        };
+        if Some(model.parameters) != answer["parameters"].as_u64() {
+            wrong.push(format!(
+                "{name}: {} parameters, transformers {}",
+                model.parameters, answer["parameters"]
+            ));
+        }
+        for case in answer["caches"].as_array().unwrap() {
+            // An encoder's length that the answer does not say cannot be asked for.
+            if case["source"].is_null() && planner_tests::transformers::has_cross(&model) {
+                continue;
+            }
+            match total(&model, case) {
+                Ok(bytes) if Some(bytes) == case["bytes"].as_u64() => equal += 1,
+                other => wrong.push(format!("{name} {case}: {other:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{equal} equal, {} not:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(equal >= 1_800 && refused <= 80, "{equal} cases equal, {refused} classes refused");
+}

@@ -5,5 +5,7 @@ pub mod family;
 mod functions;
 pub mod layer;
 pub mod model;
+mod parameters;
+mod rules;
 pub mod value;
 pub mod weights;
