@@ -51,6 +51,7 @@ struct FamilyFile {
     extends: Option<String>,
     model_types: BTreeMap<String, Option<Map<String, Value>>>,
     language_model: Option<LanguageModel>,
+    towers: Map<String, Value>,
     defs: Map<String, Value>,
     cache: Option<Vec<Map<String, Value>>>,
     modules: Map<String, Value>,
@@ -179,7 +180,9 @@ fn families(out: &mut String) {
         files.insert(file.name.clone(), file);
     }
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
-    out.push_str("/// Every family, by name.\npub static FAMILIES: &[Family] = &[\n");
+    out.push_str(
+        "/// Every family, by name.\n#[cfg(feature = \"families\")]\npub static FAMILIES: &[Family] = &[\n",
+    );
     for name in files.keys() {
         let family = resolve(&files, name, 0);
         for model_type in family.model_types.keys() {
@@ -194,7 +197,7 @@ fn families(out: &mut String) {
         let position = files.keys().position(|name| name == owner).unwrap();
         format!("({}, {position})", literal(model_type))
     }));
-    writeln!(out, "/// Each `model_type` with the index of its family, sorted.\npub static MODEL_TYPES: &[(&str, usize)] = {index};").unwrap();
+    writeln!(out, "/// Each `model_type` with the index of its family, sorted.\n#[cfg(feature = \"families\")]\npub static MODEL_TYPES: &[(&str, usize)] = {index};").unwrap();
 }
 
 /// The family with everything that it extends merged in.
@@ -208,6 +211,7 @@ fn resolve(files: &BTreeMap<String, FamilyFile>, name: &str, depth: usize) -> Fa
         extends: None,
         model_types: own.model_types,
         language_model: own.language_model.or(base.language_model),
+        towers: merge(base.towers, own.towers, 1),
         defs: base.defs.into_iter().chain(own.defs).collect(),
         cache: own.cache.or(base.cache),
         modules: merge(base.modules, own.modules, 3),
@@ -228,7 +232,7 @@ fn merge(mut base: Map<String, Value>, own: Map<String, Value>, levels: usize) -
             (Some(Value::Object(old)), Value::Object(new)) if levels > 1 => {
                 *old = merge(std::mem::take(old), new, levels - 1);
             }
-            (Some(shape @ Value::String(_)), Value::Object(mut new)) if levels == 1 => {
+            (Some(shape @ Value::String(_)), Value::Object(mut new)) if levels == 2 => {
                 new.entry("is").or_insert_with(|| shape.clone());
                 *shape = Value::Object(new);
             }
@@ -252,6 +256,33 @@ fn write_family(out: &mut String, family: &FamilyFile) {
     let language_model = family.language_model.as_ref().map_or("None".into(), |nested| {
         format!("Some(({}, {}))", literal(&nested.config), literal(&nested.model_type))
     });
+    let towers = list(family.towers.iter().map(|(tower, value)| {
+        let map = value
+            .as_object()
+            .unwrap_or_else(|| panic!("families/{name}.yaml: tower `{tower}` must be a map"));
+        for key in map.keys() {
+            assert!(
+                ["config", "model_type", "class", "when"].contains(&key.as_str()),
+                "families/{name}.yaml: tower `{tower}` has unknown key `{key}`"
+            );
+        }
+        let text = |key: &str| map.get(key).and_then(Value::as_str);
+        let config =
+            text("config").unwrap_or_else(|| panic!("families/{name}.yaml: tower `{tower}` needs `config`"));
+        // `class` fixes the tower's type; `model_type` is the type of one that names none.
+        let (model_type, is_fixed) = match (text("class"), text("model_type")) {
+            (Some(class), None) => (class, true),
+            (None, Some(model_type)) => (model_type, false),
+            _ => panic!("families/{name}.yaml: tower `{tower}` needs `class` or `model_type`"),
+        };
+        format!(
+            "Tower {{ name: {}, config: {}, model_type: {}, is_fixed: {is_fixed}, when: {} }}",
+            literal(tower),
+            literal(config),
+            literal(model_type),
+            optional(name, map.get("when"))
+        )
+    }));
     let definitions = list(
         family
             .defs
@@ -286,7 +317,7 @@ fn write_family(out: &mut String, family: &FamilyFile) {
     }));
     writeln!(
         out,
-        "Family {{ name: {}, model_types: {model_types}, language_model: {language_model}, definitions: {definitions},\n cache: {cache},\n modules: {},\n layer_modules: {},\n stacks: {stacks}, refuse: {} }},",
+        "Family {{ name: {}, model_types: {model_types}, language_model: {language_model}, towers: {towers}, definitions: {definitions},\n cache: {cache},\n modules: {},\n layer_modules: {},\n stacks: {stacks}, refuse: {} }},",
         literal(name), module_rules(name, &family.modules), module_rules(name, &family.layer_modules), option(family.refuse.as_deref())
     )
     .unwrap();

@@ -4,6 +4,9 @@
 //! by `build.rs`, so that a bad file fails the build and no program parses YAML at run time.
 
 pub mod expr;
+mod lookup;
+
+pub use lookup::{family_of, install, model_types};
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 
@@ -19,6 +22,9 @@ pub struct Family {
     /// For wrappers: the key of the nested configuration that is the language model and the
     /// `model_type` it has when it names none.
     pub language_model: Option<(&'static str, &'static str)>,
+    /// Nested configurations with a family of their own whose parameters are added: a vision or
+    /// audio encoder.
+    pub towers: &'static [Tower],
     /// Named expressions, evaluated on demand.
     pub definitions: &'static [(&'static str, &'static str)],
     /// What each layer stores, tried for every layer.
@@ -70,6 +76,21 @@ pub struct ModuleRule {
     pub count: Option<&'static str>,
     /// How many of them one token uses.
     pub active: Option<&'static str>,
+}
+
+/// A nested model that only adds parameters.
+#[derive(Debug)]
+pub struct Tower {
+    /// Name of the tower, and start of its modules' paths.
+    pub name: &'static str,
+    /// Key of its configuration.
+    pub config: &'static str,
+    /// Its `model_type`.
+    pub model_type: &'static str,
+    /// Whether it has that type whatever its configuration says.
+    pub is_fixed: bool,
+    /// Condition under which it exists.
+    pub when: Option<&'static str>,
 }
 
 /// A block of modules repeated a number of times.

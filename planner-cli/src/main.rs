@@ -6,6 +6,7 @@ use planner_core::Error;
 
 mod args;
 mod cmd;
+mod gguf;
 mod output;
 mod render;
 mod source;

@@ -37,7 +37,7 @@ fn looks_like_path(name: &str) -> bool {
         || known.is_some_and(|extension| ["json", "yaml", "yml", "gguf", "safetensors"].contains(&extension))
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> Error {
+pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Error {
     Error::Unreadable { path: path.to_owned(), why: error.to_string() }
 }
 
@@ -51,6 +51,9 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         }
         return from_path(&inside, strict);
     }
+    if starts_as_gguf(path) {
+        return crate::gguf::from_path(path);
+    }
     if metadata.len() > MAX_CONFIG_BYTES {
         return Err(Error::Unreadable {
             path: shown,
@@ -63,10 +66,25 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
-        _ => source::from_config_json(&text, strict)?,
+        _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
     };
     spec.id = path_id(path);
     Ok(spec)
+}
+
+/// The quantization that older checkpoints keep in a file beside their config.json.
+fn beside(path: &Path) -> Option<String> {
+    (path.file_name()? == "config.json")
+        .then(|| std::fs::read_to_string(path.with_file_name("hf_quant_config.json")).ok())
+        .flatten()
+}
+
+/// Whether a file's first bytes, or else its name, say that it is GGUF.
+fn starts_as_gguf(path: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let named = path.extension().is_some_and(|extension| extension == "gguf");
+    named || (read.is_ok() && source::gguf::is_gguf(&start))
 }
 
 /// A YAML model file: the keys of a config.json, or a catalogue entry with them under `config`.
@@ -88,7 +106,7 @@ fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
 }
 
 /// The file's name, or its folder's where the file is a plain `config.json`.
-fn path_id(path: &Path) -> String {
+pub(crate) fn path_id(path: &Path) -> String {
     let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     match stem(path) {
         Some(name) if name != "config" => name,

@@ -162,10 +162,11 @@ impl Request {
             "max-num-batched-tokens" => self.max_num_batched_tokens = tokens()?,
             "max-num-seqs" => self.max_num_seqs = count()?,
             "max-model-len" => self.max_model_len = tokens()?,
-            "ctx-size" => self.ctx_size = tokens()?,
+            // llama.cpp's own 0: the model's training context, and the batch's size
+            "ctx-size" => self.ctx_size = if text.trim() == "0" { Some(0) } else { tokens()? },
             "n-parallel" => self.n_parallel = count()?,
             "batch" => self.batch = count()?,
-            "ubatch" => self.ubatch = count()?,
+            "ubatch" => self.ubatch = if text.trim() == "0" { Some(0) } else { count()? },
             "kv-unified" => self.kv_unified = switch()?,
             "flash-attn" => {
                 self.flash_attention = match text {

@@ -23,6 +23,7 @@ pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
     parts.extend(table::all_heads(plan, lang));
     parts.extend(table::slopes(plan, lang));
     parts.extend(table::engine(plan, lang));
+    parts.extend(table::engine_blocks(plan, lang));
     parts.extend(table::verdict_lines(plan, lang));
     let notes: Vec<String> =
         plan.notes.iter().map(|note| format!("- {}", planner_core::text::note(lang, note))).collect();

@@ -34,7 +34,12 @@ impl Rows {
 
     /// Adds a row.
     pub fn push<const N: usize>(&mut self, row: [String; N]) {
-        self.rows.push(row.to_vec());
+        self.push_row(row.to_vec());
+    }
+
+    /// Adds a row whose length is known only at run time.
+    pub fn push_row(&mut self, row: Vec<String>) {
+        self.rows.push(row);
     }
 
     /// The text in the output's format; `json` is what JSON prints instead of rows.

@@ -112,6 +112,22 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     })
 }
 
+/// What an engine of blocks prints when it starts: blocks, tokens, concurrency.
+pub fn engine_blocks(plan: &Plan<'_>, lang: Lang) -> Option<String> {
+    let keys = &plan.engine.details.keys;
+    let number = |name: &str| keys.get(name).and_then(serde_json::Value::as_u64);
+    let concurrency = keys.get("max_concurrency").and_then(serde_json::Value::as_f64)?;
+    let length = number("max_model_len").or(plan.request.max_model_len).unwrap_or(plan.tokens);
+    let figures = [
+        group_digits(number("num_blocks")?),
+        group_digits(number("block_size")?),
+        group_digits(number("kv_cache_tokens")?),
+        format!("{concurrency:.2}"),
+        group_digits(length),
+    ];
+    Some(text(lang, M::EngineBlocks, &figures.each_ref().map(String::as_str)))
+}
+
 /// The verdict and the budget behind it.
 pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let (Some(verdict), Some(memory)) = (&plan.verdict, &plan.memory) else { return Vec::new() };
@@ -204,7 +220,11 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
             ));
         }
     }
-    for paragraph in [all_heads(plan, lang), slopes(plan, lang), engine(plan, lang)].into_iter().flatten() {
+    for paragraph in
+        [all_heads(plan, lang), slopes(plan, lang), engine(plan, lang), engine_blocks(plan, lang)]
+            .into_iter()
+            .flatten()
+    {
         text_out.push_str(&format!("\n{}\n", wrap(&paragraph, output.width, 2)));
     }
     let verdict = verdict_lines(plan, lang);

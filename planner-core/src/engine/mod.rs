@@ -15,17 +15,28 @@ use crate::units::Ratio;
 
 pub mod architecture;
 pub mod candle;
+pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
+pub mod vllm;
 
-/// Every engine; the first is the default.
+/// Every engine; the first is the default. Without the feature `engines` it is the only
+/// one.
 pub static ENGINES: &[&dyn Engine] = &[
     &architecture::Architecture,
+    #[cfg(feature = "engines")]
+    &vllm::Vllm,
+    #[cfg(feature = "engines")]
     &transformers::Transformers,
+    #[cfg(feature = "engines")]
     &sglang::Sglang,
+    #[cfg(feature = "engines")]
     &tensorrt_llm::TensorRtLlm,
+    #[cfg(feature = "engines")]
     &candle::Candle,
+    #[cfg(feature = "engines")]
+    &llamacpp::LlamaCpp,
 ];
 
 /// A model and a question, with what an engine needs resolved.

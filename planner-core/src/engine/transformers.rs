@@ -179,6 +179,11 @@ impl Cache<'_> {
         let held = self.held(store.extent, tokens);
         let elements = match store.content {
             Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => {
+                // A convolution state is as wide as its kernel, one more than the next token needs.
+                let conv = match (store.dim("conv_kernel"), store.dim("conv_dim")) {
+                    (Some(kernel), Some(dim)) => product(SESSION, &[kernel, dim])?,
+                    _ => conv,
+                };
                 return sum(
                     SESSION,
                     [

@@ -62,6 +62,10 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
             ],
         ));
     }
+    let engine = super::explain_engine::lines(plan, lang);
+    if !engine.is_empty() {
+        all.push(section(M::ExplainEngine, engine));
+    }
     let parts =
         plan.model.parts.iter().map(|part| format!("{}: {}", part.name, group_digits(part.parameters)));
     all.push(section(M::ExplainParameters, parts.collect()));

@@ -15,13 +15,14 @@ use crate::units::{product, sum};
 mod budget;
 pub mod compare;
 pub mod explain;
+mod explain_engine;
 mod resolve;
 mod solve;
 
 pub use budget::{GpuMemory, Memory};
 pub(crate) use resolve::try_layout;
 pub use resolve::{adjust, reserve, resolve};
-pub use solve::{Alternative, Candidate, Verdict, candidates};
+pub use solve::{Alternative, Candidate, Verdict, candidates, most_users};
 
 /// Bytes per token from one position on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

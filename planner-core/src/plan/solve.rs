@@ -213,6 +213,17 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
     gpus.iter().filter_map(one).collect()
 }
 
+/// Most users at each length; `None` where no memory is named or the engine refuses that length.
+pub fn most_users(model: &ModelSpec, request: &Request, lengths: &[u64]) -> Vec<(u64, Option<u64>)> {
+    let most = |tokens: u64| {
+        let changed = Request { seq: Some(tokens), ..request.clone() };
+        let (run, layout) = try_layout(model, &changed)?;
+        let memory = Memory::of(&run).ok()??;
+        Some(Fit::new(&run, layout.as_ref(), &memory).max_users(run.tokens))
+    };
+    lengths.iter().map(|&tokens| (tokens, most(tokens))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::largest;

@@ -14,6 +14,26 @@ use serde_json::{Map, Value as Json};
 use super::value::{Module, ModuleKind, Number, Value};
 use crate::error::{Error, Result};
 
+/// Keys that give the model's size: a class default stands in for them only within a wrapper, whose
+/// checkpoints leave out what equals it. An outermost configuration without them is incomplete.
+const REQUIRED: &[&str] = &[
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+    "hidden_size",
+    "n_embd",
+    "d_model",
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_heads",
+    "attention_heads",
+    "vocab_size",
+    "intermediate_size",
+    "ffn_dim",
+];
+
 /// Deepest chain of definitions; a guard against definitions that go in a circle.
 const MAX_DEPTH: usize = 48;
 
@@ -195,7 +215,8 @@ impl<'a> Scope<'a> {
             return Value::from_json(json)
                 .map_err(|_| Error::bad_value(name, json, "a number of ordinary size"));
         }
-        if let Some(json) = self.defaults.get(name) {
+        let is_outermost = std::ptr::eq(self.config, self.root);
+        if let Some(json) = self.defaults.get(name).filter(|_| !(is_outermost && REQUIRED.contains(&name))) {
             self.note(name, json, true);
             return Value::from_json(json);
         }
@@ -264,14 +285,23 @@ impl<'a> Scope<'a> {
 
     fn index(&self, list: &Expr<'static>, index: &Expr<'static>) -> Result<Value<'a>> {
         let items = self.eval(list)?;
-        if let (Value::Object(map), Value::Text(key)) = (&items, self.eval(index)?) {
-            return map.get(key).map_or(Ok(Value::Null), Value::from_json);
+        if let Value::Object(map) = &items {
+            // An object keyed by layer number has its numbers as text.
+            let key = match self.eval(index)? {
+                Value::Text(key) => key.to_owned(),
+                other => other.describe(),
+            };
+            return map.get(&key).map_or(Ok(Value::Null), Value::from_json);
         }
         let position = self.number(index)?;
         let length = match &items {
             Value::Array(items) => items.len(),
             Value::List(items) => items.len(),
-            other => return Err(Error::bad_value(subject(list), other.describe(), "a list")),
+            // What is no list has no such element: `has(x[0])` tells one from the other.
+            _ => {
+                let field = format!("{}[{position}]", subject(list));
+                return Err(Error::MissingField { field, looked_in: self.place() });
+            }
         };
         let length = i128::try_from(length).unwrap_or(i128::MAX);
         let wanted = position.as_i128().map(|p| if p < 0 { p + length } else { p });
@@ -364,6 +394,24 @@ impl<'a> Scope<'a> {
                 let position = self.elements(list)?.iter().position(|item| item.equals(&wanted));
                 position.map_or(Ok(Value::Null), whole)
             }
+            // The last position of an item before `end`.
+            ("last_index_of", [list, item, end]) => {
+                let wanted = self.eval(item)?;
+                let end = self.number(end)?.as_u64().and_then(|end| usize::try_from(end).ok()).unwrap_or(0);
+                let items = self.elements(list)?;
+                let position = items.iter().take(end).rposition(|item| item.equals(&wanted));
+                position.map_or(Ok(Value::Null), whole)
+            }
+            // A figure given once for all layers or in one entry for each.
+            ("at", [value, position]) => match self.eval(value)? {
+                Value::Array(_) | Value::List(_) => self.index(value, position),
+                Value::Object(map) => {
+                    let wanted = self.number(position)?.as_u64();
+                    let entry = map.iter().find(|(key, _)| key.parse().ok() == wanted && wanted.is_some());
+                    entry.map_or(Ok(Value::Null), |(_, json)| Value::from_json(json))
+                }
+                single => Ok(single),
+            },
             ("sum", [list]) => {
                 let mut total = Number::whole(0);
                 for item in self.elements(list)? {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_models::{CacheRule, FAMILIES, Family, MODEL_TYPES, ModuleRule};
+use planner_models::{CacheRule, Family, ModuleRule, Tower, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
@@ -37,8 +37,7 @@ const RULE_FIELDS: &[&str] = &[
 
 /// The family that answers for a `model_type`, and that type's class defaults.
 pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
-    let at = MODEL_TYPES.binary_search_by_key(&model_type, |(name, _)| name).ok()?;
-    let family = FAMILIES.get(MODEL_TYPES.get(at)?.1)?;
+    let family = family_of(model_type)?;
     let (_, defaults) = family.model_types.iter().find(|(name, _)| *name == model_type)?;
     let parsed =
         defaults.iter().filter_map(|(key, json)| Some(((*key).to_owned(), serde_json::from_str(json).ok()?)));
@@ -78,8 +77,13 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     // text part alone may also name the nested type directly, which needs no wrapper.
     let text = nested(&config, key);
     let empty = Map::new();
-    let text_config = text.unwrap_or(&empty);
-    let text_type = text_config.get("model_type").and_then(Json::as_str).unwrap_or(text_type);
+    // Older checkpoints of some wrappers keep the language model's keys at the top.
+    let is_flat =
+        text.is_none() && ["num_hidden_layers", "hidden_size"].iter().all(|key| config.contains_key(*key));
+    let text_config = text.unwrap_or(if is_flat { &config } else { &empty });
+    // A nested part that names the wrapper's own type means the wrapper's text class.
+    let named = text_config.get("model_type").and_then(Json::as_str);
+    let text_type = named.filter(|named| !is_flat && *named != model_type).unwrap_or(text_type);
     let Some((text_family, mut text_defaults)) = find(text_type) else {
         return Err(Error::unsupported(
             format!("language model `{text_type}` in {key}"),
@@ -90,9 +94,17 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     if let Some(Json::Object(more)) = defaults.get(key) {
         text_defaults.extend(more.clone());
     }
-    let text_filled = fill(text_config, &text_defaults);
+    let mut text_filled = fill(text_config, &text_defaults);
+    // A whole wrapper ties its head where its own configuration says so; the text class alone goes
+    // by the text's.
+    if !class.ends_with("ForCausalLM") {
+        let key = "tie_word_embeddings";
+        if let Some(tie) = filled.get(key).or(defaults.get(key)) {
+            text_filled.insert(key.into(), tie.clone());
+        }
+    }
     let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
-    assemble(&inner, Some(&whole), &config, Some(key.to_owned()), notes)
+    assemble(&inner, Some(&whole), &config, text.map(|_| key.to_owned()), notes)
 }
 
 /// The configuration with the class defaults of its nested parts: `vision_config` and the like may
@@ -110,7 +122,7 @@ fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String,
 }
 
 fn near_types(model_type: &str) -> String {
-    let near = suggest::near(model_type, MODEL_TYPES.iter().map(|(name, _)| *name));
+    let near = suggest::near(model_type, model_types());
     match near.as_slice() {
         [] => "`kvplan models --families` lists what is known".into(),
         near => format!("near names: {}", near.join(", ")),
@@ -224,15 +236,10 @@ fn assemble<'a>(
     }
     text.set_index(None);
     for scope in [Some(text), whole].into_iter().flatten() {
-        counter.modules(scope, scope.family.modules, "")?;
-        for stack in scope.family.stacks {
-            if scope.holds(stack.when)? {
-                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
-                for index in 0..repeat {
-                    scope.set_index(Some(index));
-                    counter.modules(scope, stack.modules, &format!("{}.{index}.", stack.name))?;
-                }
-                scope.set_index(None);
+        counter.once(scope, "")?;
+        for tower in scope.family.towers {
+            if scope.holds(tower.when)? {
+                counter.tower(scope, tower)?;
             }
         }
     }
@@ -456,6 +463,49 @@ impl Counter {
             part.bytes = sum("weight bytes", [part.bytes, bytes])?;
         }
         Ok(())
+    }
+
+    /// Modules held once and further repeated blocks.
+    fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
+        self.modules(scope, scope.family.modules, prefix)?;
+        for stack in scope.family.stacks {
+            if scope.holds(stack.when)? {
+                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
+                for index in 0..repeat {
+                    scope.set_index(Some(index));
+                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name))?;
+                }
+                scope.set_index(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// A nested model whose parameters are added.
+    fn tower(&mut self, outer: &Scope<'_>, tower: &Tower) -> Result<()> {
+        let empty = Map::new();
+        let config = nested(outer.config, tower.config).unwrap_or(&empty);
+        let named = config.get("model_type").and_then(Json::as_str).filter(|_| !tower.is_fixed);
+        let model_type = named.unwrap_or(tower.model_type);
+        let Some((family, mut defaults)) = find(model_type) else {
+            return Err(Error::unsupported(
+                format!("`{model_type}` in {}", tower.config),
+                near_types(model_type),
+            ));
+        };
+        if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
+            defaults.extend(more.clone());
+        }
+        let scope = Scope::new(family, config, outer.root, &defaults, outer.class, model_type);
+        if family.definitions.iter().any(|(name, _)| *name == "layers") {
+            let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
+            for index in 0..layers {
+                scope.set_index(Some(index));
+                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name))?;
+            }
+            scope.set_index(None);
+        }
+        self.once(&scope, &format!("{}.", tower.name))
     }
 
     fn finish(self) -> Vec<Part> {

@@ -65,6 +65,19 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnMaxUsers => "most users",
         M::ColumnWhy => "why",
         M::Refuses => "refuses: {0}",
+        M::ExplainEngine => "what the engine allocates",
+        M::ExplainFloor => "before the first token counts: {0} B a session",
+        M::ExplainGroup => {
+            "{0} {1} layer(s) a group: a page of {2} B holds {3} tokens; one request takes {4} block(s)"
+        }
+        M::ExplainCells => "{0} {1} layer(s): {2} cells in {3} stream(s), K {4} B, V {5} B",
+        M::ExplainBlocks => {
+            "⌊{0} B / {1} B a block⌋ = {2} blocks; / {3} blocks a request = {4} at once; × {5} tokens = {6} tokens of cache"
+        }
+        M::ExplainRows => "{0} B hold {1} tokens: {2} sessions at once",
+        M::EngineBlocks => {
+            "{0} blocks of {1} tokens: KV cache size {2} tokens, maximum concurrency {3}x at {4} tokens."
+        }
         M::Source => "source",
         M::HubIds => "hub ids",
         M::Derivation => "derivation",

@@ -8,6 +8,7 @@ use crate::spec::model::Note;
 use crate::units::group_digits;
 
 mod en;
+pub mod page;
 mod zh;
 
 /// A language of the output.
@@ -90,6 +91,13 @@ pub enum Message {
     ColumnMaxUsers,
     ColumnWhy,
     Refuses,
+    ExplainEngine,
+    ExplainFloor,
+    ExplainGroup,
+    ExplainCells,
+    ExplainBlocks,
+    ExplainRows,
+    EngineBlocks,
     Source,
     HubIds,
     Derivation,

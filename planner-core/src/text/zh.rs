@@ -63,6 +63,17 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnMaxUsers => "最多用户",
         M::ColumnWhy => "原因",
         M::Refuses => "拒绝：{0}",
+        M::ExplainEngine => "引擎的分配",
+        M::ExplainFloor => "首个 token 之前：每会话 {0} 字节",
+        M::ExplainGroup => "每组 {0} 个 {1} 层：一页 {2} 字节、{3} 个 token；一个请求占 {4} 块",
+        M::ExplainCells => "{0} 个 {1} 层：{2} 个单元 × {3} 路，K {4} 字节，V {5} 字节",
+        M::ExplainBlocks => {
+            "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
+        }
+        M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::EngineBlocks => {
+            "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
+        }
         M::Source => "来源",
         M::HubIds => "Hub 名称",
         M::Derivation => "推导",
@@ -105,6 +116,10 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "source_default" => "未给出 --source-len：取 {0} 个编码器 token",
         "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
         "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
+        "more_users_than_slots" => "{0} 个用户共用 {1} 个槽位：其余等待",
+        "context_padded" => "--ctx-size {0} 变为 {1}：每个流 {2} 个单元，按 256 取整",
+        "layers_split" => "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
+        "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,

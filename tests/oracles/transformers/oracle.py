@@ -131,6 +131,10 @@ def set_everywhere(config, key, value):
 
 def build(config, cls=None):
     cls = cls or class_of(config)
+    own = cls.config_class
+    if own is not None and not isinstance(config, own):  # a text class of a multimodal config: the text part, as the auto classes do
+        part = config.get_text_config(decoder=True)
+        config = part if isinstance(part, own) else next((c for c in map(lambda n: getattr(config, n, None), config.sub_configs) if isinstance(c, own)), config)
     # modules in plain names, so that a count is of parameters, not of a kernel's packing
     set_everywhere(config, '_experts_implementation_internal', 'skip')
     with torch.device('meta'):
@@ -139,6 +143,8 @@ def build(config, cls=None):
         c = getattr(module, 'config', None)
         if c is not None and hasattr(c, '_experts_implementation_internal'):
             c._experts_implementation_internal = 'skip'
+        if type(module).__name__.endswith('ParallelExperts'):
+            module.forward = lambda inputs, sizes, m=module: inputs.new_empty((inputs.shape[0], m.output_size))
     model.eval()
     return model
 
@@ -162,7 +168,7 @@ def parameters(model):
     return {'parameters': total, 'by_dtype': by_dtype, 'split': split, 'routed_experts': experts}
 
 
-IGNORED = {'_sliding_window_tensor', 'cumulative_length', 'indexer_cumulative_length'}
+IGNORED = {'_sliding_window_tensor', 'cumulative_length', 'indexer_cumulative_length', 'seqlen_offset'}  # counters, not states
 
 
 def tensors_of(value, name):
@@ -197,12 +203,24 @@ def rows_of(cache, prefix=''):
         return [[f'{prefix}{type(cache).__name__}', list(tensors_of(v, str(k)))] for k, v in items]
     if cache is None:
         return []
-    return [[prefix + type(cache).__name__, [t for k, v in vars(cache).items() for t in tensors_of(v, k)]]]
+    return [[prefix + type(cache).__name__, [t for k, v in vars(cache).items() if k not in IGNORED for t in tensors_of(v, k)]]]
 
 
-def describe(cache):
+IN_MODULES = ('conv1d_state', 'recurrent_states')  # RecurrentGemma keeps its states in the modules themselves
+
+
+def module_rows(model):
+    rows = []
+    for module in model.modules():
+        found = [(n, t) for n in IN_MODULES for t in [vars(module).get(n)] if isinstance(t, torch.Tensor)]
+        if found:
+            rows.append([type(module).__name__, found])
+    return rows
+
+
+def describe(cache, model):
     layers, total, tensors = [], 0, {}
-    for kind, found in rows_of(cache):
+    for kind, found in rows_of(cache) + module_rows(model):
         plain = sorted([n, list(t.shape), str(t.dtype).split('.')[-1]] for n, t in found)
         size = sum(t.numel() * t.element_size() for _, t in found)
         total += size
@@ -252,11 +270,12 @@ def cache_from(out):
     return None
 
 
-def static_cache(model, length):
+def static_cache(model, length, source):
+    """As `generate` prepares it: the encoder's keys and values at their own length."""
     config = model.config
     c = cache_utils.StaticCache(config=config, max_cache_len=length)
     if config.is_encoder_decoder:
-        c = cache_utils.EncoderDecoderCache(c, cache_utils.StaticCache(config=config, max_cache_len=length))
+        c = cache_utils.EncoderDecoderCache(c, cache_utils.StaticCache(config=config, max_cache_len=source))
     return c
 
 
@@ -272,8 +291,10 @@ def case(model, batch, seq, static=None, seconds=120):
             last = None
             for mode in (contextlib.nullcontext, AnswerData):
                 try:
+                    if hasattr(model, '_setup_cache') or hasattr(getattr(model, 'model', None), '_setup_cache'):
+                        kwargs['past_key_values'] = cache_utils.DynamicCache(config=model.config)
                     if static:
-                        kwargs['past_key_values'] = static_cache(model, static)
+                        kwargs['past_key_values'] = static_cache(model, static, source)
                     with mode():
                         out = model(**kwargs)
                     if mode is AnswerData:
@@ -287,7 +308,7 @@ def case(model, batch, seq, static=None, seconds=120):
                     second = e
             if last is not None:
                 raise second
-        row.update(describe(cache_from(out)))
+        row.update(describe(cache_from(out) or kwargs.get('past_key_values'), model))
     except Exception as e:
         row['error'] = f'{type(e).__name__}: {str(e)[:200]}'
         if os.environ.get('ORACLE_TRACE'):

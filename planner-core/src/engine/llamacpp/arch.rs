@@ -1,0 +1,128 @@
+//! How llama.cpp's architectures differ in what they keep: `load_arch_hparams` of
+//! `src/models/*.cpp` and `llama_model::create_memory` of `src/llama-model.cpp`, `0c1e57098`.
+
+/// Which layers attend only to a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// None, whatever the metadata says.
+    Never,
+    /// `load_swa_pattern`: the metadata's own pattern, else every `every`-th layer is full, the last
+    /// of its period or, with `full_first`, the first. `length` is used where the metadata has none;
+    /// 0 means that there is then no window.
+    Pattern {
+        /// Period.
+        every: u64,
+        /// Whether the full layer comes first.
+        full_first: bool,
+        /// Default length.
+        length: u64,
+    },
+    /// The metadata must name the layers.
+    Listed,
+    /// All layers (DeepSeek V4).
+    All,
+    /// All layers with attention (LFM2).
+    Attention,
+    /// Fixed length, whatever the metadata says, unless it says 0 (Llama 4) or nothing (SmallThinker).
+    Fixed {
+        /// Period.
+        every: u64,
+        /// Whether the full layer comes first.
+        full_first: bool,
+        /// Length.
+        length: u64,
+        /// Whether a missing key means that there is a window.
+        without_key: bool,
+    },
+}
+
+const fn pattern(every: u64, length: u64) -> Window {
+    Window::Pattern { every, full_first: false, length }
+}
+
+/// The window rule of an architecture with `layers` layers in its main graph.
+pub fn window(arch: &str, layers: u64) -> Window {
+    match arch {
+        "gemma2" => pattern(2, 4096),
+        "gpt-oss" => pattern(2, 0),
+        "gemma3" => pattern(6, 0),
+        "gemma3n" => pattern(5, 0),
+        "afmoe" | "cohere2" | "mellum" | "muse-glimmer" | "olmo2" => pattern(4, 0),
+        "exaone-moe" => pattern(4, 128),
+        // exaone4.cpp: only the 32B, which it knows by its number of layers
+        "exaone4" if layers == 64 => pattern(4, 4096),
+        "plamo3" => pattern(8, 0),
+        "cohere2moe" | "laguna" => Window::Pattern { every: 4, full_first: true, length: 0 },
+        "smallthinker" => Window::Fixed { every: 4, full_first: true, length: 4096, without_key: false },
+        "llama4" => Window::Fixed { every: 4, full_first: false, length: 8192, without_key: true },
+        "gemma4" | "granite_swa" | "maple" | "mimo2" | "spark2_5" | "step35" | "dots3note" => Window::Listed,
+        "lfm2" => Window::Attention,
+        "deepseek4" => Window::All,
+        _ => Window::Never,
+    }
+}
+
+/// Whether the cache of window layers is a chunk rather than a sliding window.
+pub fn is_chunked(arch: &str) -> bool {
+    arch == "llama4"
+}
+
+/// Which layers keep a recurrent state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recurrent {
+    /// None.
+    Never,
+    /// All, and there is no attention cache (`llm_arch_is_recurrent`).
+    Only,
+    /// Those without KV heads.
+    HeadlessLayers,
+    /// Those without KV heads and without a feed-forward part; attention is on the others without
+    /// one (Nemotron-H).
+    HeadlessMixers,
+    /// All, beside attention (Falcon-H1).
+    Beside,
+    /// The metadata's list, else all but every `full_attention_interval`-th (default 4).
+    Interval,
+}
+
+/// The recurrent layers of an architecture (`llm_arch_is_recurrent`, `llm_arch_is_hybrid`).
+pub fn recurrent(arch: &str) -> Recurrent {
+    match arch {
+        "mamba" | "mamba2" | "rwkv6" | "rwkv6qwen2" | "rwkv7" | "arwkv7" => Recurrent::Only,
+        "jamba" | "plamo2" | "granitehybrid" | "lfm2" | "lfm2moe" | "kimi-linear" | "bailingmoe3"
+        | "kimi-k3" | "glm5-next" => Recurrent::HeadlessLayers,
+        "nemotron_h" | "nemotron_h_moe" => Recurrent::HeadlessMixers,
+        "falcon-h1" => Recurrent::Beside,
+        "qwen3next" | "qwen35" | "qwen35moe" | "qwen4exp" | "minimax-01" => Recurrent::Interval,
+        _ => Recurrent::Never,
+    }
+}
+
+/// Why a context of this architecture has no cache, or none that can be told.
+pub fn no_cache(arch: &str) -> Option<&'static str> {
+    match arch {
+        "bert" | "jina-bert-v2" | "jina-bert-v3" | "nomic-bert" | "nomic-bert-moe" | "neo-bert"
+        | "eurobert" | "modern-bert" | "gemma-embedding" | "t5encoder" | "wavtokenizer-dec" => {
+            Some("it is an encoder: llama.cpp makes no memory for it")
+        }
+        "dream" | "llada" | "llada-moe" | "rnd1" => {
+            Some("it generates by diffusion over the whole sequence: llama.cpp makes no memory for it")
+        }
+        "eagle3" | "dflash" | "gemma4-assistant" => {
+            Some("it is a draft model: llama.cpp makes its context only beside its target's")
+        }
+        "clip" => Some("it is a projector, not a language model"),
+        _ => None,
+    }
+}
+
+/// Layers that keep a cache of their own, counted from the first, where the rest read theirs
+/// (`n_layer_kv_from_start`); `shared` is the metadata's number of shared layers.
+pub fn owners(arch: &str, layers: u64, shared: u64) -> u64 {
+    match arch {
+        // gemma3n.cpp sets 20, whatever the metadata says
+        "gemma3n" => layers.min(20),
+        "gemma4" => layers.saturating_sub(shared),
+        _ => layers,
+    }
+}

@@ -1,0 +1,77 @@
+//! A configuration as llama.cpp's converter sees it: the language model's keys over the outermost
+//! ones (`TextModel.__init__` of `conversion/base.py`), class defaults below both.
+
+use serde_json::{Map, Value as Json};
+
+use crate::error::{Error, Result};
+use crate::spec::family;
+use crate::spec::model::ModelSpec;
+
+/// Keys to read.
+pub struct Config<'a> {
+    text: &'a Map<String, Json>,
+    root: &'a Map<String, Json>,
+    defaults: Map<String, Json>,
+}
+
+impl<'a> Config<'a> {
+    /// The configuration of a model.
+    pub fn of(model: &'a ModelSpec) -> Self {
+        let defaults = family::find(&model.model_type).map(|(_, defaults)| defaults).unwrap_or_default();
+        Self { text: model.text_config(), root: &model.config, defaults }
+    }
+
+    /// A key's value; null is as good as missing.
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        let maps = [self.text, self.root, &self.defaults];
+        maps.into_iter().find_map(|map| map.get(key)).filter(|value| !value.is_null())
+    }
+
+    /// A whole number that the file itself states, class defaults left aside.
+    pub fn stated(&self, key: &str) -> Option<u64> {
+        [self.text, self.root].into_iter().find_map(|map| map.get(key)?.as_u64())
+    }
+
+    /// The first of several keys that is a whole number.
+    pub fn number(&self, keys: &[&str]) -> Option<u64> {
+        keys.iter().find_map(|key| self.get(key)?.as_u64())
+    }
+
+    /// The same, or an error that names the first key.
+    pub fn need(&self, keys: &[&str]) -> Result<u64> {
+        self.number(keys).ok_or_else(|| Error::MissingField {
+            field: keys.first().copied().unwrap_or_default().into(),
+            looked_in: "the configuration, for llama.cpp's converter".into(),
+        })
+    }
+
+    /// A truth value.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.get(key)?.as_bool()
+    }
+
+    /// A list.
+    pub fn list(&self, key: &str) -> Option<&Vec<Json>> {
+        self.get(key)?.as_array()
+    }
+
+    /// A string.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    /// A number inside an object (`linear_attn_config.head_dim`).
+    pub fn inner(&self, object: &str, key: &str) -> Option<u64> {
+        self.get(object)?.get(key)?.as_u64()
+    }
+
+    /// For each of `count` layers, whether its entry of `layer_types` is one of these.
+    pub fn layer_types(&self, count: u64, names: &[&str]) -> Option<Vec<bool>> {
+        let types = self.list("layer_types")?;
+        let is = |index: u64| {
+            let own = types.get(index as usize).and_then(Json::as_str);
+            own.is_some_and(|own| names.contains(&own))
+        };
+        Some((0..count).map(is).collect())
+    }
+}

@@ -1,0 +1,279 @@
+//! Recurrent layers and their states, as the converter's classes write them (`conversion/mamba.py`,
+//! `granite.py`, `qwen.py` and others, `0c1e57098`).
+
+use serde_json::Value as Json;
+
+use super::config::Config;
+use super::convert::Writer;
+use crate::error::Result;
+
+/// Metadata of the recurrent layers.
+pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
+    let layers = writer.layers;
+    match writer.arch {
+        "mamba" => {
+            let hidden = config.need(&["hidden_size", "d_model"])?;
+            let inner = config.number(&["intermediate_size", "d_inner"]).unwrap_or(hidden.saturating_mul(2));
+            ssm(writer, config, inner, None, config.number(&["state_size", "d_state"]).unwrap_or(16));
+        }
+        "mamba2" => mamba2(writer, config, config.number(&["state_size", "d_state"]).unwrap_or(128))?,
+        "falcon-h1" => {
+            // the class inherits Mamba 2's keys, each also with the prefix `mamba_`
+            let state = config.number(&["state_size", "d_state", "mamba_state_size", "mamba_d_state"]);
+            mamba2(writer, config, state.unwrap_or(128))?;
+        }
+        "jamba" => {
+            let hidden = config.need(&["hidden_size", "mamba_d_model"])?;
+            let inner = config.number(&["mamba_expand"]).unwrap_or(2).saturating_mul(hidden);
+            ssm(writer, config, inner, None, config.number(&["mamba_d_state"]).unwrap_or(16));
+            let (offset, period) =
+                (config.need(&["attn_layer_offset"])?, config.need(&["attn_layer_period"])?.max(1));
+            let attends = |i: u64| i >= offset && (i - offset).is_multiple_of(period);
+            heads(writer, config, (0..layers).map(attends).collect())?;
+        }
+        "granitehybrid" => {
+            let inner = granite_inner(config)?;
+            let groups = config.number(&["n_groups", "num_groups", "mamba_n_groups", "mamba_num_groups"]);
+            let state = ["state_size", "d_state", "ssm_state_size", "mamba_d_state", "mamba_state_size"];
+            ssm(writer, config, inner, groups, config.need(&state)?);
+            let attends = granite_states(config, layers).iter().map(|is_state| !is_state).collect();
+            heads(writer, config, attends)?;
+        }
+        "nemotron_h" | "nemotron_h_moe" => nemotron(writer, config)?,
+        "plamo2" => {
+            let inner = config.number(&["mamba_num_heads"]).unwrap_or(64);
+            let width = config.number(&["hidden_size_per_head"]).unwrap_or(128);
+            ssm(
+                writer,
+                config,
+                inner.saturating_mul(width),
+                Some(0),
+                config.number(&["mamba_d_state"]).unwrap_or(64),
+            );
+            writer.put("attention.key_length", width);
+            writer.put("attention.value_length", width);
+            let step = config.number(&["mamba_step"]).unwrap_or(2).max(1);
+            let attends = |i: u64| {
+                if layers <= step / 2 { i + 1 == layers } else { i % step == step / 2 }
+            };
+            if config.flag("mamba_enabled") != Some(false) {
+                let each =
+                    |heads: u64| (0..layers).map(|i| if attends(i) { heads } else { 0 }).collect::<Vec<_>>();
+                writer
+                    .put("attention.head_count", each(config.number(&["num_attention_heads"]).unwrap_or(32)));
+                writer.put(
+                    "attention.head_count_kv",
+                    each(config.number(&["num_key_value_heads"]).unwrap_or(4)),
+                );
+            }
+        }
+        "lfm2" | "lfm2moe" => {
+            writer.put("shortconv.l_cache", config.need(&["conv_L_cache"])?);
+            let attends = match config.layer_types(layers, &["full_attention"]) {
+                Some(attends) => attends,
+                None => {
+                    let listed = config.list("full_attn_idxs");
+                    (0..layers).map(|i| listed.is_some_and(|list| list.contains(&Json::from(i)))).collect()
+                }
+            };
+            heads(writer, config, attends)?;
+        }
+        "qwen3next" | "qwen35" | "qwen35moe" | "qwen4exp" => qwen(writer, config)?,
+        "minimax-01" => {
+            let types = config.list("attn_type_list");
+            let listed = types.map(|list| list.iter().map(|kind| kind.as_u64() == Some(0)).collect());
+            let by_type = || config.layer_types(layers, &["linear_attention"]);
+            if let Some(recurrent) = listed.or_else(by_type) {
+                let recurrent: Vec<bool> = recurrent;
+                writer.put("attention.recurrent_layers", recurrent);
+            }
+            // the loader reads the interval, 8 in released files' place of a list
+            let width = config.number(&["head_dim"]);
+            writer.put_some("attention.key_length", width);
+        }
+        "kimi-linear" | "kimi-k3" => {
+            let linear = config.get("linear_attn_config");
+            // layer numbers there start at 1
+            let full = linear.and_then(|linear| linear.get("full_attn_layers")).and_then(Json::as_array);
+            let attends =
+                (1..=layers).map(|i| full.is_some_and(|full| full.contains(&Json::from(i)))).collect();
+            kda(writer, config);
+            latent_heads(writer, attends);
+        }
+        "glm5-next" => {
+            let linear = config.layer_types(layers, &["linear_attention"]);
+            let attends = linear.unwrap_or_default().iter().map(|is_linear| !is_linear).collect();
+            kda(writer, config);
+            writer.put_some("attention.indexer.kpool", config.number(&["index_kpool"]));
+            latent_heads(writer, attends);
+        }
+        "bailingmoe3" => bailing(writer, config)?,
+        "rwkv6" | "rwkv7" | "rwkv6qwen2" | "arwkv7" => {
+            let hidden = config.need(&["hidden_size"])?;
+            let by_heads = || Some(hidden / config.number(&["num_attention_heads"])?.max(1));
+            let width = match writer.arch {
+                "rwkv6" => config.number(&["head_size"]),
+                "rwkv6qwen2" => by_heads(),
+                _ => config.number(&["head_dim", "head_size"]).or_else(by_heads),
+            };
+            writer.put("wkv.head_size", width.unwrap_or(64));
+            if matches!(writer.arch, "rwkv6qwen2" | "arwkv7") {
+                writer.put("token_shift_count", 1);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn ssm(writer: &mut Writer, config: &Config<'_>, inner: u64, groups: Option<u64>, state: u64) {
+    let kernel =
+        config.number(&["conv_kernel", "d_conv", "mamba_conv_kernel", "mamba_d_conv", "conv_kernel_size"]);
+    writer.put("ssm.conv_kernel", kernel.unwrap_or(4));
+    writer.put("ssm.inner_size", inner);
+    writer.put("ssm.state_size", state);
+    writer.put_some("ssm.group_count", groups);
+}
+
+/// KV heads on the layers that attend, 0 on the others.
+fn heads(writer: &mut Writer, config: &Config<'_>, attends: Vec<bool>) -> Result<()> {
+    let kv = match config.number(&["num_key_value_heads", "n_head_kv"]) {
+        Some(kv) => kv,
+        None => config.need(&["num_attention_heads"])?,
+    };
+    let each: Vec<u64> = attends.iter().map(|&attends| if attends { kv } else { 0 }).collect();
+    writer.put("attention.head_count_kv", each);
+    Ok(())
+}
+
+fn latent_heads(writer: &mut Writer, attends: Vec<bool>) {
+    let each: Vec<u64> = attends.iter().map(|&attends| u64::from(attends)).collect();
+    writer.put("attention.head_count_kv", each);
+}
+
+fn kda(writer: &mut Writer, config: &Config<'_>) {
+    writer.put_some("ssm.conv_kernel", config.inner("linear_attn_config", "short_conv_kernel_size"));
+    writer.put_some("kda.head_dim", config.inner("linear_attn_config", "head_dim"));
+}
+
+/// `Mamba2Model.__init__`.
+fn mamba2(writer: &mut Writer, config: &Config<'_>, state: u64) -> Result<()> {
+    let hidden = config.need(&["hidden_size", "d_model", "dim"])?;
+    let expand = config.number(&["mamba_expand", "expand"]).unwrap_or(2);
+    // falcon_h1.py takes mamba_d_ssm; plain Mamba 2 files state their inner width rarely
+    let named: &[&str] = match writer.arch {
+        "falcon-h1" => &["mamba_d_ssm"],
+        _ => &["mamba_d_ssm", "intermediate_size", "d_inner"],
+    };
+    let inner = config.number(named).unwrap_or(expand.saturating_mul(hidden));
+    let groups = config.number(&["n_groups", "mamba_n_groups"]).unwrap_or(1);
+    ssm(writer, config, inner, Some(groups), state);
+    Ok(())
+}
+
+/// `GraniteHybridModel.__init__`: heads or expansion times the model's width.
+fn granite_inner(config: &Config<'_>) -> Result<u64> {
+    let width =
+        config.number(&["mamba_head_dim"]).map_or_else(|| config.need(&["hidden_size", "d_model"]), Ok)?;
+    Ok(config.need(&["expand", "num_heads", "mamba_expand", "mamba_num_heads"])?.saturating_mul(width))
+}
+
+/// Which layers of Granite hybrids and Bamba keep a state (`get_attn_layers`).
+pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
+    let named = config.layer_types(layers, &["attention", "full_attention"]).or_else(|| {
+        let types = config.list("layers_block_type")?;
+        Some(types.iter().map(|kind| kind.as_str() == Some("attention")).collect())
+    });
+    let attends = named.unwrap_or_else(|| {
+        let listed = config.list("attn_layer_indices");
+        let period = config.number(&["attn_layer_period"]).filter(|&period| period > 0);
+        let offset = config.number(&["attn_layer_offset"]).unwrap_or(0);
+        let attends = |i: u64| match (listed, period) {
+            (Some(listed), _) => listed.contains(&Json::from(i)),
+            (None, Some(period)) => i % period == offset,
+            (None, None) => false,
+        };
+        (0..layers).map(attends).collect()
+    });
+    attends.iter().map(|attends| !attends).collect()
+}
+
+/// `NemotronHModel`: a letter or a name for each layer.
+///
+/// The class takes every model for a mixture of experts (its configuration class has a default for
+/// `num_experts_per_tok`), and then only expert layers have a feed-forward width: the plain MLP
+/// layers of a dense model are written as layers with a state. That is what such a file then takes.
+fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
+    let kinds: Vec<&str> = match (config.text("hybrid_override_pattern"), config.list("layers_block_type")) {
+        (Some(letters), _) => {
+            letters.char_indices().filter_map(|(at, c)| letters.get(at..at + c.len_utf8())).collect()
+        }
+        (None, Some(list)) => list.iter().map(|kind| kind.as_str().unwrap_or_default()).collect(),
+        (None, None) => Vec::new(),
+    };
+    if !kinds.is_empty() {
+        writer.layers = kinds.len() as u64;
+        writer.put("block_count", writer.layers);
+    }
+    let attends = |kind: &&str| matches!(*kind, "*" | "attention" | "full_attention");
+    let feeds = |kind: &&str| matches!(*kind, "E" | "moe");
+    heads(writer, config, kinds.iter().map(attends).collect())?;
+    let ff = config.number(&["moe_intermediate_size"]).unwrap_or(1).max(1);
+    let each: Vec<u64> = kinds.iter().map(|kind| if feeds(kind) { ff } else { 0 }).collect();
+    writer.put("feed_forward_length", each);
+    let width = config.need(&["head_dim", "attention_head_dim"])?;
+    writer.put("attention.key_length", width);
+    writer.put("attention.value_length", width);
+    let inner = config.need(&["mamba_num_heads"])?.saturating_mul(config.need(&["mamba_head_dim"])?);
+    let groups = config.number(&["n_groups", "num_groups", "mamba_n_groups"]);
+    let state = config.need(&["ssm_state_size", "state_size", "mamba_state_size", "d_state"])?;
+    ssm(writer, config, inner, groups, state);
+    Ok(())
+}
+
+/// `Qwen3NextModel`: gated delta nets on the layers of linear attention.
+fn qwen(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
+    let values = config.need(&["linear_num_value_heads"])?;
+    let inner = config.need(&["linear_value_head_dim"])?.saturating_mul(values);
+    writer.put("ssm.conv_kernel", config.need(&["linear_conv_kernel_dim"])?);
+    writer.put("ssm.state_size", config.need(&["linear_key_head_dim"])?);
+    writer.put("ssm.group_count", config.need(&["linear_num_key_heads"])?);
+    writer.put("ssm.inner_size", inner);
+    match config.layer_types(writer.layers, &["linear_attention"]) {
+        Some(recurrent) => writer.put("attention.recurrent_layers", recurrent),
+        None => {
+            let interval = config.number(&["full_attention_interval"]).unwrap_or(4);
+            writer.put("full_attention_interval", interval);
+        }
+    }
+    if writer.arch != "qwen4exp" {
+        return Ok(());
+    }
+    let ids = config.list("ple_layer_ids").cloned().unwrap_or_default();
+    // numbered from 1
+    let layers: Vec<u64> = ids.iter().filter_map(|id| id.as_u64()?.checked_sub(1)).collect();
+    if !layers.is_empty() {
+        writer.put("ple.layers", layers);
+        writer.put("ple.conv_kernel", config.need(&["ple_conv_kernel_size"])?);
+        writer.put("ple.ngram_size", config.need(&["ngram_size"])?);
+    }
+    writer.put_some("hyper_connection.count", config.number(&["hc_count"]));
+    Ok(())
+}
+
+/// `BailingMoeV3Model`: the last layer of each group and those after the last whole group attend;
+/// so do its prediction layers, which are in the cache.
+fn bailing(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
+    let (layers, group) = (writer.layers, config.need(&["layer_group_size"])?.max(1));
+    let next = config.number(&["num_nextn_predict_layers"]).unwrap_or(0);
+    let all = layers.saturating_add(next);
+    let attends = |i: u64| i >= layers || (i + 1).is_multiple_of(group) || i >= layers / group * group;
+    latent_heads(writer, (0..all.min(super::shape::MAX_LAYERS + 1)).map(attends).collect());
+    writer.put("block_count", all);
+    if next > 0 {
+        writer.put("nextn_predict_layers", next);
+    }
+    writer.put("ssm.conv_kernel", config.need(&["short_conv_kernel_size"])?);
+    writer.put("kda.head_dim", config.need(&["head_dim"])?);
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! llama.cpp: the cache tensors of one context, `0c1e57098` as vendored in llama-cpp-python 0.3.36.
+//!
+//! A context is made for a number of slots (`--n-parallel`) and a total of cells (`--ctx-size`), and
+//! takes its memory at once: bytes = Σ layers of row bytes × cells × streams. What a session takes
+//! is its slot, whether it fills it or not.
+//!
+//! [`context`] resolves the settings, [`refuse`] says what the engine refuses, [`caches`] builds the
+//! tensors of a [`shape::Shape`], which comes from GGUF metadata ([`metadata`]) or, through the rules
+//! of its converter, from any other model ([`convert`]).
+
+use serde_json::{Map, Value as Json, json};
+
+use self::caches::{Cache, caches};
+use self::context::{Asked, Context};
+use self::metadata::Metadata;
+use self::shape::Shape;
+use super::{Details, Engine, Layout, Run};
+use crate::error::{Error, Result};
+use crate::render::json::integer;
+use crate::spec::model::Note;
+use crate::units::sum;
+
+pub mod arch;
+pub mod caches;
+pub mod classes;
+pub mod config;
+pub mod context;
+pub mod convert;
+pub mod convert_attention;
+pub mod convert_state;
+pub mod metadata;
+pub mod refuse;
+pub mod shape;
+
+/// The engine.
+#[derive(Debug)]
+pub struct LlamaCpp;
+
+impl Engine for LlamaCpp {
+    fn id(&self) -> &'static str {
+        "llama.cpp"
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["0c1e57098"]
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        let mut shape = match Metadata::of(&run.model.config) {
+            Some(metadata) => metadata.shape()?,
+            None => convert::shape(run.model)?,
+        };
+        if let Some(why) = arch::no_cache(&shape.arch) {
+            return Err(Error::NoCache { architecture: shape.arch, why: why.into() });
+        }
+        if shape.window.is_some()
+            && arch::recurrent(&shape.arch) == arch::Recurrent::Never
+            && !shape.layers.iter().any(|layer| layer.sliding)
+        {
+            return Err(Error::unsupported(
+                format!("{} with a sliding window but no layer that slides", shape.arch),
+                "llama.cpp stops at its own check (is_swa_any) in create_memory",
+            ));
+        }
+        let request = run.request;
+        if let Some(heads) = request.kv_heads.filter(|_| !shape.mla) {
+            for layer in shape.layers.iter_mut().filter(|layer| layer.heads > 0) {
+                layer.heads = heads;
+            }
+        }
+        let both = request.kv_dtype.as_deref();
+        let k = refuse::cache_type("--k-dtype", request.k_dtype.as_deref().or(both))?;
+        let v = refuse::cache_type("--v-dtype", request.v_dtype.as_deref().or(both))?;
+        let rows = refuse::rows(&shape, k, v, request.flash_attention)?;
+        let layout = Contexts { run, shape, rows };
+        layout.asked_context(request.users, run.tokens)?;
+        Ok(Box::new(layout))
+    }
+}
+
+/// Contexts for any number of sessions.
+struct Contexts<'a> {
+    run: Run<'a>,
+    shape: Shape,
+    rows: caches::Rows,
+}
+
+impl Contexts<'_> {
+    /// The context for `users` sessions of `tokens`: as large as asked for, else as large as they
+    /// need, else as large as the model was trained for.
+    fn asked_context(&self, users: u64, tokens: u64) -> Result<Context> {
+        let request = self.run.request;
+        let sequences = request.n_parallel.unwrap_or(users);
+        let ctx_size = match request.ctx_size {
+            Some(size) => Some(size),
+            None if request.seq.is_none() && request.users == 1 => None,
+            None => Some(crate::units::product("cells", &[sequences.max(users), tokens])?),
+        };
+        self.context(ctx_size, sequences)
+    }
+
+    fn context(&self, ctx_size: Option<u64>, sequences: u64) -> Result<Context> {
+        let request = self.run.request;
+        let asked = Asked {
+            ctx_size,
+            sequences,
+            batch: request.batch,
+            ubatch: request.ubatch,
+            unified: request.kv_unified.unwrap_or(false),
+            swa_full: request.swa_full,
+        };
+        Context::resolve(&self.shape, asked)
+    }
+
+    fn caches(&self, context: &Context) -> Result<Vec<Cache>> {
+        caches(&self.shape, context, self.rows)
+    }
+
+    fn bytes(&self, context: &Context) -> Result<u64> {
+        let caches = self.caches(context)?;
+        sum("bytes of a context", caches.iter().map(Cache::bytes).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Whether `users` sessions of `tokens` find room in a context; only what is asked for counts.
+    fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
+        let request = self.run.request;
+        let room = |why: String| Err(Error::unsupported("this many sessions in this context", why));
+        if request.n_parallel.is_some() && users > context.sequences {
+            return room(format!("--n-parallel {} is fewer slots than {users} sessions", context.sequences));
+        }
+        let needed = if context.unified { users.saturating_mul(tokens) } else { tokens };
+        if request.ctx_size.is_some() && request.seq.is_some() && needed > context.n_ctx_seq {
+            return room(format!("{} cells, {needed} needed: raise --ctx-size", context.n_ctx_seq));
+        }
+        Ok(())
+    }
+}
+
+impl Layout for Contexts<'_> {
+    /// One slot: of the whole context where `--ctx-size` says how large that is, else of a context
+    /// made for one session.
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        if self.run.request.ctx_size.is_some() {
+            let context = self.asked_context(self.run.request.users, tokens)?;
+            return Ok(self.bytes(&context)?.div_ceil(context.sequences));
+        }
+        let asked = self.run.request.seq.is_some() || self.run.request.users > 1;
+        self.bytes(&self.context(asked.then_some(tokens), 1)?)
+    }
+
+    fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
+        self.bytes(&self.asked_context(users, tokens)?)
+    }
+
+    /// Layers are split over devices in order (`get_layer_buft_list`): layer `i` of `n` is on device
+    /// `i × devices / (n + 1)`, the output counting as one more layer.
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        let context = self.asked_context(users, tokens)?;
+        self.holds(&context, users, tokens)?;
+        let parallel = self.run.parallel;
+        let (tp, stages) = (parallel.tp.max(1) as usize, parallel.pp.max(1) as usize);
+        let mut devices = vec![0_u64; tp * stages];
+        let count = devices.len();
+        for (layer, bytes) in self.caches(&context)?.iter().flat_map(|cache| &cache.by_layer) {
+            if let Some(device) = devices.get_mut(layer * count / (self.shape.layers.len() + 1)) {
+                *device = sum("bytes of a device", [*device, *bytes])?;
+            }
+        }
+        Ok(devices.chunks(tp).map(|stage| stage.iter().copied().max().unwrap_or(0)).collect())
+    }
+
+    /// A slot of the smallest context, 256 cells.
+    fn floor_bytes(&self) -> Result<u64> {
+        self.bytes(&self.context(Some(1), 1)?)
+    }
+
+    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
+        let request = self.run.request;
+        let context = self.asked_context(request.users, self.run.tokens)?;
+        let caches = self.caches(&context)?;
+        let mut keys = Map::new();
+        let total = |pick: &dyn Fn(&Cache) -> u64| sum("bytes of a context", caches.iter().map(pick));
+        let attention = |cache: &Cache, bytes: u64| if cache.is_attention() { bytes } else { 0 };
+        let recurrent = |cache: &Cache| if cache.kind == "recurrent" { cache.k_bytes } else { 0 };
+        let figures = [
+            ("n_ctx", context.n_ctx),
+            ("n_ctx_seq", context.n_ctx_seq),
+            ("n_ubatch", context.n_ubatch),
+            ("k_bytes", total(&|cache| attention(cache, cache.k_bytes))?),
+            ("v_bytes", total(&|cache| attention(cache, cache.v_bytes))?),
+            ("recurrent_bytes", total(&recurrent)?),
+        ];
+        for (key, value) in figures {
+            keys.insert(key.into(), integer(value));
+        }
+        keys.insert("architecture".into(), self.shape.arch.clone().into());
+        // the server keeps a slot's cells and reuses any common start, but a state cannot be cut back
+        let has_state = caches.iter().any(|cache| !cache.is_attention());
+        keys.insert("min_prefix_hit_tokens".into(), if has_state { Json::Null } else { 1.into() });
+        let listed = caches.iter().filter(|cache| cache.layers > 0);
+        keys.insert(
+            "caches".into(),
+            listed
+                .map(|cache| {
+                    json!({"kind": cache.kind, "cells": cache.cells, "layers": cache.layers,
+                           "streams": cache.streams, "k_bytes": integer(cache.k_bytes),
+                           "v_bytes": integer(cache.v_bytes)})
+                })
+                .collect(),
+        );
+        Ok(Details { keys, notes: self.notes(&context) })
+    }
+}
+
+impl Contexts<'_> {
+    fn notes(&self, context: &Context) -> Vec<Note> {
+        let request = self.run.request;
+        let mut notes = Vec::new();
+        if request.n_parallel.is_some_and(|slots| request.users > slots) {
+            let text = format!("{} users share {} slots: the others wait", request.users, context.sequences);
+            let note = Note::new("more_users_than_slots", text);
+            notes.push(note.with(&[&request.users, &context.sequences]));
+        }
+        if let Some(size) = request.ctx_size.filter(|&size| size > 0 && size != context.n_ctx) {
+            let text = format!(
+                "--ctx-size {size} becomes {}: {} cells for each stream, in whole blocks of 256",
+                context.n_ctx, context.n_ctx_seq
+            );
+            let note = Note::new("context_padded", text);
+            notes.push(note.with(&[&size, &context.n_ctx, &context.n_ctx_seq]));
+        }
+        if self.run.parallel.tp > 1 {
+            notes.push(Note::new(
+                "layers_split",
+                "llama.cpp splits whole layers over GPUs: each figure is that of the fullest GPU",
+            ));
+        }
+        notes
+    }
+}

@@ -1,0 +1,149 @@
+//! Model classes that vLLM 0.33.0 builds itself, and what it says of each.
+//!
+//! Read from its registry (`vllm/model_executor/models/registry.py`) by asking every class
+//! (`SupportsPP`, `IsHybrid`); draft and pooling classes are left out. Sorted.
+
+use super::classes::KNOWN;
+
+/// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
+pub fn known(class: &str) -> bool {
+    KNOWN.binary_search(&class).is_ok()
+}
+
+/// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
+/// attention, not states nor attention to an encoder, and needs a class that lets it
+/// (`is_backend_compatible`, `_can_set_attn_implementation` of transformers 5.20.2).
+pub fn not_run(class: &str, stateful: bool, crosses: bool) -> Option<&'static str> {
+    if known(class) {
+        return None;
+    }
+    if INCOMPATIBLE.binary_search(&class).is_ok() {
+        return Some("are not supported for now");
+    }
+    if stateful {
+        return Some(
+            "keep states: such layers do not dispatch through the Transformers attention interface and \
+             vLLM has no other way to handle them",
+        );
+    }
+    crosses.then_some("are encoder-decoders, which vLLM runs only where it builds the class itself")
+}
+
+/// Whether the class cannot be cut into pipeline stages.
+pub fn without_pipeline(class: &str) -> bool {
+    WITHOUT_PIPELINE.binary_search(&class).is_ok()
+}
+
+/// Whether the class mixes attention with states (`is_hybrid`).
+pub fn hybrid(class: &str) -> bool {
+    HYBRID.binary_search(&class).is_ok()
+}
+
+/// Causal classes of transformers whose attention cannot be replaced.
+pub const INCOMPATIBLE: &[&str] = &[
+    "BigBirdForCausalLM",
+    "CodeGenForCausalLM",
+    "CpmAntForCausalLM",
+    "GPTNeoForCausalLM",
+    "GPTNeoXJapaneseForCausalLM",
+    "MPTForCausalLM",
+    "MegatronBertForCausalLM",
+    "MptForCausalLM",
+    "MvpForCausalLM",
+    "OpenAIGPTLMHeadModel",
+    "ProphetNetForCausalLM",
+    "ReformerModelWithLMHead",
+    "RemBertForCausalLM",
+    "RoFormerForCausalLM",
+    "RwkvForCausalLM",
+    "TrOCRForCausalLM",
+    "XGLMForCausalLM",
+    "XLMWithLMHeadModel",
+    "XLNetLMHeadModel",
+];
+
+/// Classes with attention and states.
+pub const HYBRID: &[&str] = &[
+    "AliceAIForCausalLM",
+    "BailingMoeV2_5ForCausalLM",
+    "BailingMoeV3ForCausalLM",
+    "BailingMoeV3VLForConditionalGeneration",
+    "ClefFlashForJointSchema",
+    "ColBERTLfm2Model",
+    "ColQwen3_5",
+    "D3ForSequenceClassification",
+    "FalconH1ForCausalLM",
+    "Glm5NextForCausalLM",
+    "Glm5NextForConditionalGeneration",
+    "GraniteMoeHybridForCausalLM",
+    "InternS2MobiusForConditionalGeneration",
+    "InternS2PreviewForConditionalGeneration",
+    "JambaForCausalLM",
+    "JambaForSequenceClassification",
+    "KimiK3ForConditionalGeneration",
+    "KimiLinearForCausalLM",
+    "Lfm2ForCausalLM",
+    "Lfm2MoeForCausalLM",
+    "Lfm2VlForConditionalGeneration",
+    "MiniCPMOcrForConditionalGeneration",
+    "MiniCPMV4_6ForConditionalGeneration",
+    "MiniCPMV4_7ForConditionalGeneration",
+    "NemotronHForCausalLM",
+    "NemotronHPuzzleForCausalLM",
+    "NemotronH_Nano_Omni_Reasoning_V3",
+    "NemotronH_Nano_VL_V2",
+    "NemotronH_Omni_Reasoning_V3",
+    "NemotronH_Super_Omni_Reasoning_V3",
+    "OlmoHybridForCausalLM",
+    "Qwen3NextForCausalLM",
+    "Qwen3_5ForCausalLM",
+    "Qwen3_5ForConditionalGeneration",
+    "Qwen3_5MoeForCausalLM",
+    "Qwen3_5MoeForConditionalGeneration",
+    "Qwen4ExpForCausalLM",
+    "Qwen4ExpForConditionalGeneration",
+    "Zamba2ForCausalLM",
+];
+
+/// Classes without pipeline parallelism.
+pub const WITHOUT_PIPELINE: &[&str] = &[
+    "AliceAIForCausalLM",
+    "AriaForConditionalGeneration",
+    "CohereAsrForConditionalGeneration",
+    "ColBERTLfm2Model",
+    "DiffusionGemmaForBlockDiffusion",
+    "DomynEdgeForCausalLM",
+    "DoryForCausalLM",
+    "FireRedASR2ForConditionalGeneration",
+    "FunASRForConditionalGeneration",
+    "Gemma3nForCausalLM",
+    "Gemma3nForConditionalGeneration",
+    "HrmTextForCausalLM",
+    "IQuestLoopCoderForCausalLM",
+    "Idefics3ForConditionalGeneration",
+    "Mamba2ForCausalLM",
+    "NemotronH_Nano_Omni_Reasoning_V3",
+    "NemotronH_Nano_VL_V2",
+    "NemotronH_Omni_Reasoning_V3",
+    "NemotronH_Super_Omni_Reasoning_V3",
+    "NemotronParseForConditionalGeneration",
+    "PaddleOCRVLForConditionalGeneration",
+    "Phi4MMForCausalLM",
+    "Qwen3XPressModel",
+    "RadioMBartPrefixForCausalLM",
+    "SmolVLMForConditionalGeneration",
+    "WhisperForConditionalGeneration",
+    "Zamba2ForCausalLM",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_sorted_for_binary_search() {
+        for list in [KNOWN, HYBRID, WITHOUT_PIPELINE, INCOMPATIBLE] {
+            assert!(list.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Which attention backend serves a layer, and the block sizes its kernels take.
+//!
+//! Restates `_get_backend_priorities` and `get_valid_backends` of `vllm/platforms/cuda.py` and
+//! `AttentionBackend.validate_configuration` of `vllm/v1/attention/backend.py` with the backends under
+//! `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's optional
+//! kernel packages are not there.
+
+use super::dtype;
+use super::flash::{self, Ask as Flash};
+use super::layout::Layout;
+use super::refusal::Refusal;
+use super::sparse;
+
+/// A GPU as the engine sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Compute capability, major.
+    pub major: u64,
+    /// Compute capability, minor.
+    pub minor: u64,
+}
+
+/// Facts of the whole model and run that backends look at.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The GPU.
+    pub device: Device,
+    /// Head width of the model's configuration (`ModelConfig.get_head_size`).
+    pub head_size: u64,
+    /// Cache type of the run after `auto` is resolved.
+    pub cache_dtype: String,
+    /// Bytes of an element in the model's dtype.
+    pub model_bytes: u64,
+    /// Whether prompts have image tokens that see each other (`is_mm_prefix_lm`).
+    pub mm_prefix: bool,
+    /// Whether attention logits are capped.
+    pub softcap: bool,
+    /// Whether the model decodes by diffusion.
+    pub diffusion: bool,
+    /// Whether decoding is not causal (`attention_config.use_non_causal`).
+    pub non_causal: bool,
+    /// Whether generated tokens see a window only (`rswa_window`).
+    pub rswa: bool,
+    /// FlashAttention version that the model forces.
+    pub flash_version: Option<u64>,
+    /// Backend that the user or the model forces.
+    pub forced: Option<Backend>,
+    /// Decode context parallel size.
+    pub dcp: u64,
+    /// Block size that the user gave.
+    pub user_block: Option<u64>,
+    /// Query heads on a rank.
+    pub query_heads: u64,
+    /// Widths of a latent cache's parts.
+    pub latent: sparse::Latent,
+}
+
+/// What one layer asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Width of a key; for a latent cache its whole width.
+    pub head: u64,
+    /// Cache type of this layer.
+    pub cache_dtype: &'a str,
+    /// Bytes of an element of the model's dtype.
+    pub element: u64,
+    /// Latent attention.
+    pub mla: bool,
+    /// Sparse attention over an index.
+    pub sparse: bool,
+    /// Attention sinks.
+    pub sinks: bool,
+    /// A sliding window.
+    pub window: bool,
+    /// Whether image tokens see each other in this layer.
+    pub mm_prefix: bool,
+    /// Attention to an encoder's output.
+    pub cross: bool,
+    /// Per-head quantization scales in the checkpoint.
+    pub per_head_scales: bool,
+}
+
+/// A block size that kernels take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Exactly so many tokens.
+    Exact(u64),
+    /// Any multiple.
+    Multiple(u64),
+}
+
+impl Size {
+    /// Its number.
+    pub fn base(self) -> u64 {
+        match self {
+            Self::Exact(n) | Self::Multiple(n) => n,
+        }
+    }
+}
+
+/// An attention backend, named as the engine logs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Backend {
+    FlashAttn,
+    FlashInfer,
+    TritonAttn,
+    FlexAttention,
+    TurboQuant,
+    TritonFlashAttn,
+    TritonFlashInfer,
+    FlashAttnDiffKv,
+    TritonAttnDiffKv,
+    FlashAttnMla,
+    FlashMla,
+    FlashInferMla,
+    TokenspeedMla,
+    CutlassMla,
+    TritonMla,
+    FlashMlaSparse,
+    FlashAttnMlaSparse,
+    FlashAttnMlaSparseFa4,
+    FlashInferMlaSparse,
+    FlashInferMlaSparseSm90,
+    FlashInferMlaSparseSm120,
+    /// The cache of a sparse indexer.
+    V32Indexer,
+    /// A backend of one model, with its block sizes in the model's own rule.
+    Own(Own),
+}
+
+/// A backend that one model brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Own {
+    /// Name in the log.
+    pub name: &'static str,
+    /// Multiple that its block size must be of; 0 where only `preferred` works.
+    pub multiple: u64,
+    /// Block size it prefers.
+    pub preferred: u64,
+    /// Whether it packs pages side by side in a block.
+    pub packed: bool,
+}
+
+const NAMES: [(&str, Backend); 22] = [
+    ("FLASH_ATTN", Backend::FlashAttn),
+    ("FLASHINFER", Backend::FlashInfer),
+    ("TRITON_ATTN", Backend::TritonAttn),
+    ("FLEX_ATTENTION", Backend::FlexAttention),
+    ("TURBOQUANT", Backend::TurboQuant),
+    ("TRITON_FLASH_ATTN", Backend::TritonFlashAttn),
+    ("TRITON_FLASHINFER", Backend::TritonFlashInfer),
+    ("FLASH_ATTN_DIFFKV", Backend::FlashAttnDiffKv),
+    ("TRITON_ATTN_DIFFKV", Backend::TritonAttnDiffKv),
+    ("FLASH_ATTN_MLA", Backend::FlashAttnMla),
+    ("FLASHMLA", Backend::FlashMla),
+    ("FLASHINFER_MLA", Backend::FlashInferMla),
+    ("TOKENSPEED_MLA", Backend::TokenspeedMla),
+    ("CUTLASS_MLA", Backend::CutlassMla),
+    ("TRITON_MLA", Backend::TritonMla),
+    ("FLASHMLA_SPARSE", Backend::FlashMlaSparse),
+    ("FLASH_ATTN_MLA_SPARSE", Backend::FlashAttnMlaSparse),
+    ("FLASH_ATTN_MLA_SPARSE_FA4", Backend::FlashAttnMlaSparseFa4),
+    ("FLASHINFER_MLA_SPARSE", Backend::FlashInferMlaSparse),
+    ("FLASHINFER_MLA_SPARSE_SM90", Backend::FlashInferMlaSparseSm90),
+    ("FLASHINFER_MLA_SPARSE_SM120", Backend::FlashInferMlaSparseSm120),
+    ("DEEPSEEK_V32_INDEXER", Backend::V32Indexer),
+];
+
+impl Backend {
+    /// Name in the engine's log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own(own) => own.name,
+            known => NAMES.iter().find(|(_, b)| *b == known).map_or("", |(name, _)| name),
+        }
+    }
+
+    /// The backend of a name, for `--attention-backend`.
+    ///
+    /// # Errors
+    /// Refuses unknown names with the list.
+    pub fn parse(name: &str) -> Result<Self, Refusal> {
+        let found = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, backend)| *backend).ok_or_else(|| {
+            let known: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
+            Refusal::new(format!("unknown attention backend `{name}`; known: {}", known.join(", ")))
+        })
+    }
+
+    /// Block sizes its kernels take for the model as a whole (`get_supported_kernel_block_sizes()`),
+    /// or for one spec where `spec` gives its key width and cache type.
+    pub fn sizes(self, model: &Context, spec: Option<(u64, u64, &str)>) -> Vec<Size> {
+        use Size::{Exact, Multiple};
+        match self {
+            Self::FlashAttn | Self::FlashAttnDiffKv => match flash_page(self, model, spec) {
+                Some(page) => vec![Exact(page)],
+                None => vec![Multiple(16)],
+            },
+            Self::TritonFlashAttn => match flash_page(Self::FlashAttn, model, spec) {
+                Some(page) if page % 16 == 0 => vec![Exact(page)],
+                _ => vec![Multiple(16)],
+            },
+            Self::TritonFlashInfer => vec![Exact(64)],
+            Self::FlashInfer => vec![Exact(16), Exact(32), Exact(64)],
+            Self::TurboQuant => vec![Exact(16), Exact(32), Exact(64), Exact(128)],
+            Self::TritonAttn | Self::TritonAttnDiffKv | Self::FlexAttention => vec![Multiple(16)],
+            Self::FlashAttnMla | Self::TritonMla => vec![Multiple(16)],
+            Self::FlashMla | Self::V32Indexer => vec![Exact(64)],
+            Self::FlashInferMla | Self::TokenspeedMla => vec![Exact(32), Exact(64)],
+            Self::CutlassMla => vec![Exact(128)],
+            Self::FlashInferMlaSparse => vec![Multiple(32)],
+            Self::FlashMlaSparse
+                if model.device.major == 10 && spec.is_some_and(|(_, _, t)| dtype::quantized(t)) =>
+            {
+                vec![Exact(64)]
+            }
+            Self::FlashMlaSparse
+            | Self::FlashAttnMlaSparse
+            | Self::FlashAttnMlaSparseFa4
+            | Self::FlashInferMlaSparseSm90
+            | Self::FlashInferMlaSparseSm120 => vec![Multiple(64)],
+            Self::Own(own) if own.multiple == 0 => vec![Exact(own.preferred)],
+            Self::Own(own) => vec![Multiple(own.multiple)],
+        }
+    }
+
+    /// Whether a block of so many tokens can be cut into its kernels' blocks.
+    pub fn takes(self, model: &Context, block: u64) -> bool {
+        self.sizes(model, None).iter().any(|size| size.base() > 0 && block.is_multiple_of(size.base()))
+    }
+
+    /// The block size it would choose by itself (`get_preferred_block_size(16)`).
+    pub fn preferred(self, model: &Context) -> u64 {
+        if let Self::FlashAttn | Self::FlashAttnDiffKv = self
+            && let Some(page) = flash_page(self, model, None)
+        {
+            return page.max(16);
+        }
+        if let Self::Own(own) = self {
+            return own.preferred;
+        }
+        if self.takes(model, 16) {
+            return 16;
+        }
+        self.sizes(model, None).iter().map(|size| size.base()).min().unwrap_or(16)
+    }
+
+    /// Layouts its kernels read, or `None` for any (`supported_kv_cache_layouts`).
+    pub fn layouts(self, model: &Context) -> Option<&'static [Layout]> {
+        match self {
+            Self::FlashInfer if model.device.major == 10 => Some(&[Layout::Lbhnc, Layout::Blhnc]),
+            Self::TritonFlashInfer => Some(&[Layout::Lbhnc, Layout::Blhnc]),
+            Self::FlexAttention | Self::TurboQuant => Some(&[Layout::Lbnhc]),
+            Self::Own(own) if own.packed => Some(&[Layout::Blhnc, Layout::Blnhc]),
+            _ => None,
+        }
+    }
+
+    /// Whether it serves this layer; `Err` gives the engine's reason not to.
+    pub(super) fn check(self, model: &Context, ask: &Ask) -> Result<(), &'static str> {
+        let head = ask.head;
+        let plain = !dtype::quantized(ask.cache_dtype);
+        let fp8 = matches!(ask.cache_dtype, "fp8" | "fp8_e4m3");
+        let half = ask.element == 2;
+        let major = model.device.major;
+        let demand = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(why) };
+        demand(ask.mla == self.is_mla(), "MLA or not")?;
+        demand(ask.sparse == self.is_sparse(), "sparse or not")?;
+        demand(ask.cache_dtype.is_empty() || self.stores(model, ask), "kv_cache_dtype not supported")?;
+        demand(model.user_block.is_none_or(|b| self.takes(model, b)), "block_size not supported")?;
+        demand(!ask.window || !matches!(self, Self::TurboQuant), "sliding window not supported")?;
+        demand(half || matches!(self, Self::TritonAttn | Self::FlexAttention), "dtype not supported")?;
+        if model.dcp > 1 {
+            let without = matches!(self, Self::TritonAttn | Self::FlexAttention | Self::TurboQuant)
+                || matches!(self, Self::TritonFlashAttn | Self::TritonFlashInfer)
+                || matches!(self, Self::FlashAttnMlaSparse);
+            demand(!without, "DCP not supported")?;
+        }
+        let flash = Flash {
+            head: Some(head),
+            sinks: ask.sinks,
+            block: model.user_block,
+            head_256: true,
+            ..Flash::default()
+        };
+        match self {
+            Self::FlashAttn => {
+                demand(major >= 8, "compute capability not supported")?;
+                demand(flash_heads(model, head), "head_size not supported")?;
+                demand(!ask.mm_prefix || flash::runs(4, major), "image prefix not supported")?;
+                let version = flash::version(model, Flash::default());
+                demand(!ask.sinks || matches!(version, Some(3 | 4)), "attention sinks not supported")?;
+                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), "per-head scales")?;
+                flash_combination(model, ask, flash)
+            }
+            Self::TritonFlashAttn => {
+                demand(ask.mm_prefix && major == 9, "compute capability not supported")?;
+                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")?;
+                let causal = Ask { mm_prefix: false, ..*ask };
+                flash_combination(model, &causal, flash)?;
+                demand(matches!(flash::version(model, flash), Some(3 | 4)), "needs FlashAttention 3 or 4")
+            }
+            Self::TritonFlashInfer => {
+                demand(ask.mm_prefix && major == 10, "compute capability not supported")?;
+                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")
+            }
+            Self::FlashInfer => {
+                demand(matches!(head, 64 | 128 | 256 | 512), "head_size not supported")?;
+                demand((8..=12).contains(&major), "compute capability not supported")?;
+                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, "not supported")?;
+                demand(!ask.per_head_scales, "per-head quant scales not supported")?;
+                let four = ask.cache_dtype.starts_with("nvfp4");
+                demand(!(four && head == 64), "fa2 prefill misreads an NVFP4 KV cache at head_size 64")
+            }
+            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, "head_size not supported"),
+            Self::FlexAttention => {
+                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, "not supported")
+            }
+            Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, "not supported"),
+            Self::FlashAttnMla => demand(major == 9 && plain && sparse::dense_width(head), "not supported"),
+            Self::FlashMla => {
+                demand(major == 9 && (plain || fp8) && sparse::dense_width(head), "not supported")
+            }
+            Self::FlashInferMla => {
+                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")?;
+                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), "qk_nope_head_dim")
+            }
+            Self::TokenspeedMla => Err("tokenspeed_mla package is not installed"),
+            Self::CutlassMla => {
+                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")
+            }
+            Self::TritonMla => demand(plain || fp8, "kv_cache_dtype not supported"),
+            _ => sparse::check(self, model, ask),
+        }
+    }
+
+    fn stores(self, model: &Context, ask: &Ask) -> bool {
+        let kv = ask.cache_dtype;
+        let plain = !dtype::quantized(kv);
+        let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
+        match self {
+            Self::FlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
+            Self::TritonFlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
+            Self::FlashInfer => {
+                let four = kv == "nvfp4" && matches!(model.device.major, 8 | 9 | 12);
+                plain || fp8 || kv == "fp8_e5m2" || four
+            }
+            Self::TritonFlashInfer => plain || fp8 || kv == "fp8_e5m2",
+            Self::TritonAttn => plain || fp8 || kv == "fp8_e5m2" || dtype::per_token_head(kv),
+            Self::TurboQuant => kv.starts_with("turboquant_"),
+            _ => true,
+        }
+    }
+
+    fn is_sparse(self) -> bool {
+        matches!(
+            self,
+            Self::FlashMlaSparse
+                | Self::FlashAttnMlaSparse
+                | Self::FlashAttnMlaSparseFa4
+                | Self::FlashInferMlaSparse
+                | Self::FlashInferMlaSparseSm90
+                | Self::FlashInferMlaSparseSm120
+        )
+    }
+
+    fn is_mla(self) -> bool {
+        self.is_sparse()
+            || matches!(
+                self,
+                Self::FlashAttnMla
+                    | Self::FlashMla
+                    | Self::FlashInferMla
+                    | Self::TokenspeedMla
+                    | Self::CutlassMla
+                    | Self::TritonMla
+            )
+    }
+}
+
+/// The one page size that FlashAttention's kernel takes, where it takes only one.
+fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>) -> Option<u64> {
+    let default_v = if backend == Backend::FlashAttnDiffKv { Some(128) } else { None };
+    let (head, head_v, kv) = match spec {
+        Some((head, head_v, kv)) => (head, Some(head_v), kv),
+        None => (model.head_size, default_v, model.cache_dtype.as_str()),
+    };
+    let of = |head_v| Flash { head: Some(head), head_v, head_256: true, ..Flash::default() };
+    let fp8 = match spec {
+        Some(_) => dtype::fp8_per_tensor(kv),
+        None => matches!(kv, "fp8" | "fp8_e4m3"),
+    };
+    let version = |ask| flash::version(model, ask);
+    let wide = Flash { head: Some(head), ..Flash::default() };
+    if model.device.major == 9 && fp8 && head == 512 && version(wide) == Some(4) {
+        return Some(64);
+    }
+    let own = flash::head_256(Some(head), head_v, model.device.major);
+    (own && version(of(head_v)) == Some(4)).then_some(flash::HEAD_256_PAGE)
+}
+
+fn flash_heads(model: &Context, head: u64) -> bool {
+    head.is_multiple_of(8) && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
+}
+
+fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), &'static str> {
+    let Device { major, minor } = model.device;
+    let quantized = dtype::quantized(ask.cache_dtype);
+    if ask.sinks && major < 9 {
+        return Err("sink not supported on compute capability < 9.0");
+    }
+    if ask.mm_prefix && quantized && (major, minor) == (9, 0) {
+        return Err("SM90 FP8 KV with mm_prefix requires Triton");
+    }
+    if quantized && !flash::reads(model, ask.cache_dtype, Flash { head_v: Some(ask.head), ..flash }) {
+        return Err("FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100");
+    }
+    if ask.mm_prefix && flash::version(model, flash) != Some(4) {
+        return Err("mm_prefix requires FlashAttention v4");
+    }
+    Ok(())
+}

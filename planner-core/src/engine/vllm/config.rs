@@ -1,0 +1,76 @@
+//! Reading a model's configuration for what vLLM looks up there beyond the cache layers.
+
+use serde_json::{Map, Value as Json};
+
+use crate::spec::model::ModelSpec;
+
+/// The outermost and the language model's configuration.
+#[derive(Clone, Copy)]
+pub struct Config<'a> {
+    /// Outermost object.
+    pub root: &'a Map<String, Json>,
+    /// The language model's part.
+    pub text: &'a Map<String, Json>,
+    /// Its `model_type`.
+    pub model_type: &'a str,
+    /// `architectures[0]` of the outermost object.
+    pub class: &'a str,
+}
+
+impl<'a> Config<'a> {
+    /// Of a model.
+    pub fn of(model: &'a ModelSpec) -> Self {
+        Self {
+            root: &model.config,
+            text: model.text_config(),
+            model_type: &model.model_type,
+            class: &model.architecture,
+        }
+    }
+
+    /// A value of the language model, or of the outermost object.
+    pub fn get(&self, key: &str) -> Option<&'a Json> {
+        let found = |map: &'a Map<String, Json>| map.get(key).filter(|v| !v.is_null());
+        found(self.text).or_else(|| found(self.root))
+    }
+
+    /// A whole number of the language model, under the first of these keys that has one.
+    pub fn number(&self, keys: &[&str]) -> Option<u64> {
+        keys.iter().find_map(|key| whole(self.get(key)?))
+    }
+
+    /// A text.
+    pub fn text_of(&self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+
+    /// Whether a flag is set.
+    pub fn flag(&self, key: &str) -> bool {
+        self.get(key).and_then(Json::as_bool).unwrap_or(false)
+    }
+
+    /// `model_type` of the outermost object.
+    pub fn root_type(&self) -> &'a str {
+        self.root.get("model_type").and_then(Json::as_str).unwrap_or(self.model_type)
+    }
+
+    /// An object of the language model.
+    pub fn object(&self, key: &str) -> Option<&'a Map<String, Json>> {
+        self.get(key)?.as_object()
+    }
+
+    /// The quantization of the checkpoint (`quantization_config`, `compression_config`).
+    pub fn quantization(&self) -> Option<&'a Map<String, Json>> {
+        let of = |map: &'a Map<String, Json>| {
+            ["quantization_config", "compression_config"]
+                .iter()
+                .find_map(|key| map.get(*key).and_then(Json::as_object))
+        };
+        of(self.root).or_else(|| of(self.text))
+    }
+}
+
+/// A whole number, also where it is written `8.0`.
+pub fn whole(value: &Json) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0).map(|f| f as u64))
+}

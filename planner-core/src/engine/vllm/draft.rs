@@ -1,0 +1,107 @@
+//! Caches that speculative decoding adds: layers of a draft on the last pipeline rank.
+//!
+//! Restates what `vllm/v1/worker/gpu/spec_decode/` loads, vLLM 0.33.0: n-gram look-up adds no layer, the
+//! model's own prediction layers (MTP) one like the model's last attention layer, an EAGLE head one full
+//! layer of the model's shape.
+
+use super::config::Config;
+use super::facts::{Cache, Fact};
+use super::refusal::Refusal;
+use crate::engine::Run;
+use crate::request::Speculative;
+
+/// Adds the draft's caches; answers how many layers the draft has.
+///
+/// # Errors
+/// Refuses MTP for a model whose configuration names no prediction layers.
+pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> Result<u64, Refusal> {
+    let (drafted, count) = match run.request.speculative {
+        None | Some(Speculative::Ngram(_)) => return Ok(0),
+        Some(Speculative::Mtp(_)) => (true, prediction_layers(config)?),
+        Some(Speculative::Eagle(_)) => (false, 1),
+    };
+    let last = facts
+        .iter()
+        .rev()
+        .find(|f| match f.cache {
+            Cache::Attention { window, chunk, cross, .. } => {
+                !cross && (drafted || (window.is_none() && chunk.is_none()))
+            }
+            Cache::Latent { .. } => true,
+            _ => false,
+        })
+        .copied();
+    let Some(last) = last else { return Ok(count) };
+    let index = facts.iter().rev().find(|f| matches!(f.cache, Cache::Index { .. })).copied();
+    let keeps_window = drafted && config.model_type.starts_with("mimo_v2");
+    let last = if keeps_window { windowed(facts).unwrap_or(last) } else { last };
+    let cache = match last.cache {
+        Cache::Attention { heads, head, head_v, .. } if !keeps_window => {
+            Cache::Attention { heads, head, head_v, window: None, chunk: None, cross: false }
+        }
+        other => other,
+    };
+    for _ in 0..count {
+        if drafted && let Some(index) = index {
+            facts.push(Fact { layer: layers, draft: true, ..index });
+        }
+        facts.push(Fact { layer: layers, cache, draft: true, indexed: last.indexed });
+    }
+    Ok(count)
+}
+
+/// The last window layer: MiMo-V2's prediction layers are of its kind.
+fn windowed(facts: &[Fact]) -> Option<Fact> {
+    let window = |f: &&Fact| matches!(f.cache, Cache::Attention { window: Some(_), .. });
+    facts.iter().rev().find(window).copied()
+}
+
+/// Model types with prediction layers of their own (`MTPModelTypes` and `hf_config_override` of
+/// `vllm/config/speculative.py`).
+const PREDICTING: [&str; 32] = [
+    "bailing_hybrid",
+    "bailing_moe_v3",
+    "deepseek_v3",
+    "deepseek_v32",
+    "deepseek_v4",
+    "dots3_note",
+    "ernie4_5_moe",
+    "exaone4_5",
+    "exaone_moe",
+    "gemma4",
+    "glm4_moe",
+    "glm4_moe_lite",
+    "glm5_next",
+    "glm_moe_dsa",
+    "glm_ocr",
+    "hy_v3",
+    "hy_v4",
+    "inkling",
+    "kimi_k3",
+    "longcat_flash",
+    "mimo",
+    "mimo_v2",
+    "mimo_v2_flash",
+    "minimax_m3",
+    "nemotron_h",
+    "pangu_ultra_moe",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "qwen3_next",
+    "qwen4_exp",
+    "step3p5",
+    "step5",
+];
+
+/// Prediction layers that the draft builds.
+fn prediction_layers(config: Config) -> Result<u64, Refusal> {
+    let names = [config.root_type(), config.model_type];
+    let known = names.iter().any(|name| PREDICTING.iter().any(|p| name.starts_with(p)));
+    if !known {
+        return Err(Refusal::new(format!(
+            "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{}`",
+            config.root_type()
+        )));
+    }
+    Ok(config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]).unwrap_or(1).max(1))
+}

@@ -1,0 +1,92 @@
+//! Order of the five axes of the cache in memory, as far as it decides a block's bytes.
+//!
+//! Restates `vllm/v1/kv_cache_layout.py` (`KVCacheLayout`) and `get_supported_kv_cache_layouts` and
+//! `resolve_kv_cache_layout` of `vllm/v1/attention/backends/utils.py`, vLLM 0.33.0.
+
+use super::refusal::Refusal;
+use super::spec::{Kind, Spec};
+
+/// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layout {
+    /// Layer, block, head, token.
+    Lbhnc,
+    /// Layer, block, token, head.
+    Lbnhc,
+    /// Layer, head, block, token.
+    Lhbnc,
+    /// Block, layer, head, token.
+    Blhnc,
+    /// Block, layer, token, head.
+    Blnhc,
+    /// Block, head, layer, token.
+    Bhlnc,
+}
+
+impl Layout {
+    /// Whether a block holds the pages of all layers side by side.
+    pub fn block_outermost(self) -> bool {
+        matches!(self, Self::Blhnc | Self::Blnhc | Self::Bhlnc)
+    }
+
+    /// Whether a page is one run of bytes.
+    pub fn block_compact(self) -> bool {
+        matches!(self, Self::Lbhnc | Self::Lbnhc | Self::Blhnc | Self::Blnhc)
+    }
+
+    /// Whether the layers are the outermost axis.
+    pub fn layer_compact(self) -> bool {
+        matches!(self, Self::Lbhnc | Self::Lbnhc | Self::Lhbnc)
+    }
+}
+
+/// Preference where no backend states one (`_DEFAULT_LAYOUT_PREFERENCE`).
+pub const DEFAULT: [Layout; 6] =
+    [Layout::Lbnhc, Layout::Lbhnc, Layout::Blnhc, Layout::Blhnc, Layout::Bhlnc, Layout::Lhbnc];
+
+/// The layouts that every backend accepts, the preferred one first. `declared` are the backends' own
+/// lists, without those that accept any.
+///
+/// # Errors
+/// Refuses backends that share no layout.
+pub fn supported(declared: &[&'static [Layout]]) -> Result<Vec<Layout>, Refusal> {
+    let Some(first) = declared.first() else {
+        return Ok(DEFAULT.to_vec());
+    };
+    if declared.iter().all(|list| list == first) {
+        return Ok(first.to_vec());
+    }
+    let votes = |layout: &Layout| declared.iter().filter(|list| list.first() == Some(layout)).count();
+    let mut shared: Vec<Layout> =
+        first.iter().copied().filter(|x| declared.iter().all(|list| list.contains(x))).collect();
+    shared.sort();
+    shared.sort_by_key(|layout| std::cmp::Reverse(votes(layout)));
+    if shared.is_empty() {
+        return Err(Refusal::new("No KV cache layout satisfies every supported set."));
+    }
+    Ok(shared)
+}
+
+/// The layout of the whole model.
+///
+/// # Errors
+/// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
+pub fn resolve(candidates: Vec<Layout>, specs: &[Spec]) -> Result<Layout, Refusal> {
+    let mut candidates = candidates;
+    let mut shapes: Vec<(u64, u64, u64)> = specs.iter().map(|s| (s.slots, s.states(), s.page())).collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    if shapes.len() > 1 {
+        candidates.retain(|layout| layout.block_compact());
+    }
+    let attention = |s: &&Spec| s.is_attention() && !matches!(s.kind, Kind::Ring);
+    let sharded = specs.iter().filter(attention).any(|s| s.dcp_sharded);
+    let replicated = specs.iter().filter(attention).any(|s| !s.dcp_sharded);
+    let pages = shapes.iter().any(|shape| shapes.first().is_some_and(|first| shape.2 != first.2));
+    if sharded && replicated && pages {
+        candidates.retain(|layout| layout.block_outermost());
+    }
+    candidates.first().copied().ok_or_else(|| {
+        Refusal::new("The attention backends share no KV cache layout that this mix of pages fits.")
+    })
+}

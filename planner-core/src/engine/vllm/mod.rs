@@ -1,0 +1,60 @@
+//! vLLM: pages of blocks from one pool, as its own planning code counts them.
+//!
+//! The path restated, in its order: settings and checkpoint decide the cache type ([`resolve`]), every
+//! layer gets a backend ([`select`], [`backend`], [`flash`], [`sparse`]), backends and states decide the block size
+//! ([`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
+//! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
+//! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
+//! reserve of window layers for tokens in flight is known to differ, and restated.
+
+use super::{Engine, Layout, Run};
+use crate::error::{Error, Result};
+
+pub mod architectures;
+pub mod backend;
+pub mod block;
+pub mod capacity;
+pub mod classes;
+pub mod config;
+pub mod draft;
+pub mod dtype;
+pub mod facts;
+pub mod flash;
+pub mod group;
+pub mod layout;
+pub mod math;
+pub mod pack;
+pub mod planned;
+pub mod refusal;
+pub mod resolve;
+pub mod select;
+pub mod settings;
+pub mod sparse;
+pub mod spec;
+pub mod specs;
+pub mod state;
+pub mod v4;
+
+/// vLLM's rule.
+#[derive(Debug)]
+pub struct Vllm;
+
+impl Engine for Vllm {
+    fn id(&self) -> &'static str {
+        "vllm"
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        settings::VERSIONS
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        let planned = planned::plan(run).map_err(|refusal| {
+            Error::unsupported(
+                format!("vLLM {} refuses this model or setting", run.request.engine_version),
+                refusal.to_string(),
+            )
+        })?;
+        Ok(Box::new(planned))
+    }
+}

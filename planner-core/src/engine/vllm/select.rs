@@ -1,0 +1,72 @@
+//! The backend that serves a layer: the platform's candidates in order, the first that can.
+//!
+//! Restates `_get_backend_priorities`, `get_valid_backends` and `get_attn_backend_cls` of
+//! `vllm/platforms/cuda.py`, vLLM 0.33.0.
+
+use super::backend::{Ask, Backend, Context};
+use super::dtype;
+use super::refusal::Refusal;
+
+/// Candidates in the platform's order.
+fn candidates(model: &Context, ask: &Ask) -> Vec<Backend> {
+    use Backend::*;
+    let major = model.device.major;
+    if ask.mla {
+        return match major {
+            10 => {
+                let sparse: &[Backend] = if dtype::quantized(ask.cache_dtype) {
+                    &[FlashInferMlaSparse, FlashMlaSparse]
+                } else if model.query_heads <= 16 {
+                    &[FlashAttnMlaSparseFa4, FlashInferMlaSparse, FlashMlaSparse]
+                } else {
+                    &[FlashMlaSparse, FlashInferMlaSparse]
+                };
+                let dense = [FlashInferMla, TokenspeedMla, CutlassMla, FlashAttnMla, FlashMla, TritonMla];
+                [&dense, sparse].concat()
+            }
+            12 => vec![TritonMla, FlashInferMlaSparseSm120],
+            _ => {
+                let dense = [FlashAttnMla, FlashMla, FlashInferMla, TritonMla];
+                let sparse: &[Backend] = if ask.head == 512 {
+                    &[FlashInferMlaSparseSm90, FlashAttnMlaSparse, FlashMlaSparse]
+                } else {
+                    &[FlashAttnMlaSparse, FlashMlaSparse, FlashInferMlaSparseSm90]
+                };
+                [&dense, sparse].concat()
+            }
+        };
+    }
+    if major == 10 && !model.non_causal {
+        return vec![TritonFlashInfer, FlashInfer, FlashAttn, TritonAttn, FlexAttention, TurboQuant];
+    }
+    vec![TritonFlashAttn, FlashAttn, FlashInfer, TritonAttn, FlexAttention, TurboQuant]
+}
+
+/// The backend that serves a layer.
+///
+/// # Errors
+/// Refuses where none does, or the forced one does not.
+pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
+    if let Some(forced) = model.forced {
+        return forced.check(model, ask).map(|()| forced).map_err(|why| {
+            Refusal::new(format!(
+                "Selected backend {} is not valid for this configuration. Reason: {why}",
+                forced.name()
+            ))
+        });
+    }
+    let mut reasons = Vec::new();
+    for backend in candidates(model, ask) {
+        match backend.check(model, ask) {
+            Ok(()) => return Ok(backend),
+            Err(why) => reasons.push(format!("{}: {why}", backend.name())),
+        }
+    }
+    Err(Refusal::new(format!(
+        "No valid attention backend found for cuda with head_size={}, kv_cache_dtype={}{}. {}",
+        ask.head,
+        ask.cache_dtype,
+        model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
+        reasons.join("; ")
+    )))
+}

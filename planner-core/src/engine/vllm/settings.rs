@@ -1,0 +1,146 @@
+//! Settings of a run as the engine resolves them: versions, defaults by GPU, parallel sizes.
+//!
+//! Restates `get_batch_defaults` of `vllm/engine/arg_utils.py`, `verify_with_parallel_config` of
+//! `vllm/config/model.py`, `max_concurrent_batches` of `vllm/config/vllm.py`, vLLM 0.33.0.
+
+use super::architectures;
+use super::backend::Device;
+use super::config::Config;
+use super::refusal::Refusal;
+use crate::engine::Run;
+use crate::request::Speculative;
+
+/// Versions whose rule is known; the first is the default.
+pub const VERSIONS: &[&str] = &[
+    "0.33.0", "0.33", "0.24", "0.24.0", "0.23", "0.23.0", "0.22", "0.22.0", "0.21", "0.21.0", "0.20",
+    "0.20.0",
+];
+
+const GIB: u64 = 1 << 30;
+
+/// A run's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The GPU's compute capability.
+    pub device: Device,
+    /// Whether the GPU was named with a known capability.
+    pub device_known: bool,
+    /// Tokens scheduled at most in one step.
+    pub batched: u64,
+    /// Steps that may be in flight.
+    pub batches: u64,
+    /// Longest request.
+    pub max_model_len: u64,
+    /// Whether prefixes are cached.
+    pub prefix_caching: bool,
+    /// Draft tokens of a step.
+    pub drafts: u64,
+    /// Tensor, pipeline and decode context parallel sizes.
+    pub tp: u64,
+    /// Pipeline parallel size.
+    pub pp: u64,
+    /// Decode context parallel size.
+    pub dcp: u64,
+}
+
+/// The settings of a run.
+///
+/// # Errors
+/// Refuses parallel sizes that the engine refuses for this model.
+pub fn settings(
+    run: &Run,
+    config: Config,
+    latent: bool,
+    stateful: bool,
+    attends: bool,
+) -> Result<Settings, Refusal> {
+    let request = run.request;
+    let parallel = run.parallel;
+    let gpu = request.gpu.as_ref();
+    let capability = gpu.and_then(|g| g.compute_capability).and_then(parse_capability);
+    let device = capability.clone().unwrap_or(Device { major: 9, minor: 0 });
+    let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
+    let a100 = gpu.is_some_and(|g| g.name.to_lowercase().contains("a100"));
+    let batched = request.max_num_batched_tokens.unwrap_or(match memory {
+        m if m >= 160 * GIB => 16384,
+        m if m >= 70 * GIB && !a100 && (device.major, device.minor) != (12, 1) => 8192,
+        _ => 2048,
+    });
+    check(run, config, latent)?;
+    let pp = parallel.pp;
+    let overlap = request.async_scheduling.unwrap_or(true);
+    let old = request.engine_version.starts_with("0.2");
+    let batches = match (old, overlap) {
+        (true, _) => 1,
+        (false, true) => pp + 1,
+        (false, false) => pp,
+    };
+    // attention-free models have no prefix caching (`is_prefix_caching_supported`)
+    let caches = attends || !stateful || architectures::hybrid(config.class);
+    let drafts = match request.speculative {
+        Some(Speculative::Ngram(n) | Speculative::Mtp(n) | Speculative::Eagle(n)) => n,
+        None => 0,
+    };
+    Ok(Settings {
+        device_known: capability.is_some(),
+        device,
+        batched,
+        batches,
+        max_model_len: request.max_model_len.unwrap_or(run.tokens),
+        prefix_caching: request.prefix_caching.unwrap_or(caches) && caches,
+        drafts,
+        tp: parallel.tp,
+        pp,
+        dcp: parallel.dcp,
+    })
+}
+
+fn parse_capability(text: &str) -> Option<Device> {
+    let (major, minor) = text.split_once('.')?;
+    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
+
+/// `verify_with_parallel_config`.
+fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
+    let parallel = run.parallel;
+    let (tp, dcp) = (parallel.tp, parallel.dcp);
+    let heads = run.model.attention_heads.unwrap_or(0);
+    if !heads.is_multiple_of(tp) {
+        return Err(Refusal::new(format!(
+            "Total number of attention heads ({heads}) must be divisible by tensor parallel size ({tp})."
+        )));
+    }
+    if parallel.pp > 1 && architectures::without_pipeline(config.class) {
+        return Err(Refusal::new(
+            "Pipeline parallelism is not supported for this model. Supported models implement the \
+             `SupportsPP` interface.",
+        ));
+    }
+    if dcp > 1 && !latent {
+        let kv = run.model.kv_heads.unwrap_or(heads);
+        if kv == 0 {
+            return Err(Refusal::new("ZeroDivisionError: decode context parallelism without KV heads"));
+        }
+        if tp <= kv {
+            return Err(Refusal::new(format!(
+                "Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({tp}) to be \
+                 greater than the model's total number of KV heads ({kv})."
+            )));
+        }
+        if dcp > tp / kv {
+            return Err(Refusal::new(format!(
+                "`--decode-context-parallel-size` ({dcp}) exceeds the maximum supported value ({}) for \
+                 `--tensor-parallel-size` ({tp}) and {kv} model KV heads.",
+                tp / kv
+            )));
+        }
+        if !(heads / kv).is_multiple_of(dcp) {
+            return Err(Refusal::new(format!(
+                "The model's number of query heads per KV head ({}) must be divisible by \
+                 `--decode-context-parallel-size` ({dcp}) for GQA/MQA.",
+                heads / kv
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! One layer's cache as vLLM specifies it, and the pages that follow.
+//!
+//! Restates `KVCacheSpec` and its subclasses of `vllm/v1/kv_cache_interface.py`, vLLM 0.33.0.
+//! Bytes are u64, tokens are u64. A page is what one layer stores for one block of tokens.
+
+use super::math::{ceil_div, lcm, round_up};
+use super::refusal::Refusal;
+
+/// How many tokens one stored state covers: `num / den`, so 4/1 for a compressed cache and 1/4 where
+/// four states are kept for each token (`tokens_per_state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PerState {
+    /// Numerator, tokens.
+    pub num: u64,
+    /// Denominator, states.
+    pub den: u64,
+}
+
+impl PerState {
+    /// One state for each token.
+    pub const ONE: Self = Self { num: 1, den: 1 };
+
+    /// `tokens` tokens for each state.
+    pub fn tokens(tokens: u64) -> Self {
+        Self { num: tokens, den: 1 }
+    }
+
+    /// States that `block` tokens fill, rounded down as the engine does (`get_num_kernel_states`).
+    pub fn states(self, block: u64) -> u64 {
+        block.saturating_mul(self.den).checked_div(self.num).unwrap_or(1)
+    }
+}
+
+/// What the stride between physical blocks must be a multiple of (`block_stride_alignment`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stride {
+    /// No demand.
+    Free,
+    /// A number of bytes.
+    Bytes(u64),
+    /// Whole kernel blocks of up to so many tokens (`MultipleOf`).
+    KernelBlocks(u64),
+}
+
+/// Which subclass of `KVCacheSpec` a layer's cache is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `FullAttentionSpec`; `window` is kept where a window layer was promoted to full allocation.
+    Full {
+        /// Tokens of the window that the kernel still applies, if any.
+        window: Option<u64>,
+        /// Tokens of the chunk that the kernel still applies, if any.
+        chunk: Option<u64>,
+    },
+    /// `SinkFullAttentionSpec`.
+    Sink,
+    /// `RSWASpec`: the prompt stays, of generated tokens only a window.
+    PromptAndWindow,
+    /// `MLAAttentionSpec`, latent caches and indexer caches.
+    Mla,
+    /// `SlidingWindowSpec`.
+    Sliding {
+        /// Tokens that attend.
+        window: u64,
+    },
+    /// `SlidingWindowMLASpec`.
+    SlidingMla {
+        /// Tokens that attend.
+        window: u64,
+    },
+    /// `ChunkedLocalAttentionSpec`.
+    Chunked {
+        /// Tokens of a chunk.
+        chunk: u64,
+    },
+    /// `CircularBufferSpec`: one block for each request.
+    Ring,
+    /// `MambaSpec`: a recurrent or convolution state.
+    State {
+        /// Blocks kept for draft tokens.
+        speculative: u64,
+        /// Blocks kept for a checkpoint inside a prefill.
+        checkpoint: u64,
+        /// Whether every tensor rank holds the whole state.
+        replicated: bool,
+    },
+    /// `CrossAttentionSpec`: keys and values of the encoder's output.
+    Cross,
+}
+
+/// A layer's cache specification on one tensor rank.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Spec {
+    /// Subclass and what only that subclass has.
+    pub kind: Kind,
+    /// Tokens a block.
+    pub block_size: u64,
+    /// Head slots of a page, normally the KV heads on this rank.
+    pub slots: u64,
+    /// Bytes of one slot for one stored state; for a recurrent state the bytes of the whole state.
+    pub content: u64,
+    /// Tokens for each stored state.
+    pub per_state: PerState,
+    /// Page size it is padded to.
+    pub padded: Option<u64>,
+    /// Demand on the stride between blocks.
+    pub stride: Stride,
+    /// Whether decode context parallelism shares its tokens out.
+    pub dcp_sharded: bool,
+    /// Tokens kept below a window for drafts of several modules (`extra_retained_tokens`).
+    pub retained: u64,
+    /// Everything else by which the engine tells specs apart: head widths, dtype, cache dtype, role.
+    pub identity: Identity,
+}
+
+/// What makes two specs with equal pages different ones for the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Identity {
+    /// KV heads on this rank.
+    pub kv_heads: u64,
+    /// Width of a key.
+    pub head: u64,
+    /// Width of a value.
+    pub head_v: u64,
+    /// Bytes of an element.
+    pub element: u64,
+    /// Cache dtype as the engine spells it.
+    pub cache_dtype: String,
+    /// Role, model version and index sharing of a sparse cache, in words.
+    pub role: &'static str,
+    /// Mixer of a recurrent state.
+    pub mixer: &'static str,
+}
+
+/// Settings of the run that a request's blocks depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Longest request, tokens (`max_model_len`).
+    pub max_model_len: u64,
+    /// Tokens scheduled but not settled (`VllmConfig.max_in_flight_tokens`).
+    pub in_flight: u64,
+    /// Decode context parallel size.
+    pub dcp: u64,
+    /// Whether states are kept block by block for prefix caching (`mamba_cache_mode == "align"`).
+    pub align_states: bool,
+    /// Encoder tokens of a request (`max_num_encoder_input_tokens`).
+    pub encoder_tokens: u64,
+}
+
+impl Spec {
+    /// States a page holds.
+    pub fn states(&self) -> u64 {
+        match self.kind {
+            Kind::State { .. } => 1,
+            _ => self.per_state.states(self.block_size),
+        }
+    }
+
+    /// Bytes of a page before padding (`unpadded_page_size_bytes`).
+    pub fn natural_page(&self) -> u64 {
+        self.slots.saturating_mul(self.states()).saturating_mul(self.content)
+    }
+
+    /// Bytes of a page (`page_size_bytes`).
+    pub fn page(&self) -> u64 {
+        self.padded.unwrap_or_else(|| self.natural_page())
+    }
+
+    /// Same spec with another block size.
+    pub fn with_block(&self, block_size: u64) -> Self {
+        Self { block_size, ..self.clone() }
+    }
+
+    /// Whether it allocates for every token (`FullAttentionSpec` and its subclasses).
+    pub fn is_full(&self) -> bool {
+        matches!(self.kind, Kind::Full { .. } | Kind::Sink | Kind::PromptAndWindow | Kind::Mla)
+    }
+
+    /// Whether it is attention of any kind (`AttentionSpec`).
+    pub fn is_attention(&self) -> bool {
+        !matches!(self.kind, Kind::State { .. })
+    }
+
+    /// Bytes the stride between blocks is a multiple of (`get_block_stride_alignment`).
+    pub fn stride_alignment(&self) -> u64 {
+        match self.stride {
+            Stride::Free => 1,
+            Stride::Bytes(bytes) => bytes.max(1),
+            Stride::KernelBlocks(tokens) => {
+                let kernel = super::math::gcd(tokens, self.block_size);
+                if kernel == self.block_size { 1 } else { self.with_block(kernel).page() }
+            }
+        }
+    }
+
+    /// Page rounded up to its own stride (`_get_layer_block_stride`).
+    pub fn strided_page(&self) -> u64 {
+        round_up(self.page(), self.stride_alignment())
+    }
+
+    /// Whole blocks that one request of `max_model_len` holds: `cdiv(max_memory_usage_bytes, page)`.
+    ///
+    /// # Errors
+    /// Refuses a sliding window under decode context parallelism, as the engine asserts.
+    pub fn blocks(&self, run: &Run) -> Result<u64, Refusal> {
+        let block = self.block_size.max(1);
+        let capped = |kept: u64| kept.saturating_add(run.in_flight).min(run.max_model_len);
+        Ok(match self.kind {
+            Kind::Full { .. } | Kind::Sink | Kind::PromptAndWindow | Kind::Mla => {
+                let shared = if self.dcp_sharded { run.dcp.max(1) } else { 1 };
+                ceil_div(ceil_div(run.max_model_len, shared), block)
+            }
+            Kind::Sliding { window } | Kind::SlidingMla { window } => {
+                if self.dcp_sharded && run.dcp > 1 {
+                    return Err(Refusal::new("DCP not support sliding window."));
+                }
+                let kept = window.saturating_sub(1).saturating_add(self.retained);
+                ceil_div(capped(kept), block) + 1
+            }
+            Kind::Chunked { chunk } => ceil_div(capped(chunk), block),
+            Kind::Ring => 1,
+            Kind::State { speculative, checkpoint, .. } => {
+                if run.align_states {
+                    2 + speculative + checkpoint
+                } else {
+                    1 + speculative
+                }
+            }
+            Kind::Cross => ceil_div(run.encoder_tokens, block),
+        })
+    }
+
+    /// Whole blocks that a request which holds `tokens` tokens at rest occupies in this layer's table:
+    /// nothing is in flight, so a window keeps `window - 1` tokens and the block they may straddle.
+    pub fn blocks_at(&self, tokens: u64, run: &Run) -> Result<u64, Refusal> {
+        self.blocks(&Run { max_model_len: tokens, ..*run })
+    }
+
+    /// Whether the two merge into one group spec (`merge` of the subclass of `self`).
+    pub fn merges(&self, other: &Self) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Full { window: a, chunk: c }, Kind::Full { window: b, chunk: d }) => {
+                let one = |x: Option<u64>, y: Option<u64>| x.is_none() || y.is_none() || x == y;
+                one(a, b) && one(c, d) && self.attention_fields() == other.attention_fields()
+            }
+            (Kind::SlidingMla { window: a }, Kind::SlidingMla { window: b }) => {
+                a == b
+                    && self.retained == other.retained
+                    && self.per_state == other.per_state
+                    && self.stride == other.stride
+                    && self.dcp_sharded == other.dcp_sharded
+                    && self.identity.cache_dtype == other.identity.cache_dtype
+                    && self.identity.role == other.identity.role
+            }
+            _ => self == other,
+        }
+    }
+
+    /// What `FullAttentionSpec.merge` compares.
+    fn attention_fields(&self) -> Self {
+        Self { kind: Kind::Full { window: None, chunk: None }, retained: 0, ..self.clone() }
+    }
+
+    /// Whether the two may share a group although their pages differ (`is_uniform_with_collection`,
+    /// block size and DCP sharding as `UniformTypeKVCacheSpecs.is_uniform_type` asks).
+    pub fn uniform_with(&self, other: &Self) -> bool {
+        if self.block_size != other.block_size || self.dcp_sharded != other.dcp_sharded {
+            return false;
+        }
+        match (self.kind, other.kind) {
+            (Kind::Sliding { window: a }, Kind::Sliding { window: b })
+            | (Kind::SlidingMla { window: a }, Kind::SlidingMla { window: b })
+            | (Kind::Sliding { window: a }, Kind::SlidingMla { window: b }) => a == b,
+            (Kind::Chunked { chunk: a }, Kind::Chunked { chunk: b }) => a == b,
+            (Kind::Ring, Kind::Ring) | (Kind::Cross, Kind::Cross) => true,
+            (
+                Kind::State { speculative: a, checkpoint: c, replicated: e },
+                Kind::State { speculative: b, checkpoint: d, replicated: f },
+            ) => a == b && c == d && e == f && self.page() == other.page(),
+            _ => self.is_full() && other.is_full(),
+        }
+    }
+}
+
+/// Least common multiple of the stride demands of `specs`, for a block that holds all their pages.
+pub fn shared_stride<'a>(specs: impl Iterator<Item = &'a Spec>) -> u64 {
+    specs.fold(1, |all, spec| lcm(all, spec.stride_alignment()))
+}

@@ -1,0 +1,189 @@
+//! From the caches of a model to the engine's specs.
+//!
+//! Restates `get_kv_cache_spec` of `vllm/model_executor/layers/attention/attention.py`,
+//! `mla_attention.py`, `chunked_local_attention.py`, `cross_attention.py`, of
+//! `vllm/model_executor/layers/mamba/abstract.py`, of the indexer in
+//! `vllm/model_executor/models/deepseek_v2.py`, and `customize_attention_spec` of
+//! `vllm/v1/worker/utils.py`, vLLM 0.33.0.
+
+use super::backend::{Backend, Context, Size};
+use super::block::Blocks;
+use super::dtype;
+use super::facts::{Cache, Fact};
+use super::spec::{Identity, Kind, PerState, Spec, Stride};
+
+/// A cache with the backend that serves it and the cache type it stores.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The cache.
+    pub fact: Fact,
+    /// Its backend; `None` for recurrent states.
+    pub backend: Option<Backend>,
+    /// Its cache type, `auto` where the layer is left at the model's dtype.
+    pub cache_dtype: String,
+}
+
+/// Bytes of one slot and token of dense or packed keys and values.
+fn slot(backend: Backend, kv: &str, head: u64, head_v: u64, element: u64) -> u64 {
+    let packed = match backend {
+        Backend::TurboQuant => dtype::turboquant_slot(kv, head),
+        Backend::TritonAttn | Backend::TritonAttnDiffKv => dtype::scaled_slot(kv, head, head_v),
+        _ => None,
+    };
+    packed.unwrap_or_else(|| head.saturating_add(head_v).saturating_mul(element))
+}
+
+/// Bytes that one token takes in an attention layer of `heads` heads (a spec of block size 1).
+pub fn token_bytes(backend: Backend, kv: &str, heads: u64, head: u64, model_bytes: u64) -> u64 {
+    let element = dtype::element(kv, model_bytes);
+    if kv.starts_with("nvfp4") && backend == Backend::FlashInfer {
+        return heads.saturating_mul(2).saturating_mul(dtype::nvfp4_side(head));
+    }
+    heads.saturating_mul(slot(backend, kv, head, head, element))
+}
+
+/// The spec of a served cache.
+pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> Spec {
+    let kv = served.cache_dtype.as_str();
+    let element = dtype::element(kv, model.model_bytes);
+    let plain = Spec {
+        kind: Kind::Full { window: None, chunk: None },
+        block_size: blocks.attention,
+        slots: 1,
+        content: 0,
+        per_state: PerState::ONE,
+        padded: None,
+        stride: Stride::Free,
+        dcp_sharded: true,
+        retained: 0,
+        identity: Identity { element, cache_dtype: kind_of(kv), ..Identity::default() },
+    };
+    match served.fact.cache {
+        Cache::State(state) => Spec {
+            kind: Kind::State {
+                speculative: drafts,
+                checkpoint: u64::from(state.checkpoint),
+                replicated: false,
+            },
+            block_size: blocks.state,
+            content: state.bytes,
+            padded: blocks.state_page.filter(|page| *page >= state.bytes),
+            dcp_sharded: false,
+            identity: Identity { mixer: state.mixer, ..Identity::default() },
+            ..plain
+        },
+        Cache::Latent { rank, rope, window, sparse } => {
+            let head = rank.saturating_add(rope);
+            let content = match kv {
+                "fp8_ds_mla" => 656,
+                "nvfp4_ds_mla" => 352,
+                _ => scaled_latent(kv, head).unwrap_or_else(|| head.saturating_mul(element)),
+            };
+            let kind = window.map_or(Kind::Mla, |window| Kind::SlidingMla { window });
+            let identity = Identity {
+                kv_heads: 1,
+                head,
+                cache_dtype: kv.to_owned(),
+                role: if sparse { "sparse" } else { "dense" },
+                ..plain.identity.clone()
+            };
+            strided(model, served, Spec { kind, content, identity, ..plain })
+        }
+        Cache::Index { dim, tokens } => {
+            let identity = Identity { kv_heads: 1, head: dim + 4, role: "index", ..Identity::default() };
+            let content = index_bytes(served.backend, dim);
+            let per_state = PerState::tokens(tokens.max(1));
+            let dcp_sharded = true;
+            strided(
+                model,
+                served,
+                Spec { kind: Kind::Mla, content, per_state, identity, dcp_sharded, ..plain },
+            )
+        }
+        Cache::Attention { heads, head, head_v, window, chunk, cross } => {
+            let backend = served.backend.unwrap_or(Backend::FlashAttn);
+            let mut content = slot(backend, kv, head, head_v, element);
+            let mut slots = heads;
+            if kv.starts_with("nvfp4") && backend == Backend::FlashInfer {
+                slots = heads.saturating_mul(2);
+                content = dtype::nvfp4_side(head);
+            }
+            let identity = Identity { kv_heads: heads, head, head_v, ..plain.identity.clone() };
+            // the page shared with skipped layers pads windows only
+            let padded = blocks.skipped_page.filter(|_| window.is_some());
+            let base = Spec { slots, content, identity, ..plain };
+            let made = match (window, chunk, cross) {
+                (_, _, true) => Spec { kind: Kind::Cross, ..base },
+                (_, Some(chunk), _) => Spec { kind: Kind::Chunked { chunk }, ..base },
+                (Some(window), _, _) => {
+                    let token = slots.saturating_mul(content);
+                    let budget = padded.unwrap_or(token.saturating_mul(blocks.attention));
+                    let sizes = backend.sizes(model, Some((head, head_v, kv)));
+                    let block_size = largest_within(&sizes, token, budget, blocks.attention);
+                    Spec { kind: Kind::Sliding { window }, block_size, padded, ..base }
+                }
+                _ => base,
+            };
+            strided(model, served, made)
+        }
+    }
+}
+
+/// Bytes of an index key: fp8 with an f32 scale for 128 values, bf16 for MiniMax-M3
+/// (`vllm/models/minimax_m3/common/indexer.py`).
+fn index_bytes(backend: Option<Backend>, dim: u64) -> u64 {
+    match backend {
+        Some(Backend::V32Indexer) | None => dim + dim.div_ceil(128) * 4,
+        _ => dim * 2,
+    }
+}
+
+/// Cache types that store alike are one for the engine (`KVQuantMode`).
+fn kind_of(kv: &str) -> String {
+    if dtype::fp8_per_tensor(kv) { "fp8".to_owned() } else { kv.to_owned() }
+}
+
+/// A latent with a scale pair (`MLACommonBackend.customize_spec`).
+fn scaled_latent(kv: &str, head: u64) -> Option<u64> {
+    if !dtype::per_token_head(kv) {
+        return None;
+    }
+    Some(if kv.starts_with("int4") { head / 2 } else { head } + 8)
+}
+
+/// Demands on the stride between blocks (`customize_spec` of sparse backends, exact kernel sizes).
+fn strided(model: &Context, served: &Served, spec: Spec) -> Spec {
+    let Some(backend) = served.backend else { return spec };
+    let kv = served.cache_dtype.as_str();
+    let rows = |n: u64| Stride::Bytes(n.saturating_mul(spec.content));
+    let own = match backend {
+        Backend::FlashMlaSparse if dtype::quantized(kv) && model.device.major != 10 => {
+            Stride::KernelBlocks(64)
+        }
+        Backend::FlashMlaSparse | Backend::FlashAttnMlaSparse | Backend::FlashInferMlaSparseSm90 => rows(1),
+        Backend::FlashInferMlaSparse | Backend::FlashAttnMlaSparseFa4 => rows(32),
+        Backend::FlashInferMlaSparseSm120 => rows(64),
+        _ => spec.stride,
+    };
+    if own != Stride::Free {
+        return Spec { stride: own, ..spec };
+    }
+    let sizes = backend.sizes(model, Some((spec.identity.head, spec.identity.head_v, kv)));
+    let exact = sizes.iter().all(|s| matches!(s, Size::Exact(_)));
+    match sizes.iter().map(|s| s.base()).max() {
+        Some(largest) if exact => Spec { stride: Stride::KernelBlocks(largest), ..spec },
+        _ => spec,
+    }
+}
+
+/// `_largest_kernel_block_within`: the largest block whose page fits in `budget` bytes.
+fn largest_within(sizes: &[Size], token: u64, budget: u64, fallback: u64) -> u64 {
+    let most = budget.checked_div(token).unwrap_or(0);
+    let candidate = |size: &Size| match *size {
+        Size::Exact(n) => n,
+        Size::Multiple(n) => n.max(most / n.max(1) * n),
+    };
+    let candidates: Vec<u64> = sizes.iter().map(candidate).collect();
+    let fitting = candidates.iter().filter(|b| b.saturating_mul(token) <= budget).max();
+    fitting.or(candidates.iter().min()).copied().unwrap_or(fallback)
+}

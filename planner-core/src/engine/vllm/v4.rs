@@ -1,0 +1,137 @@
+//! DeepSeek-V4: window caches, compressed caches and their compressors side by side in a block.
+//!
+//! Restates `get_kv_cache_spec` of `vllm/models/deepseek_v4/attention.py`, `compressor.py` and of
+//! `vllm/v1/attention/backends/mla/sparse_swa.py`, and `get_compress_ratios` of
+//! `vllm/transformers_utils/deepseek_v4_utils.py`, vLLM 0.33.0. Every cache is `fp8_ds_mla`: 448 fp8
+//! values, 64 bf16 values and 8 bytes of scales, 584 B a state; pages are padded to 576 B.
+
+use serde_json::Value as Json;
+
+use super::backend::{Backend, Context, Own};
+use super::config::{Config, whole};
+use super::math::round_up;
+use super::refusal::Refusal;
+use super::spec::{Identity, Kind, PerState, Spec, Stride};
+use crate::spec::model::ModelSpec;
+
+/// Bytes of a stored state.
+const STATE: u64 = 584;
+/// Pages are padded to a multiple of this.
+const ALIGNMENT: u64 = 576;
+/// Tokens a block of a window cache.
+const WINDOW_BLOCK: u64 = 64;
+/// Tokens a block of the run unless the user gives another.
+const BLOCK: u64 = 256;
+
+/// Whether a model is one of these.
+pub fn is(config: Config) -> bool {
+    config.model_type == "deepseek_v4"
+}
+
+/// Tokens that share a state, by layer; 0 for layers with a window only.
+fn ratios(config: Config) -> Result<Vec<u64>, Refusal> {
+    if let Some(list) = config.get("compress_ratios").and_then(Json::as_array) {
+        return Ok(list.iter().filter_map(whole).collect());
+    }
+    let types = config.get("layer_types").and_then(Json::as_array);
+    let rates = config.object("compress_rates");
+    match (types, rates) {
+        (Some(types), Some(rates)) => Ok(types
+            .iter()
+            .map(|t| t.as_str().and_then(|name| rates.get(name)).and_then(whole).unwrap_or(0))
+            .collect()),
+        _ => Err(Refusal::new("config.json has neither `compress_ratios` nor `compress_rates`")),
+    }
+}
+
+fn own(name: &'static str, multiple: u64, preferred: u64, packed: bool) -> Backend {
+    Backend::Own(Own { name, multiple, preferred, packed })
+}
+
+/// Specs, their layers, the block size and the backends.
+///
+/// # Errors
+/// Refuses other cache types, ratios without a compressor, and settings the engine refuses.
+#[allow(clippy::type_complexity)]
+pub fn plan(
+    config: Config,
+    model: &ModelSpec,
+    context: &mut Context,
+    user_block: Option<u64>,
+    drafts: u64,
+) -> Result<(Vec<Spec>, Vec<u64>, u64, Vec<Backend>), Refusal> {
+    if context.cache_dtype != "auto" && !context.cache_dtype.starts_with("fp8") {
+        return Err(Refusal::new(format!(
+            "DeepSeek-V4 needs an fp8 kv-cache, got {}. Please set --kv-cache-dtype fp8.",
+            context.cache_dtype
+        )));
+    }
+    context.cache_dtype = "fp8_ds_mla".to_owned();
+    let block = user_block.unwrap_or(BLOCK);
+    let head = config.number(&["head_dim"]).unwrap_or(512);
+    let index = config.number(&["index_head_dim"]).unwrap_or(128);
+    let window = config.number(&["sliding_window"]).unwrap_or(128);
+    let ratios = ratios(config)?;
+    let mut specs = Vec::new();
+    let mut layers = Vec::new();
+    let mut push = |layer: u64, spec: Spec| {
+        specs.push(spec);
+        layers.push(layer);
+    };
+    let count = model.config_layers;
+    for layer in 0..count {
+        let ratio = ratios.get(layer as usize).copied().unwrap_or(0);
+        if ratio == 4 {
+            push(layer, compressed(block, 4, index + 4, "index"));
+            push(layer, compressor(4, index)?);
+        }
+        push(layer, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
+        if ratio > 1 {
+            push(layer, compressed(block, ratio, STATE, "compressed"));
+            push(layer, compressor(ratio, head)?);
+        }
+    }
+    // prediction layers have a window only and stand on the last rank
+    for _ in 0..drafts {
+        push(u64::MAX, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
+    }
+    let backends = vec![
+        own("CompressorBackend", 1, 16, false),
+        own("DEEPSEEK_SPARSE_SWA", 32, 256, false),
+        own("DEEPSEEK_V4_INDEXER", 0, 256, true),
+        own("FLASHMLA_SPARSE_DSV4", 0, 256, false),
+    ];
+    Ok((specs, layers, block, backends))
+}
+
+fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -> Spec {
+    let spec = Spec {
+        kind,
+        block_size: block,
+        slots: 1,
+        content,
+        per_state: PerState::tokens(ratio),
+        padded: None,
+        stride: Stride::Free,
+        dcp_sharded: true,
+        retained: 0,
+        identity: Identity { kv_heads: 1, head: content, role, ..Identity::default() },
+    };
+    let page = round_up(spec.natural_page(), ALIGNMENT);
+    if page == spec.natural_page() { spec } else { Spec { padded: Some(page), ..spec } }
+}
+
+fn compressed(block: u64, ratio: u64, content: u64, role: &'static str) -> Spec {
+    cache(Kind::Mla, block, ratio, content, role)
+}
+
+/// `CompressorStateCache`: keys and scores in f32, twice as wide where windows overlap.
+fn compressor(ratio: u64, head: u64) -> Result<Spec, Refusal> {
+    let (block, overlap) = match ratio {
+        4 => (4, 2),
+        128 => (8, 1),
+        _ => return Err(Refusal::new(format!("Invalid compress ratio: {ratio}"))),
+    };
+    let kind = Kind::SlidingMla { window: overlap * ratio };
+    Ok(cache(kind, block, 1, 2 * overlap * head * 4, "compressor"))
+}

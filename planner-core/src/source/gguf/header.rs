@@ -1,0 +1,306 @@
+//! The header of a GGUF file: metadata and tensor table, without the tensors' data
+//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, `ggml/src/gguf.cpp`).
+//!
+//! Nothing in a file is trusted: counts bound no allocation, what is kept is bounded whatever the
+//! file says, and every reading past the end is an error that says where.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use serde_json::{Map, Number, Value as Json, json};
+
+use super::types::{TensorType, tensor_type};
+use crate::error::{Error, Result};
+use crate::units::product;
+
+/// Most keys and tensors of a file; real ones have a few thousand at most.
+const MAX_KEYS: u64 = 1 << 16;
+const MAX_TENSORS: u64 = 1 << 17;
+/// Longest key (`docs/gguf.md`) and tensor name (`GGML_MAX_NAME`, its end included).
+const MAX_KEY: u64 = 65_535;
+const MAX_NAME: u64 = 63;
+/// Longer strings and lists are counted, not kept.
+const KEPT_STRING: u64 = 4096;
+const KEPT_LIST: u64 = 4096;
+/// What all kept keys, strings and lists may take, in bytes of the file.
+const KEPT_BYTES: u64 = 32 << 20;
+/// Strings that are skipped may still not be longer than this.
+const MAX_STRING: u64 = 1 << 30;
+
+/// One tensor of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Name.
+    pub name: String,
+    /// Elements.
+    pub elements: u64,
+    /// Storage type.
+    pub kind: TensorType,
+    /// Bytes of its data.
+    pub bytes: u64,
+}
+
+/// A file's header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Format version, 2 or 3.
+    pub version: u32,
+    /// Metadata; a list or string too long to keep is an object that says how long it is.
+    pub metadata: Map<String, Json>,
+    /// Tensors.
+    pub tensors: Vec<Tensor>,
+    /// Bytes before the tensors' data, padding included.
+    pub data_offset: u64,
+    /// Bytes of the tensors' data, padding included.
+    pub data_bytes: u64,
+}
+
+fn error(why: impl Into<String>) -> Error {
+    Error::Parse { format: "GGUF", why: why.into() }
+}
+
+/// Whether these first bytes of a file are those of a GGUF file.
+pub fn is_gguf(start: &[u8]) -> bool {
+    start.starts_with(b"GGUF")
+}
+
+struct Reader<'a> {
+    input: &'a mut dyn Read,
+    at: u64,
+    kept: u64,
+}
+
+impl Reader<'_> {
+    fn fill(&mut self, buffer: &mut [u8], what: &str) -> Result<()> {
+        self.input
+            .read_exact(buffer)
+            .map_err(|cause| error(format!("{what} at byte {} cannot be read: {cause}", self.at)))?;
+        self.at += buffer.len() as u64;
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
+        let mut buffer = [0; N];
+        self.fill(&mut buffer, what)?;
+        Ok(buffer)
+    }
+
+    fn u32(&mut self, what: &str) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    fn u64(&mut self, what: &str) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    /// Reads and forgets.
+    fn skip(&mut self, mut count: u64, what: &str) -> Result<()> {
+        let mut buffer = [0; 4096];
+        while count > 0 {
+            let part = count.min(buffer.len() as u64) as usize;
+            self.fill(buffer.get_mut(..part).unwrap_or_default(), what)?;
+            count -= part as u64;
+        }
+        Ok(())
+    }
+
+    /// Counts what is about to be kept against the bound on all of it.
+    fn keep(&mut self, bytes: u64) -> Result<()> {
+        self.kept = self.kept.saturating_add(bytes);
+        match self.kept > KEPT_BYTES {
+            true => Err(error(format!("its metadata is beyond {KEPT_BYTES} bytes at byte {}", self.at))),
+            false => Ok(()),
+        }
+    }
+
+    fn count(&mut self, what: &str, most: u64) -> Result<u64> {
+        let at = self.at;
+        match self.u64(what)? {
+            count if count > most => Err(error(format!("{what} at byte {at} is {count}, at most {most}"))),
+            count => Ok(count),
+        }
+    }
+
+    fn string(&mut self, what: &str, most: u64) -> Result<String> {
+        let length = self.count(&format!("length of {what}"), most)?;
+        self.keep(length)?;
+        let mut bytes = vec![0; length as usize];
+        self.fill(&mut bytes, what)?;
+        String::from_utf8(bytes).map_err(|_| error(format!("{what} is not UTF-8")))
+    }
+
+    fn value(&mut self, kind: u32, key: &str) -> Result<Json> {
+        let what = format!("value of `{key}`");
+        let float = |value: f64| Number::from_f64(value).map_or(Json::Null, Json::Number);
+        Ok(match kind {
+            0 => u8::from_le_bytes(self.array(&what)?).into(),
+            1 => i8::from_le_bytes(self.array(&what)?).into(),
+            2 => u16::from_le_bytes(self.array(&what)?).into(),
+            3 => i16::from_le_bytes(self.array(&what)?).into(),
+            4 => self.u32(&what)?.into(),
+            5 => i32::from_le_bytes(self.array(&what)?).into(),
+            6 => float(f64::from(f32::from_le_bytes(self.array(&what)?))),
+            7 => Json::Bool(self.array::<1>(&what)? != [0]),
+            8 => {
+                let length = self.count(&format!("length of the {what}"), MAX_STRING)?;
+                if length > KEPT_STRING {
+                    self.skip(length, &what)?;
+                    return Ok(json!({ "string_bytes": length }));
+                }
+                self.keep(length)?;
+                let mut bytes = vec![0; length as usize];
+                self.fill(&mut bytes, &what)?;
+                Json::String(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            9 => self.list(key)?,
+            10 => self.u64(&what)?.into(),
+            11 => i64::from_le_bytes(self.array(&what)?).into(),
+            12 => float(f64::from_le_bytes(self.array(&what)?)),
+            kind => return Err(error(format!("`{key}` has the unknown value type {kind}"))),
+        })
+    }
+
+    fn list(&mut self, key: &str) -> Result<Json> {
+        let what = format!("list `{key}`");
+        let kind = self.u32(&what)?;
+        let length = self.u64(&what)?;
+        if kind == 9 {
+            return Err(error(format!("`{key}` is a list of lists")));
+        }
+        let width = match kind {
+            0 | 1 | 7 => Some(1),
+            2 | 3 => Some(2),
+            4..=6 => Some(4),
+            8 => None,
+            10..=12 => Some(8),
+            kind => return Err(error(format!("`{key}` is a list of the unknown value type {kind}"))),
+        };
+        if let (true, Some(width)) = (length <= KEPT_LIST, width) {
+            self.keep(length.saturating_mul(width))?;
+            return (0..length).map(|_| self.value(kind, key)).collect();
+        }
+        match width {
+            Some(width) => self.skip(product("bytes of a list", &[length, width])?, &what)?,
+            None => {
+                for _ in 0..length {
+                    let bytes = self.count(&format!("length of a string of the {what}"), MAX_STRING)?;
+                    self.skip(bytes, &what)?;
+                }
+            }
+        }
+        Ok(json!({ "list_length": length }))
+    }
+
+    fn tensor(&mut self, alignment: u64, expected: &mut u64) -> Result<Tensor> {
+        let name = self.string("tensor name", MAX_NAME)?;
+        let what = format!("tensor `{name}`");
+        let dimensions = self.u32(&what)?;
+        if dimensions > 4 {
+            return Err(error(format!("{what} has {dimensions} dimensions, at most 4")));
+        }
+        let mut shape = Vec::new();
+        for _ in 0..dimensions {
+            shape.push(self.u64(&what)?);
+        }
+        let kind = self.u32(&what)?;
+        let kind = tensor_type(kind).ok_or_else(|| error(format!("{what} has the unknown type {kind}")))?;
+        let offset = self.u64(&what)?;
+        if shape.contains(&0) {
+            return Err(error(format!("{what} has a dimension of 0")));
+        }
+        let row = shape.first().copied().unwrap_or(1);
+        if row % kind.elements != 0 {
+            return Err(error(format!(
+                "{what} has rows of {row} elements, not whole blocks of {} {}",
+                kind.elements, kind.name
+            )));
+        }
+        let elements = product("elements of a tensor", &shape)?;
+        let bytes = product("bytes of a tensor", &[elements / kind.elements, kind.bytes])?;
+        if offset != *expected {
+            return Err(error(format!(
+                "{what} starts at {offset} of the data, not at {expected} where the one before ends"
+            )));
+        }
+        let end = expected.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(alignment));
+        *expected = end.ok_or_else(|| Error::overflow("bytes of the tensors"))?;
+        Ok(Tensor { name, elements, kind, bytes })
+    }
+}
+
+impl Header {
+    /// Reads a header from the start of a file.
+    pub fn read(input: &mut dyn Read) -> Result<Self> {
+        let mut reader = Reader { input, at: 0, kept: 0 };
+        let magic: [u8; 4] = reader.array("the first four bytes")?;
+        if !is_gguf(&magic) {
+            return Err(error("it does not start with `GGUF`"));
+        }
+        let version = reader.u32("the version")?;
+        match version {
+            2 | 3 => {}
+            1 => {
+                return Err(error(
+                    "version 1 has 32-bit counts and is no longer in use: convert the model anew",
+                ));
+            }
+            _ if version.trailing_zeros() >= 16 && version != 0 => {
+                return Err(error("it is big-endian: llama.cpp here reads little-endian files"));
+            }
+            _ => return Err(error(format!("version {version} is not known: 2 and 3 are"))),
+        }
+        let tensor_count = reader.count("the number of tensors", MAX_TENSORS)?;
+        let key_count = reader.count("the number of keys", MAX_KEYS)?;
+        let mut metadata = Map::new();
+        for _ in 0..key_count {
+            let key = reader.string("a key", MAX_KEY)?;
+            let kind = reader.u32(&format!("type of `{key}`"))?;
+            let value = reader.value(kind, &key)?;
+            if metadata.insert(key.clone(), value).is_some() {
+                return Err(error(format!("the key `{key}` is there twice")));
+            }
+        }
+        let alignment = match metadata.get("general.alignment") {
+            None => 32,
+            Some(value) => value
+                .as_u64()
+                .filter(|n| n.is_power_of_two() && *n <= 1 << 31)
+                .ok_or_else(|| error(format!("general.alignment is {value}, not a power of two")))?,
+        };
+        let mut tensors = Vec::new();
+        let mut names = BTreeSet::new();
+        let mut data_bytes = 0;
+        for _ in 0..tensor_count {
+            let tensor = reader.tensor(alignment, &mut data_bytes)?;
+            if !names.insert(tensor.name.clone()) {
+                return Err(error(format!("the tensor `{}` is there twice", tensor.name)));
+            }
+            tensors.push(tensor);
+        }
+        let data_offset = reader.at.next_multiple_of(alignment);
+        Ok(Self { version, metadata, tensors, data_offset, data_bytes })
+    }
+
+    /// Files that the model is split into, and this file's position from 0 (`split.count`, `split.no`).
+    pub fn split(&self) -> (u64, u64) {
+        let number = |key: &str| self.metadata.get(key).and_then(Json::as_u64);
+        (number("split.count").unwrap_or(1).max(1), number("split.no").unwrap_or(0))
+    }
+
+    /// Adds the tensors of a further file of the same model.
+    pub fn append(&mut self, further: Self) -> Result<()> {
+        for tensor in further.tensors {
+            if self.tensors.iter().any(|own| own.name == tensor.name) {
+                return Err(error(format!("the tensor `{}` is in two of the files", tensor.name)));
+            }
+            self.tensors.push(tensor);
+        }
+        Ok(())
+    }
+}
+
+/// Names of all files of a model whose first is called `NAME-00001-of-00005.gguf`.
+pub fn split_names(first: &str, count: u64) -> Option<Vec<String>> {
+    let base = first.strip_suffix(&format!("-00001-of-{count:05}.gguf"))?;
+    Some((1..=count).map(|number| format!("{base}-{number:05}-of-{count:05}.gguf")).collect())
+}

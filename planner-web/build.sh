@@ -1,0 +1,59 @@
+#!/bin/sh
+# Builds the page into planner-web/dist/: a static folder (index.html and its
+# files, for any web server) and kvplan.html, the whole page in one file that
+# opens from disk. Needs cargo, rustup and node; wasm-opt where npm has it.
+set -eu
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+
+locked() { # locked NAME LOCKFILE: the version that the lock file holds
+    awk -v name="$1" '$1 == "name" { found = $3 == "\"" name "\"" }
+        found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$2"
+}
+have=$(locked wasm-bindgen-cli-support planner-web/bindgen/Cargo.lock)
+want=$(locked wasm-bindgen Cargo.lock)
+if [ "$have" != "$want" ]; then
+    echo "planner-web/bindgen has wasm-bindgen $have, the workspace $want: make them one" >&2
+    exit 1
+fi
+
+if ! rustup target list --installed | grep -qx wasm32-unknown-unknown; then
+    timeout 120 rustup target add wasm32-unknown-unknown ||
+        timeout 300 rustup target add wasm32-unknown-unknown
+fi
+cargo run --locked --quiet --package planner-web --example data >"$target/page-data.json"
+cargo build --locked --quiet --manifest-path planner-web/bindgen/Cargo.toml --target-dir "$target/tools"
+
+work=$target/page
+rm -rf "$work" planner-web/dist
+mkdir -p "$work" planner-web/dist
+mv "$target/page-data.json" "$work/data.json"
+
+# Two builds: one small and first, one with every engine
+for build in first all; do
+    case $build in first) features= ;; all) features=engines ;; esac
+    cargo build --locked --package planner-web --lib --features "$features" \
+        --profile wasm --target wasm32-unknown-unknown
+    "$target/tools/debug/planner-web-bindgen" \
+        "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work/$build"
+done
+cmp "$work/first/planner_web.js" "$work/all/planner_web.js" # one script serves both
+mv "$work/first/planner_web.js" "$work/planner_web.js"
+
+# NO_WASM_OPT=1 leaves it out, for a quick build
+wasm_opt=planner-web/tests/node_modules/.bin/wasm-opt
+if [ -n "${NO_WASM_OPT:-}" ]; then
+    wasm_opt=/nonexistent
+elif [ ! -x "$wasm_opt" ]; then
+    (cd planner-web/tests && npm ci --silent) || true
+fi
+if [ -x "$wasm_opt" ]; then
+    for build in first all; do
+        "$wasm_opt" -Oz --all-features --strip-debug --strip-producers --strip-target-features \
+            -o "$work/$build.wasm" "$work/$build/planner_web_bg.wasm"
+    done
+else
+    echo "without wasm-opt" >&2
+    for build in first all; do cp "$work/$build/planner_web_bg.wasm" "$work/$build.wasm"; done
+fi
+node planner-web/bundle.mjs "$work" planner-web/dist

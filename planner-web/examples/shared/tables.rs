@@ -1,0 +1,84 @@
+//! The page's data file (see `planner_web::data`), made from the tables that
+//! the command line holds.
+
+use planner_core::text::{Lang, page::page};
+use planner_core::{dtype::DType, engine::ENGINES};
+use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
+use serde_json::{Map, Value, json};
+
+/// The whole file.
+#[allow(dead_code)]
+pub fn data() -> Value {
+    let models = MODELS.iter().map(|m| {
+        json!({
+            "id": m.id, "name": m.name, "hub": m.hub, "source": m.source,
+            "bytes_per_token": m.bytes_per_token, "config": m.config,
+        })
+    });
+    let gpus = GPUS.iter().map(|gpu| {
+        let source = gpu.sources.iter().find(|(figure, _)| *figure == "memory").map(|(_, source)| source);
+        json!({
+            "id": gpu.id, "name": gpu.name, "vendor": gpu.vendor, "memory_bytes": gpu.memory_bytes,
+            "compute_capability": gpu.compute_capability, "source": source,
+        })
+    });
+    let encoders = ENCODERS.iter().map(|e| json!({"id": e.id, "hub": e.hub, "why": e.why}));
+    let messages = |lang| page(lang).map(|(key, text)| (key.to_owned(), text.into())).collect::<Map<_, _>>();
+    json!({
+        "models": models.collect::<Vec<_>>(),
+        "gpus": gpus.collect::<Vec<_>>(),
+        "encoders": encoders.collect::<Vec<_>>(),
+        "engines": ENGINES.iter().map(|engine| engine.id()).collect::<Vec<_>>(),
+        "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
+        "families": FAMILIES.iter().map(family).collect::<Vec<_>>(),
+        "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
+    })
+}
+
+fn family(family: &Family) -> Value {
+    let cache = family.cache.iter().map(|rule| {
+        json!({
+            "kind": rule.kind, "when": rule.when, "only": rule.only, "except": rule.except, "fields": rule.fields,
+        })
+    });
+    let stacks = family.stacks.iter().map(|stack| {
+        json!({
+            "name": stack.name, "repeat": stack.repeat, "when": stack.when, "modules": modules(stack.modules),
+        })
+    });
+    let towers = family.towers.iter().map(|tower| {
+        json!({
+            "name": tower.name, "config": tower.config, "model_type": tower.model_type,
+            "is_fixed": tower.is_fixed, "when": tower.when,
+        })
+    });
+    let told = json!({
+        "name": family.name,
+        "model_types": family.model_types,
+        "language_model": family.language_model,
+        "towers": towers.collect::<Vec<_>>(),
+        "definitions": family.definitions,
+        "cache": cache.collect::<Vec<_>>(),
+        "modules": modules(family.modules),
+        "layer_modules": modules(family.layer_modules),
+        "stacks": stacks.collect::<Vec<_>>(),
+        "refuse": family.refuse,
+    });
+    filled(told)
+}
+
+fn modules(list: &[ModuleRule]) -> Vec<Value> {
+    let one = |m: &ModuleRule| {
+        json!({
+            "part": m.part, "path": m.path, "is": m.is, "when": m.when, "count": m.count, "active": m.active,
+        })
+    };
+    list.iter().map(one).map(filled).collect()
+}
+
+/// Without what is null or empty.
+fn filled(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    let has = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    map.into_iter().filter(|(_, value)| has(value)).collect()
+}

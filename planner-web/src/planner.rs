@@ -1,0 +1,165 @@
+//! The planner core behind JSON: reads a request, calls the core, renders its
+//! answer. There is no arithmetic of planning here.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::data;
+use planner_core::engine::ENGINES;
+use planner_core::error::{Error, Result};
+use planner_core::plan;
+use planner_core::render::json;
+use planner_core::request::Request;
+use planner_core::source;
+use planner_core::spec::model::ModelSpec;
+use planner_core::text::Lang;
+use serde_json::{Value, json};
+
+/// Models kept ready, so that a keystroke in another field need not read the
+/// configuration again: as many as the page compares at once, and the one asked.
+const KEPT_MODELS: usize = 5;
+
+/// Longest configuration that is read, in bytes.
+pub const LONGEST_CONFIG: usize = 8 << 20;
+
+/// A question read from JSON.
+struct Question {
+    model: ModelSpec,
+    request: Request,
+}
+
+/// An error and the field of the page it belongs to.
+struct Refused {
+    error: Error,
+    field: String,
+}
+
+impl Refused {
+    fn at(field: &str) -> impl Fn(Error) -> Refused + '_ {
+        move |error| Refused { error, field: field.to_owned() }
+    }
+
+    /// The flag that a plan's error names, or nothing.
+    fn of_plan(error: Error) -> Refused {
+        let field = match &error {
+            Error::BadValue { field, .. } => field.strip_prefix("--").unwrap_or("model").to_owned(),
+            Error::Overflow { .. } => "seq".to_owned(),
+            Error::Unknown { what: "engine", .. } => "engine".to_owned(),
+            Error::Unknown { what, .. } if what.contains("dtype") => "kv-dtype".to_owned(),
+            Error::MissingField { .. } | Error::NoCache { .. } => "model".to_owned(),
+            _ => String::new(),
+        };
+        Refused { error, field }
+    }
+
+    fn told(&self, lang: Lang) -> Value {
+        let mut answer = json::failure(lang, &self.error);
+        if let Some(error) = answer.get_mut("error") {
+            error["field"] = Value::from(self.field.as_str());
+        }
+        answer
+    }
+}
+
+fn lang(request: &Value) -> Lang {
+    request.get("lang").and_then(Value::as_str).and_then(Lang::parse).unwrap_or_default()
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+fn question(request: &Value) -> std::result::Result<Question, Refused> {
+    let mut asked = Request::default();
+    for (flag, text) in request.get("flags").and_then(Value::as_object).into_iter().flatten() {
+        let text = text.as_str().unwrap_or_default();
+        match flag.as_str() {
+            "gpu" => asked.gpu = Some(data::gpu(text).map_err(Refused::at(flag))?),
+            _ => asked.set(flag, text).map_err(Refused::at(flag))?,
+        }
+    }
+    let config = request.get("config").and_then(Value::as_str);
+    let model = match config {
+        Some(text) => {
+            known(&format!("config {text}"), || from_config(text)).map_err(Refused::at("config"))?
+        }
+        None => {
+            let name = request.get("model").and_then(Value::as_str).unwrap_or_default();
+            known(name, || data::model(name)).map_err(Refused::at("model"))?
+        }
+    };
+    let model = plan::adjust(ModelSpec::clone(&model), &asked).map_err(Refused::of_plan)?;
+    Ok(Question { model, request: asked })
+}
+
+fn from_config(text: &str) -> Result<ModelSpec> {
+    if text.len() > LONGEST_CONFIG {
+        return Err(Error::Parse {
+            format: "config.json",
+            why: format!("{} bytes are too many", text.len()),
+        });
+    }
+    source::from_config_json(text, false)
+}
+
+/// A model that was read a moment ago, or reads it.
+fn known(key: &str, read: impl FnOnce() -> Result<ModelSpec>) -> Result<Rc<ModelSpec>> {
+    thread_local! {
+        static KEPT: RefCell<Vec<(String, Rc<ModelSpec>)>> = const { RefCell::new(Vec::new()) };
+    }
+    KEPT.with_borrow_mut(|kept| {
+        if let Some(at) = kept.iter().position(|(name, _)| name == key) {
+            let found = kept.remove(at);
+            let model = Rc::clone(&found.1);
+            kept.push(found);
+            return Ok(model);
+        }
+        let model = Rc::new(read()?);
+        if kept.len() >= KEPT_MODELS {
+            kept.remove(0);
+        }
+        kept.push((key.to_owned(), Rc::clone(&model)));
+        Ok(model)
+    })
+}
+
+/// Answers a request with the JSON of a plan, or of a failure.
+pub fn plan(request: &str) -> Value {
+    let request = parsed(request);
+    let answer = question(&request).and_then(|question| {
+        let plan = plan::plan(&question.model, &question.request).map_err(Refused::of_plan)?;
+        Ok(json::plan(&plan, lang(&request)))
+    });
+    answer.unwrap_or_else(|refused| refused.told(lang(&request)))
+}
+
+/// Most users at a range of lengths: powers of two and the steps half way,
+/// from 256 tokens to the model's maximum (at least the length asked).
+pub fn curve(request: &str) -> Value {
+    let request = parsed(request);
+    let Ok(question) = question(&request) else {
+        return json!({"points": []});
+    };
+    let asked = question.request.seq.unwrap_or(0);
+    let last = question.model.max_position.unwrap_or(1 << 17).max(asked);
+    let mut lengths: Vec<u64> = (8..40)
+        .flat_map(|power| [1_u64 << power, 3 << (power - 1)])
+        .filter(|&tokens| tokens <= last)
+        .chain([last])
+        .collect();
+    if asked > 0 {
+        lengths.push(asked);
+    }
+    lengths.sort_unstable();
+    lengths.dedup();
+    let points: Vec<Value> = plan::most_users(&question.model, &question.request, &lengths)
+        .into_iter()
+        .map(|(seq, users)| json!({"seq": json::integer(seq), "max_users": users.map(json::integer)}))
+        .collect();
+    json!({"points": points})
+}
+
+/// The engines of this build.
+pub fn engines() -> Value {
+    ENGINES.iter().map(|engine| engine.id()).collect()
+}

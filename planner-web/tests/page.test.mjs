@@ -1,0 +1,303 @@
+// The page in a real browser: loads, answers, errs politely, steps, and is
+// the same planner as the command line.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { browse, dist, here, open, serve } from "./browser.mjs";
+
+let server;
+let browser;
+before(async () => {
+  server = await serve();
+  browser = await browse();
+});
+after(async () => {
+  await browser.close();
+  server.close();
+});
+const visit = (hash = "", options = {}) => open(browser.context, server.address, `/#${hash}`, { width: 1280, ...options });
+const text = (page, selector) => page.locator(selector).first().innerText();
+const clean = (problems) => assert.deepEqual(problems, []);
+
+test("loads and answers, with no error and no foreign request", async () => {
+  const { page, problems } = await visit("l=en");
+  // 2 x 80 layers x 8 heads x 128 x 2 B x 1,000 tokens x 20 users
+  assert.equal(await text(page, ".big"), "6.10 GiB");
+  assert.match(await text(page, ".headline"), /6,553,600,000 B/);
+  assert.match(await text(page, ".figures"), /327,680 B[\s\S]*8 times as much/);
+  assert.match(await text(page, ".verdict"), /It fits/);
+  assert.equal(await page.locator(".strip .box").count(), 80);
+  clean(problems);
+  await page.close();
+});
+
+test("a changed number is answered on the keystroke, and said", async () => {
+  const { page, problems } = await visit("l=en");
+  await page.fill("#field-users", "1");
+  assert.equal(await text(page, ".big"), "312.5 MiB");
+  await page.waitForFunction(() => document.getElementById("live").textContent.includes("312.5 MiB"));
+  await page.fill("#field-users", "100000");
+  assert.match(await text(page, ".verdict"), /does not fit/i);
+  const change = page.locator(".changes button").first();
+  await change.click();
+  assert.match(await text(page, ".verdict"), /It fits/);
+  clean(problems);
+  await page.close();
+});
+
+test("the search over models works from the keyboard", async () => {
+  const { page, problems } = await visit("l=en");
+  await page.focus("#field-model");
+  await page.keyboard.type("deepseek-v3");
+  assert.equal(await page.getAttribute("#field-model", "aria-expanded"), "true");
+  await page.keyboard.press("ArrowDown");
+  const chosen = await page.getAttribute("#field-model", "aria-activedescendant");
+  assert.match(await page.locator(`#${chosen} span`).innerText(), /deepseek-v3/);
+  await page.keyboard.press("Enter");
+  assert.match(page.url() + (await page.evaluate(() => new Promise((r) => setTimeout(() => r(location.hash), 200)))), /m=deepseek-v3/);
+  await page.focus("#field-model");
+  await page.keyboard.type("lama3-70b");
+  await page.keyboard.press("Enter");
+  assert.match(await text(page, "#error-model"), /llama3-70b/);
+  clean(problems);
+  await page.close();
+});
+
+test("what a person gets wrong has a sentence beside the field, and the old answer is marked", async () => {
+  const { page, problems } = await visit("l=en");
+  for (const [value, says] of [["", /number/], ["0", /At least 1/], ["many", /“many”/], ["-5", /“-5”/], [`1${"0".repeat(30)}`, /more than/], ["1.5", /“1.5”/]]) {
+    for (const field of ["seq", "users"]) {
+      const before = await page.inputValue(`#field-${field}`);
+      await page.fill(`#field-${field}`, value);
+      assert.match(await text(page, `#error-${field}`), says, `${field} ${value}`);
+      assert.equal(await page.getAttribute(`#field-${field}`, "aria-invalid"), "true");
+      assert.ok(await page.locator("#result.old .stale").isVisible());
+      await page.fill(`#field-${field}`, before);
+      assert.equal(await page.locator("#result.old").count(), 0);
+      assert.equal(await page.locator(`#error-${field}`).innerText(), "");
+    }
+  }
+  await page.fill("#field-seq", "9000000000000000000");
+  await page.fill("#field-users", "9000000000000000000");
+  assert.ok(await page.locator("#result.old").isVisible());
+  clean(problems);
+  await page.close();
+});
+
+const CONFIG = {
+  architectures: ["LlamaForCausalLM"], model_type: "llama", torch_dtype: "bfloat16", hidden_size: 4096, intermediate_size: 14336,
+  num_hidden_layers: 32, num_attention_heads: 32, num_key_value_heads: 8, vocab_size: 128256, max_position_embeddings: 8192,
+};
+const drop = (page, name, make) =>
+  page.evaluate(([name, make]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Function(`return ${make}`)()], name));
+    document.getElementById("ask").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }, [name, make]);
+
+test("a configuration can be pasted, dropped and sent on; a wrong one says why", async () => {
+  const { page, problems } = await visit("l=en&s=1000&u=1");
+  await page.click("#config-open");
+  await page.fill("#field-config", JSON.stringify(CONFIG));
+  // 2 x 32 layers x 8 heads x 128 x 2 B = 131,072 B a token
+  assert.match(await text(page, ".headline"), /131,072,000 B/);
+  for (const [bad, says] of [["<!doctype html><p>no", /web page/], ["{\"a\": ", /not JSON/], ["[1, 2]", /one object/], ["{}", /./]]) {
+    await page.fill("#field-config", bad);
+    assert.match(await text(page, "#error-config"), says, bad);
+  }
+  await page.fill("#field-config", JSON.stringify(CONFIG));
+  await page.waitForFunction(() => location.hash.includes("cfg="));
+  const other = await open(browser.context, server.address, `/${await page.evaluate(() => location.hash)}`, {});
+  assert.match(await text(other.page, ".headline"), /131,072,000 B/);
+  await other.page.close();
+  await drop(page, "config.json", JSON.stringify(JSON.stringify({ ...CONFIG, num_hidden_layers: 16 })));
+  await page.waitForFunction(() => document.querySelector(".headline").textContent.includes("65,536,000 B"));
+  await drop(page, "model.bin", "new Uint8Array(9 << 20)");
+  await page.waitForFunction(() => document.getElementById("error-config").textContent.includes("9 MiB"));
+  await page.click("#own .link");
+  assert.match(await text(page, ".headline"), /327,680,000 B/);
+  clean(problems);
+  await page.close();
+});
+
+test("the language changes whole, and the question stays", async () => {
+  const { page, problems } = await visit("l=en&m=llama3-8b&u=7");
+  const english = await page.locator("body").innerText();
+  await page.click("#language");
+  assert.equal(await page.getAttribute("html", "lang"), "zh-Hans");
+  assert.equal(await page.inputValue("#field-users"), "7");
+  const left = new Set(english.split("\n").map((line) => line.trim()).filter((line) => /[a-z]{4,} [a-z]{3,} [a-z]{3,}/.test(line)));
+  const now = (await page.locator("body").innerText()).split("\n").map((line) => line.trim());
+  // the sources of figures and the example sentence stay as they were written
+  const kept = now.filter((line) => left.has(line) && !/large models remember|hub repository|nvidia|driver|shape as in|config\.json|hidden_size/i.test(line));
+  assert.deepEqual(kept, []);
+  assert.doesNotMatch(now.join("\n"), /\b(why|story|result|ask|layers|compare|kind|assume)\.[a-z_]+\b/);
+  clean(problems);
+  await page.close();
+});
+
+test("the address holds the question, and unknown keys stay in it", async () => {
+  const { page, problems } = await visit("l=en&m=llama3-8b&s=4k&u=3&g=a100-80gb&n=1&k=fp8&zz=kept&f=7&x=one+two+three");
+  await page.fill("#field-users", "9");
+  await page.click("#why-next");
+  await page.waitForTimeout(250);
+  const hash = await page.evaluate(() => location.hash);
+  assert.match(hash, /zz=kept/);
+  assert.match(hash, /u=9/);
+  const other = await open(browser.context, server.address, `/${hash}`);
+  for (const selector of [".headline", ".verdict", "#command", "#why-text", "#why-count"]) {
+    assert.equal(await text(other.page, selector), await text(page, selector), selector);
+  }
+  assert.equal(await text(page, "#command"), "kvplan --model llama3-8b --seq 4k --users 9 --gpu a100-80gb --gpus 1 --kv-dtype fp8");
+  clean([...problems, ...other.problems]);
+  await page.close();
+  await other.page.close();
+});
+
+test("one key steps text and picture together, to the end and back", async () => {
+  const { page, problems } = await visit("l=zh&x=我爱大模型");
+  await page.locator("#why").scrollIntoViewIfNeeded();
+  await page.focus("#why-next");
+  const seen = new Set();
+  const steps = Number((await text(page, "#why-count")).match(/\d+/g)[1]);
+  assert.ok(steps > 25);
+  for (let i = 1; i <= steps; i += 1) {
+    assert.equal(Number((await text(page, "#why-count")).match(/\d+/)[0]), i);
+    seen.add(`${await text(page, "#why-text")}|${await page.locator("#stage").innerHTML()}`);
+    await page.keyboard.press("ArrowRight");
+  }
+  assert.equal(seen.size, steps, "every step changes what is seen");
+  assert.ok(await page.isDisabled("#why-next"));
+  // the bridge ends at the figure above
+  assert.match(await text(page, ".bridge"), /327,680 B[\s\S]*6,553,600,000 B/);
+  await page.keyboard.press("ArrowLeft");
+  assert.match(await text(page, "#why-count"), new RegExp(String(steps - 1)));
+  await page.focus("#why");
+  await page.keyboard.press("Home");
+  assert.match(await text(page, "#why-count"), /第 1 步/);
+  await page.keyboard.press(" ");
+  assert.equal(await page.getAttribute("#why-play", "aria-pressed"), "true");
+  await page.keyboard.press(" ");
+  assert.equal(await page.getAttribute("#why-play", "aria-pressed"), "false");
+  clean(problems);
+  await page.close();
+});
+
+test("the matrices hold computed values, which a cell says on hover and focus", async () => {
+  const { page, problems } = await visit("l=en&x=a b c d&f=12");
+  const cached = await page.evaluate(() => [...document.querySelectorAll("#stage .k td")].map((cell) => cell.textContent));
+  assert.ok(cached.filter((value) => /\d/.test(value)).length >= 8);
+  const cell = page.locator("#stage td[data-say]").first();
+  await cell.hover();
+  assert.match(await text(page, "#why-say"), /: −?\d/);
+  await page.focus("#stage td[tabindex='0']");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowRight");
+  assert.match(await text(page, "#why-say"), /column 2/);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "why");
+  clean(problems);
+  await page.close();
+});
+
+test("two to four columns compare", async () => {
+  const { page, problems } = await visit("l=en&c=~architecture,llama3-8b~architecture");
+  const columns = () => page.locator(".compare thead th").count();
+  assert.equal(await columns(), 3);
+  assert.match(await text(page, ".compare tbody"), /327,680 B[\s\S]*131,072 B/);
+  await page.click("#columns > .plain");
+  await page.click("#columns > .plain");
+  assert.equal(await columns(), 5);
+  await page.locator(".compare thead .link").first().click();
+  assert.equal(await columns(), 4);
+  await page.locator(".compare thead input").nth(1).fill("nonesuch");
+  await page.locator(".compare thead input").nth(1).press("Enter");
+  assert.match(await text(page, "#columns .error"), /nonesuch/);
+  clean(problems);
+  await page.close();
+});
+
+test("an engine's rule is fetched when it is asked for, and only then", async () => {
+  const { page, problems } = await visit("l=en");
+  const fetched = () => page.evaluate(() => performance.getEntriesByType("resource").map((e) => e.name).filter((n) => n.endsWith("engines.wasm")).length);
+  assert.equal(await fetched(), 0);
+  await page.selectOption("#field-engine", "vllm");
+  await page.waitForFunction(() => document.querySelector(".figures").textContent.includes("vLLM"));
+  assert.equal(await fetched(), 1);
+  await page.locator("#compare").scrollIntoViewIfNeeded();
+  await page.waitForFunction(() => document.querySelectorAll(".compare thead th").length === 5);
+  // 63 blocks of 16 tokens: 1,008 x 327,680 B a session
+  assert.match(await text(page, ".figures"), /6,606,028,800 B/);
+  clean(problems);
+  await page.close();
+});
+
+test("no serious finding of axe, in both languages and themes, at several steps", async () => {
+  const axe = readFileSync(join(here, "node_modules", "axe-core", "axe.min.js"), "utf8");
+  for (const [hash, width] of [["l=en&th=light", 1280], ["l=zh&th=dark&f=7", 1280], ["l=en&th=dark&f=14", 360], ["l=zh&th=light&f=20", 360], ["l=en&th=light&f=27&u=100000", 1280], ["l=en&th=dark&s=0", 1280], ["l=en&f=34", 1280]]) {
+    const { page, problems } = await visit(hash, { width });
+    await page.evaluate(axe);
+    const found = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations
+      .filter((v) => ["serious", "critical"].includes(v.impact))
+      .map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join("; ")}`));
+    assert.deepEqual(found, [], hash);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${hash} scrolls sideways`);
+    clean(problems);
+    await page.close();
+  }
+});
+
+test("the one file opens from disk", async () => {
+  const { page, problems } = await open(browser.context, server.address, `${pathToFileURL(join(dist, "kvplan.html"))}#l=en`);
+  assert.match(await text(page, ".headline"), /6,553,600,000 B/);
+  clean(problems);
+  await page.close();
+});
+
+test("page and command line give the same JSON for every model of the catalogue", async () => {
+  const kvplan = process.env.KVPLAN;
+  assert.ok(kvplan && existsSync(kvplan), "KVPLAN names the built kvplan");
+  const { page, problems } = await visit("");
+  const models = JSON.parse(readFileSync(join(dist, "data.json"), "utf8")).models.map((model) => model.id);
+  assert.ok(models.length > 100);
+  const first = { seq: "5000", users: "3", gpu: "h100-80gb" };
+  const same = async (models, flags) => {
+    const answers = await page.evaluate(([models, flags]) => models.map((model) => JSON.parse(window.kvplan.plan(JSON.stringify({ model, flags })))), [models, flags]);
+    const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+    for (const [i, model] of models.entries()) {
+      const told = spawnSync(kvplan, ["--model", model, ...args, "--format", "json"], { encoding: "utf8" });
+      if (answers[i].error) delete answers[i].error.field;
+      assert.deepEqual(answers[i], JSON.parse(told.stdout), `${model} ${args}`);
+    }
+  };
+  await same(models, first);
+  await page.selectOption("#field-engine", "vllm");
+  await page.waitForFunction(() => JSON.parse(window.kvplan.engines()).length > 4);
+  const some = models.filter((_, i) => i % 9 === 0);
+  for (const engine of JSON.parse(await page.evaluate(() => window.kvplan.engines()))) await same(some, { ...first, engine });
+  clean(problems);
+  await page.close();
+});
+
+test("the first answer comes within 200 ms, a keystroke's within 16 ms", async () => {
+  const loads = [];
+  const keys = [];
+  // other work on the machine only ever adds: the best of a few loads counts
+  for (let i = 0; i < 15 && (i < 5 || Math.min(...loads) > 200); i += 1) {
+    const { page } = await visit("l=en");
+    loads.push(await page.evaluate(() => performance.getEntriesByName("answered")[0].startTime));
+    if (i === 0) {
+      for (let k = 0; k < 60; k += 1) await page.fill("#field-seq", String(1000 + 37 * k));
+      keys.push(...(await page.evaluate(() => performance.getEntriesByName("answer").map((e) => e.duration).slice(1))));
+    }
+    await page.close();
+  }
+  const sorted = keys.sort((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)];
+  console.log(`# first answer ${loads.map((x) => x.toFixed(0)).join(", ")} ms; keystroke median ${median.toFixed(1)}, 95% ${sorted[Math.floor(sorted.length * 0.95)].toFixed(1)} ms`);
+  assert.ok(Math.min(...loads) <= 200, `first answer ${loads}`);
+  assert.ok(median < 16, `keystroke ${median}`);
+});

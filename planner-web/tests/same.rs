@@ -1,0 +1,103 @@
+//! The page's planner answers what the core answers.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../examples/shared/tables.rs"]
+mod tables;
+
+use planner_core::engine::ENGINES;
+use planner_core::render::json;
+use planner_core::request::Request;
+use planner_core::text::Lang;
+use planner_core::{catalog, plan};
+use planner_web::planner;
+use serde_json::Value;
+
+fn load() {
+    assert!(planner_web::load(&tables::data().to_string()) > 100);
+}
+
+fn number(answer: &Value, path: &str) -> Option<u64> {
+    answer.pointer(path).and_then(Value::as_u64)
+}
+
+#[test]
+fn the_families_of_the_data_file_are_those_compiled_in() {
+    let compiled = format!("{:?}", planner_models::FAMILIES);
+    load();
+    let types: Vec<&str> = planner_models::model_types().collect();
+    let read: Vec<_> = planner_models::FAMILIES
+        .iter()
+        .filter_map(|family| planner_models::family_of(family.model_types.first()?.0))
+        .collect();
+    assert!(!std::ptr::eq(read[0], &planner_models::FAMILIES[0]), "these are the installed ones");
+    for (read, own) in read.iter().zip(planner_models::FAMILIES.iter().filter(|f| !f.model_types.is_empty()))
+    {
+        assert_eq!(format!("{read:?}"), format!("{own:?}"));
+    }
+    assert!(types.iter().all(|name| compiled.contains(name)) && types.len() > 20);
+}
+
+#[test]
+fn every_model_of_the_catalogue_has_the_cores_own_json() {
+    load();
+    let all = planner_models::MODELS.iter().flat_map(|model| ENGINES.iter().map(move |e| (model, e.id())));
+    for (model, engine) in all {
+        let flags = [("seq", "5000"), ("users", "3"), ("gpu", "h100-80gb"), ("engine", engine)];
+        let mut request = Request::default();
+        for (flag, text) in flags {
+            request.set(flag, text).unwrap();
+        }
+        let core = catalog::model(model.id)
+            .and_then(|spec| plan::plan(&spec, &request).map(|plan| json::plan(&plan, Lang::En)));
+        let asked = serde_json::json!({"model": model.id, "flags": serde_json::Map::from_iter(
+            flags.map(|(flag, text)| (flag.to_owned(), Value::from(text))))});
+        let page = planner::plan(&asked.to_string());
+        match core {
+            Ok(core) => assert_eq!(page, core, "{} {engine}", model.id),
+            Err(error) => assert_eq!(page["error"]["code"], error.code(), "{} {engine}", model.id),
+        }
+    }
+}
+
+/// 2 x 80 layers x 8 heads x 128 x 2 B, x 1,000 tokens x 20 users.
+#[test]
+fn llama3_70b_takes_the_bytes_of_the_hand_calculation() {
+    load();
+    let answer = planner::plan(r#"{"model": "llama3-70b", "flags": {"seq": "1000", "users": "20"}}"#);
+    assert_eq!(number(&answer, "/kv/bytes_per_token"), Some(327_680), "{answer}");
+    assert_eq!(number(&answer, "/kv/total_bytes"), Some(6_553_600_000));
+}
+
+#[test]
+fn an_error_names_its_field() {
+    load();
+    for (request, field) in [
+        (r#"{"model": "lama3-70b", "flags": {}}"#, "model"),
+        (r#"{"model": "bert-base-uncased", "flags": {}}"#, "model"),
+        (r#"{"model": "llama3-70b", "flags": {"seq": "0"}}"#, "seq"),
+        (r#"{"model": "llama3-70b", "flags": {"users": "many"}}"#, "users"),
+        (r#"{"model": "llama3-70b", "flags": {"users": "1000000000000000000000000000000"}}"#, "users"),
+        (r#"{"model": "llama3-70b", "flags": {"gpu": "nope"}}"#, "gpu"),
+        (r#"{"config": "<html>", "flags": {}}"#, "config"),
+        (r#"{"config": "[1]", "flags": {}}"#, "config"),
+        ("nonsense", "model"),
+    ] {
+        let answer = planner::plan(request);
+        assert_eq!(answer["error"]["field"], field, "{request}: {answer}");
+        assert!(!answer["error"]["message"].as_str().unwrap_or_default().is_empty());
+    }
+}
+
+#[test]
+fn the_curve_passes_the_verdict_and_falls() {
+    load();
+    let request = r#"{"model": "llama3-70b", "flags": {"seq": "1000", "gpu": "h100-80gb", "tp": "4"}}"#;
+    let most = number(&planner::plan(request), "/verdict/max_users");
+    assert!(most.is_some());
+    let curve = planner::curve(request);
+    let points = curve["points"].as_array().unwrap();
+    let at = points.iter().find(|point| point["seq"] == 1000).unwrap();
+    assert_eq!(at["max_users"].as_u64(), most);
+    let users: Vec<u64> = points.iter().filter_map(|point| point["max_users"].as_u64()).collect();
+    assert!(users.len() > 5 && users.is_sorted_by(|a, b| a >= b), "{users:?}");
+}

@@ -1,0 +1,106 @@
+// Starts the planner and holds the page together.
+
+import { $, t, useMessages } from "./dom.js";
+import { planner, startPlanner } from "./planner.js";
+import { DEFAULTS, get, put, read } from "./state.js";
+import { comparedWith, sentence, startWhy } from "./why.js";
+import { ask, speakAnswer, startAnswer } from "./answer.js";
+import { readAddress } from "./fields.js";
+import { startRests } from "./rests.js";
+
+let data = null;
+
+const SECTIONS = ["answer", "why", "layers", "compare", "assumptions"];
+
+const language = () => {
+  const asked = get("l");
+  if (asked === "zh" || asked === "en") return asked;
+  return navigator.language?.toLowerCase().startsWith("zh") ? "zh" : "en";
+};
+
+/** Puts every fixed sentence of the page into the reader's language. */
+function speak() {
+  const tongue = language();
+  useMessages(data.messages[tongue]);
+  document.documentElement.lang = tongue === "zh" ? "zh-Hans" : "en";
+  document.title = t("page.title");
+  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(node.dataset.label));
+  for (const node of document.querySelectorAll("[data-title]")) {
+    node.title = t(node.dataset.title);
+    node.setAttribute("aria-label", t(node.dataset.title));
+  }
+  $("language").lang = tongue === "zh" ? "en" : "zh";
+}
+
+function theme() {
+  const asked = get("th");
+  if (asked) document.documentElement.dataset.theme = asked;
+  else delete document.documentElement.dataset.theme;
+  $("theme").value = asked === "dark" || asked === "light" ? asked : "";
+}
+
+function visit(name) {
+  const section = $(name);
+  section.scrollIntoView();
+  section.focus({ preventScroll: true });
+}
+
+/** The answer first; what stands below it once that is on the screen. */
+async function all() {
+  speak();
+  theme();
+  speakAnswer();
+  ask();
+  performance.mark("answered");
+  await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
+  sentence();
+}
+
+async function start() {
+  performance.mark("script");
+  const section = read();
+  theme();
+  try {
+    data = await startPlanner(get("e") === DEFAULTS.e);
+  } catch (why) {
+    $("failed-why").textContent = why.message;
+    $("failed").hidden = false;
+    $("result").hidden = true;
+    return;
+  }
+  speak();
+  startWhy();
+  startRests(data);
+  startAnswer(data, comparedWith);
+  performance.mark("fields");
+  await readAddress();
+  const drawn = all();
+  window.kvplan = planner; // for whoever scripts the page
+  $("language").addEventListener("click", () => {
+    put({ l: language() === "zh" ? "en" : "zh" });
+    all();
+  });
+  $("theme").addEventListener("change", (event) => {
+    put({ th: event.target.value });
+    theme();
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    const name = link?.getAttribute("href").slice(1);
+    if (!SECTIONS.includes(name)) return;
+    event.preventDefault(); // the address holds the question
+    visit(name);
+  });
+  addEventListener("hashchange", async () => {
+    const named = read();
+    await readAddress();
+    await all();
+    if (SECTIONS.includes(named)) visit(named);
+  });
+  await drawn;
+  if (SECTIONS.includes(section)) visit(section);
+  document.documentElement.dataset.ready = "";
+}
+
+start();

@@ -1,0 +1,84 @@
+// Two to four models or engines side by side, for the same question.
+
+import { $, count, el, exact, size, t } from "./dom.js";
+import { everyEngine, knows, planner } from "./planner.js";
+import { get, put } from "./state.js";
+
+const MOST = 4;
+const FIRST_ENGINES = ["architecture", "vllm", "sglang", "llama.cpp"];
+
+let engines = [];
+let question = null;
+let near = false;
+let present = () => null;
+
+export function startCompare(data, asks, last) {
+  engines = data.engines;
+  question = asks;
+  present = last;
+  // the large planner is fetched when the reader comes near
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    near = true;
+    observer.disconnect();
+    showCompare();
+  }, { rootMargin: "400px" }).observe($("compare"));
+  document.body.append(el("datalist", { id: "model-names" }, ...data.models.map((model) => el("option", { value: model.id }, model.name))));
+}
+
+/** Columns as [model or "" for the one asked, engine]. */
+function columns() {
+  const given = get("c").split(",").filter(Boolean).map((text) => text.split("~"));
+  if (given.length >= 2) return given.slice(0, MOST).map(([model, engine]) => [model, engines.includes(engine) ? engine : engines[0]]);
+  return FIRST_ENGINES.filter((engine) => engines.includes(engine)).map((engine) => ["", engine]);
+}
+
+function keep(list) {
+  put({ c: list.map((column) => column.join("~")).join(",") });
+  showCompare();
+}
+
+export function showCompare() {
+  const asked = present();
+  const list = columns();
+  if (!list.every(([, engine]) => knows(engine))) {
+    if (near) everyEngine().then(showCompare);
+    return;
+  }
+  const plans = list.map(([model, engine]) => JSON.parse(planner.plan(JSON.stringify(question({ model: model || undefined, engine })))));
+  const change = (i, at, value) => keep(list.map((column, j) => (j === i ? column.map((x, k) => (k === at ? value : x)) : column)));
+  const most = Math.max(1, ...plans.map((plan) => (plan.error ? 0 : Number(plan.engine.total_bytes))));
+  const head = list.map(([model, engine], i) =>
+    el("th", { scope: "col" },
+      el("span.sr", {}, t("compare.column", { n: i + 1 })),
+      el("input", { type: "text", list: "model-names", value: model, placeholder: asked?.model?.name ?? "", "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.model")}`, onchange: (event) => change(i, 0, event.target.value.trim()) }),
+      select(engine, i, (value) => change(i, 1, value)),
+      list.length > 2 ? el("button.link", { type: "button", "aria-label": t("compare.remove", { n: i + 1 }), onclick: () => keep(list.filter((_, j) => j !== i)) }, "×") : null));
+  const row = (name, cell, strong) =>
+    el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, name), ...plans.map((plan) => el("td", {}, plan.error ? "–" : cell(plan))));
+  const bytes = (pick) => (plan) => [el("b", {}, size(pick(plan))), el("span.exact", {}, exact(pick(plan)))];
+  const cells = (pick) => (plan) => el("div", {}, ...bytes(pick)(plan));
+  const fits = (plan) => (plan.verdict.fits === null ? t("compare.unknown") : plan.verdict.fits ? `✓ ${t("compare.yes")}` : `✗ ${t("compare.no")}`);
+  const body = [
+    row(t("compare.per_token"), cells((plan) => plan.kv.bytes_per_token)),
+    row(t("compare.session"), cells((plan) => plan.engine.session_bytes)),
+    row(t("compare.engine_total"), (plan) => el("div", {}, ...bytes((p) => p.engine.total_bytes)(plan),
+      el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * Number(plan.engine.total_bytes)) / most}%` } }))), true),
+    row(t("compare.weights"), cells((plan) => plan.model.weight_bytes)),
+    row(t("compare.most_users"), (plan) => count(plan.verdict.max_users)),
+    row(t("compare.fits"), fits),
+  ];
+  const errors = plans.map((plan, i) => plan.error && el("p.error", {}, `${t("compare.column", { n: i + 1 })}: ${t("compare.refused", { why: plan.error.message })} ${plan.error.hint ?? ""}`));
+  const focus = document.activeElement?.closest?.("#columns") ? document.activeElement.getAttribute("aria-label") : null;
+  $("columns").replaceChildren(
+    el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("compare.title") },
+      el("table.data.compare", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span.sr", {}, t("compare.what"))), ...head)), el("tbody", {}, ...body))),
+    ...errors.filter(Boolean),
+    list.length < MOST ? el("button.plain", { type: "button", onclick: () => keep([...list, ["", engines[0]]]) }, t("compare.add")) : "");
+  if (focus) $("columns").querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus();
+}
+
+function select(engine, i, chosen) {
+  return el("select", { "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.engine")}`, onchange: (event) => chosen(event.target.value) },
+    ...engines.map((id) => el("option", { value: id, selected: id === engine }, t(`engine.${id}`))));
+}

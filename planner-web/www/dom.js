@@ -1,0 +1,68 @@
+// Small helpers to make elements, and to say numbers.
+
+let table = {};
+
+export function useMessages(messages) {
+  table = messages;
+}
+
+/** The sentence of a key, with `{name}` filled in. */
+export function t(key, values = {}) {
+  const text = table[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (hole, name) => (name in values ? String(values[name]) : hole));
+}
+
+export function has(key) {
+  return key in table;
+}
+
+/** el("p.note", { id, onclick, aria-… }, child, …): children are nodes or text. */
+export function el(what, attributes = {}, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const node = document.createElement(tag || "div");
+  if (classes.length) node.className = classes.join(" ");
+  set(node, attributes);
+  node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  return node;
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  set(node, attributes);
+  node.append(...children.flat().filter((c) => c !== null && c !== undefined));
+  return node;
+}
+
+function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "style") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+}
+
+export const $ = (id) => document.getElementById(id);
+
+/** Digits in groups of three; takes numbers and decimal strings alike. */
+export function count(n) {
+  if (n === null || n === undefined) return "–";
+  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+export const exact = (n) => `${count(n)} B`;
+
+/** Three digits and a binary unit: 6.10 GiB. */
+export function size(n) {
+  if (n === null || n === undefined) return "–";
+  let value = Number(n);
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+  let unit = 0;
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 1 : 2;
+  const text = value.toFixed(digits);
+  return `${unit > 0 && /\.0+$/.test(text) ? text.replace(/\.0+$/, "") : text} ${units[unit]}`;
+}

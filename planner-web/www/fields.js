@@ -1,0 +1,276 @@
+// The fields of the question: labels, options, the search over models, and a
+// configuration of the reader's own.
+
+import { $, el, size, t } from "./dom.js";
+import { get, pack, put, unpack } from "./state.js";
+
+const LONGEST_FILE = 8 << 20;
+const LONGEST_LINK = 6000;
+const SHOWN = 60;
+
+let data = null;
+let changed = () => {};
+let own = ""; // the configuration pasted, if any
+let list = [];
+let active = -1;
+
+export const config = () => own;
+export const fields = () => ["model", "config", "seq", "users", "gpu", "gpus", "tp", "pp", "engine", "kv-dtype",
+  "weight-dtype", "kv-heads", "memory-utilization", "reserve", "block-size", "max-num-batched-tokens"];
+
+export function fieldError(field, text) {
+  const node = $(`error-${field}`);
+  node.textContent = text;
+  const input = $(`field-${field}`);
+  if (text) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+  if (text) node.closest("details")?.setAttribute("open", "");
+}
+
+const field = (name, label, input, size = "") =>
+  el(`div.field${size}`, {}, el("label.label", { for: `field-${name}`, "data-t": label }), input, el("p.error", { id: `error-${name}` }));
+
+function entry(name, key, label, more = {}) {
+  const input = el("input", {
+    id: `field-${name}`, type: "text", "data-key": key, "aria-describedby": `error-${name}`, spellcheck: "false",
+    autocapitalize: "off", oninput: () => { put({ [key]: input.value }); changed(); }, ...more,
+  });
+  return field(name, label, input);
+}
+
+function choice(name, key, label, options) {
+  const input = el("select", {
+    id: `field-${name}`, "data-key": key, "aria-describedby": `error-${name}`,
+    onchange: () => { put({ [key]: input.value }); changed(); },
+  }, ...options);
+  return field(name, label, input);
+}
+
+const option = (value, text, label) => el("option", { value, "data-t": label }, text);
+
+export function startFields(file, listener) {
+  data = file;
+  changed = listener;
+  const vendors = [...new Set(data.gpus.map((gpu) => gpu.vendor))];
+  const gpus = vendors.map((vendor) =>
+    el("optgroup", { label: vendor }, ...data.gpus.filter((gpu) => gpu.vendor === vendor).map((gpu) => option(gpu.id, gpu.name.replace(`${vendor} `, "")))));
+  const dtypes = data.dtypes.map((name) => option(name, name));
+  const number = { inputmode: "numeric" };
+  $("ask").replaceChildren(
+    el("div.main", {},
+      combo(),
+      entry("seq", "s", "ask.seq", number),
+      entry("users", "u", "ask.users", number),
+      choice("gpu", "g", "ask.gpu", [option("", "", "ask.gpu_none"), ...gpus]),
+      entry("gpus", "n", "ask.gpus", number)),
+    el("div.main.minor", {},
+      choice("engine", "e", "ask.engine", data.engines.map((id) => option(id, id, `engine.${id}`))),
+      choice("kv-dtype", "k", "ask.kv_dtype", [option("auto", "", "ask.auto"), ...dtypes]),
+      choice("weight-dtype", "w", "ask.weight_dtype", [option("auto", "", "ask.auto"), ...dtypes.map((o) => o.cloneNode(true))]),
+      entry("tp", "tp", "ask.tp", { ...number, "data-placeholder": "ask.tp_auto" })),
+    el("details.more", {}, el("summary", { "data-t": "ask.more" }),
+      el("div.main.minor", {},
+        entry("pp", "pp", "ask.pp", { ...number, placeholder: "1" }),
+        entry("memory-utilization", "mu", "ask.utilization", { "data-placeholder": "ask.engine_default" }),
+        entry("reserve", "rs", "ask.reserve", { placeholder: "2GiB" }),
+        entry("kv-heads", "kh", "ask.kv_heads", { ...number, "data-placeholder": "ask.auto" }),
+        entry("block-size", "bs", "ask.block", { ...number, "data-placeholder": "ask.engine_default" }),
+        entry("max-num-batched-tokens", "bt", "ask.batched", { ...number, "data-placeholder": "ask.engine_default" }))));
+  $("ask").addEventListener("submit", (event) => event.preventDefault());
+  $("ask").addEventListener("dragover", (event) => { event.preventDefault(); $("ask").classList.add("over"); });
+  $("ask").addEventListener("dragleave", () => $("ask").classList.remove("over"));
+  $("ask").addEventListener("drop", (event) => {
+    event.preventDefault();
+    $("ask").classList.remove("over");
+    const file = event.dataTransfer?.files?.[0];
+    if (file) readFile(file);
+    else take(event.dataTransfer?.getData("text") ?? "");
+  });
+}
+
+/** Labels, options and values, in the present language and state. */
+export function labelFields() {
+  for (const node of $("ask").querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of $("ask").querySelectorAll("[data-placeholder]")) node.placeholder = t(node.dataset.placeholder);
+  for (const input of $("ask").querySelectorAll("[data-key]")) {
+    const value = get(input.dataset.key);
+    if (input === document.activeElement && input.tagName === "INPUT") continue;
+    if (input.tagName === "SELECT" && ![...input.options].some((o) => o.value === value)) input.append(option(value, value));
+    input.value = value;
+  }
+  if ($("field-model") !== document.activeElement) showModel();
+}
+
+function showModel() {
+  const known = data.models.find((model) => model.id === get("m"));
+  $("field-model").value = own ? t("ask.config_name") : (known?.name ?? get("m"));
+  $("own").hidden = !own && $("config-box").hidden;
+  $("config-open").hidden = Boolean(own);
+}
+
+// The search over models, as the ARIA pattern of a combobox with a list.
+function combo() {
+  const input = el("input", {
+    id: "field-model", type: "text", role: "combobox", "aria-expanded": "false", "aria-controls": "models", "aria-autocomplete": "list",
+    "aria-describedby": "error-model", spellcheck: "false", "data-placeholder": "ask.model_hint",
+    onfocus: () => { input.select(); }, onclick: () => offer(input.selectionEnd - input.selectionStart === input.value.length ? "" : input.value),
+    oninput: () => offer(input.value), onkeydown: keys, onblur: () => setTimeout(settle, 120),
+    onpaste: (event) => {
+      const text = event.clipboardData?.getData("text") ?? "";
+      if (/^\s*[{[<]/.test(text)) { event.preventDefault(); take(text); }
+    },
+  });
+  const box = el("div.combo", {}, input, el("ul", { id: "models", role: "listbox", hidden: true, "data-label": "ask.model" }));
+  const area = el("textarea", { id: "field-config", rows: "6", spellcheck: "false", "aria-describedby": "error-config", oninput: () => take(area.value) });
+  const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json", onchange: () => { if (file.files[0]) readFile(file.files[0]); file.value = ""; } });
+  return el("div.field.model", {},
+    el("label.label", { for: "field-model", "data-t": "ask.model" }), box, el("p.error", { id: "error-model" }),
+    el("button.link", { type: "button", id: "config-open", "data-t": "ask.config", onclick: () => { $("config-box").hidden = false; $("config-open").hidden = true; showModel(); area.focus(); } }),
+    el("div", { id: "own", hidden: true },
+      el("div", { id: "config-box", hidden: true },
+        el("label.label", { for: "field-config", "data-t": "ask.config_label" }), area,
+        el("label.label", { for: "config-file" }, el("span", { "data-t": "ask.config_file" }), " ", file)),
+      el("p.error", { id: "error-config" }), el("p.small", { id: "config-note" }),
+      el("button.link", { type: "button", "data-t": "ask.config_close", onclick: () => { forget(); changed(); $("field-model").focus(); } })));
+}
+
+function offer(text) {
+  const words = text.toLowerCase().split(/[\s/_-]+/).filter(Boolean);
+  const rank = (model) => {
+    const names = [model.id, model.name, ...model.hub].join(" ").toLowerCase();
+    if (!words.every((word) => names.includes(word))) return 0;
+    if (model.id === text) return 4;
+    return model.id.startsWith(words[0] ?? "") ? 3 : model.name.toLowerCase().includes(text.toLowerCase()) ? 2 : 1;
+  };
+  const found = data.models.map((model) => [rank(model), model]).filter(([r]) => r > 0);
+  found.sort(([a], [b]) => b - a);
+  list = found.slice(0, SHOWN).map(([, model]) => model);
+  active = -1;
+  $("models").replaceChildren(...list.map((model, i) =>
+    el("li", { role: "option", id: `model-${i}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); pick(model); } },
+      el("b", {}, model.name), el("span", {}, model.id), el("small", {}, `${size(model.bytes_per_token)}/token`))));
+  open(list.length > 0);
+}
+
+function open(yes) {
+  $("models").hidden = !yes;
+  $("field-model").setAttribute("aria-expanded", String(yes));
+  if (!yes) $("field-model").removeAttribute("aria-activedescendant");
+}
+
+function keys(event) {
+  const shown = !$("models").hidden;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    if (!shown) { offer(""); return; }
+    const step = event.key === "ArrowDown" ? 1 : -1;
+    $(`model-${active}`)?.setAttribute("aria-selected", "false");
+    active = (active + step + list.length) % list.length;
+    const line = $(`model-${active}`);
+    line.setAttribute("aria-selected", "true");
+    line.scrollIntoView({ block: "nearest" });
+    $("field-model").setAttribute("aria-activedescendant", line.id);
+  } else if (event.key === "Enter") {
+    event.preventDefault();
+    if (shown && (active >= 0 || list.length === 1)) pick(list[Math.max(active, 0)]);
+    else settle();
+  } else if (event.key === "Escape" && shown) {
+    event.preventDefault();
+    open(false);
+  }
+}
+
+function pick(model) {
+  forget();
+  put({ m: model.id });
+  open(false);
+  $("field-model").value = model.name;
+  if ($("field-model") === document.activeElement) $("field-model").select();
+  changed();
+}
+
+/** What was typed and not picked: a name the core knows, or it says why not. */
+function settle() {
+  open(false);
+  const text = $("field-model").value.trim();
+  const known = data.models.find((model) => [model.id, model.name].some((name) => name.toLowerCase() === text.toLowerCase()));
+  if (own && text === t("ask.config_name")) return;
+  if (text === "") { showModel(); return; }
+  const id = known?.id ?? text;
+  if (id === get("m") && !own) return;
+  forget();
+  put({ m: id });
+  changed();
+}
+
+// A configuration of the reader's own
+function forget() {
+  own = "";
+  $("field-config").value = "";
+  $("config-note").textContent = "";
+  $("config-box").hidden = true;
+  fieldError("config", "");
+  put({ cfg: "" });
+  showModel();
+}
+
+async function readFile(file) {
+  reveal();
+  if (file.size > LONGEST_FILE) {
+    fieldError("config", t("ask.config_size", { size: size(file.size) }));
+    return;
+  }
+  const text = await file.text();
+  $("field-config").value = text.length > 200_000 ? "" : text;
+  take(text);
+}
+
+function reveal() {
+  $("own").hidden = false;
+  $("config-box").hidden = false;
+  $("config-open").hidden = true;
+}
+
+/** Reads a configuration; one that cannot be read says why beside its field. */
+export function take(text) {
+  reveal();
+  if ($("field-config") !== document.activeElement && text.length <= 200_000) $("field-config").value = text;
+  const wrong = misread(text);
+  fieldError("config", wrong);
+  if (wrong || text.trim() === "") return;
+  own = text;
+  $("field-model").value = t("ask.config_name");
+  changed();
+  pack(text).then((packed) => {
+    const fits = packed !== "" && packed.length <= LONGEST_LINK;
+    put({ cfg: fits ? packed : "" });
+    $("config-note").textContent = fits ? "" : t("ask.config_long");
+  });
+}
+
+function misread(text) {
+  const start = text.trimStart();
+  if (start === "") return "";
+  if (text.length > LONGEST_FILE) return t("ask.config_size", { size: size(text.length) });
+  if (start.startsWith("<")) return t("ask.config_html");
+  try {
+    const value = JSON.parse(text);
+    return value === null || typeof value !== "object" || Array.isArray(value) ? t("ask.config_object") : "";
+  } catch (why) {
+    return t("ask.config_json", { why: why.message });
+  }
+}
+
+/** The configuration that the address carries, if it does. */
+export async function readAddress() {
+  const packed = get("cfg");
+  if (!packed) { own = ""; return; }
+  try {
+    own = await unpack(packed);
+    $("field-config").value = own;
+    $("own").hidden = false;
+  } catch {
+    put({ cfg: "" });
+  }
+}
+

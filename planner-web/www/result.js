@@ -1,0 +1,145 @@
+// The answer: figures, verdict, the bar of one GPU's memory, and the curve.
+
+import { $, count, el, exact, size, svg, t } from "./dom.js";
+import { planner } from "./planner.js";
+
+let timer = 0;
+/** Says one sentence to a screen reader, once the typing pauses. */
+export function say(text) {
+  clearTimeout(timer);
+  timer = setTimeout(() => { $("live").textContent = text; }, 400);
+}
+
+const one = (n) => String(n) === "1";
+
+export function showResult(plan, request, apply) {
+  const { kv, verdict, memory } = plan;
+  const seq = count(plan.request.seq);
+  const users = count(plan.request.users);
+  const lead = one(plan.request.users) ? t("result.total_one", { seq }) : t("result.total", { users, seq });
+  const head = el("div.headline", {},
+    el("p.lead", {}, lead),
+    el("p.big", {}, size(kv.total_bytes)),
+    el("p.lead", {}, `${t("result.of_cache")} · `, el("span.exact", {}, exact(kv.total_bytes))),
+    sum(plan));
+  const bar = memory ? memoryBar(memory) : null;
+  const chart = memory ? usersChart(plan, JSON.parse(planner.curve(request)).points) : null;
+  $("result").classList.remove("old");
+  $("result").replaceChildren(
+    el("div.first", {}, head, verdictBox(plan, apply)),
+    figures(plan),
+    ...(bar ? [bar] : []), ...(chart ? [chart] : []));
+  say(`${lead} ${size(kv.total_bytes)} ${t("result.of_cache")}. ${verdict?.fits === true ? t("result.fits") : verdict?.fits === false ? t("result.not_fits") : ""}`);
+}
+
+/** The product, where it is one: per token × tokens × users. */
+function sum({ kv, request }) {
+  const product = BigInt(kv.bytes_per_token) * BigInt(request.seq);
+  if (product !== BigInt(kv.session_bytes)) return el("p.sum", {}, `${exact(kv.session_bytes)} × ${count(request.users)}`);
+  return el("p.sum", {}, `${exact(kv.bytes_per_token)} × ${count(request.seq)} × ${count(request.users)}`);
+}
+
+function figures(plan) {
+  const { kv, engine, request } = plan;
+  const line = (name, bytes) => el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, size(bytes)), el("span.exact", {}, exact(bytes))));
+  const lines = [line(t("result.token"), kv.bytes_per_token), line(t("result.session"), kv.session_bytes)];
+  if (Number(kv.state_bytes_per_session) > 0) lines.push(line(t("result.state"), kv.state_bytes_per_session));
+  lines.push(line(t("result.all"), kv.total_bytes));
+  if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: t(`engine.${engine.id}`) }), engine.total_bytes));
+  const all = kv.all_heads;
+  const heads = all && BigInt(kv.total_bytes) > 0n
+    ? t("result.all_heads", { ratio: ratio(all.total_bytes, kv.total_bytes), size: size(all.total_bytes) })
+    : t("result.all_heads_none");
+  return el("div.figures", {}, el("dl", {}, ...lines),
+    el("p.small", {}, heads, Number(request.kv_heads) ? ` (--kv-heads ${request.kv_heads})` : ""));
+}
+
+export function ratio(a, b) {
+  const value = Number(a) / Number(b);
+  return value >= 100 ? count(Math.round(value)) : String(Math.round(value * 100) / 100);
+}
+
+function verdictBox(plan, apply) {
+  const { verdict, request } = plan;
+  const seq = count(request.seq);
+  const users = count(request.users);
+  if (!verdict || verdict.fits === null) return el("div.verdict.open", {}, el("p", {}, t("result.no_gpu")));
+  const where = `${request.gpus} × ${request.gpu ?? ""}`;
+  const limit = verdict.limited_by ? el("p.small", {}, t("result.limited_by", { what: t(`limit.${verdict.limited_by}`) })) : null;
+  if (verdict.fits) {
+    return el("div.verdict.fits", { tabindex: "-1" },
+      el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✓"), t("result.fits")), el("p.where", {}, where),
+      el("p", {}, t("result.room", { n: count(verdict.max_users), seq })),
+      el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
+  }
+  const changes = (verdict.alternatives ?? []).map((change) =>
+    el("li", {}, el("button.plain", { type: "button", onclick: () => apply(change.flag, change.value) },
+      t(`change.${change.flag.slice(2)}`, { value: /^\d+$/.test(change.value) ? count(change.value) : change.value }))));
+  return el("div.verdict.not", { tabindex: "-1" },
+    el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✗"), t("result.not_fits")), el("p.where", {}, where),
+    verdict.min_gpus ? el("p", {}, t("result.least", { n: count(verdict.min_gpus) })) : null, limit,
+    changes.length ? el("p", {}, t("result.try")) : null, changes.length ? el("ul.changes", {}, ...changes) : null);
+}
+
+/** One GPU: the one whose room for the cache is used most. */
+function memoryBar({ gpus }) {
+  const share = (gpu) => Number(gpu.kv_bytes_used) / Math.max(1, Number(gpu.kv_bytes_available));
+  const gpu = gpus.reduce((most, next) => (share(next) > share(most) ? next : most));
+  const n = (x) => Number(x ?? 0);
+  const used = n(gpu.kv_bytes_used);
+  const room = n(gpu.kv_bytes_available);
+  const parts = [
+    ["weights", n(gpu.weight_bytes)], ["reserve", n(gpu.reserve_bytes)], ["used", Math.min(used, room)],
+    ["free", Math.max(0, room - used)], ["over", Math.max(0, used - room)],
+    ["outside", gpu.budget_bytes === null ? 0 : Math.max(0, n(gpu.total_bytes) - n(gpu.budget_bytes))],
+  ].filter(([, bytes]) => bytes > 0);
+  const whole = parts.reduce((total, [, bytes]) => total + bytes, 0) || 1;
+  const label = t("bar.label", { weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(used), free: size(Math.max(0, room - used)), total: size(gpu.total_bytes ?? room) });
+  return el("figure.memory", {},
+    el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
+    el("div.stack", { role: "img", "aria-label": label }, ...parts.map(([kind, bytes]) => el(`i.${kind}`, { style: { "flex-grow": bytes / whole } }))),
+    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(`bar.${kind}`)), el("b", {}, size(bytes))))));
+}
+
+/** Users against length, both on logarithmic scales. */
+function usersChart(plan, points) {
+  const known = points.filter((p) => p.max_users !== null);
+  if (known.length < 2) return null;
+  const { seq, users } = plan.request;
+  const [w, h, left, bottom, top, right] = [760, 300, 62, 40, 16, 20];
+  const floor = 0.7;
+  const xs = known.map((p) => Number(p.seq));
+  const x0 = Math.log(Math.min(...xs, Number(seq)));
+  const x1 = Math.log(Math.max(...xs));
+  const y0 = Math.log(floor);
+  const y1 = Math.log(Math.max(10, ...known.map((p) => Number(p.max_users)), Number(users)) * 1.25);
+  const x = (v) => left + ((Math.log(v) - x0) / (x1 - x0)) * (w - left - right);
+  const y = (v) => h - bottom - ((Math.log(Math.max(v, floor)) - y0) / (y1 - y0)) * (h - bottom - top);
+  const line = known.map((p) => `${x(Number(p.seq)).toFixed(1)},${y(Number(p.max_users)).toFixed(1)}`);
+  const xTicks = [];
+  for (let v = 256; v <= Math.exp(x1) * 1.01; v *= 4) if (Math.log(v) >= x0) xTicks.push(v);
+  const yTicks = [];
+  for (let v = 1; Math.log(v) <= y1; v *= 10) yTicks.push(v);
+  const short = (v) => (v >= 1 << 20 ? `${v >> 20}M` : v >= 1024 && v % 1024 === 0 ? `${v / 1024}K` : count(v));
+  const most = known.find((p) => String(p.seq) === String(seq))?.max_users ?? plan.verdict.max_users;
+  const [px, py] = [x(Number(seq)), y(Number(users))];
+  const fits = plan.verdict.fits;
+  const anchor = px > w - 140 ? "end" : "start";
+  const values = { seq: count(seq), most: count(most), users: count(users) };
+  const picture = svg("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": t("chart.label", values) },
+    svg("path", { class: "room", d: `M${line[0].split(",")[0]},${h - bottom}L${line.join("L")}L${line[line.length - 1].split(",")[0]},${h - bottom}Z` }),
+    ...xTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${x(v)} ${top}V${h - bottom}` }), svg("text", { x: x(v), y: h - bottom + 18, "text-anchor": "middle" }, short(v)))),
+    ...yTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${left} ${y(v)}H${w - right}` }), svg("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, count(v)))),
+    svg("polyline", { class: "limit", points: line.join(" ") }),
+    svg("path", { class: "guide", d: `M${left} ${py}H${px}V${h - bottom}` }),
+    svg("circle", { class: fits ? "you" : "you not", cx: px, cy: py, r: 6.5 }),
+    svg("text", { class: "mine", x: px + (anchor === "start" ? 12 : -12), y: py - 9, "text-anchor": anchor }, `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`),
+    svg("text", { class: "name", x: w - right, y: h - 6, "text-anchor": "end" }, t("chart.x")),
+    svg("text", { class: "name", x: left, y: top - 4, "text-anchor": "start" }, t("chart.y")));
+  const rows = known.map((p) => el("tr", {}, el("th", { scope: "row" }, count(p.seq)), el("td", {}, count(p.max_users))));
+  return el("figure.chart", {},
+    el("figcaption", {}, el("h3", {}, t("chart.title")), el("span.small", {}, t("chart.label", values))),
+    picture,
+    el("details", {}, el("summary", {}, t("chart.table")),
+      el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("chart.title") }, el("table.data", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("chart.x")), el("th", { scope: "col" }, t("chart.y")))), el("tbody", {}, ...rows)))));
+}

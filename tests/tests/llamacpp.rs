@@ -1,0 +1,190 @@
+//! llama.cpp's rule against the engine's own cache tensors (`oracles/llamacpp`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use planner_core::engine::{self, Run};
+use planner_core::request::Request;
+use planner_core::source::gguf::{self, Header};
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, catalog, plan, source};
+use planner_tests::kvplan;
+use serde_json::Value as Json;
+
+const FIGURES: [&str; 6] = ["n_ctx", "n_ctx_seq", "k_bytes", "v_bytes", "recurrent_bytes", "total_bytes"];
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+fn json(path: &Path) -> Json {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The request of one row: ctx, batch, ubatch, parallel, unified, flash, swa_full, k, v.
+fn request(row: &[Json]) -> Request {
+    let mut request = Request::default();
+    let text = |at: usize| match &row[at] {
+        Json::Bool(yes) => if *yes { "on" } else { "off" }.to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let flags = [
+        "ctx-size",
+        "batch",
+        "ubatch",
+        "n-parallel",
+        "kv-unified",
+        "flash-attn",
+        "swa-full",
+        "k-dtype",
+        "v-dtype",
+    ];
+    request.set("engine", "llama.cpp").unwrap();
+    for (at, flag) in flags.into_iter().enumerate() {
+        request.set(flag, &text(at)).unwrap();
+    }
+    request
+}
+
+/// What kvplan answers for a row, in the order of [`FIGURES`].
+fn answer(model: &ModelSpec, request: &Request) -> Result<Vec<Json>, Error> {
+    let run = Run { model, request, tokens: 8192, source: 0, parallel: request.parallel()? };
+    let layout = engine::resolve("llama.cpp")?.0.layout(run)?;
+    let mut keys = layout.details(None)?.keys;
+    keys.insert("total_bytes".into(), layout.total_bytes(request.users, run.tokens)?.into());
+    Ok(FIGURES.iter().map(|figure| keys.get(*figure).cloned().unwrap_or(Json::Null)).collect())
+}
+
+/// Compares all rows of one model.
+fn compare(name: &str, model: &ModelSpec, rows: &Json, wrong: &mut Vec<String>) -> usize {
+    let rows = rows.as_array().unwrap();
+    for row in rows.iter().map(|row| row.as_array().unwrap()) {
+        let (want, got) = (&row[9], answer(model, &request(row)));
+        let equal = match (want, &got) {
+            (Json::String(refusal), Err(error)) => {
+                let exit = error.exit_code() == 3;
+                let said = format!("{error:?}");
+                exit && (said.contains(refusal.as_str()) || !refusal.starts_with("quantized V"))
+            }
+            (Json::Array(want), Ok(got)) => want == got,
+            _ => false,
+        };
+        if !equal {
+            wrong.push(format!("{name} {:?}: {got:?}, the engine {want}", &row[..9]));
+        }
+    }
+    rows.len()
+}
+
+fn check(wrong: &[String]) {
+    let shown: Vec<&str> = wrong.iter().take(20).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), shown.join("\n"));
+}
+
+#[test]
+fn configurations_take_what_the_engine_allocates() {
+    let answers = json(&fixtures().join("llamacpp/configs.json"));
+    let (mut rows, mut wrong, mut architectures) = (0, Vec::new(), BTreeSet::new());
+    for (name, entry) in answers.as_object().unwrap() {
+        let text = fs::read_to_string(fixtures().join(format!("configs/{name}.json"))).unwrap();
+        match source::from_config_json(&text, true) {
+            Ok(model) => {
+                rows += compare(name, &model, &entry["rows"], &mut wrong);
+                architectures.insert(entry["arch"].as_str().unwrap());
+            }
+            // a model_type without a family is another test's business
+            Err(Error::Unsupported { .. }) => {}
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    check(&wrong);
+    assert!(rows >= 1000 && architectures.len() >= 20, "{rows} rows, {} architectures", architectures.len());
+}
+
+#[test]
+fn catalogue_models_take_what_the_engine_allocates() {
+    let answers = json(&fixtures().join("llamacpp/catalog.json"));
+    let (mut rows, mut wrong) = (0, Vec::new());
+    for (name, entry) in answers.as_object().unwrap() {
+        match catalog::model(name) {
+            Ok(model) => rows += compare(name, &model, &entry["rows"], &mut wrong),
+            Err(Error::Unsupported { .. }) => {}
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    check(&wrong);
+    assert!(rows >= 700, "{rows} rows");
+}
+
+#[test]
+fn gguf_files_take_what_the_engine_allocates() {
+    let folder = fixtures().join("gguf");
+    let mut wrong = Vec::new();
+    for (name, entry) in json(&folder.join("expected.json")).as_object().unwrap() {
+        let bytes = fs::read(folder.join(format!("{name}.gguf"))).unwrap();
+        let header = Header::read(&mut bytes.as_slice()).unwrap();
+        assert_eq!(Json::from(header.tensors.len()), entry["tensors"], "{name}");
+        let model = gguf::model(name, &header).unwrap();
+        assert_eq!(Json::from(model.parameters), entry["parameters"], "{name}");
+        assert_eq!(Json::from(model.weight_bytes), entry["weight_bytes"], "{name}");
+        compare(name, &model, &entry["rows"], &mut wrong);
+    }
+    check(&wrong);
+}
+
+/// The same model from its file and from its configuration.
+#[test]
+fn a_gguf_file_and_its_configuration_agree() {
+    let file = fixtures().join("gguf/llama3.2-1b.gguf");
+    let bytes = fs::read(file).unwrap();
+    let from_file = gguf::model("x", &Header::read(&mut bytes.as_slice()).unwrap()).unwrap();
+    let from_catalogue = catalog::model("llama3.2-1b").unwrap();
+    let mut request = Request::default();
+    for (flag, value) in [("seq", "1000"), ("users", "20"), ("kv-dtype", "f16")] {
+        request.set(flag, value).unwrap();
+    }
+    let (file, catalogue) =
+        (plan::plan(&from_file, &request).unwrap(), plan::plan(&from_catalogue, &request).unwrap());
+    assert_eq!(file.kv.total_bytes, catalogue.kv.total_bytes);
+    assert_eq!(file.kv.all_heads, catalogue.kv.all_heads);
+    // 2 × 16 layers × 8 heads × 64 × 2 B
+    assert_eq!(file.kv.bytes_per_token, 32_768);
+}
+
+fn run(command: &mut Command) -> (Option<i32>, Json, String) {
+    let output = command.args(["--format", "json"]).output().unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap_or(Json::Null);
+    (output.status.code(), json, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_program_plans_a_gguf_file() {
+    let file = fixtures().join("gguf/gemma3-270m.gguf");
+    let args = ["--engine", "llama.cpp", "--ctx-size", "8192", "--n-parallel", "4"];
+    let (code, json, _) = run(kvplan().arg("--model").arg(file).args(args));
+    assert_eq!(code, Some(0));
+    assert_eq!(json["engine"]["n_ctx_seq"], 2048);
+    let kinds: Vec<&str> = json["engine"]["caches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|cache| cache["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["full", "sliding"]);
+    assert!(json["engine"]["floor_bytes_per_session"].as_u64() > Some(0));
+}
+
+#[test]
+fn a_refusal_of_the_engine_is_a_refusal_with_its_reason() {
+    let file = fixtures().join("gguf/deepseek-v2-lite.gguf");
+    let args = ["--engine", "llama.cpp", "--k-dtype", "q8_0", "--v-dtype", "f16"];
+    let (code, json, stderr) = run(kvplan().arg("--model").arg(file).args(args));
+    assert_eq!(code, Some(3));
+    assert_eq!(json["error"]["code"], "unsupported");
+    let said = format!("{stderr} {json}");
+    assert!(said.contains("does not support different K (q8_0) and V (f16)"), "{said}");
+}

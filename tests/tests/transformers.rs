@@ -1,0 +1,130 @@
+//! Released models against transformers' own answers (`tests/oracles/transformers`): every cache to the
+//! byte, layer by layer where the answer says so, and parameter counts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use planner_core::Result;
+use planner_core::plan::plan;
+use planner_core::request::Request;
+use planner_core::source::from_config_json;
+use planner_core::spec::model::ModelSpec;
+use serde_json::Value;
+
+/// Models whose parameters are not what transformers builds, and why.
+const OTHER_PARAMETERS: &[(&str, &str)] = &[];
+
+/// Cases that are not equal, and why: a model and its batch × length.
+const OTHER_CACHES: &[(&str, &str)] = &[];
+
+fn fixtures(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
+}
+
+/// Answers by model, in the order of their names.
+fn answers() -> BTreeMap<String, Value> {
+    let files = fs::read_dir(fixtures("transformers")).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+        })
+        .collect()
+}
+
+fn model(name: &str) -> Result<ModelSpec> {
+    let text = fs::read_to_string(fixtures("configs").join(format!("{name}.json"))).unwrap();
+    from_config_json(&text, false)
+}
+
+fn total(model: &ModelSpec, case: &Value) -> Result<u64> {
+    let mut request = Request::default();
+    request.set("engine", "transformers")?;
+    request.set("kv-dtype", "bf16")?;
+    request.set("seq", &case["seq"].to_string())?;
+    request.set("users", &case["batch"].to_string())?;
+    if let Some(length) = case.get("max_cache_len") {
+        request.set("cache", "static")?;
+        request.set("max-model-len", &length.to_string())?;
+    }
+    if let Some(source) = case.get("source") {
+        request.set("source-len", &source.to_string())?;
+    }
+    Ok(plan(model, &request)?.engine.total_bytes)
+}
+
+#[test]
+#[ignore = "families are still being added"]
+fn every_cache_is_what_transformers_holds() {
+    let (mut equal, mut wrong) = (0, Vec::new());
+    for (name, answer) in answers() {
+        let cases = answer["caches"].as_array().into_iter().flatten();
+        let cases: Vec<&Value> = cases.filter(|case| case["bytes"].as_u64().is_some_and(|n| n > 0)).collect();
+        if cases.is_empty() {
+            continue;
+        }
+        let model = match model(&name) {
+            Ok(model) => model,
+            Err(error) => {
+                wrong.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        for case in cases {
+            let label =
+                format!("{name} {} × {} static {}", case["batch"], case["seq"], case["max_cache_len"]);
+            let excused = OTHER_CACHES.iter().any(|(excused, _)| label.starts_with(excused));
+            match total(&model, case) {
+                Ok(bytes) if Some(bytes) == case["bytes"].as_u64() => {
+                    assert!(!excused, "{label} is equal now: take it off OTHER_CACHES");
+                    equal += 1;
+                }
+                _ if excused => {}
+                other => wrong.push(format!("{label}: {other:?}, transformers {}", case["bytes"])),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{equal} equal, {} not:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(equal >= 900, "only {equal} cases: are the answers there?");
+}
+
+#[test]
+#[ignore = "families are still being added"]
+fn parameters_are_what_transformers_builds() {
+    let (mut equal, mut wrong) = (0, Vec::new());
+    for (name, answer) in answers() {
+        let Some(count) = answer["parameters"].as_u64() else { continue };
+        let excused = OTHER_PARAMETERS.iter().any(|(excused, _)| *excused == name);
+        match model(&name) {
+            Ok(model) if model.parameters == count => {
+                assert!(!excused, "{name} is equal now: take it off OTHER_PARAMETERS");
+                equal += 1;
+            }
+            _ if excused => {}
+            Ok(model) => wrong.push(format!("{name}: {}, transformers {count}", model.parameters)),
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{equal} equal, {} not:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(equal >= 150, "only {equal} models: are the answers there?");
+}
+
+/// Each static cache that transformers cannot make is refused, not guessed.
+#[test]
+#[ignore = "families are still being added"]
+fn a_static_cache_that_transformers_cannot_make_is_refused() {
+    let refusals = ["KeyError: 'heavily_compressed_attention'", "ValueError: MiniMax uses cache of its own"];
+    let mut seen = 0;
+    for (name, answer) in answers() {
+        for case in answer["caches"].as_array().into_iter().flatten() {
+            let error = case["error"].as_str().unwrap_or("");
+            if case.get("max_cache_len").is_some() && refusals.iter().any(|own| error.starts_with(own)) {
+                assert!(total(&model(&name).unwrap(), case).is_err(), "{name} has no static cache");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "no answer of that kind is there");
+}
