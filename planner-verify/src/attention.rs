@@ -156,15 +156,20 @@ pub fn attend(
         let scores = (block.reshape((kv_heads, group * count, k_dim))?.matmul(&keys)? * scale)?;
         let mask = mask(first + start, count, positions, extent, queries)?;
         let scores = match &mask {
-            Some(mask) => scores
-                .reshape((kv_heads, group, count, rows))?
-                .broadcast_add(mask)?
-                .reshape((kv_heads, group * count, rows))?,
+            Some(mask) => scores.reshape((kv_heads, group, count, rows))?.broadcast_add(mask)?.reshape((
+                kv_heads,
+                group * count,
+                rows,
+            ))?,
             None => scores,
         };
         let mixed = softmax_last_dim(&scores)?.matmul(&values)?;
         parts.push(
-            mixed.reshape((query_heads, count, ()))?.transpose(0, 1)?.contiguous()?.flatten_from(D::Minus2)?,
+            mixed
+                .reshape((query_heads, count, ()))?
+                .transpose(0, 1)?
+                .contiguous()?
+                .flatten_from(D::Minus2)?,
         );
     }
     match parts.as_slice() {

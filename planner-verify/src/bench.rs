@@ -15,6 +15,9 @@ use crate::{device, memory};
 /// Tokens of the prompt.
 pub const PROMPT_TOKENS: usize = 8;
 
+/// A weight in f32 and half as much again for what is computed.
+const BYTES_PER_WEIGHT: u64 = 6;
+
 /// The seed of the weights.
 const SEED: u64 = 1234;
 
@@ -76,12 +79,42 @@ impl Bench {
 /// Told of every run that ends: whether it was cached, its number from 1, its seconds.
 pub type Progress<'a> = &'a mut dyn FnMut(bool, usize, f64);
 
-/// Runs the experiment with all layers at their real size, in f32.
-pub fn bench(model: &ModelSpec, options: &Options, progress: Progress<'_>) -> Result<Bench> {
+/// How long it may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Seconds for all runs.
+    pub seconds: f64,
+    /// The length at which a step was timed.
+    pub tokens: usize,
+}
+
+/// Tokens at which steps are timed for an estimate.
+const SAMPLE: usize = 64;
+
+/// A guess at the time, from one step with the cache and one without: what is computed anew grows with
+/// the tokens, so n steps without a cache cost about n²/2 tokens.
+pub fn estimate(model: &ModelSpec, options: &Options) -> Result<Estimate> {
+    let (decoder, frame) = decoder(model, options)?;
+    let sample = SAMPLE.min(options.new_tokens);
+    let prompt = prompt(sample, frame.vocab);
+    let step = |cached: bool, new: usize| generate(&decoder, &prompt, new, cached).map_err(failed);
+    step(true, 1)?;
+    let prefill = step(true, 1)?.seconds;
+    let token = (step(true, 5)?.seconds - prefill).max(0.0) / 4.0;
+    let anew = prefill / sample as f64;
+    let new = options.new_tokens as f64;
+    let uncached = anew * new * (new / 2.0 + PROMPT_TOKENS as f64);
+    let seconds = token * new * options.runs as f64 + uncached * options.uncached_runs as f64;
+    Ok(Estimate { seconds, tokens: sample })
+}
+
+/// The model at its real size, in f32.
+fn decoder(model: &ModelSpec, options: &Options) -> Result<(Decoder, Frame)> {
     let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
+    let tokens = PROMPT_TOKENS + options.new_tokens;
     let mut request = Request::default();
     request.set("kv-dtype", "f32")?;
-    request.set("seq", &(PROMPT_TOKENS + options.new_tokens).to_string())?;
+    request.set("seq", &tokens.to_string())?;
     let (run, _) = resolve(model, &request)?;
     let dtypes = Needed::of_definition(run)?.dtypes();
     if model.layers.iter().any(|layer| layer.owner.is_some()) {
@@ -90,17 +123,18 @@ pub fn bench(model: &ModelSpec, options: &Options, progress: Progress<'_>) -> Re
             "layers that share a cache are measured by --verify; bench-cache takes plain stacks",
         ));
     }
-    let layers =
-        model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes)).collect::<Result<Vec<_>>>()?;
-    let frame = frame(model, PROMPT_TOKENS + options.new_tokens, run.source)?;
-    let hidden = frame.hidden as u64;
-    let weights = layers
-        .iter()
-        .map(|layer| layer.elements(hidden))
-        .fold(frame.elements(layers.len()), u64::saturating_add);
-    memory::check(weights.saturating_mul(6), memory::available())?;
+    let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
+    let layers = shapes.collect::<Result<Vec<_>>>()?;
+    let frame = frame(model, tokens, run.source)?;
+    let mixers = layers.iter().map(|layer| layer.elements(frame.hidden as u64));
+    let weights = mixers.fold(frame.elements(layers.len()), u64::saturating_add);
+    memory::check(weights.saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
+    Ok((Decoder::new(&layers, frame, SEED, &device).map_err(failed)?, frame))
+}
 
-    let decoder = Decoder::new(&layers, frame, SEED, &device).map_err(failed)?;
+/// Runs the experiment with all layers at their real size, in f32.
+pub fn bench(model: &ModelSpec, options: &Options, progress: Progress<'_>) -> Result<Bench> {
+    let (decoder, frame) = decoder(model, options)?;
     let prompt = prompt(PROMPT_TOKENS, frame.vocab);
     let mut first: Option<Vec<u32>> = None;
     let mut same_tokens = true;
@@ -119,7 +153,7 @@ pub fn bench(model: &ModelSpec, options: &Options, progress: Progress<'_>) -> Re
     }
     let [cached, uncached] = all;
     Ok(Bench {
-        device: device::name(&device),
+        device: device::name(decoder.device()),
         parameters: decoder.parameters(),
         new_tokens: options.new_tokens,
         cached: Runs::new(cached),

@@ -122,9 +122,7 @@ impl Decoder {
                     Mixer::Latent(widths) => {
                         Projections::Latent(Latent::new(&mut weights, hidden, widths, own)?)
                     }
-                    Mixer::State(sizes) => {
-                        Projections::State(Recurrent::new(&mut weights, hidden, sizes)?)
-                    }
+                    Mixer::State(sizes) => Projections::State(Recurrent::new(&mut weights, hidden, sizes)?),
                 };
                 stores.push((*store, projections));
             }
@@ -134,7 +132,19 @@ impl Decoder {
             }
             built.push(Layer { stores, shared: layer.shared, feed });
         }
-        Ok(Self { embedding, positions, source, layers: built, device: device.clone(), parameters: weights.elements() })
+        Ok(Self {
+            embedding,
+            positions,
+            source,
+            layers: built,
+            device: device.clone(),
+            parameters: weights.elements(),
+        })
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Elements of all weights.

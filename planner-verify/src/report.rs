@@ -93,7 +93,8 @@ pub const BACKEND: &str = "candle 0.11.1";
 impl Report {
     /// The largest difference of measured and predicted bytes, with its sign.
     pub fn difference_bytes(&self) -> i128 {
-        let differences = self.points.iter().map(|p| i128::from(p.measured_bytes) - i128::from(p.predicted_bytes));
+        let differences =
+            self.points.iter().map(|p| i128::from(p.measured_bytes) - i128::from(p.predicted_bytes));
         let module = self.module.iter().map(|m| i128::from(m.measured_bytes) - i128::from(m.predicted_bytes));
         differences.chain(module).max_by_key(|difference| difference.unsigned_abs()).unwrap_or(0)
     }

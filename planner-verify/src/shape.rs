@@ -72,7 +72,8 @@ impl LayerShape {
     /// The shapes of a layer whose stores are `layer`'s (or its owner's, where it reads another's cache).
     pub fn of(layer: &Layer, stores: &[Store], (k, v): (Planned, Planned)) -> Result<Self> {
         let kept = stores.iter().filter(|store| store.is_kept_by("architecture"));
-        let stores = kept.map(|store| store_shape(store, layer.query_heads, (k, v))).collect::<Result<_>>()?;
+        let stores =
+            kept.map(|store| store_shape(store, layer.query_heads, (k, v))).collect::<Result<_>>()?;
         Ok(Self { stores, shared: layer.owner.is_some() })
     }
 

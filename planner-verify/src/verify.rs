@@ -60,7 +60,10 @@ pub fn verify(model: &ModelSpec, request: &Request, options: &Options) -> Result
     let needed = Needed::of_definition(run)?;
     let kinds = kinds(model, needed.dtypes())?;
     if kinds.is_empty() {
-        return Err(Error::unsupported("--verify of a model that keeps nothing", "there is nothing to measure"));
+        return Err(Error::unsupported(
+            "--verify of a model that keeps nothing",
+            "there is nothing to measure",
+        ));
     }
     let points = points(&kinds, &options.tokens)?;
     let frame = frame(&run)?;
@@ -83,8 +86,10 @@ pub fn verify(model: &ModelSpec, request: &Request, options: &Options) -> Result
         };
         for (kind, stacks) in kinds.iter().zip(&per_kind) {
             let (held, grown) = one_layer(stacks, at);
-            point.measured_bytes =
-                sum("measured bytes", [point.measured_bytes, product("measured bytes", &[held, kind.layers])?])?;
+            point.measured_bytes = sum(
+                "measured bytes",
+                [point.measured_bytes, product("measured bytes", &[held, kind.layers])?],
+            )?;
             point.allocated_bytes = match (point.allocated_bytes, grown) {
                 (Some(all), Some(one)) => {
                     Some(sum("allocated bytes", [all, product("allocated bytes", &[one, kind.layers])?])?)
@@ -203,7 +208,8 @@ fn work(store: &shape::StoreShape, rows: u64) -> u64 {
 /// the other way.
 fn tolerance(kinds: &[Kind]) -> f64 {
     let stores = kinds.iter().flat_map(|kind| &kind.shape.stores);
-    let least = stores.flat_map(|store| [store.dtypes.0, store.dtypes.1]).map(|dtype| dtype.size_in_bytes()).min();
+    let least =
+        stores.flat_map(|store| [store.dtypes.0, store.dtypes.1]).map(|dtype| dtype.size_in_bytes()).min();
     match least {
         Some(1) => 0.5,
         Some(2) => 0.05,
