@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod transformers;
+
 /// The `kvplan` binary that `cargo test --workspace` built beside this test.
 ///
 /// # Panics
 ///
 /// When the binary is not there: the tests of this crate run a whole program, so they need the
 /// whole workspace built.
-#[allow(clippy::panic)]
 pub fn kvplan() -> Command {
     let path = binary();
     assert!(path.exists(), "{} is missing: run `cargo test --workspace`", path.display());

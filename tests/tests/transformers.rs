@@ -1,15 +1,7 @@
 //! Released models against transformers' own answers (`tests/oracles/transformers`): every cache to the
 //! byte, layer by layer where the answer says so, and parameter counts.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use planner_core::Result;
-use planner_core::plan::plan;
-use planner_core::request::Request;
-use planner_core::source::from_config_json;
-use planner_core::spec::model::ModelSpec;
+use planner_tests::transformers::{answers, model, total};
 use serde_json::Value;
 
 /// Models whose parameters are not what transformers builds, and why.
@@ -17,43 +9,6 @@ const OTHER_PARAMETERS: &[(&str, &str)] = &[];
 
 /// Cases that are not equal, and why: a model and its batch × length.
 const OTHER_CACHES: &[(&str, &str)] = &[];
-
-fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
-}
-
-/// Answers by model, in the order of their names.
-fn answers() -> BTreeMap<String, Value> {
-    let files = fs::read_dir(fixtures("transformers")).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
-        })
-        .collect()
-}
-
-fn model(name: &str) -> Result<ModelSpec> {
-    let text = fs::read_to_string(fixtures("configs").join(format!("{name}.json"))).unwrap();
-    from_config_json(&text, false)
-}
-
-fn total(model: &ModelSpec, case: &Value) -> Result<u64> {
-    let mut request = Request::default();
-    request.set("engine", "transformers")?;
-    request.set("kv-dtype", "bf16")?;
-    request.set("seq", &case["seq"].to_string())?;
-    request.set("users", &case["batch"].to_string())?;
-    if let Some(length) = case.get("max_cache_len") {
-        request.set("cache", "static")?;
-        request.set("max-model-len", &length.to_string())?;
-    }
-    if let Some(source) = case.get("source") {
-        request.set("source-len", &source.to_string())?;
-    }
-    Ok(plan(model, &request)?.engine.total_bytes)
-}
 
 #[test]
 #[ignore = "families are still being added"]

@@ -402,6 +402,21 @@ impl<'a> Scope<'a> {
                 let position = items.iter().take(end).rposition(|item| item.equals(&wanted));
                 position.map_or(Ok(Value::Null), whole)
             }
+            // Whether a list, or a text of numbers between commas, names a number.
+            ("contains_number", [list, number]) => {
+                let wanted = self.number(number)?;
+                match self.eval(list)? {
+                    Value::Text(text) => {
+                        let wanted = wanted.as_u64();
+                        flag(
+                            text.split(',')
+                                .any(|item| item.trim().parse().ok() == wanted && wanted.is_some()),
+                        )
+                    }
+                    _ => flag(self.elements(list)?.iter().any(|item| item.equals(&Value::Number(wanted)))),
+                }
+            }
+            ("is_list", [value]) => flag(matches!(self.eval(value)?, Value::Array(_) | Value::List(_))),
             // A figure given once for all layers or in one entry for each.
             ("at", [value, position]) => match self.eval(value)? {
                 Value::Array(_) | Value::List(_) => self.index(value, position),
@@ -431,6 +446,11 @@ impl<'a> Scope<'a> {
                     }
                 }
                 Ok(Value::Number(best))
+            }
+            ("sum_primes", [after, skip, count]) => {
+                let whole =
+                    |expr| self.number(expr)?.as_u64().ok_or_else(|| self.broken("primes of no count"));
+                sum_primes(whole(after)?, whole(skip)?, whole(count)?)
             }
             ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
             ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),
@@ -480,6 +500,18 @@ impl<'a> Scope<'a> {
         };
         Ok(Value::Module(Module { kind, inputs, outputs, bias }))
     }
+}
+
+/// The sum of `count` primes above `after`, leaving out the first `skip`.
+fn sum_primes<'a>(after: u64, skip: u64, count: u64) -> Result<Value<'a>> {
+    let wanted = skip.saturating_add(count);
+    if after > 1 << 32 || wanted > 4096 {
+        return Err(Error::bad_value("the primes of an n-gram table", wanted, "at most 4096 below 2^32"));
+    }
+    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+    let primes = (after + 1..).filter(|&n| is_prime(n)).take(usize::try_from(wanted).unwrap_or(0));
+    let sum = primes.skip(usize::try_from(skip).unwrap_or(0)).sum();
+    Ok(Value::Number(Number::whole(sum)))
 }
 
 /// What a message calls an expression: its name where it has one.

@@ -68,9 +68,9 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
         return Err(Error::NoCache { architecture, why: why.to_owned() });
     }
-    let filled = fill(&config, &defaults);
-    let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
+    let mut filled = fill(&config, &defaults);
     let Some((key, text_type)) = family.language_model else {
+        let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
         return assemble(&whole, None, &config, None, notes);
     };
     // The language model is a nested configuration with a family of its own; a checkpoint of the
@@ -95,13 +95,16 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         text_defaults.extend(more.clone());
     }
     let mut text_filled = fill(text_config, &text_defaults);
-    // A whole wrapper ties its head where its own configuration says so; the text class alone goes
-    // by the text's.
-    if !class.ends_with("ForCausalLM") {
-        let key = "tie_word_embeddings";
-        if let Some(tie) = filled.get(key).or(defaults.get(key)) {
-            text_filled.insert(key.into(), tie.clone());
-        }
+    // The wrapper's expressions see the language model's keys with their class defaults.
+    let mut seen = text_defaults.clone();
+    seen.extend(text_filled.clone());
+    filled.insert(key.to_owned(), Json::Object(seen));
+    let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
+    // A wrapper's class may tie its head whatever the language model's own configuration says.
+    if whole.defines("tie")
+        && let Value::Flag(tie) = whole.evaluate("tie")?
+    {
+        text_filled.insert("tie_word_embeddings".into(), Json::Bool(tie));
     }
     let inner = Scope::new(text_family, &text_filled, &filled, &text_defaults, &class, text_type);
     assemble(&inner, Some(&whole), &config, text.map(|_| key.to_owned()), notes)
@@ -215,9 +218,11 @@ fn assemble<'a>(
 ) -> Result<ModelSpec> {
     let dtype = model_dtype(text, &mut notes)?;
     let layer_count = bounded("num_hidden_layers", text.count("num_hidden_layers", "layers")?, MAX_LAYERS)?;
-    let quantization =
-        [text.root, text.config].iter().find_map(|map| map.get("quantization_config")?.as_object());
-    let mut counter = Counter { storage: Storage::from_config(dtype, quantization)?, parts: BTreeMap::new() };
+    let quantization = [text.root, text.config].iter().find_map(|map| {
+        ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
+    });
+    let mut counter =
+        Counter { storage: Storage::from_config(dtype, quantization, text.config)?, parts: BTreeMap::new() };
     let cache_layers = if text.defines("cache_layers") {
         bounded("cache layers", text.count("cache_layers", "cache_layers")?, MAX_LAYERS)?
     } else {
@@ -496,7 +501,8 @@ impl Counter {
         if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
             defaults.extend(more.clone());
         }
-        let scope = Scope::new(family, config, outer.root, &defaults, outer.class, model_type);
+        let config = fill(config, &defaults);
+        let scope = Scope::new(family, &config, outer.root, &defaults, outer.class, model_type);
         if family.definitions.iter().any(|(name, _)| *name == "layers") {
             let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
             for index in 0..layers {

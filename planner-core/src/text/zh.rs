@@ -154,6 +154,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "more_users_than_slots" => "{0} 个用户共用 {1} 个槽位：其余等待",
         "context_padded" => "--ctx-size {0} 变为 {1}：每个流 {2} 个单元，按 256 取整",
         "layers_split" => "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
+        "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Pack run.py's answers into the fixture that the tests read.
 
-usage: fixture.py ANSWERS.json FIXTURE.json [ROWS]
+usage: fixture.py ANSWERS.json FIXTURE.json [ROWS [SHAPES.json]]
 
 A row is [ctx, batch, ubatch, parallel, unified, flash, swa_full, k, v, answer]; an answer is
 [n_ctx, n_ctx_seq, k_bytes, v_bytes, recurrent_bytes, total_bytes] or the engine's message. Rows on
-which the engine ran out of this machine's memory say nothing and are left out.
+which the engine ran out of this machine's memory say nothing and are left out. SHAPES.json (of shapes.py) adds the metadata.
 """
 import json, sys
 
 answers = json.load(open(sys.argv[1]))
 most = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+shapes = json.load(open(sys.argv[4])) if len(sys.argv) > 4 else {}
 out = []
 count, archs = 0, set()
 for name, entry in sorted(answers.items()):
@@ -32,7 +33,8 @@ for name, entry in sorted(answers.items()):
     if rows:
         count += len(rows)
         archs.add(entry["arch"])
-        out.append(f' {json.dumps(name)}: {{"arch": {json.dumps(entry["arch"])}, "rows": [\n  '
+        metadata = f', "metadata": {json.dumps(shapes[name]["metadata"])}' if shapes else ""
+        out.append(f' {json.dumps(name)}: {{"arch": {json.dumps(entry["arch"])}{metadata}, "rows": [\n  '
                    + ",\n  ".join(json.dumps(row, separators=(",", ":")) for row in rows) + "]}")
 open(sys.argv[2], "w").write("{\n" + ",\n".join(out) + "\n}\n")
 print(f"{count} rows, {len(out)} models, {len(archs)} architectures")

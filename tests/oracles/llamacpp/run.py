@@ -50,7 +50,7 @@ for name in names:
     if quick:
         settings = settings[:2] + settings[3:16:4] + settings[-4:]
     p = subprocess.run([driver, str(headers / (name + ".gguf"))], input="".join(map(line, settings)), text=True,
-                       capture_output=True)
+                       capture_output=True, env={"GGML_NO_BACKTRACE": "1"})
     answers = [json.loads(x) for x in p.stdout.splitlines() if x.startswith("{")]
     if len(answers) != len(settings):
         print(f"{name}: not loaded: {answers or p.stderr.splitlines()[-1:]}"[:300], flush=True)

@@ -308,6 +308,9 @@ def case(model, batch, seq, static=None, seconds=120):
                     second = e
             if last is not None:
                 raise second
+        made = cache_from(out)
+        if source is None and isinstance(made, cache_utils.EncoderDecoderCache):
+            row['source'] = made.cross_attention_cache.layers[0].keys.shape[-2]
         row.update(describe(cache_from(out) or kwargs.get('past_key_values'), model))
     except Exception as e:
         row['error'] = f'{type(e).__name__}: {str(e)[:200]}'

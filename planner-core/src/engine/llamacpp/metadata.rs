@@ -255,7 +255,9 @@ impl<'a> Metadata<'a> {
         let kda = or_zero("kda.head_dim");
         let (state, inner) = (or_zero("ssm.state_size"), or_zero("ssm.inner_size"));
         let short = or_zero("shortconv.l_cache");
-        let convolution = terms(&[&[taps, inner], &[taps, 2, or_zero("ssm.group_count"), state]])?;
+        // Mamba 1 has no groups, and its loaders do not read any
+        let groups = if matches!(self.arch, "mamba" | "jamba") { 0 } else { or_zero("ssm.group_count") };
+        let convolution = terms(&[&[taps, inner], &[taps, 2, groups, state]])?;
         let convolution = match (short, kda) {
             (1.., _) => terms(&[&[hidden, short - 1]])?,
             (_, 1..) => {

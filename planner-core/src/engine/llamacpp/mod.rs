@@ -68,9 +68,12 @@ impl Engine for LlamaCpp {
                 layer.heads = heads;
             }
         }
-        let both = request.kv_dtype.as_deref();
-        let k = refuse::cache_type("--k-dtype", request.k_dtype.as_deref().or(both))?;
-        let v = refuse::cache_type("--v-dtype", request.v_dtype.as_deref().or(both))?;
+        let cache_type = |flag: &str, own: Option<&str>| match own {
+            Some(_) => refuse::cache_type(flag, own),
+            None => refuse::cache_type("--kv-dtype", request.kv_dtype.as_deref()),
+        };
+        let k = cache_type("--k-dtype", request.k_dtype.as_deref())?;
+        let v = cache_type("--v-dtype", request.v_dtype.as_deref())?;
         let rows = refuse::rows(&shape, k, v, request.flash_attention)?;
         let layout = Contexts { run, shape, rows };
         layout.asked_context(request.users, run.tokens)?;
@@ -124,13 +127,17 @@ impl Contexts<'_> {
     /// Whether `users` sessions of `tokens` find room in a context; only what is asked for counts.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
-        let room = |why: String| Err(Error::unsupported("this many sessions in this context", why));
+        let what = format!("{users} sessions of {tokens} tokens in a context of {} cells", context.n_ctx);
+        let room = |why: String| Err(Error::unsupported(what, why));
         if request.n_parallel.is_some() && users > context.sequences {
             return room(format!("--n-parallel {} is fewer slots than {users} sessions", context.sequences));
         }
         let needed = if context.unified { users.saturating_mul(tokens) } else { tokens };
         if request.ctx_size.is_some() && request.seq.is_some() && needed > context.n_ctx_seq {
-            return room(format!("{} cells, {needed} needed: raise --ctx-size", context.n_ctx_seq));
+            return room(format!(
+                "each stream has {} cells, {needed} are needed: raise --ctx-size",
+                context.n_ctx_seq
+            ));
         }
         Ok(())
     }

@@ -35,6 +35,8 @@ pub struct Context {
     pub mm_prefix: bool,
     /// Whether attention logits are capped.
     pub softcap: bool,
+    /// Whether positions are linear biases (ALiBi).
+    pub alibi: bool,
     /// Whether the model decodes by diffusion.
     pub diffusion: bool,
     /// Whether decoding is not causal (`attention_config.use_non_causal`).

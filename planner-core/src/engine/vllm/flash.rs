@@ -21,6 +21,8 @@ pub struct Ask {
     pub sinks: bool,
     /// A cap on the logits.
     pub softcap: bool,
+    /// Linear biases in place of positions.
+    pub alibi: bool,
     /// Tokens a block, where the user gave it.
     pub block: Option<u64>,
     /// Whether the caller can use the kernel for heads of 256.
@@ -55,6 +57,9 @@ pub fn version(model: &Context, ask: Ask) -> Option<u64> {
     }
     if major >= 10 && version == 3 {
         version = if runs(4, major) { 4 } else { 2 };
+    }
+    if ask.alibi && matches!(version, 3 | 4) {
+        version = 2;
     }
     if version == 3 && major == 9 {
         let wide = ask.head.is_some_and(|head| head > 256);

@@ -61,14 +61,15 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
     let align_states = stateful && set.prefix_caching && hybrid;
-    let model_bytes = model.dtype.bytes.min(4);
+    // float32 checkpoints run in half precision (`_resolve_auto_dtype` of `vllm/config/model.py`)
+    let model_bytes = model.dtype.bytes.min(2);
     let state = Setting {
         tp: set.tp,
         drafts: set.drafts,
         device: &set.device,
         align: align_states,
         model_bytes,
-        bf16: model.dtype.name == "bf16",
+        bf16: model.dtype.name != "f16" && set.device.major >= 8,
     };
     let mut facts = facts::facts(model, state)?;
     let drafted = draft::extend(&mut facts, config, run, model.config_layers)?;

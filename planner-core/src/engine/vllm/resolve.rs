@@ -122,6 +122,7 @@ pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
         model_bytes: wish.model_bytes,
         mm_prefix: image_prefix(config),
         softcap: config.get("attn_logit_softcapping").is_some(),
+        alibi: alibi(config),
         diffusion: config.root_type().starts_with("diffusion_gemma"),
         non_causal: config.root_type().starts_with("diffusion_gemma"),
         rswa: false,
@@ -183,6 +184,19 @@ fn image_prefix(config: Config) -> bool {
     matches!(root, "bagel" | "gemma3" | "molmo2" | "moondream3" | "paligemma")
 }
 
+/// Whether positions are linear biases.
+fn alibi(config: Config) -> bool {
+    match config.model_type {
+        "bloom" | "jais" => true,
+        "falcon" | "RefinedWeb" | "RefinedWebModel" => config.flag("alibi"),
+        "mpt" => {
+            config.object("attn_config").and_then(|a| a.get("alibi")).and_then(Json::as_bool) == Some(true)
+        }
+        "baichuan" => config.number(&["hidden_size"]) != Some(4096),
+        _ => false,
+    }
+}
+
 /// Whether a layer has attention sinks.
 fn sinks(config: Config, window: Option<u64>) -> bool {
     match config.model_type {
@@ -207,7 +221,7 @@ pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool
 /// Backends of one model's own.
 fn own(config: Config, fact: &Fact) -> Option<Backend> {
     let m3 = |name| Backend::Own(Own { name, multiple: 128, preferred: 128, packed: false });
-    if config.root_type() == "minimax_m3" || config.model_type == "minimax_m3" {
+    if config.root_type().starts_with("minimax_m3") || config.model_type.starts_with("minimax_m3") {
         return match fact.cache {
             Cache::Index { .. } => Some(m3("MINIMAX_M3_SPARSE_INDEXER")),
             Cache::Attention { .. } if fact.indexed => Some(m3("MINIMAX_M3_SPARSE")),
@@ -328,6 +342,7 @@ fn runs_attention(
         head_v: Some(head),
         sinks,
         softcap: context.softcap,
+        alibi: context.alibi,
         head_256: true,
         block: None,
     };

@@ -42,6 +42,12 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     let attention_heads = shape.layers.iter().map(|layer| layer.query_heads).max().filter(|&heads| heads > 0);
     let title = header.metadata.get("general.name").and_then(Json::as_str).unwrap_or(name);
     let mut notes = Vec::new();
+    if layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Session) {
+        notes.push(Note::new(
+            "gguf_states",
+            "states as llama.cpp keeps them, in f32 and without the newest convolution tap: other engines differ",
+        ));
+    }
     if header.tensors.is_empty() {
         notes.push(Note::new("no_tensors", "the file has no tensor table: weights are counted as 0 bytes"));
     }

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Write header-only GGUF files of invented shapes, for architectures that no configuration here reaches.
+
+usage: shapes.py DRIVER OUT_DIR [MORE.json]
+
+The keys below decide the size of a context. Whatever else the loader asks for ("key not found in
+model") is added with a neutral value until the driver loads the file. `OUT_DIR/shapes.json` holds the
+keys below for the fixture. MORE.json: {name: {"arch", "metadata"}} to write as well.
+"""
+import json, re, subprocess, sys
+from pathlib import Path
+
+import gguf
+
+COMMON = {"block_count": 12, "context_length": 32768, "embedding_length": 1024, "feed_forward_length": 2048,
+          "attention.head_count": 16, "attention.head_count_kv": 4}
+MLA = {"attention.head_count_kv": 1, "attention.kv_lora_rank": 256, "attention.q_lora_rank": 256, "attention.key_length": 320,
+       "attention.value_length": 256, "attention.key_length_mla": 128, "attention.value_length_mla": 64, "rope.dimension_count": 64}
+MOE = {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 256, "leading_dense_block_count": 1}
+SSM = {"ssm.conv_kernel": 4, "ssm.inner_size": 2048, "ssm.state_size": 64, "ssm.group_count": 2, "ssm.time_step_rank": 32}
+RANKS = {f"attention.{part}_lora_rank": 64 for part in ("decay", "iclr", "value_residual_mix", "gate")}
+EVERY4 = [0 if (i + 1) % 4 else 4 for i in range(12)]
+SWA4 = [bool((i + 1) % 4) for i in range(12)]
+WINDOW = {"attention.sliding_window": 512}
+SHAPES = {
+    "rwkv6": {**COMMON, "attention.head_count": 0, "wkv.head_size": 64},
+    "rwkv7": {**COMMON, **RANKS, "attention.head_count": 0, "wkv.head_size": 64},
+    "arwkv7": {**COMMON, **RANKS, "attention.head_count": 0, "wkv.head_size": 64, "token_shift_count": 1},
+    "rwkv6qwen2": {**COMMON, "attention.head_count": 0, "wkv.head_size": 64, "token_shift_count": 1},
+    "jamba": {**COMMON, **SSM, **MOE, "attention.head_count_kv": EVERY4},
+    "plamo2": {**COMMON, **SSM, "ssm.group_count": 0, "attention.head_count": [4 * x for x in EVERY4], "attention.head_count_kv": EVERY4,
+               "attention.key_length": 128, "attention.value_length": 128},
+    "plamo3": {**COMMON, **WINDOW},
+    "minimax-01": {**COMMON, **MOE, "attention.key_length": 64, "attention.value_length": 64, "full_attention_interval": 4},
+    "qwen3next": {**COMMON, **SSM, **MOE, "full_attention_interval": 3, "attention.key_length": 128, "attention.value_length": 128},
+    "granitehybrid": {**COMMON, **SSM, "attention.head_count_kv": EVERY4},
+    "falcon-h1": {**COMMON, **SSM},
+    "nemotron_h": {**COMMON, **SSM, "attention.head_count_kv": [0, 0, 4] * 4, "feed_forward_length": [0, 2048, 0] * 4,
+                   "attention.key_length": 128, "attention.value_length": 128},
+    "lfm2": {**COMMON, "attention.head_count_kv": EVERY4, "shortconv.l_cache": 3, **WINDOW},
+    "kimi-linear": {**COMMON, **MLA, **MOE, "attention.value_length": 96, "attention.head_count_kv": [min(x, 1) for x in EVERY4],
+                    "ssm.conv_kernel": 4, "kda.head_dim": 64},
+    "deepseek2": {**COMMON, **MLA, **MOE},
+    "glm-dsa": {**COMMON, **MLA, **MOE, "attention.indexer.head_count": 4, "attention.indexer.key_length": 128, "attention.indexer.top_k": 512,
+                "context_length": 1 << 20, "nextn_predict_layers": 1},
+    "minimax-m3": {**COMMON, **MOE, "leading_dense_block_count": 3, "attention.indexer.head_count": 4, "attention.indexer.key_length": 64,
+                   "attention.indexer.top_k": 16, "attention.indexer.block_size": 64, "attention.indexer.local_blocks": 1,
+                   "attention.key_length": 128, "attention.value_length": 128},
+    "nanbeige": {**COMMON, "num_loops": 3},
+    "smallthinker": {**COMMON, **MOE, **WINDOW, "expert_gating_func": 2},
+    "grok": {**COMMON, **MOE},
+    "mpt": {**COMMON},
+    "refact": {**COMMON, "attention.head_count_kv": 1},
+    "step35": {**COMMON, **MOE, **WINDOW, "attention.sliding_window_pattern": SWA4, "attention.head_count_kv": [2 + 2 * x for x in SWA4],
+               "attention.key_length": 128, "attention.value_length": 128},
+    "maple": {**COMMON, **MOE, **WINDOW, "attention.sliding_window_pattern": SWA4},
+    "granite_swa": {**COMMON, **WINDOW, "attention.sliding_window_pattern": SWA4},
+    "mimo2": {**COMMON, **MOE, **WINDOW, "attention.sliding_window_pattern": SWA4, "attention.head_count_kv": [2 + 2 * x for x in SWA4],
+              "attention.key_length": 192, "attention.value_length": 128},
+    "gemma3n": {**COMMON, **WINDOW, "block_count": 25, "attention.key_length": 128, "attention.value_length": 128},
+    "gemma4": {**COMMON, **WINDOW, "attention.sliding_window_pattern": SWA4, "attention.key_length": 256, "attention.value_length": 256,
+               "attention.key_length_swa": 128, "attention.value_length_swa": 128, "attention.shared_kv_layers": 4},
+    "exaone4": {**COMMON, **WINDOW},
+    "mellum": {**COMMON, **MOE, **WINDOW},
+    "openelm": {**COMMON, "attention.head_count": [12, 12, 16, 16] * 3, "attention.head_count_kv": [3, 3, 4, 4] * 3,
+                "attention.key_length": 64, "attention.value_length": 64},
+    "deci": {**COMMON, "attention.head_count_kv": [4, 8, 0, 4] * 3, "attention.head_count": [16, 16, 0, 16] * 3, "attention.key_length": 64,
+             "attention.value_length": 64},
+    "t5": {**COMMON, "attention.head_count_kv": 16, "attention.key_length": 64, "attention.value_length": 64},
+    "llama4": {**COMMON, **MOE},
+    "chatglm": {**COMMON, "attention.head_count_kv": 2},
+}
+NEUTRAL = {"rope.dimension_sections": [16, 24, 24, 0], "swiglu_clamp_exp": [7.0] * 12, "swiglu_clamp_shexp": [7.0] * 12,
+           "activation": "silu", "use_parallel_residual": True}
+
+
+def value_of(key):
+    if key in NEUTRAL:
+        return NEUTRAL[key]
+    return 1.0 if re.search(r"epsilon|scale|freq|factor|softcap|alpha|beta|base", key) else 1
+
+
+def write(path, arch, metadata):
+    writer = gguf.GGUFWriter(path=None, arch=arch)
+    writer.add_tokenizer_model("no_vocab")
+    for key, value in {"vocab_size": 4096, **metadata}.items():
+        key = key if key.startswith(("general.", "tokenizer.")) else f"{arch}.{key}"
+        if isinstance(value, list):
+            writer.add_array(key, value)
+        elif isinstance(value, bool):
+            writer.add_bool(key, value)
+        elif isinstance(value, float):
+            writer.add_float32(key, value)
+        elif isinstance(value, str):
+            writer.add_string(key, value)
+        else:
+            writer.add_uint32(key, value)
+    writer.write_header_to_file(path=path)
+    writer.write_kv_data_to_file()
+    writer.close()
+
+
+if __name__ == "__main__":
+    driver, out = sys.argv[1], Path(sys.argv[2])
+    out.mkdir(parents=True, exist_ok=True)
+    shapes = {arch: {"arch": arch, "metadata": metadata} for arch, metadata in SHAPES.items()}
+    if len(sys.argv) > 3:
+        for name, entry in json.load(open(sys.argv[3])).items():
+            prefix = entry["arch"] + "."
+            shapes[name] = {"arch": entry["arch"], "metadata": {k.removeprefix(prefix): v for k, v in entry["metadata"].items()}}
+    index = {}
+    for name, entry in shapes.items():
+        more = {"attention.layer_norm_rms_epsilon": 1e-5, "attention.layer_norm_epsilon": 1e-5}
+        if entry["metadata"].get("expert_count"):
+            more["expert_used_count"] = 1
+        if entry["arch"] == "rwkv7":
+            more.update(RANKS)
+        for _ in range(40):
+            write(out / f"{name}.gguf", entry["arch"], {**more, **entry["metadata"]})
+            p = subprocess.run([driver, str(out / f"{name}.gguf")], input="", capture_output=True, text=True, env={"DRIVER_LOG": "1"})
+            missing = re.search(r"key not found in model: (\S+)", p.stderr + p.stdout)
+            if not missing:
+                break
+            key = missing[1].removeprefix(entry["arch"] + ".")
+            more[key] = value_of(key)
+        failed = "failed" in p.stdout or p.returncode
+        index[name] = {"arch": entry["arch"]}
+        if failed:
+            errors = [x for x in (p.stderr + p.stdout).splitlines() if "error" in x or "ASSERT" in x]
+            print(name, errors[:1])
+    (out / "index.json").write_text(json.dumps(index))
+    (out / "shapes.json").write_text(json.dumps(shapes, indent=1))
