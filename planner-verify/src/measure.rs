@@ -88,8 +88,14 @@ pub fn measure(
 ) -> Result<Measured> {
     let decoder = Decoder::new(layers, frame, seed, device)?;
     let last = points.iter().copied().max().unwrap_or(1);
-    // Once before anything is read, so that buffers which threads keep exist already.
-    Session::new(&decoder, frame.vocab, DECODED_STEPS + 2).advance(DECODED_STEPS + 2)?;
+    // Once before anything is read, at the same sizes, so that buffers which threads keep exist already.
+    let sizes = last.min(decoder.chunk().saturating_add(2 * DECODED_STEPS));
+    let mut warm = Session::new(&decoder, frame.vocab, sizes);
+    for &point in points.iter().filter(|&&point| point < sizes) {
+        warm.advance(point)?;
+    }
+    warm.advance(sizes)?;
+    drop(warm);
 
     let mut held: Vec<Held> = Vec::with_capacity(points.len());
     let mut logits: Vec<Vec<f32>> = Vec::with_capacity(points.len());

@@ -1,5 +1,6 @@
 //! What a verification found.
 
+use planner_core::render::json::integer;
 use serde_json::{Value as Json, json};
 
 /// Bytes at one count of tokens, for the whole model and one session.
@@ -114,9 +115,9 @@ impl Report {
         let point = |point: &Point| {
             json!({
                 "tokens": point.tokens,
-                "predicted_bytes": point.predicted_bytes,
-                "measured_bytes": point.measured_bytes,
-                "allocated_bytes": point.allocated_bytes,
+                "predicted_bytes": integer(point.predicted_bytes),
+                "measured_bytes": integer(point.measured_bytes),
+                "allocated_bytes": point.allocated_bytes.map(integer),
             })
         };
         let kind = |kind: &KindReport| {
