@@ -57,13 +57,15 @@ const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
 const page = read("index.html");
 const wasm = readFileSync(join(work, "first.wasm"));
 const whole = readFileSync(join(work, "all.wasm"));
-const data = readFileSync(join(work, "data.json"));
+const lists = readFileSync(join(work, "page.json"));
+const data = readFileSync(join(work, "planner.json"));
 
 writeFileSync(join(dist, "app.js"), script);
 writeFileSync(join(dist, "main.css"), style);
 copyFileSync(join(work, "first.wasm"), join(dist, "planner.wasm"));
 copyFileSync(join(work, "all.wasm"), join(dist, "planner-engines.wasm"));
-copyFileSync(join(work, "data.json"), join(dist, "data.json"));
+copyFileSync(join(work, "page.json"), join(dist, "page.json"));
+copyFileSync(join(work, "planner.json"), join(dist, "planner.json"));
 writeFileSync(join(dist, "index.html"), page);
 
 const fill = (text, from, to) => {
@@ -74,13 +76,15 @@ const packed = (id, bytes) =>
   `<script type="application/octet-stream" id="${id}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>\n`;
 let one = fill(page, '<link rel="stylesheet" href="main.css">', `<style>${style}</style>`);
 one = fill(one, '<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>', "");
-one = fill(one, '<link rel="preload" href="data.json" as="fetch" type="application/json" crossorigin>', "");
+for (const name of ["page", "planner"]) {
+  one = fill(one, `<link rel="preload" href="${name}.json" as="fetch" type="application/json" crossorigin>`, "");
+}
 one = fill(one, "script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'");
 one = fill(one, "connect-src 'self'", "connect-src 'none'");
 one = fill(
   one,
   '<script type="module" src="app.js"></script>',
-  packed("wasm", whole) + packed("data", data) +
+  packed("wasm", whole) + packed("page", lists) + packed("planner", data) +
     `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`,
 );
 writeFileSync(join(dist, "kvplan.html"), one);
@@ -90,7 +94,7 @@ const zip = (data) => execFileSync("gzip", ["-9c"], { input: data, maxBuffer: 1 
 console.log(`first wasm ${kb(wasm.length)}, gzipped ${kb(zip(wasm))} (at most 150)`);
 console.log(`wasm with every engine ${kb(whole.length)}, gzipped ${kb(zip(whole))}`);
 console.log(`script and style gzipped ${kb(zip(script) + zip(style))} (at most 40)`);
-console.log(`data ${kb(data.length)}, gzipped ${kb(zip(data))}`);
+console.log(`lists and sentences ${kb(lists.length)}, gzipped ${kb(zip(lists))}; models and families ${kb(data.length)}, gzipped ${kb(zip(data))}`);
 console.log(`one file ${kb(one.length)}`);
 if (zip(wasm) > 150_000 || zip(script) + zip(style) > 40_000) {
   console.error("over budget");

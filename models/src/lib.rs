@@ -6,7 +6,7 @@
 pub mod expr;
 mod lookup;
 
-pub use lookup::{family_of, install, model_types};
+pub use lookup::{Given, family_of, install, model_types};
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 

@@ -7,26 +7,36 @@ use std::sync::OnceLock;
 
 use crate::Family;
 
-static GIVEN: OnceLock<&'static [Family]> = OnceLock::new();
+/// Families that a program gives at run time.
+#[derive(Debug)]
+pub struct Given {
+    /// The family of a `model_type`.
+    pub find: fn(&str) -> Option<&'static Family>,
+    /// Every `model_type` that it finds.
+    pub model_types: Vec<&'static str>,
+}
+
+static GIVEN: OnceLock<Given> = OnceLock::new();
 
 /// Gives the families that answer from now on. The first call counts; whether this was it.
-pub fn install(families: &'static [Family]) -> bool {
-    GIVEN.set(families).is_ok()
+pub fn install(given: Given) -> bool {
+    GIVEN.set(given).is_ok()
 }
 
 /// The family that answers for a `model_type`.
 pub fn family_of(model_type: &str) -> Option<&'static Family> {
-    let of = |family: &&Family| family.model_types.iter().any(|(name, _)| *name == model_type);
     match GIVEN.get() {
-        Some(given) => given.iter().find(of),
+        Some(given) => (given.find)(model_type),
         None => compiled(model_type),
     }
 }
 
 /// Every `model_type` that a family answers for.
 pub fn model_types() -> impl Iterator<Item = &'static str> {
-    let all = GIVEN.get().copied().unwrap_or(TABLE);
-    all.iter().flat_map(|family| family.model_types).map(|(name, _)| *name)
+    let given = GIVEN.get().map(|given| given.model_types.iter().copied());
+    let table = if given.is_some() { &[] } else { TABLE };
+    let compiled = table.iter().flat_map(|family| family.model_types).map(|(name, _)| *name);
+    given.into_iter().flatten().chain(compiled)
 }
 
 #[cfg(feature = "families")]

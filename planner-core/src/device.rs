@@ -87,7 +87,7 @@ impl Device {
 /// `h100-80gb` are the same.
 #[cfg(feature = "catalog")]
 fn plain(name: &str) -> String {
-    let letters: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let letters: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     ["nvidia", "amd", "intel"]
         .iter()
         .find_map(|maker| letters.strip_prefix(maker))

@@ -231,7 +231,7 @@ impl Request {
 
 /// The name of a dtype in lower case; `auto` is no name.
 fn dtype_name(text: &str) -> Option<String> {
-    let name = text.trim().to_lowercase();
+    let name = text.trim().to_ascii_lowercase();
     (name != "auto").then_some(name)
 }
 

@@ -5,14 +5,14 @@ const MAX_LENGTH: usize = 80;
 
 /// Up to three known names near `name`, nearest first.
 pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let name = name.to_lowercase();
+    let name = name.to_ascii_lowercase();
     if name.len() > MAX_LENGTH {
         return Vec::new();
     }
     let mut scored: Vec<(usize, &str)> = known
         .into_iter()
         .filter_map(|candidate| {
-            let lower = candidate.to_lowercase();
+            let lower = candidate.to_ascii_lowercase();
             let distance = strsim::damerau_levenshtein(&name, &lower);
             let contained = name.len() >= 3 && lower.contains(&name);
             let score = if contained { distance.min(2) } else { distance };

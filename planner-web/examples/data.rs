@@ -1,10 +1,14 @@
-//! Writes the page's data file to standard output: catalogue, GPUs, encoders
-//! and sentences, from the tables of the command line.
+//! `data page` and `data planner` write the page's two data files to standard
+//! output, from the tables of the command line.
 
 use std::io::{self, Write};
 
 fn main() -> io::Result<()> {
-    io::stdout().write_all(tables::data().to_string().as_bytes())
+    let data = match std::env::args().nth(1).as_deref() {
+        Some("page") => tables::page_data(),
+        _ => tables::planner_data(),
+    };
+    io::stdout().write_all(data.to_string().as_bytes())
 }
 
 #[path = "shared/tables.rs"]

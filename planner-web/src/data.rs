@@ -1,12 +1,11 @@
-//! The page's data file: what the catalogue holds, kept apart from the wasm so
-//! that both load at once and neither is large.
+//! The planner's data file: what the catalogue holds, kept apart from the wasm
+//! so that both load at once and neither is large.
 //!
-//! `{"models": [{"id", "name", "hub", "source", "bytes_per_token", "config"}],
-//! "gpus": [{"id", "name", "vendor", "memory_bytes", "compute_capability",
-//! "source"}], "encoders": [{"id", "hub", "why"}], "families": [those of
-//! `planner_models`], "engines": [id], "dtypes": [name], "messages": {language: {key:
-//! text}}}`, written by `examples/data.rs` from the same tables that the
-//! command line holds. `config` is the text of a config.json.
+//! `{"models": [{"id", "name", "hub", "config"}], "gpus": [{"id", "name",
+//! "memory_bytes", "compute_capability"}], "encoders": [{"id", "hub", "why"}],
+//! "families": [{"types": [model_type], "text"}]}`, written by
+//! `examples/data.rs` from the tables that the command line holds. `config` is
+//! the text of a config.json, `text` a family in JSON.
 
 use std::cell::RefCell;
 
@@ -27,8 +26,7 @@ thread_local! {
 pub fn load(text: &str) -> usize {
     let mut data: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     if let Some(map) = data.as_object_mut() {
-        map.remove("messages"); // the page's own
-        crate::families::install(&map.remove("families").unwrap_or_default());
+        crate::families::install(map.remove("families").unwrap_or_default());
     }
     let models = data.get("models").and_then(Value::as_array).map_or(0, Vec::len);
     DATA.set(data);

@@ -3,12 +3,42 @@
 //! Objects and lists are those of `planner_models::Family`, field by field;
 //! pairs are lists of two.
 
-use planner_models::{CacheRule, Family, ModuleRule, Stack, Tower};
+use std::cell::RefCell;
+
+use planner_models::{CacheRule, Family, Given, ModuleRule, Stack, Tower};
 use serde_json::Value;
 
-/// Reads and installs the families; those given first stay.
-pub fn install(list: &Value) {
-    planner_models::install(each(list, family));
+/// Takes the families, each a text that is read when a model of it is asked
+/// for: `[{"types": [model_type], "text": JSON}]`. Those given first stay.
+pub fn install(list: Value) {
+    let model_types = list.as_array().into_iter().flatten().flat_map(types).map(lasting).collect();
+    TEXTS.set(list);
+    planner_models::install(Given { find, model_types });
+}
+
+thread_local! {
+    static TEXTS: RefCell<Value> = const { RefCell::new(Value::Null) };
+    static READ: RefCell<Vec<&'static Family>> = const { RefCell::new(Vec::new()) };
+}
+
+fn types(entry: &Value) -> impl Iterator<Item = &str> {
+    entry["types"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn find(model_type: &str) -> Option<&'static Family> {
+    READ.with_borrow_mut(|read| {
+        let of = |family: &&&Family| family.model_types.iter().any(|(name, _)| *name == model_type);
+        if let Some(found) = read.iter().find(of) {
+            return Some(*found);
+        }
+        let new = TEXTS.with_borrow(|texts| {
+            let entry = texts.as_array()?.iter().find(|entry| types(entry).any(|name| name == model_type))?;
+            serde_json::from_str(entry["text"].as_str()?).ok()
+        })?;
+        let new: &'static Family = Box::leak(Box::new(family(&new)));
+        read.push(new);
+        Some(new)
+    })
 }
 
 fn family(of: &Value) -> Family {
@@ -68,9 +98,13 @@ fn pairs(list: &Value) -> &'static [(&'static str, &'static str)] {
 }
 
 fn text(value: &Value) -> &'static str {
-    String::leak(value.as_str().unwrap_or_default().to_owned())
+    lasting(value.as_str().unwrap_or_default())
 }
 
 fn optional(value: &Value) -> Option<&'static str> {
     value.is_string().then(|| text(value))
+}
+
+fn lasting(text: &str) -> &'static str {
+    String::leak(text.to_owned())
 }

@@ -43,6 +43,13 @@ pub fn plan(request: &str) -> String {
     planner::plan(request).to_string()
 }
 
+/// Reads the start of a GGUF file, which [`plan`] then plans for `{"gguf": name}`:
+/// `{}` or a failure out. Only the build with every engine can.
+#[wasm_bindgen]
+pub fn gguf(name: &str, start: &[u8], language: &str) -> String {
+    planner::gguf(name, start, language).to_string()
+}
+
 /// Most users by length, for a curve: a request of [`plan`] in,
 /// `{"points": [{"seq", "max_users"}]}` out.
 #[wasm_bindgen]

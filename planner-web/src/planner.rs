@@ -79,7 +79,9 @@ fn question(request: &Value) -> std::result::Result<Question, Refused> {
         }
     }
     let config = request.get("config").and_then(Value::as_str);
+    let file = request.get("gguf").and_then(Value::as_str);
     let model = match config {
+        None if file.is_some() => dropped(file.unwrap_or_default()).map_err(Refused::at("config"))?,
         Some(text) => {
             known(&format!("config {text}"), || from_config(text)).map_err(Refused::at("config"))?
         }
@@ -90,6 +92,46 @@ fn question(request: &Value) -> std::result::Result<Question, Refused> {
     };
     let model = plan::adjust(ModelSpec::clone(&model), &asked).map_err(Refused::of_plan)?;
     Ok(Question { model, request: asked })
+}
+
+thread_local! {
+    /// The GGUF file that was read last, by its name.
+    static FILE: RefCell<Option<(String, Rc<ModelSpec>)>> = const { RefCell::new(None) };
+}
+
+/// Keeps the model of a GGUF file, of which `start` holds the header.
+pub fn gguf(name: &str, start: &[u8], language: &str) -> Value {
+    match from_gguf(name, start) {
+        Ok(model) => {
+            FILE.set(Some((name.to_owned(), Rc::new(model))));
+            json!({})
+        }
+        Err(error) => json::failure(Lang::parse(language).unwrap_or_default(), &error),
+    }
+}
+
+#[cfg(feature = "engines")]
+fn from_gguf(name: &str, mut start: &[u8]) -> Result<ModelSpec> {
+    use planner_core::source::gguf::{Header, model};
+    let header = Header::read(&mut start)?;
+    let (files, position) = header.split();
+    if files > 1 {
+        let why = format!("it is part {} of {files}: the command line reads all parts", position + 1);
+        return Err(Error::Unreadable { path: name.to_owned(), why });
+    }
+    model(name.strip_suffix(".gguf").unwrap_or(name), &header)
+}
+
+#[cfg(not(feature = "engines"))]
+fn from_gguf(_: &str, _: &[u8]) -> Result<ModelSpec> {
+    Err(Error::unsupported("GGUF", ""))
+}
+
+fn dropped(name: &str) -> Result<Rc<ModelSpec>> {
+    let found = FILE.with_borrow(|file| {
+        file.as_ref().filter(|(kept, _)| kept == name).map(|(_, model)| Rc::clone(model))
+    });
+    found.ok_or_else(|| Error::Unreadable { path: name.to_owned(), why: "it was not read yet".into() })
 }
 
 fn from_config(text: &str) -> Result<ModelSpec> {

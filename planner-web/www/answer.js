@@ -1,13 +1,13 @@
 // The question and its answer: reads the fields, asks the core, draws.
 
 import { $, el, t } from "./dom.js";
-import { everyEngine, knows, planner } from "./planner.js";
+import { everyEngine, isWhole, knows, planner } from "./planner.js";
 import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
 import { showCompare, startCompare } from "./compare.js";
 import { showRests } from "./rests.js";
-import { config, fields, fieldError, labelFields, startFields } from "./fields.js";
+import { config, fieldError, fields, gguf, labelFields, startFields } from "./fields.js";
 
 /** State key, flag, and whether it only means something with a GPU. */
 export const FLAGS = [
@@ -41,6 +41,7 @@ export function question({ model, engine } = {}) {
   }
   const request = { flags, lang: document.documentElement.lang.slice(0, 2) };
   if (model) return { ...request, model };
+  if (gguf()) return { ...request, gguf: gguf() };
   return config() ? { ...request, config: config() } : { ...request, model: get("m") };
 }
 
@@ -54,6 +55,10 @@ export function ask() {
   const request = JSON.stringify(question());
   const begun = performance.now();
   const plan = JSON.parse(planner.plan(request));
+  if (plan.error?.code === "unsupported" && !isWhole()) {
+    everyEngine().then(ask); // what the small planner cannot read, the whole one may
+    return;
+  }
   $("result").removeAttribute("aria-busy");
   for (const field of fields()) fieldError(field, "");
   if (plan.error) {
@@ -61,6 +66,7 @@ export function ask() {
     return;
   }
   last = plan;
+  below(true);
   showResult(plan, request, apply);
   performance.measure("answer", { start: begun });
   later(() => {
@@ -69,6 +75,11 @@ export function ask() {
     showCompare();
     told(plan);
   });
+}
+
+/** The parts that speak of the answer, hidden while there is none. */
+function below(shown) {
+  for (const part of ["layers", "compare", "assumptions"]) $(part).hidden = !shown;
 }
 
 let waiting = 0;
@@ -80,7 +91,7 @@ function later(work) {
 
 function refuse(error) {
   const field = fields().includes(error.field) ? error.field : "";
-  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[.。]\s*$/, "");
+  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
   let stale = result.querySelector(".stale");
@@ -88,6 +99,7 @@ function refuse(error) {
     stale = el("p.stale", {});
     result.prepend(stale);
   }
+  below(last !== null);
   result.classList.toggle("old", last !== null);
   stale.replaceChildren(
     el("strong", {}, t("result.error")), field ? "" : `: ${text}`, last ? ` ${t("ask.stale")}` : "");
@@ -124,7 +136,7 @@ function apply(flag, value) {
 export function command() {
   const { flags, model } = question();
   const quoted = (text) => (/^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const parts = [`kvplan --model ${quoted(model ?? "config.json")}`];
+  const parts = [`kvplan --model ${quoted(gguf() || (model ?? "config.json"))}`];
   for (const [flag, text] of Object.entries(flags)) {
     if (flag === "engine" && text === "architecture") continue;
     parts.push(`--${flag} ${quoted(text)}`);

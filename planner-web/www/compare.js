@@ -1,7 +1,7 @@
 // Two to four models or engines side by side, for the same question.
 
 import { $, count, el, exact, size, t } from "./dom.js";
-import { everyEngine, knows, planner } from "./planner.js";
+import { everyEngine, isWhole, knows, planner } from "./planner.js";
 import { get, put } from "./state.js";
 
 const MOST = 4;
@@ -42,10 +42,15 @@ export function showCompare() {
   const asked = present();
   const list = columns();
   if (!list.every(([, engine]) => knows(engine))) {
+    if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, t("page.loading")));
     if (near) everyEngine().then(showCompare);
     return;
   }
   const plans = list.map(([model, engine]) => JSON.parse(planner.plan(JSON.stringify(question({ model: model || undefined, engine })))));
+  if (!isWhole() && plans.some((plan) => plan.error?.code === "unsupported")) {
+    everyEngine().then(showCompare);
+    return;
+  }
   const change = (i, at, value) => keep(list.map((column, j) => (j === i ? column.map((x, k) => (k === at ? value : x)) : column)));
   const most = Math.max(1, ...plans.map((plan) => (plan.error ? 0 : Number(plan.engine.total_bytes))));
   const head = list.map(([model, engine], i) =>

@@ -2,19 +2,23 @@
 // configuration of the reader's own.
 
 import { $, el, size, t } from "./dom.js";
+import { everyEngine, planner } from "./planner.js";
 import { get, pack, put, unpack } from "./state.js";
 
 const LONGEST_FILE = 8 << 20;
+const GGUF_START = 64 << 20; // its header lies in this much of any released file
 const LONGEST_LINK = 6000;
 const SHOWN = 60;
 
 let data = null;
 let changed = () => {};
 let own = ""; // the configuration pasted, if any
+let file = ""; // the name of the GGUF file read, if any
 let list = [];
 let active = -1;
 
 export const config = () => own;
+export const gguf = () => file;
 export const fields = () => ["model", "config", "seq", "users", "gpu", "gpus", "tp", "pp", "engine", "kv-dtype",
   "weight-dtype", "kv-heads", "memory-utilization", "reserve", "block-size", "max-num-batched-tokens"];
 
@@ -103,9 +107,10 @@ export function labelFields() {
 
 function showModel() {
   const known = data.models.find((model) => model.id === get("m"));
-  $("field-model").value = own ? t("ask.config_name") : (known?.name ?? get("m"));
-  $("own").hidden = !own && $("config-box").hidden;
-  $("config-open").hidden = Boolean(own);
+  $("field-model").value = file || (own ? t("ask.config_name") : (known?.name ?? get("m")));
+  const mine = Boolean(own || file);
+  $("own").hidden = !mine && $("config-box").hidden;
+  $("config-open").hidden = mine;
 }
 
 // The search over models, as the ARIA pattern of a combobox with a list.
@@ -122,7 +127,7 @@ function combo() {
   });
   const box = el("div.combo", {}, input, el("ul", { id: "models", role: "listbox", hidden: true, "data-label": "ask.model" }));
   const area = el("textarea", { id: "field-config", rows: "6", spellcheck: "false", "aria-describedby": "error-config", oninput: () => take(area.value) });
-  const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json", onchange: () => { if (file.files[0]) readFile(file.files[0]); file.value = ""; } });
+  const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json,.gguf", onchange: () => { if (file.files[0]) readFile(file.files[0]); file.value = ""; } });
   return el("div.field.model", {},
     el("label.label", { for: "field-model", "data-t": "ask.model" }), box, el("p.error", { id: "error-model" }),
     el("button.link", { type: "button", id: "config-open", "data-t": "ask.config", onclick: () => { $("config-box").hidden = false; $("config-open").hidden = true; showModel(); area.focus(); } }),
@@ -194,10 +199,10 @@ function settle() {
   open(false);
   const text = $("field-model").value.trim();
   const known = data.models.find((model) => [model.id, model.name].some((name) => name.toLowerCase() === text.toLowerCase()));
-  if (own && text === t("ask.config_name")) return;
+  if ((own && text === t("ask.config_name")) || (file && text === file)) return;
   if (text === "") { showModel(); return; }
   const id = known?.id ?? text;
-  if (id === get("m") && !own) return;
+  if (id === get("m") && !own && !file) return;
   forget();
   put({ m: id });
   changed();
@@ -206,6 +211,7 @@ function settle() {
 // A configuration of the reader's own
 function forget() {
   own = "";
+  file = "";
   $("field-config").value = "";
   $("config-note").textContent = "";
   $("config-box").hidden = true;
@@ -214,8 +220,28 @@ function forget() {
   showModel();
 }
 
+/** A GGUF file says all in its header; only that is read, by the planner with every engine. */
+async function readGguf(dropped) {
+  const start = new Uint8Array(await dropped.slice(0, GGUF_START).arrayBuffer());
+  await everyEngine();
+  const answer = JSON.parse(planner.gguf(dropped.name, start, document.documentElement.lang.slice(0, 2)));
+  fieldError("config", answer.error ? answer.error.message : "");
+  if (answer.error) return;
+  own = "";
+  file = dropped.name;
+  $("field-config").value = "";
+  put({ cfg: "" });
+  $("config-note").textContent = t("ask.config_long");
+  showModel();
+  changed();
+}
+
 async function readFile(file) {
   reveal();
+  if ((await file.slice(0, 4).text()) === "GGUF") {
+    await readGguf(file);
+    return;
+  }
   if (file.size > LONGEST_FILE) {
     fieldError("config", t("ask.config_size", { size: size(file.size) }));
     return;
@@ -239,6 +265,7 @@ export function take(text) {
   fieldError("config", wrong);
   if (wrong || text.trim() === "") return;
   own = text;
+  file = "";
   $("field-model").value = t("ask.config_name");
   changed();
   pack(text).then((packed) => {

@@ -26,15 +26,18 @@ async function start(which, file) {
 
 /** Starts the planner that the question needs; answers the page's data. */
 export async function startPlanner(small) {
-  const text = part("data", "data.json").then((response) => response.text());
+  const lists = part("page", "page.json").then((response) => response.json());
+  const text = part("planner", "planner.json").then((response) => response.text());
   const started = start(planner, small ? "planner.wasm" : "planner-engines.wasm");
   data = await text;
-  const read = JSON.parse(data);
   await started;
   planner.load(data);
   known = JSON.parse(planner.engines());
-  return read;
+  return lists;
 }
+
+/** Whether the planner at hand is the one that can do everything. */
+export const isWhole = () => whole === true || known.length > 1;
 
 /** Whether the planner at hand has the rule of an engine (or of a name nobody has). */
 export const knows = (engine) => known.includes(engine) || whole === true;

@@ -70,7 +70,7 @@ function verdictBox(plan, apply) {
     return el("div.verdict.fits", { tabindex: "-1" },
       el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✓"), t("result.fits")), el("p.where", {}, where),
       el("p", {}, t("result.room", { n: count(verdict.max_users), seq })),
-      el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
+      verdict.max_seq === null ? null : el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
   }
   const changes = (verdict.alternatives ?? []).map((change) =>
     el("li", {}, el("button.plain", { type: "button", onclick: () => apply(change.flag, change.value) },
@@ -106,7 +106,8 @@ function usersChart(plan, points) {
   const known = points.filter((p) => p.max_users !== null);
   if (known.length < 2) return null;
   const { seq, users } = plan.request;
-  const [w, h, left, bottom, top, right] = [760, 300, 62, 40, 16, 20];
+  const w = Math.min(760, Math.max(320, $("result").clientWidth));
+  const [h, left, bottom, top, right] = [w < 500 ? 250 : 300, w < 500 ? 46 : 62, 40, 18, 14];
   const floor = 0.7;
   const xs = known.map((p) => Number(p.seq));
   const x0 = Math.log(Math.min(...xs, Number(seq)));
@@ -117,7 +118,8 @@ function usersChart(plan, points) {
   const y = (v) => h - bottom - ((Math.log(Math.max(v, floor)) - y0) / (y1 - y0)) * (h - bottom - top);
   const line = known.map((p) => `${x(Number(p.seq)).toFixed(1)},${y(Number(p.max_users)).toFixed(1)}`);
   const xTicks = [];
-  for (let v = 256; v <= Math.exp(x1) * 1.01; v *= 4) if (Math.log(v) >= x0) xTicks.push(v);
+  const step = (x1 - x0) / Math.log(4) > w / 90 ? 16 : 4;
+  for (let v = 256; v <= Math.exp(x1) * 1.01; v *= step) if (Math.log(v) >= x0) xTicks.push(v);
   const yTicks = [];
   for (let v = 1; Math.log(v) <= y1; v *= 10) yTicks.push(v);
   const short = (v) => (v >= 1 << 20 ? `${v >> 20}M` : v >= 1024 && v % 1024 === 0 ? `${v / 1024}K` : count(v));

@@ -8,10 +8,12 @@ use planner_core::Result;
 use planner_core::plan::plan;
 use planner_core::request::Request;
 use planner_core::source::from_config_json;
+use planner_core::spec::layer::Extent;
 use planner_core::spec::model::ModelSpec;
 use serde_json::Value;
 
-fn fixtures(folder: &str) -> PathBuf {
+/// A folder or file of the fixtures.
+pub fn fixtures(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
 }
 
@@ -31,6 +33,11 @@ pub fn answers() -> BTreeMap<String, Value> {
 pub fn model(name: &str) -> Result<ModelSpec> {
     let text = fs::read_to_string(fixtures("configs").join(format!("{name}.json"))).unwrap();
     from_config_json(&text, false)
+}
+
+/// Whether a model keeps keys and values of an encoder's output.
+pub fn has_cross(model: &ModelSpec) -> bool {
+    model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source)
 }
 
 /// What the plan says the cache of a case takes.

@@ -76,7 +76,7 @@ fn replace(config: &mut Value, path: &str, with: Option<Value>) {
         (Some(Value::Object(map)), None) => drop(map.remove(&key)),
         (Some(Value::Object(map)), Some(value)) => drop(map.insert(key, value)),
         (Some(Value::Array(items)), with) => {
-            if let Some(item) = items.get_mut(key.parse::<usize>().unwrap()) {
+            if let Some(item) = key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
                 *item = with.unwrap_or(Value::Null);
             }
         }

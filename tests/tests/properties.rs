@@ -116,3 +116,13 @@ fn every_alternative_fits_when_planned() {
     }
     assert!(offered > 60, "only {offered} alternatives were offered");
 }
+
+/// A state of fixed size fills at no length: the room limits users alone.
+#[test]
+fn a_cache_that_does_not_grow_is_limited_by_nothing() {
+    let model = SPECS.iter().find(|model| model.id == "codestral-mamba-7b").unwrap();
+    let verdict = plan(model, &with_room(1, 1, session(model, 1))).unwrap().verdict.unwrap();
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (true, 1, "none"));
+    let verdict = plan(model, &with_room(1, 1, session(model, 1) - 1)).unwrap().verdict.unwrap();
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (false, 0, "kv_cache"));
+}

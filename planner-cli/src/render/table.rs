@@ -143,11 +143,16 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         } else {
             String::new()
         };
+        // A cache that does not grow sets no longest length.
+        let longest = if verdict.limited_by == "none" {
+            String::new()
+        } else {
+            format!("; {}{limit}", text(lang, M::LongestFor, &[&asked, &group_digits(verdict.max_seq)]))
+        };
         lines.push(format!(
-            "{}: {}; {}{limit}",
+            "{}: {}{longest}",
             text(lang, M::Fits, &[&asked, &tokens]),
             text(lang, M::RoomFor, &[&users(lang, verdict.max_users), &tokens]),
-            text(lang, M::LongestFor, &[&asked, &group_digits(verdict.max_seq)]),
         ));
     } else if let (false, Some((budget, weights, reserve))) = (memory.weights_fit, budget) {
         lines.push(text(

@@ -146,7 +146,7 @@ pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
 
 /// Other spellings of an engine's name: `llamacpp`, `trtllm`, `hf`, `truth`.
 fn plain(name: &str) -> String {
-    let letters: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let letters: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     match letters.as_str() {
         "trtllm" | "tensorrt" => "tensorrtllm".into(),
         "hf" | "huggingface" => "transformers".into(),

@@ -50,6 +50,8 @@ pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
             )
             .with(&[&dtype.name]),
         );
+    } else if let Some(refusal) = &model.weight_refusal {
+        return Err(refusal.clone());
     }
     Ok(model)
 }

@@ -22,7 +22,8 @@ pub struct Verdict {
     pub max_seq: u64,
     /// Fewest GPUs of this kind, under tensor parallelism.
     pub min_gpus: Option<u64>,
-    /// What sets the limit: `weights`, `kv_cache`, or `max_position` when only the model's maximum does.
+    /// What sets the limit: `weights`, `kv_cache`, `max_position` when only the model's maximum does, or
+    /// `none` where the cache does not grow and the model names no maximum.
     pub limited_by: &'static str,
     /// Changes that each make it fit.
     pub alternatives: Vec<Alternative>,
@@ -123,6 +124,8 @@ pub(super) fn verdict(run: &Run<'_>, layout: &dyn Layout, memory: &Memory) -> Re
         "weights"
     } else if run.model.max_position.is_some_and(|max| max_seq >= max) {
         "max_position"
+    } else if max_seq >= SEARCH_LIMIT {
+        "none"
     } else {
         "kv_cache"
     };

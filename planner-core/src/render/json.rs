@@ -235,7 +235,7 @@ fn verdict(verdict: Option<&Verdict>) -> Json {
     json!({
         "fits": verdict.fits,
         "max_users": integer(verdict.max_users),
-        "max_seq": integer(verdict.max_seq),
+        "max_seq": if verdict.limited_by == "none" { Json::Null } else { integer(verdict.max_seq) },
         "min_gpus": optional(verdict.min_gpus),
         "limited_by": verdict.limited_by,
         "alternatives": alternatives,

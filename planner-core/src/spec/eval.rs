@@ -5,13 +5,13 @@
 //! means the key. What is nowhere is a missing field, which only `??` and `has()` forgive.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use planner_models::Family;
 use planner_models::expr::{Expr, Operator, parse};
 use serde_json::{Map, Value as Json};
 
-use super::value::{Module, ModuleKind, Number, Value};
+use super::value::{Number, Value};
 use crate::error::{Error, Result};
 
 /// Keys that give the model's size: a class default stands in for them only within a wrapper, whose
@@ -62,9 +62,9 @@ pub struct Scope<'a> {
     pub class: &'a str,
     /// `model_type` of the language model.
     pub model_type: &'a str,
-    definitions: HashMap<&'static str, &'static str>,
-    parsed: RefCell<HashMap<&'static str, std::rc::Rc<Expr<'static>>>>,
-    known: RefCell<HashMap<&'static str, Value<'a>>>,
+    definitions: BTreeMap<&'static str, &'static str>,
+    parsed: RefCell<BTreeMap<&'static str, std::rc::Rc<Expr<'static>>>>,
+    known: RefCell<BTreeMap<&'static str, Value<'a>>>,
     index: Cell<Option<u64>>,
     used_index: Cell<bool>,
     open: RefCell<Vec<&'static str>>,
@@ -196,7 +196,7 @@ impl<'a> Scope<'a> {
         Ok(value)
     }
 
-    fn broken(&self, what: &str) -> Error {
+    pub(super) fn broken(&self, what: &str) -> Error {
         Error::Parse { format: "family", why: format!("{}: {what}", self.family.name) }
     }
 
@@ -223,7 +223,7 @@ impl<'a> Scope<'a> {
         Err(Error::MissingField { field: name.to_owned(), looked_in: self.place() })
     }
 
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         if std::ptr::eq(self.config, self.root) {
             "config.json".into()
         } else {
@@ -231,7 +231,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn eval(&self, expr: &Expr<'static>) -> Result<Value<'a>> {
+    pub(super) fn eval(&self, expr: &Expr<'static>) -> Result<Value<'a>> {
         match expr {
             Expr::Number(numerator, denominator) => Ok(Value::Number(Number::new(*numerator, *denominator)?)),
             Expr::Text(text) => Ok(Value::Text(text)),
@@ -251,7 +251,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn number(&self, expr: &Expr<'static>) -> Result<Number> {
+    pub(super) fn number(&self, expr: &Expr<'static>) -> Result<Number> {
         match self.eval(expr)? {
             Value::Number(number) => Ok(number),
             Value::Flag(flag) => Ok(Number::whole(u64::from(flag))),
@@ -283,7 +283,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn index(&self, list: &Expr<'static>, index: &Expr<'static>) -> Result<Value<'a>> {
+    pub(super) fn index(&self, list: &Expr<'static>, index: &Expr<'static>) -> Result<Value<'a>> {
         let items = self.eval(list)?;
         if let Value::Object(map) = &items {
             // An object keyed by layer number has its numbers as text.
@@ -357,165 +357,10 @@ impl<'a> Scope<'a> {
             }
         })
     }
-
-    fn elements(&self, expr: &Expr<'static>) -> Result<Vec<Value<'a>>> {
-        match self.eval(expr)? {
-            Value::Array(items) => items.iter().map(Value::from_json).collect(),
-            Value::List(items) => Ok(items),
-            Value::Null => Ok(Vec::new()),
-            other => Err(Error::bad_value(subject(expr), other.describe(), "a list")),
-        }
-    }
-
-    fn text(&self, expr: &Expr<'static>) -> Result<&'a str> {
-        match self.eval(expr)? {
-            Value::Text(text) => Ok(text),
-            Value::Null => Ok(""),
-            other => Err(Error::bad_value(subject(expr), other.describe(), "a string")),
-        }
-    }
-
-    fn call(&self, function: &str, arguments: &[Expr<'static>]) -> Result<Value<'a>> {
-        let flag = |value: bool| Ok(Value::Flag(value));
-        let whole = |value: usize| Ok(Value::Number(Number::whole(value as u64)));
-        match (function, arguments) {
-            ("has", [path]) => match self.eval(path) {
-                Ok(Value::Null) | Err(Error::MissingField { .. }) => flag(false),
-                Ok(_) => flag(true),
-                Err(error) => Err(error),
-            },
-            ("len", [list]) => whole(self.elements(list)?.len()),
-            ("count", [list, item]) => {
-                let wanted = self.eval(item)?;
-                whole(self.elements(list)?.iter().filter(|item| item.equals(&wanted)).count())
-            }
-            ("index_of", [list, item]) => {
-                let wanted = self.eval(item)?;
-                let position = self.elements(list)?.iter().position(|item| item.equals(&wanted));
-                position.map_or(Ok(Value::Null), whole)
-            }
-            // The last position of an item before `end`.
-            ("last_index_of", [list, item, end]) => {
-                let wanted = self.eval(item)?;
-                let end = self.number(end)?.as_u64().and_then(|end| usize::try_from(end).ok()).unwrap_or(0);
-                let items = self.elements(list)?;
-                let position = items.iter().take(end).rposition(|item| item.equals(&wanted));
-                position.map_or(Ok(Value::Null), whole)
-            }
-            // Whether a list, or a text of numbers between commas, names a number.
-            ("contains_number", [list, number]) => {
-                let wanted = self.number(number)?;
-                match self.eval(list)? {
-                    Value::Text(text) => {
-                        let wanted = wanted.as_u64();
-                        flag(
-                            text.split(',')
-                                .any(|item| item.trim().parse().ok() == wanted && wanted.is_some()),
-                        )
-                    }
-                    _ => flag(self.elements(list)?.iter().any(|item| item.equals(&Value::Number(wanted)))),
-                }
-            }
-            ("is_list", [value]) => flag(matches!(self.eval(value)?, Value::Array(_) | Value::List(_))),
-            // A figure given once for all layers or in one entry for each.
-            ("at", [value, position]) => match self.eval(value)? {
-                Value::Array(_) | Value::List(_) => self.index(value, position),
-                Value::Object(map) => {
-                    let wanted = self.number(position)?.as_u64();
-                    let entry = map.iter().find(|(key, _)| key.parse().ok() == wanted && wanted.is_some());
-                    entry.map_or(Ok(Value::Null), |(_, json)| Value::from_json(json))
-                }
-                single => Ok(single),
-            },
-            ("sum", [list]) => {
-                let mut total = Number::whole(0);
-                for item in self.elements(list)? {
-                    let Value::Number(number) = item else {
-                        return Err(Error::bad_value(subject(&arguments[0]), item.describe(), "a number"));
-                    };
-                    total = total.plus(number)?;
-                }
-                Ok(Value::Number(total))
-            }
-            ("min" | "max", [first, rest @ ..]) => {
-                let mut best = self.number(first)?;
-                for other in rest {
-                    let other = self.number(other)?;
-                    if (function == "min") == (other < best) {
-                        best = other;
-                    }
-                }
-                Ok(Value::Number(best))
-            }
-            ("sum_primes", [after, skip, count]) => {
-                let whole =
-                    |expr| self.number(expr)?.as_u64().ok_or_else(|| self.broken("primes of no count"));
-                sum_primes(whole(after)?, whole(skip)?, whole(count)?)
-            }
-            ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
-            ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),
-            ("ceil", [x]) => Ok(Value::Number(self.number(x)?.ceil()?)),
-            ("prefix", [text, start]) => flag(self.text(text)?.starts_with(self.text(start)?)),
-            ("contains", [text, part]) => flag(self.text(text)?.contains(self.text(part)?)),
-            ("char_at", [text, position]) => {
-                let text = self.text(text)?;
-                let at = self.number(position)?.as_u64().and_then(|at| usize::try_from(at).ok());
-                let found = at.and_then(|at| text.get(at..=at));
-                found
-                    .map(Value::Text)
-                    .ok_or_else(|| Error::bad_value(subject(&arguments[0]), text, "a longer pattern"))
-            }
-            ("length", [text]) => whole(self.text(text)?.len()),
-            ("linear", [inputs, outputs]) => self.module(ModuleKind::Linear, inputs, Some(outputs), None),
-            ("linear", [inputs, outputs, bias]) => {
-                self.module(ModuleKind::Linear, inputs, Some(outputs), Some(bias))
-            }
-            ("table", [rows, width]) => self.module(ModuleKind::Table, rows, Some(width), None),
-            ("norm", [length, bias]) => self.module(ModuleKind::Vector, length, None, Some(bias)),
-            ("norm" | "param", [length]) => self.module(ModuleKind::Vector, length, None, None),
-            _ => Err(self.broken(&format!("unknown function `{function}` of {} arguments", arguments.len()))),
-        }
-    }
-
-    fn module(
-        &self,
-        kind: ModuleKind,
-        inputs: &Expr<'static>,
-        outputs: Option<&Expr<'static>>,
-        bias: Option<&Expr<'static>>,
-    ) -> Result<Value<'a>> {
-        let width = |expr: &Expr<'static>| {
-            let number = self.number(expr)?;
-            number
-                .as_u64()
-                .ok_or_else(|| Error::bad_value(subject(expr), number, "a whole number of at least 0"))
-        };
-        let inputs = width(inputs)?;
-        let outputs = outputs.map_or(Ok(1), width)?;
-        let has_bias = bias.map_or(Ok(false), |bias| Ok(self.eval(bias)?.is_true()))?;
-        let bias = match (has_bias, kind) {
-            (false, _) => 0,
-            (true, ModuleKind::Vector) => inputs,
-            (true, _) => outputs,
-        };
-        Ok(Value::Module(Module { kind, inputs, outputs, bias }))
-    }
-}
-
-/// The sum of `count` primes above `after`, leaving out the first `skip`.
-fn sum_primes<'a>(after: u64, skip: u64, count: u64) -> Result<Value<'a>> {
-    let wanted = skip.saturating_add(count);
-    if after > 1 << 32 || wanted > 4096 {
-        return Err(Error::bad_value("the primes of an n-gram table", wanted, "at most 4096 below 2^32"));
-    }
-    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
-    let primes = (after + 1..).filter(|&n| is_prime(n)).take(usize::try_from(wanted).unwrap_or(0));
-    let sum = primes.skip(usize::try_from(skip).unwrap_or(0)).sum();
-    Ok(Value::Number(Number::whole(sum)))
 }
 
 /// What a message calls an expression: its name where it has one.
-fn subject(expr: &Expr<'_>) -> String {
+pub(super) fn subject(expr: &Expr<'_>) -> String {
     match expr {
         Expr::Name(name) => (*name).to_owned(),
         Expr::Member(object, key) => format!("{}.{key}", subject(object)),

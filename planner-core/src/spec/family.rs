@@ -1,39 +1,21 @@
 //! From a configuration and its family's table to a [`ModelSpec`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner_models::{CacheRule, Family, ModuleRule, Tower, family_of, model_types};
+use planner_models::{Family, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
-use super::layer::{Content, Extent, Layer, Store};
-use super::model::{MAX_LAYERS, ModelSpec, Note, Origin, Part, nested};
+use super::layer::{Content, Layer};
+use super::model::{MAX_LAYERS, ModelSpec, Note, Origin, nested};
+use super::parameters::Counter;
+use super::rules::layer;
 use super::value::Value;
 use super::weights::Storage;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::suggest;
-use crate::units::{product, sum};
-
-/// Fields of a cache rule that are not dimensions for engines.
-const RULE_FIELDS: &[&str] = &[
-    "heads",
-    "k",
-    "v",
-    "rank",
-    "rope",
-    "dim",
-    "mixer",
-    "conv",
-    "recurrent",
-    "recurrent_dtype",
-    "conv_dtype",
-    "window",
-    "chunk",
-    "tokens_per_state",
-    "owner",
-];
+use crate::units::sum;
 
 /// The family that answers for a `model_type`, and that type's class defaults.
 pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
@@ -112,7 +94,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
 
 /// The configuration with the class defaults of its nested parts: `vision_config` and the like may
 /// leave out any of their keys.
-fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String, Json> {
+pub(super) fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String, Json> {
     let mut filled = config.clone();
     for (key, value) in defaults {
         let Json::Object(parts) = value else { continue };
@@ -124,7 +106,7 @@ fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String,
     filled
 }
 
-fn near_types(model_type: &str) -> String {
+pub(super) fn near_types(model_type: &str) -> String {
     let near = suggest::near(model_type, model_types());
     match near.as_slice() {
         [] => "`kvplan models --families` lists what is known".into(),
@@ -221,8 +203,11 @@ fn assemble<'a>(
     let quantization = [text.root, text.config].iter().find_map(|map| {
         ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
     });
-    let mut counter =
-        Counter { storage: Storage::from_config(dtype, quantization, text.config)?, parts: BTreeMap::new() };
+    let (storage, weight_refusal) = match Storage::from_config(dtype, quantization, text.config) {
+        Ok(storage) => (storage, None),
+        Err(refusal) => (Storage::plain(dtype), Some(refusal)),
+    };
+    let mut counter = Counter::new(storage);
     let cache_layers = if text.defines("cache_layers") {
         bounded("cache layers", text.count("cache_layers", "cache_layers")?, MAX_LAYERS)?
     } else {
@@ -269,6 +254,7 @@ fn assemble<'a>(
         config_layers: layer_count,
         source_len: optional("source_len")?,
         parameters: sum("parameters", parts.iter().map(|part| part.parameters))?,
+        weight_refusal,
         weight_bytes: sum("weight bytes", parts.iter().map(|part| part.bytes))?,
         parts,
         origin: origins(text)?,
@@ -279,7 +265,7 @@ fn assemble<'a>(
     })
 }
 
-fn bounded(field: &str, value: u64, most: u64) -> Result<u64> {
+pub(super) fn bounded(field: &str, value: u64, most: u64) -> Result<u64> {
     if value > most {
         return Err(Error::bad_value(field, value, format!("at most {most}")));
     }
@@ -326,197 +312,6 @@ fn widest(layers: &[Layer]) -> (Option<u64>, Option<u64>) {
         _ => None,
     });
     shapes.max().map_or((None, None), |(heads, k_dim)| (Some(heads), Some(k_dim)))
-}
-
-// ---- layers -----------------------------------------------------------------------------------
-
-fn layer(scope: &Scope<'_>, index: u64, dtype: DType) -> Result<Layer> {
-    let mut layer = Layer { index, owner: None, query_heads: 0, stores: Vec::new() };
-    for rule in scope.family.cache {
-        if !scope.holds(rule.when)? {
-            continue;
-        }
-        if let Some(owner) = rule.field("owner")
-            && let Some(owner) = scope.optional_count("owner", owner)?.filter(|&owner| owner != index)
-        {
-            if owner > index {
-                return Err(Error::bad_value("the layer whose cache is shared", owner, "an earlier layer"));
-            }
-            layer.owner = Some(owner);
-            layer.query_heads = query_heads(scope, rule)?;
-            continue;
-        }
-        let store = store(scope, rule, dtype)?;
-        if !matches!(store.content, Content::State { .. }) {
-            layer.query_heads = query_heads(scope, rule)?;
-        }
-        layer.stores.push(store);
-    }
-    Ok(layer)
-}
-
-fn query_heads(scope: &Scope<'_>, rule: &CacheRule) -> Result<u64> {
-    match rule.field("query_heads") {
-        Some(source) => scope.count("query_heads", source),
-        None if scope.defines("heads") => scope.count("num_attention_heads", "heads"),
-        None => Ok(0),
-    }
-}
-
-fn store(scope: &Scope<'_>, rule: &'static CacheRule, dtype: DType) -> Result<Store> {
-    let need = |name: &'static str| -> Result<u64> {
-        let source = rule.field(name).ok_or_else(|| Error::Parse {
-            format: "family",
-            why: format!("{}: cache rule `{}` needs `{name}`", scope.family.name, rule.kind),
-        })?;
-        scope.count(name, source)
-    };
-    let positive = |name: &'static str| match need(name)? {
-        0 => Err(Error::bad_value(rule.field(name).unwrap_or(name), 0, "at least 1")),
-        value => Ok(value),
-    };
-    let or = |name: &'static str, default: u64| match rule.field(name) {
-        Some(source) => Ok(scope.optional_count(name, source)?.unwrap_or(default)),
-        None => Ok(default),
-    };
-    let dtype_of =
-        |name: &'static str, default: DType| match rule.field(name).map(|source| scope.evaluate(source)) {
-            None => Ok(default),
-            Some(value) => match value? {
-                Value::Text("model") => Ok(dtype),
-                Value::Text(text) => DType::parse(name, text),
-                Value::Null => Ok(default),
-                other => Err(Error::bad_value(name, other.describe(), "a dtype's name")),
-            },
-        };
-    let content = match rule.kind {
-        "keys_values" => {
-            Content::KeysValues { heads: positive("heads")?, k_dim: positive("k")?, v_dim: need("v")? }
-        }
-        "latent" => Content::Latent { rank: positive("rank")?, rope: need("rope")? },
-        "index_key" => Content::IndexKey { heads: or("heads", 1)?, dim: positive("dim")? },
-        "cross" => Content::Cross { heads: positive("heads")?, k_dim: positive("k")?, v_dim: need("v")? },
-        _ => Content::State {
-            mixer: rule.field("mixer").unwrap_or("state"),
-            conv: or("conv", 0)?,
-            recurrent: or("recurrent", 0)?,
-            recurrent_dtype: dtype_of("recurrent_dtype", DType::F32)?,
-            conv_dtype: dtype_of("conv_dtype", dtype)?,
-        },
-    };
-    let limit = |name: &'static str| match rule.field(name) {
-        Some(source) => Ok(scope.optional_count(name, source)?.filter(|&tokens| tokens > 0)),
-        None => Ok(None),
-    };
-    let extent = match (rule.kind, limit("window")?, limit("chunk")?) {
-        ("state", ..) => Extent::Session,
-        ("cross", ..) => Extent::Source,
-        (_, Some(window), _) => Extent::Window(window),
-        (_, None, Some(chunk)) => Extent::Chunk(chunk),
-        _ => Extent::Full,
-    };
-    let mut dims = Vec::new();
-    for (name, source) in rule
-        .fields
-        .iter()
-        .filter(|(name, _)| !RULE_FIELDS.contains(name) || (rule.kind == "state" && *name == "heads"))
-    {
-        if let Some(value) = scope.optional_count(name, source)? {
-            dims.push((*name, value));
-        }
-    }
-    Ok(Store {
-        content,
-        extent,
-        tokens_per_row: or("tokens_per_state", 1)?.max(1),
-        dims,
-        only: rule.only,
-        except: rule.except,
-    })
-}
-
-// ---- parameters -------------------------------------------------------------------------------
-
-struct Counter {
-    storage: Storage,
-    parts: BTreeMap<&'static str, Part>,
-}
-
-impl Counter {
-    fn modules(&mut self, scope: &Scope<'_>, rules: &'static [ModuleRule], prefix: &str) -> Result<()> {
-        for rule in rules {
-            if !scope.holds(rule.when)? {
-                continue;
-            }
-            let module = match scope.evaluate(rule.is)? {
-                Value::Module(module) => module,
-                other => return Err(Error::bad_value(rule.path, other.describe(), "a module")),
-            };
-            let count = rule.count.map_or(Ok(1), |count| scope.count(rule.path, count))?;
-            let active = rule.active.map_or(Ok(count), |active| scope.count(rule.path, active))?;
-            let each = module.parameters()?;
-            let bytes = self.storage.bytes(rule.part, &format!("{prefix}{}", rule.path), module, count)?;
-            let part = self.parts.entry(rule.part).or_insert(Part {
-                name: rule.part,
-                parameters: 0,
-                active: 0,
-                bytes: 0,
-            });
-            part.parameters = sum("parameters", [part.parameters, product("parameters", &[each, count])?])?;
-            part.active =
-                sum("parameters", [part.active, product("parameters", &[each, active.min(count)])?])?;
-            part.bytes = sum("weight bytes", [part.bytes, bytes])?;
-        }
-        Ok(())
-    }
-
-    /// Modules held once and further repeated blocks.
-    fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
-        self.modules(scope, scope.family.modules, prefix)?;
-        for stack in scope.family.stacks {
-            if scope.holds(stack.when)? {
-                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
-                for index in 0..repeat {
-                    scope.set_index(Some(index));
-                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name))?;
-                }
-                scope.set_index(None);
-            }
-        }
-        Ok(())
-    }
-
-    /// A nested model whose parameters are added.
-    fn tower(&mut self, outer: &Scope<'_>, tower: &Tower) -> Result<()> {
-        let empty = Map::new();
-        let config = nested(outer.config, tower.config).unwrap_or(&empty);
-        let named = config.get("model_type").and_then(Json::as_str).filter(|_| !tower.is_fixed);
-        let model_type = named.unwrap_or(tower.model_type);
-        let Some((family, mut defaults)) = find(model_type) else {
-            return Err(Error::unsupported(
-                format!("`{model_type}` in {}", tower.config),
-                near_types(model_type),
-            ));
-        };
-        if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
-            defaults.extend(more.clone());
-        }
-        let config = fill(config, &defaults);
-        let scope = Scope::new(family, &config, outer.root, &defaults, outer.class, model_type);
-        if family.definitions.iter().any(|(name, _)| *name == "layers") {
-            let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
-            for index in 0..layers {
-                scope.set_index(Some(index));
-                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name))?;
-            }
-            scope.set_index(None);
-        }
-        self.once(&scope, &format!("{}.", tower.name))
-    }
-
-    fn finish(self) -> Vec<Part> {
-        self.parts.into_values().filter(|part| part.parameters > 0).collect()
-    }
 }
 
 // ---- origins ----------------------------------------------------------------------------------

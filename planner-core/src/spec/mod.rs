@@ -2,7 +2,13 @@
 
 pub mod eval;
 pub mod family;
+mod functions;
 pub mod layer;
 pub mod model;
+mod parameters;
+mod rules;
 pub mod value;
 pub mod weights;
+
+#[cfg(test)]
+mod tests;

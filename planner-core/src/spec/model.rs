@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::layer::Layer;
 use crate::dtype::DType;
+use crate::error::Error;
 
 /// The most layers or blocks a configuration may ask for; more is a mistake, not a model.
 pub const MAX_LAYERS: u64 = 10_000;
@@ -99,6 +100,8 @@ pub struct ModelSpec {
     pub parameters: u64,
     /// Bytes of the weights as stored.
     pub weight_bytes: u64,
+    /// Why the stored bytes of the weights cannot be said: a plan needs a weight dtype then.
+    pub weight_refusal: Option<Error>,
     /// Where the figures came from.
     pub origin: Vec<Origin>,
     /// What a reader should know.

@@ -24,7 +24,7 @@ pub enum Lang {
 impl Lang {
     /// The language of `en` or `zh`.
     pub fn parse(text: &str) -> Option<Self> {
-        match text.to_lowercase().split(['-', '_', '.']).next() {
+        match text.to_ascii_lowercase().split(['-', '_', '.']).next() {
             Some("en") => Some(Self::En),
             Some("zh") => Some(Self::Zh),
             _ => None,

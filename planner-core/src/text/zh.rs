@@ -153,6 +153,9 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
         "more_users_than_slots" => "{0} 个用户共用 {1} 个槽位：其余等待",
         "context_padded" => "--ctx-size {0} 变为 {1}：每个流 {2} 个单元，按 256 取整",
+        "mlp_layers_with_states" => {
+            "llama.cpp 的转换器把该模型的 MLP 层写成带状态的层；给出其前馈宽度的 GGUF 文件占用更少"
+        }
         "layers_split" => "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
         "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",

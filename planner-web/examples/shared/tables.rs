@@ -1,36 +1,53 @@
-//! The page's data file (see `planner_web::data`), made from the tables that
-//! the command line holds.
+//! The page's data files, made from the tables that the command line holds:
+//! one for the planner (see `planner_web::data`), one for the page's script.
+#![allow(dead_code)]
 
 use planner_core::text::{Lang, page::page};
 use planner_core::{dtype::DType, engine::ENGINES};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Map, Value, json};
 
-/// The whole file.
-#[allow(dead_code)]
-pub fn data() -> Value {
+/// What the planner reads.
+pub fn planner_data() -> Value {
+    let models = MODELS.iter().map(|m| json!({"id": m.id, "name": m.name, "hub": m.hub, "config": m.config}));
+    let gpus = GPUS.iter().map(|gpu| {
+        json!({
+            "id": gpu.id, "name": gpu.name, "memory_bytes": gpu.memory_bytes,
+            "compute_capability": gpu.compute_capability,
+        })
+    });
+    let encoders = ENCODERS.iter().map(|e| json!({"id": e.id, "hub": e.hub, "why": e.why}));
+    let families = FAMILIES.iter().filter(|family| !family.model_types.is_empty()).map(|family| {
+        let types: Vec<&str> = family.model_types.iter().map(|(name, _)| *name).collect();
+        json!({"types": types, "text": self::family(family).to_string()})
+    });
+    json!({
+        "models": models.collect::<Vec<_>>(),
+        "gpus": gpus.collect::<Vec<_>>(),
+        "encoders": encoders.collect::<Vec<_>>(),
+        "families": families.collect::<Vec<_>>(),
+    })
+}
+
+/// What the script reads: the lists it offers, and its sentences.
+pub fn page_data() -> Value {
     let models = MODELS.iter().map(|m| {
         json!({
-            "id": m.id, "name": m.name, "hub": m.hub, "source": m.source,
-            "bytes_per_token": m.bytes_per_token, "config": m.config,
+            "id": m.id, "name": m.name, "hub": m.hub, "source": m.source, "bytes_per_token": m.bytes_per_token,
         })
     });
     let gpus = GPUS.iter().map(|gpu| {
         let source = gpu.sources.iter().find(|(figure, _)| *figure == "memory").map(|(_, source)| source);
         json!({
-            "id": gpu.id, "name": gpu.name, "vendor": gpu.vendor, "memory_bytes": gpu.memory_bytes,
-            "compute_capability": gpu.compute_capability, "source": source,
+            "id": gpu.id, "name": gpu.name, "vendor": gpu.vendor, "memory_bytes": gpu.memory_bytes, "source": source,
         })
     });
-    let encoders = ENCODERS.iter().map(|e| json!({"id": e.id, "hub": e.hub, "why": e.why}));
     let messages = |lang| page(lang).map(|(key, text)| (key.to_owned(), text.into())).collect::<Map<_, _>>();
     json!({
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
-        "encoders": encoders.collect::<Vec<_>>(),
         "engines": ENGINES.iter().map(|engine| engine.id()).collect::<Vec<_>>(),
         "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
-        "families": FAMILIES.iter().map(family).collect::<Vec<_>>(),
         "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })
 }

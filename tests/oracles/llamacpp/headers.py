@@ -58,6 +58,8 @@ def convert(config: Path, target: Path, more: dict, no_mtp: bool) -> str:
         if "n_ctx" in more:
             more["n_ctx"] = hparams["n_positions"]
         hparams.update({key: value for key, value in more.items() if key not in hparams})
+        if hparams.get("model_type") == "falcon" and hparams.get("multi_query") and not hparams.get("new_decoder_architecture"):
+            hparams["num_kv_heads"] = 1  # what the weights hold; the class writes out the number of query heads
         cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
         if no_mtp:
             cls.no_mtp = True

@@ -227,8 +227,9 @@ def describe(cache, model):
         for _, shape, dtype in plain:
             key = f'{shape} {dtype}'
             tensors[key] = tensors.get(key, 0) + 1
-        if layers and layers[-1][0] == kind and layers[-1][2] == plain:
-            layers[-1][1] += 1
+        same = next((row for row in layers if row[0] == kind and row[2] == plain), None)
+        if same:
+            same[1] += 1
         else:
             layers.append([kind, 1, plain, size])
     return {'cls': type(cache).__name__, 'bytes': total, 'layers': layers, 'tensors': tensors}

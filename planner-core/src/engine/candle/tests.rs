@@ -54,7 +54,8 @@ fn a_model_without_a_module_is_refused_with_its_model_type() -> Result<()> {
 
 #[test]
 fn quantized_weights_are_refused_unless_loaded_as_a_plain_type() {
-    let quantized = config("llama", r#", "quantization_config": {"quant_method": "awq"}"#);
+    let quantized =
+        config("llama", r#", "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}"#);
     assert!(answer(&quantized, &[("seq", "5")]).is_err());
     assert!(answer(&quantized, &[("seq", "5"), ("weight-dtype", "bf16")]).is_ok());
 }

@@ -27,11 +27,6 @@ impl<'a> Config<'a> {
         maps.into_iter().find_map(|map| map.get(key)).filter(|value| !value.is_null())
     }
 
-    /// A whole number that the file itself states, class defaults left aside.
-    pub fn stated(&self, key: &str) -> Option<u64> {
-        [self.text, self.root].into_iter().find_map(|map| map.get(key)?.as_u64())
-    }
-
     /// The first of several keys that is a whole number.
     pub fn number(&self, keys: &[&str]) -> Option<u64> {
         keys.iter().find_map(|key| self.get(key)?.as_u64())

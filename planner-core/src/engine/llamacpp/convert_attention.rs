@@ -18,11 +18,11 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let query = || config.need(&["num_attention_heads", "n_head", "n_heads"]);
     match writer.arch {
         "falcon" => {
-            // falcon.py takes the number where the file states one, whatever multi_query says
-            let stated = config.stated("num_kv_heads").or_else(|| config.stated("n_head_kv"));
+            // With multi_query the weights hold one KV head, and falcon.py could not reshape them for
+            // the number of query heads that the class writes out as num_kv_heads.
             let grouped = config.flag("new_decoder_architecture") == Some(true);
-            let default = if grouped { config.number(&["num_kv_heads", "n_head_kv"]) } else { None };
-            let heads = stated.or(default).unwrap_or(1);
+            let single = config.flag("multi_query").unwrap_or(true) && !grouped;
+            let heads = config.number(&["num_kv_heads", "n_head_kv"]).filter(|_| !single).unwrap_or(1);
             writer.put("attention.head_count_kv", heads);
         }
         "starcoder" | "refact" => writer.put("attention.head_count_kv", 1),

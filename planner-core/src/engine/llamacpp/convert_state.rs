@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::config::Config;
 use super::convert::Writer;
 use crate::error::Result;
+use crate::spec::model::ModelSpec;
 
 /// Metadata of the recurrent layers.
 pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
@@ -229,6 +230,14 @@ fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let state = config.need(&["ssm_state_size", "state_size", "mamba_state_size", "d_state"])?;
     ssm(writer, config, inner, groups, state);
     Ok(())
+}
+
+/// Whether a Nemotron-H configuration has plain MLP layers; a GGUF file says itself what they are.
+pub fn has_dense_layers(model: &ModelSpec) -> bool {
+    let config = Config::of(model);
+    let letters = config.text("hybrid_override_pattern").is_some_and(|letters| letters.contains('-'));
+    let named = config.list("layers_block_type").is_some_and(|kinds| kinds.contains(&Json::from("mlp")));
+    letters || named
 }
 
 /// `Qwen3NextModel`: gated delta nets on the layers of linear attention.

@@ -4,7 +4,7 @@
 //! takes its memory at once: bytes = Σ layers of row bytes × cells × streams. What a session takes
 //! is its slot, whether it fills it or not.
 //!
-//! [`context`] resolves the settings, [`refuse`] says what the engine refuses, [`caches`] builds the
+//! [`context`] resolves the settings, [`refuse`] says what the engine refuses, [`mod@caches`] builds the
 //! tensors of a [`shape::Shape`], which comes from GGUF metadata ([`metadata`]) or, through the rules
 //! of its converter, from any other model ([`convert`]).
 
@@ -235,6 +235,13 @@ impl Contexts<'_> {
             );
             let note = Note::new("context_padded", text);
             notes.push(note.with(&[&size, &context.n_ctx, &context.n_ctx_seq]));
+        }
+        if self.shape.arch == "nemotron_h_moe" && convert_state::has_dense_layers(self.run.model) {
+            notes.push(Note::new(
+                "mlp_layers_with_states",
+                "llama.cpp's converter writes this model's MLP layers as layers with a state; a GGUF file that \
+                 gives them a feed-forward width takes less",
+            ));
         }
         if self.run.parallel.tp > 1 {
             notes.push(Note::new(

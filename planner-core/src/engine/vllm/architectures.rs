@@ -3,7 +3,10 @@
 //! Read from its registry (`vllm/model_executor/models/registry.py`) by asking every class
 //! (`SupportsPP`, `IsHybrid`); draft and pooling classes are left out. Sorted.
 
+use serde_json::Value as Json;
+
 use super::classes::KNOWN;
+use super::config::Config;
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
 pub fn known(class: &str) -> bool {
@@ -27,6 +30,39 @@ pub fn not_run(class: &str, stateful: bool, crosses: bool) -> Option<&'static st
         );
     }
     crosses.then_some("are encoder-decoders, which vLLM runs only where it builds the class itself")
+}
+
+/// Classes with specs of their own under `vllm/models/` and `vllm/model_executor/layers/attention/`, by the
+/// first letters of their names.
+const NOT_RESTATED: [&str; 8] = [
+    "DeepseekV41",
+    "Dots3Note",
+    "Glm5Next",
+    "Inkling",
+    "Qwen4Exp",
+    "Step5",
+    "UnlimitedOCR",
+    "VoxtralRealtime",
+];
+
+/// Configurations that the engine's class refuses to build, or that this rule leaves to it.
+pub fn refused(config: Config) -> Option<&'static str> {
+    let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
+    if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
+        return Some(
+            "vLLM builds caches of this model's own for it (rings, short-convolution windows, pooled keys), \
+             which this rule does not restate yet; ask the architecture engine",
+        );
+    }
+    if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
+        return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");
+    }
+    let experts = config.number(&["n_routed_experts"]).is_some();
+    if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
+        // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
+        return Some("num_expert_group and topk_group must be provided when use_grouped_topk is True");
+    }
+    None
 }
 
 /// Whether the class cannot be cut into pipeline stages.

@@ -3,6 +3,7 @@
 //! Restates what the model classes under `vllm/model_executor/models/` and `vllm/models/` hand to
 //! `Attention`, `MLAAttention`, `ChunkedLocalAttention` and the mixers, vLLM 0.33.0.
 
+use super::architectures;
 use super::config::Config;
 use super::refusal::Refusal;
 use super::state::{self, Setting, State};
@@ -94,7 +95,12 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
         if layer.owner.is_some() {
             continue;
         }
-        let kept = || layer.stores.iter().filter(|s| s.is_kept_by("vllm"));
+        // the Transformers backend, which runs what the engine does not build, has no index cache
+        let index_too = architectures::known(config.class);
+        let kept = || {
+            let is_index = |s: &Store| matches!(s.content, Content::IndexKey { .. });
+            layer.stores.iter().filter(move |s| s.is_kept_by("vllm") && (index_too || !is_index(s)))
+        };
         let indexed = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
         let sparse = indexed || config.number(&["index_topk"]).is_some();
         // the indexer of a latent layer is built before the layer's own cache

@@ -31,6 +31,7 @@ use crate::units::product;
 #[derive(Debug)]
 pub struct Planned {
     settings: Settings,
+    tokens: u64,
     ranks: Ranks,
     groups: Vec<Group>,
     block_size: u64,
@@ -56,6 +57,9 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let crosses = kept().any(|s| s.extent == Extent::Source);
     if let Some(why) = architectures::not_run(config.class, stateful, crosses) {
         return Err(Refusal::new(format!("Model architectures ['{}'] {why}.", config.class)));
+    }
+    if let Some(why) = architectures::refused(config) {
+        return Err(Refusal::new(why));
     }
     let set = settings::settings(&run, config, latent, stateful, attends)?;
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
@@ -120,6 +124,7 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     names.sort_unstable();
     names.dedup();
     let planned = Planned {
+        tokens: run.tokens,
         notes: notes(&run, config, &set),
         ranks,
         groups,
@@ -316,8 +321,12 @@ impl Layout for Planned {
             keys.insert("num_blocks".into(), num_blocks.into());
             keys.insert("kv_cache_tokens".into(), tokens.into());
             keys.insert("max_concurrency".into(), json!(concurrency));
+            // one block is never handed out
+            let free = num_blocks.saturating_sub(1);
+            let sessions = free.checked_div(self.blocks(self.tokens)?).unwrap_or(0);
+            keys.insert("sessions_at_seq".into(), sessions.into());
         } else {
-            for key in ["num_blocks", "kv_cache_tokens", "max_concurrency"] {
+            for key in ["num_blocks", "kv_cache_tokens", "max_concurrency", "sessions_at_seq"] {
                 keys.insert(key.into(), Json::Null);
             }
         }

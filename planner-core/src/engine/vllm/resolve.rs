@@ -221,7 +221,7 @@ pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool
 /// Backends of one model's own.
 fn own(config: Config, fact: &Fact) -> Option<Backend> {
     let m3 = |name| Backend::Own(Own { name, multiple: 128, preferred: 128, packed: false });
-    if config.root_type().starts_with("minimax_m3") || config.model_type.starts_with("minimax_m3") {
+    if config.class.starts_with("MiniMaxM3Sparse") {
         return match fact.cache {
             Cache::Index { .. } => Some(m3("MINIMAX_M3_SPARSE_INDEXER")),
             Cache::Attention { .. } if fact.indexed => Some(m3("MINIMAX_M3_SPARSE")),
@@ -291,6 +291,9 @@ pub fn serve(
                 } else {
                     uneven(context, &ask, head_v, config, window)
                 };
+                if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
+                    return Err(Refusal::new("Flint requires FlashInfer attention"));
+                }
                 runs_attention(context, backend, &kv, head, ask.sinks)?;
                 Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
             }

@@ -67,6 +67,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
         config_layers: shape.trunk as u64,
         source_len: None,
         parameters: sum("parameters", parts.iter().map(|part| part.parameters))?,
+        weight_refusal: None,
         weight_bytes: sum("weight bytes", parts.iter().map(|part| part.bytes))?,
         parts,
         origin: origins(name, header),

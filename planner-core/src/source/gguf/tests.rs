@@ -201,3 +201,36 @@ fn parts_of_a_model_are_named_and_joined() {
     assert!(first.append(part("b")).is_err());
     assert_eq!(first.tensors.len(), 2);
 }
+
+/// Whatever one byte becomes, reading and planning end with an answer or an error.
+#[test]
+fn no_single_byte_can_break_reading_or_planning() {
+    let hybrid = File::new(3, 1, 9)
+        .text("general.architecture", "qwen3next")
+        .number("qwen3next.block_count", 4)
+        .number("qwen3next.context_length", 4096)
+        .number("qwen3next.embedding_length", 256)
+        .number("qwen3next.attention.head_count", 4)
+        .number("qwen3next.full_attention_interval", 2)
+        .number("qwen3next.ssm.conv_kernel", 4)
+        .number("qwen3next.ssm.inner_size", 512)
+        .number("qwen3next.ssm.state_size", 64)
+        .tensor("token_embd.weight", &[256, 320], 12, 0);
+    let mut request = crate::request::Request::default();
+    for (flag, value) in [("engine", "llama.cpp"), ("seq", "1000"), ("users", "3")] {
+        request.set(flag, value).unwrap();
+    }
+    let mut answers = 0;
+    for whole in [llama(), hybrid] {
+        for at in 0..whole.0.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = whole.0.clone();
+                bytes[at] = value;
+                let Ok(header) = File(bytes).read() else { continue };
+                let Ok(spec) = model("x", &header) else { continue };
+                answers += usize::from(crate::plan::plan(&spec, &request).is_ok());
+            }
+        }
+    }
+    assert!(answers > 100, "{answers}");
+}

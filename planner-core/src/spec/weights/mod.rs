@@ -8,11 +8,11 @@
 mod names;
 mod scheme;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use self::names::{Patterns, canonical};
+use self::names::{Patterns, canonical, check};
 use self::scheme::Scheme;
 use super::value::{Module, ModuleKind};
 use crate::dtype::DType;
@@ -29,7 +29,7 @@ pub struct Storage {
     /// What linear modules are stored as; `None` in the model's dtype.
     scheme: Option<Scheme>,
     /// Modules that have a scheme of their own, by canonical name.
-    named: HashMap<String, Scheme>,
+    named: BTreeMap<String, Scheme>,
     /// Groups of modules with a scheme of their own.
     groups: Vec<(Patterns, Scheme)>,
     /// The scheme of experts where it differs.
@@ -44,7 +44,7 @@ impl Storage {
         Self {
             dtype,
             scheme: None,
-            named: HashMap::new(),
+            named: BTreeMap::new(),
             groups: Vec::new(),
             experts: None,
             kept: Patterns::default(),
@@ -61,6 +61,7 @@ impl Storage {
     ) -> Result<Self> {
         let mut storage = Self::plain(dtype);
         let Some(config) = config else { return Ok(storage) };
+        check(config)?;
         let text = |key: &str| config.get(key).and_then(Json::as_str).unwrap_or_default();
         let lists = |keys: &[&str]| {
             let items = keys.iter().filter_map(|key| config.get(*key)?.as_array()).flatten();
@@ -107,7 +108,7 @@ impl Storage {
             other => {
                 return Err(Error::unsupported(
                     format!("quantization method `{other}`"),
-                    "known: fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of other weights are not guessed",
+                    "known: fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
                 ));
             }
         }

@@ -3,9 +3,13 @@
 //! Checkpoints differ in how they start a name (`model.`, `language_model.model.`) and call an MLP
 //! with experts (`block_sparse_moe`, `ffn`); both are brought to one form before they are compared.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
+#[cfg(feature = "patterns")]
 use regex_lite::Regex;
+use serde_json::{Map, Value as Json};
+
+use crate::error::{Error, Result};
 
 /// Starts of a name that say where in a wrapper the language model stands.
 const STARTS: &[&str] = &["model.", "language_model.", "text_model.", "transformer.", "backbone."];
@@ -37,9 +41,20 @@ pub fn canonical(name: &str) -> String {
 /// regular expression that must match from the start.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
-    names: HashSet<String>,
+    names: BTreeSet<String>,
     globs: Vec<String>,
+    #[cfg(feature = "patterns")]
     expressions: Vec<Regex>,
+}
+
+/// Refuses regular expressions where this build cannot read them: a list that is read in part
+/// would give wrong bytes.
+pub fn check(config: &Map<String, Json>) -> Result<()> {
+    if cfg!(feature = "patterns") || !Json::Object(config.clone()).to_string().contains("\"re:") {
+        return Ok(());
+    }
+    let what = "a list of modules with regular expressions";
+    Err(Error::unsupported(what, "this build was made without the feature `patterns`"))
 }
 
 impl Patterns {
@@ -47,8 +62,9 @@ impl Patterns {
     pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let mut read = Self::default();
         for pattern in patterns {
-            if let Some(expression) = pattern.strip_prefix("re:") {
-                read.expressions.extend(Regex::new(&format!("^(?:{expression})")));
+            if let Some(_expression) = pattern.strip_prefix("re:") {
+                #[cfg(feature = "patterns")]
+                read.expressions.extend(Regex::new(&format!("^(?:{_expression})")));
             } else if pattern.contains('*') {
                 read.globs.push(canonical(pattern));
             } else {
@@ -77,11 +93,17 @@ impl Patterns {
                 }
             }
         }
-        self.globs.iter().any(|glob| glob_matches(glob, name))
-            || self
-                .expressions
-                .iter()
-                .any(|expression| expression.is_match(path) || expression.is_match(name))
+        self.globs.iter().any(|glob| glob_matches(glob, name)) || self.matches(path, name)
+    }
+
+    #[cfg(feature = "patterns")]
+    fn matches(&self, path: &str, name: &str) -> bool {
+        self.expressions.iter().any(|expression| expression.is_match(path) || expression.is_match(name))
+    }
+
+    #[cfg(not(feature = "patterns"))]
+    fn matches(&self, _: &str, _: &str) -> bool {
+        false
     }
 }
 
@@ -123,6 +145,7 @@ mod tests {
         assert!(named("model.layers.0*", "model.layers.0.self_attn.q_proj"));
         assert!(!named("model.layers.1.*", "model.layers.10.self_attn.q_proj"));
         assert!(named("model.layers.*.self_attn", "model.layers.12.self_attn.o_proj"));
+        #[cfg(feature = "patterns")]
         assert!(named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.0.mlp.up_proj"));
         assert!(!named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.1.mlp.experts.up_proj"));
         assert!(named("lm_head", "lm_head"));

@@ -59,16 +59,18 @@ impl Scheme {
 
     /// AWQ (`WQLinear_GEMM`): codes and zero points packed in int32, an fp16 scale per group.
     pub fn awq(config: &Map<String, Json>) -> Result<Self> {
-        let bits = bits(config, &["bits", "w_bit"])?;
+        // AwqConfig's defaults: 4 bits in groups of 128.
+        let named = config.contains_key("bits") || config.contains_key("w_bit");
+        let bits = if named { bits(config, &["bits", "w_bit"])? } else { 4 };
         let has_zero = config.get("zero_point").and_then(Json::as_bool) != Some(false);
-        let group = group_size(config, &["group_size", "q_group_size"])?;
+        let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
         Ok(Self { bits, group, group_bits: 16 + if has_zero { bits } else { 0 }, ..Self::default() })
     }
 
     /// GPTQ: `qweight`, `qzeros`, fp16 `scales` per group, and `g_idx` with four bytes an input.
     pub fn gptq(config: &Map<String, Json>) -> Result<Self> {
         let bits = bits(config, &["bits"])?;
-        let group = group_size(config, &["group_size"])?;
+        let group = group_size(config, &["group_size"]).or_else(default_group)?;
         Ok(Self { bits, group, group_bits: 16 + bits, input_bytes: 4, ..Self::default() })
     }
 
@@ -196,6 +198,11 @@ impl Scheme {
 
 /// Stands for a group of all inputs (`group_size: -1`).
 const WHOLE_ROW: u64 = u64::MAX;
+
+/// The default of AwqConfig and GPTQConfig, where the key is missing.
+fn default_group(error: Error) -> Result<u64> {
+    if matches!(error, Error::MissingField { .. }) { Ok(128) } else { Err(error) }
+}
 
 fn group_size(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
     let value = keys.iter().find_map(|key| config.get(*key)).filter(|value| !value.is_null());

@@ -1,0 +1,104 @@
+//! Parameters and weight bytes by part, by the modules of a family and of its towers.
+
+use std::collections::BTreeMap;
+
+use planner_models::{ModuleRule, Tower};
+use serde_json::{Map, Value as Json};
+
+use super::eval::Scope;
+use super::family::{bounded, fill, find, near_types};
+use super::model::{MAX_LAYERS, Part, nested};
+use super::value::Value;
+use super::weights::Storage;
+use crate::error::{Error, Result};
+use crate::units::{product, sum};
+
+/// Adds up modules by part.
+pub struct Counter {
+    storage: Storage,
+    parts: BTreeMap<&'static str, Part>,
+}
+
+impl Counter {
+    /// Nothing counted yet; weights are stored as `storage` says.
+    pub fn new(storage: Storage) -> Self {
+        Self { storage, parts: BTreeMap::new() }
+    }
+
+    /// Adds the modules that a scope's conditions admit.
+    pub fn modules(&mut self, scope: &Scope<'_>, rules: &'static [ModuleRule], prefix: &str) -> Result<()> {
+        for rule in rules {
+            if !scope.holds(rule.when)? {
+                continue;
+            }
+            let module = match scope.evaluate(rule.is)? {
+                Value::Module(module) => module,
+                other => return Err(Error::bad_value(rule.path, other.describe(), "a module")),
+            };
+            let count = rule.count.map_or(Ok(1), |count| scope.count(rule.path, count))?;
+            let active = rule.active.map_or(Ok(count), |active| scope.count(rule.path, active))?;
+            let each = module.parameters()?;
+            let bytes = self.storage.bytes(rule.part, &format!("{prefix}{}", rule.path), module, count)?;
+            let part = self.parts.entry(rule.part).or_insert(Part {
+                name: rule.part,
+                parameters: 0,
+                active: 0,
+                bytes: 0,
+            });
+            part.parameters = sum("parameters", [part.parameters, product("parameters", &[each, count])?])?;
+            part.active =
+                sum("parameters", [part.active, product("parameters", &[each, active.min(count)])?])?;
+            part.bytes = sum("weight bytes", [part.bytes, bytes])?;
+        }
+        Ok(())
+    }
+
+    /// Modules held once and further repeated blocks.
+    pub fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
+        self.modules(scope, scope.family.modules, prefix)?;
+        for stack in scope.family.stacks {
+            if scope.holds(stack.when)? {
+                let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
+                for index in 0..repeat {
+                    scope.set_index(Some(index));
+                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name))?;
+                }
+                scope.set_index(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// A nested model whose parameters are added.
+    pub fn tower(&mut self, outer: &Scope<'_>, tower: &Tower) -> Result<()> {
+        let empty = Map::new();
+        let config = nested(outer.config, tower.config).unwrap_or(&empty);
+        let named = config.get("model_type").and_then(Json::as_str).filter(|_| !tower.is_fixed);
+        let model_type = named.unwrap_or(tower.model_type);
+        let Some((family, mut defaults)) = find(model_type) else {
+            return Err(Error::unsupported(
+                format!("`{model_type}` in {}", tower.config),
+                near_types(model_type),
+            ));
+        };
+        if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
+            defaults.extend(more.clone());
+        }
+        let config = fill(config, &defaults);
+        let scope = Scope::new(family, &config, outer.root, &defaults, outer.class, model_type);
+        if family.definitions.iter().any(|(name, _)| *name == "layers") {
+            let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
+            for index in 0..layers {
+                scope.set_index(Some(index));
+                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name))?;
+            }
+            scope.set_index(None);
+        }
+        self.once(&scope, &format!("{}.", tower.name))
+    }
+
+    /// The parts that hold parameters.
+    pub fn finish(self) -> Vec<Part> {
+        self.parts.into_values().filter(|part| part.parameters > 0).collect()
+    }
+}
