@@ -141,14 +141,8 @@ pub fn command() -> Command {
         .args(plan_flags())
         .arg(switch("check", "Exit 1 when it does not fit", "Output"))
         .arg(switch("verify", "Also run the real cached decode and measure", "Output"))
-        .arg(
-            Arg::new("device")
-                .long("device")
-                .value_name("WHICH")
-                .value_parser(["auto", "cpu", "cuda", "metal"])
-                .help("Where --verify measures [default: auto]")
-                .help_heading("Output"),
-        )
+        .arg(device())
+        .args(verify_flags())
         .arg(format_choice())
         .arg(lang_choice())
         .arg(color_choice())
@@ -173,8 +167,54 @@ pub fn command() -> Command {
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
         )
+        .subcommand(
+            Command::new("bench-cache")
+                .about("The article's experiment: the same tokens with the cache and without, by the clock")
+                .args(bench_flags()),
+        )
         .subcommand(Command::new("schema").about("Print the JSON Schema of the JSON output"))
         .subcommand(Command::new("man").about("Print the manual page"))
+}
+
+fn device() -> Arg {
+    Arg::new("device")
+        .long("device")
+        .value_name("WHICH")
+        .value_parser(["auto", "cpu", "cuda", "metal"])
+        .help("Where --verify and bench-cache measure [default: auto]")
+        .help_heading("Output")
+}
+
+fn verify_flags() -> [Arg; 2] {
+    [
+        Arg::new("verify-tokens")
+            .long("verify-tokens")
+            .value_name("TOKENS")
+            .value_delimiter(',')
+            .help("Counts of tokens at which --verify reads the cache [default: 8,24,48 and one beyond every window up to 1024]")
+            .help_heading("Output"),
+        Arg::new("verify-off-by")
+            .long("verify-off-by")
+            .value_name("BYTES")
+            .hide(true)
+            .help("Self-test: adds BYTES to every prediction, which --verify must find (exit 4)"),
+    ]
+}
+
+fn bench_flags() -> Vec<Arg> {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").help(help).help_heading("What")
+    };
+    vec![
+        model(),
+        number(
+            "new-tokens",
+            "New tokens of one run; without a cache the time grows with its square [default: 200]",
+        ),
+        number("runs", "Runs with the cache [default: 3]"),
+        number("uncached-runs", "Runs without it [default: --runs]"),
+        device(),
+    ]
 }
 
 fn format_choice() -> Arg {

@@ -82,6 +82,12 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Tells of progress on standard error.
+    #[cfg_attr(not(feature = "verify"), allow(dead_code))]
+    pub fn tell(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
     /// Writes a failure: the message to standard error, and in JSON to standard output as well.
     pub fn print_error(&self, error: &Error) {
         if self.format == Format::Json {

@@ -254,6 +254,16 @@ test("no serious finding of axe, in both languages and themes, at several steps"
   }
 });
 
+test("prints dark on white, whatever the theme", async () => {
+  const { page, problems } = await visit("l=en&th=dark");
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), "rgb(0, 0, 0)");
+  assert.ok(await page.locator(".controls").isHidden());
+  clean(problems);
+  await page.close();
+});
+
 test("the one file opens from disk", async () => {
   const { page, problems } = await open(browser.context, server.address, `${pathToFileURL(join(dist, "kvplan.html"))}#l=en`);
   assert.match(await text(page, ".headline"), /6,553,600,000 B/);

@@ -5,10 +5,12 @@ use planner_core::Result;
 
 use crate::output::Output;
 
+mod bench;
 mod explain;
 mod gpus;
 mod models;
 mod plan;
+mod verify;
 
 /// Runs the command that the line names and gives its exit code.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
@@ -24,6 +26,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             output.print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
+        Some(("bench-cache", inner)) => bench::run(inner, output),
         Some(("schema", _)) => {
             output.print(planner_core::render::json::SCHEMA_TEXT);
             Ok(0)

@@ -38,17 +38,27 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
 /// Plans and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     if args::wants_all_engines(matches) {
+        if matches.get_flag("verify") {
+            return Err(Error::bad_value(
+                "--verify",
+                "given with --engine all",
+                "left out, or with one engine",
+            ));
+        }
         return compare_engines(matches, output);
     }
     let request = args::request(matches)?;
-    if matches.get_flag("verify") {
-        return Err(Error::unsupported("--verify", "this build has no measuring backend"));
-    }
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
+    let verified =
+        if matches.get_flag("verify") { Some(super::verify::run(matches, &model, &request)?) } else { None };
+    let mut json = json::plan(&plan, output.lang);
+    if let Some(verified) = &verified {
+        json["verify"] = verified.json();
+    }
     let text = match output.format {
-        Format::Json => to_text(&json::plan(&plan, output.lang)),
-        Format::Csv => render::csv::plan(&plan, output),
+        Format::Json => to_text(&json),
+        Format::Csv => render::csv::json(&json),
         Format::Markdown => render::markdown::plan(&plan, output),
         Format::Table => {
             let shown =
@@ -57,6 +67,14 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
     };
     output.print(&text);
+    if let Some(verified) = &verified {
+        if matches!(output.format, Format::Table | Format::Markdown) {
+            output.print(&format!("\n{}", verified.text(output)));
+        }
+        if !verified.matches() {
+            return Ok(super::verify::MISMATCH);
+        }
+    }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
     Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })
 }

@@ -1,10 +1,6 @@
 //! Comma-separated values (RFC 4180): a plan as `key,value` rows with the JSON's keys as paths.
 
-use planner_core::plan::Plan;
-use planner_core::render::json;
 use serde_json::Value as Json;
-
-use crate::output::Output;
 
 /// One row, with quotes where a cell needs them.
 pub fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
@@ -18,10 +14,10 @@ pub fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
     cells.into_iter().map(quote).collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// A plan: every value of the JSON under its path (`kv.bytes_per_token`).
-pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
+/// Every value of the JSON under its path (`kv.bytes_per_token`).
+pub fn json(json: &Json) -> String {
     let mut text = row(["key", "value"]);
-    flatten("", &json::plan(plan, output.lang), &mut text);
+    flatten("", json, &mut text);
     text
 }
 

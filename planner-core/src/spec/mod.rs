@@ -9,3 +9,6 @@ mod parameters;
 mod rules;
 pub mod value;
 pub mod weights;
+
+#[cfg(test)]
+mod tests;

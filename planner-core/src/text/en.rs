@@ -99,6 +99,47 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "memory of one GPU",
         M::ExplainParameters => "parameters by part",
+        M::VerifyTitle => {
+            "Measured with {0} on {1}: one session, {2} of {3} layers, {4} tokens decoded one by one"
+        }
+        M::VerifyExtrapolated => {
+            "The whole model is extrapolated: each kind of layer was measured in stacks of different height, and what one layer adds is counted for all."
+        }
+        M::VerifyNarrowed => {
+            "Seeded weights; heads, widths, windows, ranks and states are the model's own, its width is narrowed to {0}, on which no cache depends."
+        }
+        M::VerifyMatch => "match: {0} B difference; logits within {1} of computing everything anew",
+        M::VerifyMismatch => {
+            "MISMATCH: {0} B difference; logits {1} from computing everything anew (at most {2})"
+        }
+        M::VerifyTiming => "{0} new tokens on {1} layers: {2} s with the cache, {3} s without it, {4}x",
+        M::VerifyModule => {
+            "{0} itself, from {1} to {2} tokens: {3} B predicted by --engine candle, {4} B measured"
+        }
+        M::ColumnTokensHeld => "tokens",
+        M::ColumnPredicted => "predicted B",
+        M::ColumnMeasured => "measured B",
+        M::ColumnDifference => "difference",
+        M::ColumnAllocated => "heap growth B",
+        M::BenchTitle => {
+            "{0} at its own shape ({1} weights, f32, seeded) with candle on {2}: {3} new tokens after {4}"
+        }
+        M::BenchEstimate => {
+            "about {0} for {1} runs with the cache and {2} without (estimated from {3} tokens); fewer: --new-tokens, --runs, --uncached-runs"
+        }
+        M::BenchRun => "{0}, run {1}: {2} s",
+        M::BenchCached => "with the cache",
+        M::BenchUncached => "without it",
+        M::BenchSpeedup => "speed-up",
+        M::BenchSame => "All runs gave the same tokens.",
+        M::BenchDifferent => "The runs did NOT give the same tokens.",
+        M::BenchArticle => {
+            "The article's seconds are for 1,000 new tokens on its own GPU; the ratio grows with the number of tokens, so only runs of 1,000 compare."
+        }
+        M::ColumnMean => "mean s",
+        M::ColumnDeviation => "deviation",
+        M::ColumnRuns => "runs",
+        M::ColumnArticle => "article",
         M::Error => "error",
         M::Hint => "hint",
     }

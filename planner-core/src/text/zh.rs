@@ -95,6 +95,41 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
+        M::VerifyTitle => "用 {0} 在 {1} 上实测：一个会话，{3} 层中的 {2} 层，逐个解码 {4} 个 token",
+        M::VerifyExtrapolated => {
+            "整个模型由外推得出：每种层都以不同高度的堆叠测量，一层所增加的字节按层数累计。"
+        }
+        M::VerifyNarrowed => {
+            "权重由种子生成；头数、宽度、窗口、秩与状态均为模型自身的，隐藏宽度收窄为 {0}（缓存与之无关）。"
+        }
+        M::VerifyMatch => "一致：相差 {0} B；logits 与全部重算相差不超过 {1}",
+        M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
+        M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
+        M::VerifyModule => "{0} 本身，从 {1} 到 {2} 个 token：--engine candle 预测 {3} B，实测 {4} B",
+        M::ColumnTokensHeld => "token",
+        M::ColumnPredicted => "预测 B",
+        M::ColumnMeasured => "实测 B",
+        M::ColumnDifference => "差",
+        M::ColumnAllocated => "堆增长 B",
+        M::BenchTitle => {
+            "{0} 按自身形状（{1} 个权重，f32，种子生成），candle，{2}：{4} 个 token 之后生成 {3} 个"
+        }
+        M::BenchEstimate => {
+            "有缓存 {1} 次、无缓存 {2} 次约需 {0}（由 {3} 个 token 估计）；要更少：--new-tokens、--runs、--uncached-runs"
+        }
+        M::BenchRun => "{0}，第 {1} 次：{2} 秒",
+        M::BenchCached => "有缓存",
+        M::BenchUncached => "无缓存",
+        M::BenchSpeedup => "加速比",
+        M::BenchSame => "每次运行得到的 token 都相同。",
+        M::BenchDifferent => "各次运行得到的 token 不同。",
+        M::BenchArticle => {
+            "文章的秒数是在其 GPU 上生成 1,000 个新 token；比值随 token 数增长，只有 1,000 个 token 的运行可比。"
+        }
+        M::ColumnMean => "平均秒数",
+        M::ColumnDeviation => "标准差",
+        M::ColumnRuns => "次数",
+        M::ColumnArticle => "文章",
         M::Error => "错误",
         M::Hint => "提示",
     }

@@ -1,0 +1,288 @@
+//! A decoder whose cache lies open: the model's attention and state shapes, seeded weights, real steps.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+use candle_nn::ops::silu;
+use planner_core::spec::layer::Extent;
+
+use crate::attention::{Attention, Kind, QUERY_BLOCK, Seen};
+use crate::kept::{Kept, positions, tensor_bytes};
+use crate::latent::Latent;
+use crate::shape::{LayerShape, Mixer, StoreShape};
+use crate::state::{Recurrent, StateKept};
+use crate::weights::Weights;
+
+/// Sizes that no cache depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Width of the model.
+    pub hidden: usize,
+    /// Rows of the embedding.
+    pub vocab: usize,
+    /// Width of the feed-forward.
+    pub inner: usize,
+    /// Whether the feed-forward has a gate (three matrices instead of two).
+    pub gated: bool,
+    /// Tokens of the encoder's output.
+    pub source: usize,
+    /// Rows of a learned position table; 0 for rotary positions.
+    pub positions: usize,
+}
+
+impl Frame {
+    /// Elements of the weights outside the layers' mixers, for `layers` layers.
+    pub fn elements(&self, layers: usize) -> u64 {
+        let matrices = if self.gated { 3 } else { 2 };
+        let rows = self.vocab + self.source + self.positions + layers * matrices * self.inner;
+        (self.hidden as u64).saturating_mul(rows as u64)
+    }
+}
+
+/// What one store holds.
+#[derive(Debug)]
+enum StoreKept {
+    Rows(Vec<Kept>),
+    Source(Option<Vec<Tensor>>),
+    State(StateKept),
+    /// Another layer's.
+    Nothing,
+}
+
+/// Everything a session keeps.
+#[derive(Debug)]
+pub struct Caches {
+    layers: Vec<Vec<StoreKept>>,
+    tokens: usize,
+}
+
+impl Caches {
+    /// Bytes that each layer keeps.
+    pub fn layer_bytes(&self) -> Result<Vec<u64>> {
+        let store = |kept: &StoreKept| -> Result<u64> {
+            Ok(match kept {
+                StoreKept::Rows(rows) => rows.iter().map(Kept::bytes).sum::<Result<u64>>()?,
+                StoreKept::Source(tensors) => tensors.iter().flatten().map(tensor_bytes).sum(),
+                StoreKept::State(state) => state.bytes(),
+                StoreKept::Nothing => 0,
+            })
+        };
+        self.layers.iter().map(|stores| stores.iter().map(store).sum::<Result<u64>>()).collect()
+    }
+}
+
+#[derive(Debug)]
+enum Projections {
+    Attention(Attention),
+    Latent(Latent),
+    State(Recurrent),
+}
+
+#[derive(Debug)]
+struct Layer {
+    stores: Vec<(StoreShape, Projections)>,
+    shared: bool,
+    feed: Vec<Tensor>,
+}
+
+/// A stack of layers between an embedding and its transpose.
+#[derive(Debug)]
+pub struct Decoder {
+    embedding: Tensor,
+    positions: Option<Tensor>,
+    source: Option<Tensor>,
+    layers: Vec<Layer>,
+    device: Device,
+    parameters: u64,
+}
+
+impl Decoder {
+    /// A decoder of these layers with the weights of a seed.
+    pub fn new(layers: &[LayerShape], frame: Frame, seed: u64, device: &Device) -> Result<Self> {
+        let mut weights = Weights::new(seed, device);
+        let Frame { hidden, vocab, inner, gated, source, positions } = frame;
+        let embedding = weights.matrix(vocab, hidden)?;
+        let positions = match positions {
+            0 => None,
+            rows => Some(weights.matrix(rows, hidden)?),
+        };
+        let has_source =
+            layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
+        let source = if has_source { Some(weights.tensor(&[source, hidden], 1)?) } else { None };
+        let mut built = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let mut stores = Vec::with_capacity(layer.stores.len());
+            for store in &layer.stores {
+                let own = !layer.shared;
+                let projections = match store.mixer {
+                    Mixer::Attention { widths, one } => {
+                        // The encoder's rows have no position in the decoder to rotate to.
+                        let rotary = positions.is_none() && store.extent != Extent::Source;
+                        let kind = Kind { own, one, rotary };
+                        Projections::Attention(Attention::new(&mut weights, hidden, widths, kind)?)
+                    }
+                    Mixer::Latent(widths) => {
+                        Projections::Latent(Latent::new(&mut weights, hidden, widths, own)?)
+                    }
+                    Mixer::State(sizes) => Projections::State(Recurrent::new(&mut weights, hidden, sizes)?),
+                };
+                stores.push((*store, projections));
+            }
+            let mut feed = vec![weights.matrix(hidden, inner)?, weights.matrix(inner, hidden)?];
+            if gated {
+                feed.push(weights.matrix(hidden, inner)?);
+            }
+            built.push(Layer { stores, shared: layer.shared, feed });
+        }
+        Ok(Self {
+            embedding,
+            positions,
+            source,
+            layers: built,
+            device: device.clone(),
+            parameters: weights.elements(),
+        })
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Elements of all weights.
+    pub fn parameters(&self) -> u64 {
+        self.parameters
+    }
+
+    /// Empty caches.
+    pub fn caches(&self) -> Caches {
+        let empty = |layer: &Layer| {
+            let kept = |(store, _): &(StoreShape, Projections)| match store.mixer {
+                Mixer::State(_) => StoreKept::State(StateKept::default()),
+                _ if layer.shared => StoreKept::Nothing,
+                _ if store.extent == Extent::Source => StoreKept::Source(None),
+                Mixer::Attention { one: true, .. } | Mixer::Latent(_) => {
+                    StoreKept::Rows(vec![Kept::new(store.extent, store.dtypes.0)])
+                }
+                Mixer::Attention { .. } => StoreKept::Rows(vec![
+                    Kept::new(store.extent, store.dtypes.0),
+                    Kept::new(store.extent, store.dtypes.1),
+                ]),
+            };
+            layer.stores.iter().map(kept).collect()
+        };
+        Caches { layers: self.layers.iter().map(empty).collect(), tokens: 0 }
+    }
+
+    /// Tokens that may be fed at once without disturbing a ring.
+    pub fn chunk(&self) -> usize {
+        let stores = self.layers.iter().flat_map(|layer| &layer.stores);
+        stores.map(|(store, _)| store.chunk()).min().unwrap_or(usize::MAX).min(QUERY_BLOCK)
+    }
+
+    /// Feeds tokens and returns the logits after the last, `[vocab]`, in f32.
+    pub fn forward(&self, tokens: &[u32], caches: &mut Caches) -> Result<Tensor> {
+        let first = caches.tokens;
+        let ids = Tensor::from_slice(tokens, tokens.len(), &self.device)?;
+        let mut x = self.embedding.index_select(&ids, 0)?;
+        if let Some(positions) = &self.positions {
+            x = (x + positions.narrow(0, first, tokens.len())?)?;
+        }
+        // What the first layer's queries looked at, for the layers that read its cache.
+        let mut owner: Vec<Option<Seen>> = Vec::new();
+        for (at, (layer, kept)) in self.layers.iter().zip(&mut caches.layers).enumerate() {
+            let normed = norm(&x)?;
+            for (number, ((store, projections), kept)) in layer.stores.iter().zip(kept).enumerate() {
+                let read = if layer.shared { owner.get(number).cloned().flatten() } else { None };
+                let (mixed, seen) = self.mix(&normed, first, store, projections, kept, read)?;
+                if at == 0 {
+                    owner.push(seen);
+                }
+                x = (x + mixed)?;
+            }
+            let normed = norm(&x)?;
+            let [up, down, gate @ ..] = layer.feed.as_slice() else { continue };
+            let inner = match gate {
+                [gate] => (silu(&normed.matmul(gate)?)? * normed.matmul(up)?)?,
+                _ => normed.matmul(up)?.gelu()?,
+            };
+            x = (x + inner.matmul(down)?)?;
+        }
+        caches.tokens += tokens.len();
+        let last = norm(&x.narrow(0, tokens.len() - 1, 1)?.contiguous()?)?;
+        last.matmul(&self.embedding.t()?)?.squeeze(0)
+    }
+
+    fn mix(
+        &self,
+        x: &Tensor,
+        first: usize,
+        store: &StoreShape,
+        projections: &Projections,
+        kept: &mut StoreKept,
+        read: Option<Seen>,
+    ) -> Result<(Tensor, Option<Seen>)> {
+        let extent = store.extent;
+        let fresh = match (projections, &*kept) {
+            (Projections::Attention(attention), StoreKept::Rows(_)) => attention.keys_values(x, first)?,
+            (Projections::Latent(latent), StoreKept::Rows(_)) => {
+                latent.latents(x, first)?.into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let seen = match kept {
+            StoreKept::Rows(rows) => {
+                let tensors = rows.iter_mut().zip(&fresh).map(|(kept, new)| kept.append(new));
+                let positions = positions(extent, first, x.dim(0)?);
+                Some(Seen { tensors: tensors.collect::<Result<_>>()?, positions })
+            }
+            StoreKept::Source(tensors) => {
+                if tensors.is_none() {
+                    *tensors = Some(self.source_rows(store, projections)?);
+                }
+                tensors.clone().map(|tensors| Seen { tensors, positions: Vec::new() })
+            }
+            StoreKept::State(_) => None,
+            StoreKept::Nothing => read,
+        };
+        let mixed = match (projections, kept, &seen) {
+            (Projections::State(recurrent), StoreKept::State(state), _) => recurrent.forward(x, state)?,
+            (Projections::Attention(attention), _, Some(seen)) => {
+                attention.forward(x, first, seen, extent)?
+            }
+            (Projections::Latent(latent), _, Some(seen)) => latent.forward(x, first, seen, extent)?,
+            _ => candle_core::bail!("a layer reads a cache that no layer before it keeps"),
+        };
+        Ok((mixed, seen))
+    }
+
+    /// Keys and values of the encoder's output, in the store's types.
+    fn source_rows(&self, store: &StoreShape, projections: &Projections) -> Result<Vec<Tensor>> {
+        let (Projections::Attention(attention), Some(source)) = (projections, &self.source) else {
+            candle_core::bail!("only attention looks at an encoder's output");
+        };
+        let rows = attention.keys_values(source, 0)?;
+        let dtypes = [store.dtypes.0, store.dtypes.1];
+        rows.iter().zip(dtypes).map(|(rows, dtype)| rows.to_dtype(dtype)?.copy()).collect()
+    }
+
+    /// The logits after a sequence that is computed anew from its first token.
+    pub fn recompute(&self, tokens: &[u32]) -> Result<Tensor> {
+        self.forward(tokens, &mut self.caches())
+    }
+
+    /// Waits for the device, so that a clock reads what was computed.
+    pub fn wait(&self) -> Result<()> {
+        self.device.synchronize()
+    }
+}
+
+/// The token of the largest logit.
+pub fn greedy(logits: &Tensor) -> Result<u32> {
+    logits.argmax(D::Minus1)?.to_scalar::<u32>()
+}
+
+/// Root-mean-square normalization without a weight.
+fn norm(x: &Tensor) -> Result<Tensor> {
+    let x = x.to_dtype(DType::F32)?;
+    let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean + 1e-6)?.sqrt()?)
+}

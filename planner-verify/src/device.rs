@@ -1,0 +1,41 @@
+//! The device a measurement runs on.
+
+use candle_core::Device;
+use planner_core::{Error, Result};
+
+/// Names of the `--device` flag.
+pub const NAMES: &[&str] = &["auto", "cpu", "cuda", "metal"];
+
+/// A device of a name; `auto` is the first of a GPU this build knows and finds, else the CPU.
+pub fn open(name: &str) -> Result<Device> {
+    let refuse = |name: &str, why: String| Error::unsupported(format!("--device {name}"), why);
+    match name {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" if !candle_core::utils::cuda_is_available() => {
+            Err(refuse(name, "this build has no CUDA; build with --features cuda".into()))
+        }
+        "metal" if !candle_core::utils::metal_is_available() => {
+            Err(refuse(name, "this build has no Metal; build with --features metal".into()))
+        }
+        "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, error.to_string())),
+        "metal" => Device::new_metal(0).map_err(|error| refuse(name, error.to_string())),
+        "auto" => {
+            let gpu = || match candle_core::utils::cuda_is_available() {
+                true => Device::new_cuda(0).ok(),
+                false if candle_core::utils::metal_is_available() => Device::new_metal(0).ok(),
+                false => None,
+            };
+            Ok(gpu().unwrap_or(Device::Cpu))
+        }
+        other => Err(Error::bad_value("--device", other, NAMES.join(", "))),
+    }
+}
+
+/// The name of an open device.
+pub fn name(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}

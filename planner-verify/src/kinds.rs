@@ -1,0 +1,61 @@
+//! The kinds of layers a model has, and the stacks that measure them.
+
+use planner_core::dtype::DType;
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, Result};
+
+use crate::shape::LayerShape;
+
+/// Layers that keep the same.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// What such a layer is called (`full`, `sliding`, `latent` …).
+    pub name: &'static str,
+    /// How many of the model's layers are of this kind.
+    pub layers: u64,
+    /// The layer whose cache it reads, where it keeps none of its own.
+    pub owner: Option<LayerShape>,
+    /// Its shape.
+    pub shape: LayerShape,
+}
+
+impl Kind {
+    /// A stack of `count` such layers, after the layer they read where there is one.
+    pub fn stack(&self, count: usize) -> Vec<LayerShape> {
+        self.owner.iter().cloned().chain(std::iter::repeat_n(self.shape.clone(), count)).collect()
+    }
+
+    /// The counts of layers that are measured: what the last adds to the first is one layer. A kind of
+    /// a single layer is measured alone, or beside the layer it reads.
+    pub fn counts(&self) -> &'static [usize] {
+        match (self.layers, &self.owner) {
+            (1, None) => &[1],
+            (1, Some(_)) => &[0, 1],
+            _ => &[1, 2],
+        }
+    }
+}
+
+/// The kinds of a model's layers in the order in which they first come. Layers that keep nothing and
+/// read nothing (feed-forward layers of hybrids) are left out.
+pub fn kinds(model: &ModelSpec, dtypes: (DType, DType)) -> Result<Vec<Kind>> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    for layer in &model.layers {
+        let owner = match layer.owner {
+            None => None,
+            Some(at) => Some(model.layers.iter().find(|other| other.index == at).ok_or_else(|| {
+                Error::bad_value("the owner of a layer's cache", at, "a layer of the model")
+            })?),
+        };
+        let shape = LayerShape::of(layer, &owner.unwrap_or(layer).stores, dtypes)?;
+        if shape.stores.is_empty() {
+            continue;
+        }
+        let owner = owner.map(|owner| LayerShape::of(owner, &owner.stores, dtypes)).transpose()?;
+        match kinds.iter_mut().find(|kind| kind.shape == shape && kind.owner == owner) {
+            Some(kind) => kind.layers += 1,
+            None => kinds.push(Kind { name: layer.kind(), layers: 1, owner, shape }),
+        }
+    }
+    Ok(kinds)
+}

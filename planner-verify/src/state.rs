@@ -1,0 +1,137 @@
+//! A recurrent layer: a state that every token updates, and a short convolution over the last inputs.
+//!
+//! Whatever the mixer (Mamba, gated delta rule, linear attention), what is kept is a matrix per session
+//! and the last columns of the convolution's input; here the matrix decays and gains an outer product.
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::kept::tensor_bytes;
+use crate::weights::Weights;
+
+/// How much of the state survives a token.
+const DECAY: f64 = 0.9;
+
+/// The sizes and types of a recurrent layer's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Elements of the recurrent state.
+    pub recurrent: usize,
+    /// Elements of the convolution state.
+    pub conv: usize,
+    /// Columns of the convolution state.
+    pub columns: usize,
+    /// Type of the recurrent state.
+    pub recurrent_dtype: DType,
+    /// Type of the convolution state.
+    pub conv_dtype: DType,
+}
+
+/// What a recurrent layer keeps.
+#[derive(Debug, Default)]
+pub struct StateKept {
+    recurrent: Option<Tensor>,
+    conv: Option<Tensor>,
+}
+
+impl StateKept {
+    /// Bytes of both states.
+    pub fn bytes(&self) -> u64 {
+        self.recurrent.iter().chain(&self.conv).map(tensor_bytes).sum()
+    }
+}
+
+/// Projections of one recurrent layer.
+#[derive(Debug)]
+pub struct Recurrent {
+    sizes: Sizes,
+    outer: Option<[Tensor; 4]>,
+    conv: Option<[Tensor; 3]>,
+}
+
+/// The two factors of a state's elements that are nearest to each other.
+fn factors(elements: usize) -> (usize, usize) {
+    let root = (elements as f64).sqrt() as usize;
+    let columns = (1..=root.max(1)).rev().find(|columns| elements.is_multiple_of(*columns)).unwrap_or(1);
+    (elements / columns, columns)
+}
+
+impl Recurrent {
+    /// Seeded projections from a model `hidden` wide.
+    pub fn new(weights: &mut Weights, hidden: usize, sizes: Sizes) -> Result<Self> {
+        let outer = match sizes.recurrent {
+            0 => None,
+            elements => {
+                let (rows, columns) = factors(elements);
+                Some([
+                    weights.matrix(hidden, rows)?,
+                    weights.matrix(hidden, columns)?,
+                    weights.matrix(hidden, columns)?,
+                    weights.matrix(rows, hidden)?,
+                ])
+            }
+        };
+        let conv = match sizes.conv {
+            0 => None,
+            elements => {
+                let channels = elements / sizes.columns;
+                Some([
+                    weights.matrix(hidden, channels)?,
+                    weights.tensor(&[channels, sizes.columns], sizes.columns)?,
+                    weights.matrix(channels, hidden)?,
+                ])
+            }
+        };
+        Ok(Self { sizes, outer, conv })
+    }
+
+    /// The layer's output for new tokens, one after the other.
+    pub fn forward(&self, x: &Tensor, kept: &mut StateKept) -> Result<Tensor> {
+        let rows = (0..x.dim(0)?).map(|token| self.step(&x.narrow(0, token, 1)?, kept));
+        Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    fn step(&self, x: &Tensor, kept: &mut StateKept) -> Result<Tensor> {
+        let mut result = x.zeros_like()?;
+        if let Some([value, write, read, out]) = &self.outer {
+            let gain = x.matmul(value)?.t()?.broadcast_mul(&x.matmul(write)?)?;
+            let state = match kept.recurrent.take() {
+                Some(old) => ((old.to_dtype(DType::F32)? * DECAY)? + gain)?,
+                None => gain,
+            };
+            let state = state.to_dtype(self.sizes.recurrent_dtype)?;
+            let seen = state.to_dtype(DType::F32)?;
+            result = (result + seen.matmul(&x.matmul(read)?.t()?)?.t()?.contiguous()?.matmul(out)?)?;
+            kept.recurrent = Some(state);
+        }
+        if let Some([input, kernel, out]) = &self.conv {
+            let column = x.matmul(input)?.t()?.to_dtype(self.sizes.conv_dtype)?;
+            let columns = self.sizes.columns;
+            let state = match kept.conv.take() {
+                Some(old) if columns > 1 => {
+                    Tensor::cat(&[&old.narrow(1, 1, columns - 1)?.contiguous()?, &column.contiguous()?], 1)?
+                }
+                None if columns > 1 => {
+                    let zeros = Tensor::zeros((column.dim(0)?, columns - 1), column.dtype(), x.device())?;
+                    Tensor::cat(&[&zeros, &column.contiguous()?], 1)?
+                }
+                _ => column.copy()?,
+            };
+            let mixed = (state.to_dtype(DType::F32)? * kernel)?.sum(1)?.unsqueeze(0)?;
+            result = (result + mixed.matmul(out)?)?;
+            kept.conv = Some(state);
+        }
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_a_matrix_of_exactly_its_elements() {
+        assert_eq!(factors(12), (4, 3));
+        assert_eq!(factors(13), (13, 1));
+        assert_eq!(factors(1), (1, 1));
+    }
+}

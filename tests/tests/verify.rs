@@ -1,0 +1,81 @@
+//! `--verify` and `bench-cache` as a whole program: keys, agreement, and exit code 4 where a wrong
+//! prediction is planted.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+/// 3 layers, 2 KV heads of 16, keys and values in f32.
+const TINY: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "float32",
+    "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "head_dim": 16, "intermediate_size": 96, "vocab_size": 100, "max_position_embeddings": 64}"#;
+
+fn run(arguments: &[&str]) -> Output {
+    let folder = std::env::temp_dir().join(format!("kvplan-verify-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("config.json");
+    std::fs::write(&path, TINY).unwrap();
+    let mut command = planner_tests::kvplan();
+    command.args(arguments).args(["--model", path.to_str().unwrap(), "--device", "cpu"]);
+    command.output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_plan_s_bytes_are_the_measured_ones() {
+    let output = run(&["--seq", "40", "--verify", "--verify-tokens", "6,20", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let all = json(&output);
+    let schema = serde_json::from_str(planner_core::render::json::SCHEMA_TEXT).unwrap();
+    assert!(jsonschema::is_valid(&schema, &all));
+    let verify = all["verify"].clone();
+    let row = 3 * 2 * 2 * 16 * 4;
+    for (at, tokens) in [6, 20].into_iter().enumerate() {
+        assert_eq!(verify["points"][at]["tokens"], tokens);
+        assert_eq!(verify["points"][at]["predicted_bytes"], row * tokens);
+        assert_eq!(verify["points"][at]["measured_bytes"], row * tokens);
+        assert!(verify["points"][at]["allocated_bytes"].as_u64().unwrap() >= row * tokens);
+    }
+    assert_eq!(verify["difference_bytes"], 0);
+    assert_eq!((&verify["layers_measured"], &verify["layers_total"]), (&2.into(), &3.into()));
+    assert_eq!(verify["extrapolated"], true);
+    assert_eq!(verify["device"], "cpu");
+    assert!(verify["backend"].as_str().unwrap().starts_with("candle"));
+    for key in ["cached_seconds", "uncached_seconds", "speedup"] {
+        assert!(verify[key].as_f64().unwrap() > 0.0, "{key}");
+    }
+}
+
+#[test]
+fn candle_s_own_llama_module_grows_as_its_engine_says() {
+    let output = run(&["--seq", "40", "--verify", "--verify-tokens", "6", "--format", "json"]);
+    let module = json(&output)["verify"]["module"].clone();
+    // From 8 to 24 tokens, 3 layers of 2 heads of 16, keys and values in f32.
+    assert_eq!(module["predicted_bytes"], 16 * 3 * 2 * 2 * 16 * 4);
+    assert_eq!(module["measured_bytes"], module["predicted_bytes"]);
+}
+
+#[test]
+fn a_wrong_prediction_exits_4() {
+    for format in ["json", "table"] {
+        let planted = ["--verify", "--verify-tokens", "6", "--verify-off-by", "1", "--format", format];
+        assert_eq!(run(&planted).status.code(), Some(4));
+    }
+}
+
+#[test]
+fn the_experiment_gives_the_same_tokens_with_the_cache_and_without() {
+    let output = run(&["bench-cache", "--new-tokens", "12", "--runs", "2", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = json(&output);
+    assert_eq!(found["same_tokens"], true);
+    assert_eq!(found["cached"]["seconds"].as_array().map(Vec::len), Some(2));
+    assert!(found["uncached"]["mean"].as_f64().unwrap() > 0.0);
+    assert_eq!(found["article"]["speedup"], "4.73x");
+    // The weights of 3 layers, 64 wide, with a gated feed-forward of 96, and an embedding of 100 rows.
+    let layer = 64 * (64 + 2 * 32 + 64) + 3 * 64 * 96;
+    assert_eq!(found["weights"], 100 * 64 + 3 * layer);
+}
