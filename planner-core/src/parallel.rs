@@ -57,9 +57,26 @@ pub fn stages(layers: u64, pp: u64) -> Vec<u64> {
         .collect()
 }
 
+/// The layers that each pipeline stage holds, by [`stages`].
+pub fn stage_slices<T>(layers: &[T], pp: u64) -> Vec<&[T]> {
+    let mut rest = layers;
+    let take = |count: u64| {
+        let (own, others) = rest.split_at((count as usize).min(rest.len()));
+        rest = others;
+        own
+    };
+    stages(layers.len() as u64, pp).into_iter().map(take).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_hold_every_layer_once_in_order() {
+        assert_eq!(stage_slices(&[0, 1, 2, 3, 4], 2), [&[0, 1, 2][..], &[3, 4]]);
+        assert_eq!(stage_slices(&[0, 1], 3), [&[0][..], &[1], &[]]);
+    }
 
     #[test]
     fn the_last_stage_gets_no_remainder() {

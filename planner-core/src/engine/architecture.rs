@@ -7,7 +7,7 @@
 use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::parallel::{heads_per_rank, stages};
+use crate::parallel::{heads_per_rank, stage_slices};
 use crate::request::Request;
 use crate::spec::layer::{Content, Layer, Store};
 use crate::units::{product, sum};
@@ -127,11 +127,8 @@ impl Layout for Needed<'_> {
         let layers = &self.run.model.layers;
         let parallel = self.run.parallel;
         let held = tokens.div_ceil(parallel.dcp);
-        let mut rest = layers.as_slice();
         let mut result = Vec::new();
-        for count in stages(layers.len() as u64, parallel.pp) {
-            let (own, others) = rest.split_at((count as usize).min(rest.len()));
-            rest = others;
+        for own in stage_slices(layers, parallel.pp) {
             let session = self.each(&grouped(own), |store| {
                 share(store, parallel.tp).session_bytes(held, self.run.source, self.k, self.v)
             })?;

@@ -18,7 +18,7 @@ use super::architecture::kv_dtypes;
 use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::parallel::stages;
+use crate::parallel::stage_slices;
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::Note;
@@ -100,10 +100,7 @@ impl Pools {
         }
         let mut stages_bytes = Vec::new();
         let mut window: Option<u64> = None;
-        let mut rest = run.model.layers.as_slice();
-        for count in stages(run.model.layers.len() as u64, run.parallel.pp) {
-            let (own, others) = rest.split_at((count as usize).min(rest.len()));
-            rest = others;
+        for own in stage_slices(&run.model.layers, run.parallel.pp) {
             let mut stage = Stage::default();
             for layer in own {
                 let sparse =

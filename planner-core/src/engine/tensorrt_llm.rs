@@ -15,7 +15,7 @@ use super::architecture::kv_dtypes;
 use super::{Details, Engine, Layout, Run, ShareOf};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::parallel::{heads_per_rank, stages};
+use crate::parallel::{heads_per_rank, stage_slices};
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
@@ -78,10 +78,7 @@ impl Blocks {
             ));
         }
         let mut stages_bytes = Vec::new();
-        let mut rest = run.model.layers.as_slice();
-        for count in stages(run.model.layers.len() as u64, run.parallel.pp) {
-            let (own, others) = rest.split_at((count as usize).min(rest.len()));
-            rest = others;
+        for own in stage_slices(&run.model.layers, run.parallel.pp) {
             let mut bytes = 0;
             for store in
                 own.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("tensorrt-llm"))

@@ -26,7 +26,7 @@ use super::architecture::{grouped, kv_dtypes, share};
 use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::parallel::stages;
+use crate::parallel::stage_slices;
 use crate::request::CacheKind;
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::units::{product, sum};
@@ -269,11 +269,8 @@ impl Layout for Cache<'_> {
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         let layers = &self.run.model.layers;
         let parallel = self.run.parallel;
-        let mut rest = layers.as_slice();
         let mut result = Vec::new();
-        for count in stages(layers.len() as u64, parallel.pp) {
-            let (own, others) = rest.split_at((count as usize).min(rest.len()));
-            rest = others;
+        for own in stage_slices(layers, parallel.pp) {
             let each = self.layers(own, tokens, parallel.tp)?;
             let all = product("bytes of all sessions", &[each, users])?;
             result.push(sum("bytes of all sessions", [all, self.scales(own.len() as u64)?])?);
