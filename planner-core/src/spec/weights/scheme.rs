@@ -80,14 +80,22 @@ impl Scheme {
         }
         let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
         // The layer holds zero points whether or not `zero_point` says that they are used.
-        Ok(Self { bits, group, group_bits: 16, zero_bits: bits, ..Self::default() })
+        Ok(Self { bits, is_word_aligned: true, group, group_bits: 16, zero_bits: bits, ..Self::default() })
     }
 
     /// GPTQ: `qweight`, `qzeros`, fp16 `scales` per group, and `g_idx` with four bytes an input.
     pub fn gptq(config: &Map<String, Json>) -> Result<Self> {
         let bits = bits(config, &["bits"])?;
         let group = group_size(config, &["group_size"]).or_else(default_group)?;
-        Ok(Self { bits, group, group_bits: 16, zero_bits: bits, input_bytes: 4, ..Self::default() })
+        Ok(Self {
+            bits,
+            is_word_aligned: true,
+            group,
+            group_bits: 16,
+            zero_bits: bits,
+            input_bytes: 4,
+            ..Self::default()
+        })
     }
 
     /// bitsandbytes: 8 bits with an f32 scale per output (`SCB`), or 4 bits with an `absmax` per 64
