@@ -75,6 +75,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} B / {1} B a block⌋ = {2} blocks; / {3} blocks a request = {4} at once; × {5} tokens = {6} tokens of cache"
         }
         M::ExplainRows => "{0} B hold {1} tokens: {2} sessions at once",
+        M::ExplainCommand => "the command that starts it so",
         M::EngineBlocks => {
             "{0} blocks of {1} tokens: KV cache size {2} tokens, maximum concurrency {3}x at {4} tokens."
         }

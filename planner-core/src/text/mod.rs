@@ -97,6 +97,7 @@ pub enum Message {
     ExplainCells,
     ExplainBlocks,
     ExplainRows,
+    ExplainCommand,
     EngineBlocks,
     Source,
     HubIds,

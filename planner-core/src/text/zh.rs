@@ -71,6 +71,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
         }
         M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::ExplainCommand => "以这些设置启动引擎的命令",
         M::EngineBlocks => {
             "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
         }
@@ -160,6 +161,10 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
+        "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
+        "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
+        "command_left_out" => "该命令没有对应的选项：{0}",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
