@@ -74,7 +74,9 @@ fn every_flag_is_one_the_engine_knows_and_every_setting_is_said_or_named() {
             let defaults = [("max-model-len", "4096"), ("async-scheduling", "on"), ("prefix-caching", "on")];
             let said = command.words != plain.words || command.file != plain.file;
             assert!(
-                said || named || (engine != "vllm" && defaults.contains(&(flag, value))) || flag == "max-model-len",
+                said || named
+                    || (engine != "vllm" && defaults.contains(&(flag, value)))
+                    || flag == "max-model-len",
                 "{engine} passes over --{flag} {value}: {}",
                 command.shell()
             );

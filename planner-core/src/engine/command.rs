@@ -33,7 +33,9 @@ impl Command {
     pub fn serving(program: &[&str], run: &Run<'_>) -> Self {
         let Some(location) = run.model.location.as_deref() else {
             let mut command = Self::new(program, "MODEL");
-            command.notes.push(Note::new("command_model", "MODEL stands for the checkpoint's hub id or folder"));
+            command
+                .notes
+                .push(Note::new("command_model", "MODEL stands for the checkpoint's hub id or folder"));
             return command;
         };
         Self::new(program, location)

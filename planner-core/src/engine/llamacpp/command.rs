@@ -8,7 +8,15 @@ use crate::spec::model::Note;
 
 /// Settings that the command says.
 const SAID: &[&str] = &[
-    "kv-dtype", "k-dtype", "v-dtype", "ctx-size", "n-parallel", "batch", "ubatch", "kv-unified", "flash-attn",
+    "kv-dtype",
+    "k-dtype",
+    "v-dtype",
+    "ctx-size",
+    "n-parallel",
+    "batch",
+    "ubatch",
+    "kv-unified",
+    "flash-attn",
     "swa-full",
 ];
 
@@ -19,7 +27,9 @@ pub fn command(run: &Run, cells: Option<u64>, slots: u64) -> Command {
         Some(path) => Command::new(&["llama-server", "-m"], path),
         None => {
             let mut command = Command::new(&["llama-server", "-m"], "MODEL.gguf");
-            command.notes.push(Note::new("command_gguf", "MODEL.gguf stands for the model converted to GGUF"));
+            command
+                .notes
+                .push(Note::new("command_gguf", "MODEL.gguf stands for the model converted to GGUF"));
             command
         }
     };
