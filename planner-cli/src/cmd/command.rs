@@ -17,7 +17,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Error::bad_value(
             "--engine",
             plan.engine.id,
-            "a server that a command starts: vllm, sglang, tensorrt-llm or llama.cpp",
+            "a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp",
         )
     })?;
     match output.format {

@@ -28,6 +28,7 @@ const WANTS: &[(&str, &str)] = &[
     ("left out: {} keeps no key and value heads", "不给出：{} 不保留键值头"),
     ("left out, or with one engine", "不给出，或只选一个引擎"),
     ("a model, such as {} (see `kvplan models`)", "一个模型，例如 {}（见 `kvplan models`）"),
+    ("a server that a command starts: {}", "可由命令启动的服务：{}"),
     ("from {} to {}", "{} 到 {}"),
 ];
 
