@@ -300,7 +300,7 @@ def musicgen_inputs(config, cls, batch, seq):
 def speecht5_inputs(config, cls, batch, seq):
     if 'SpeechToText' in cls:
         return {'input_values': floats(batch, 16000), 'decoder_input_ids': zeros(batch, seq)}, None
-    return {'input_ids': zeros(batch, SOURCE), 'decoder_input_values': floats(batch, seq * config.reduction_factor, config.num_mel_bins),
+    return {'input_ids': zeros(batch, SOURCE), 'decoder_input_values': floats(batch, seq, config.num_mel_bins),
             'speaker_embeddings': floats(batch, config.speaker_embedding_dim)}, SOURCE
 
 
@@ -361,6 +361,12 @@ def cache_from(out):
     return None
 
 
+NO_STATIC = {
+    'blip': 'the decoder takes a cache of its own kind only',
+    'unlimited_ocr': 'the size of a static cache depends on where the prompt ends',
+}
+
+
 def static_cache(model, length, source):
     """As `generate` prepares it: the encoder's keys and values at their own length."""
     config = model.config
@@ -385,8 +391,8 @@ def case(model, batch, seq, static=None, seconds=120):
                 try:
                     if hasattr(model, '_setup_cache') or hasattr(getattr(model, 'model', None), '_setup_cache'):
                         kwargs['past_key_values'] = cache_utils.DynamicCache(config=model.config)
-                    if static and config_type == 'blip':
-                        raise ValueError('the decoder takes a cache of its own kind only')
+                    if static and config_type in NO_STATIC:
+                        raise ValueError(NO_STATIC[config_type])
                     if static:
                         kwargs['past_key_values'] = static_cache(model, static, source)
                     with mode():
