@@ -294,6 +294,8 @@ def musicgen_inputs(config, cls, batch, seq):
     ids = zeros(batch * decoder.num_codebooks, seq)
     if 'CausalLM' in cls:
         return {'input_ids': ids}, None
+    if 'Melody' in cls:
+        raise ValueError('words and melody stand in the one cache before the codes')
     return {'input_ids': zeros(batch, SOURCE), 'decoder_input_ids': ids}, SOURCE
 
 
