@@ -124,6 +124,9 @@ fn assemble<'a>(
 ) -> Result<ModelSpec> {
     let dtype = model_dtype(text, &mut notes)?;
     let layer_count = bounded("num_hidden_layers", text.count("num_hidden_layers", "layers")?, MAX_LAYERS)?;
+    if layer_count == 0 {
+        return Err(Error::bad_value("num_hidden_layers", 0, "at least 1"));
+    }
     let quantization = [text.root, text.config].iter().find_map(|map| {
         ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
     });

@@ -60,6 +60,7 @@ const PARTS: &[&str] = &[
     "text_config",
     "llm_config",
     "language_config",
+    "thinker_config",
     "thinker_config.text_config",
     "decoder_config",
     "decoder",
