@@ -21,9 +21,11 @@ pub mod config;
 pub mod draft;
 pub mod dtype;
 pub mod facts;
+pub mod fields;
 pub mod flash;
 pub mod group;
 pub mod layout;
+pub mod length;
 pub mod math;
 pub mod pack;
 pub mod planned;
@@ -31,10 +33,12 @@ pub mod refusal;
 pub mod resolve;
 pub mod select;
 pub mod settings;
+pub mod shards;
 pub mod sparse;
 pub mod spec;
 pub mod specs;
 pub mod state;
+pub mod transformers_classes;
 pub mod v4;
 
 /// vLLM's rule.
