@@ -11,6 +11,7 @@ use super::command::Command;
 use super::{Engine, Layout, Run};
 use crate::error::{Error, Result};
 
+pub mod accept;
 pub mod architectures;
 pub mod backend;
 pub mod block;

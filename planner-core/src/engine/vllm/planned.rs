@@ -73,7 +73,8 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
         )));
     }
     length::check(&run, config)?;
-    select::prefill(config, latent && !sparse)?;
+    // the Transformers backend runs a sparse model as a dense one
+    select::prefill(config, latent && !(sparse && architectures::known(config.class)))?;
     shards::check(&run, config)?;
     let set = settings::settings(&run, config, latent, stateful, attends)?;
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
