@@ -11,6 +11,7 @@ use super::command::Command;
 use super::{Engine, Layout, Run};
 use crate::error::{Error, Result};
 
+pub mod accept;
 pub mod architectures;
 pub mod backend;
 pub mod block;
@@ -21,9 +22,11 @@ pub mod config;
 pub mod draft;
 pub mod dtype;
 pub mod facts;
+pub mod fields;
 pub mod flash;
 pub mod group;
 pub mod layout;
+pub mod length;
 pub mod math;
 pub mod pack;
 pub mod planned;
@@ -31,10 +34,12 @@ pub mod refusal;
 pub mod resolve;
 pub mod select;
 pub mod settings;
+pub mod shards;
 pub mod sparse;
 pub mod spec;
 pub mod specs;
 pub mod state;
+pub mod transformers_classes;
 pub mod v4;
 
 /// vLLM's rule.
