@@ -281,8 +281,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
             format!("{}{mark}", group_digits(candidate.max_seq)),
         ]);
     }
-    let utilization =
-        plan.request.memory_utilization.unwrap_or_else(|| plan.request.engine.default_utilization());
+    let utilization = plan.run().utilization();
     let footnote =
         text(lang, M::FootnoteBudget, &[&utilization.to_string(), &human_bytes(reserve(plan.request))]);
     let table: Vec<String> =

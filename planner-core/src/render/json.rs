@@ -102,7 +102,7 @@ fn request(plan: &Plan<'_>) -> Json {
         "weight_dtype": request.weight_dtype.map_or("auto", |dtype| dtype.name),
         "kv_heads": optional(request.kv_heads),
         "kv_memory": optional(request.kv_memory),
-        "memory_utilization": request.memory_utilization.unwrap_or_else(|| request.engine.default_utilization()).to_string(),
+        "memory_utilization": plan.run().utilization().to_string(),
         "reserve": integer(crate::plan::reserve(request)),
         "attention_backend": request.attention_backend,
         "block_size": optional(request.block_size),
