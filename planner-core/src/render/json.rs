@@ -123,6 +123,7 @@ fn request(plan: &Plan<'_>) -> Json {
         "cache": match request.cache {
             CacheKind::Dynamic => "dynamic",
             CacheKind::Static => "static",
+            CacheKind::Quantized => "quantized",
         },
         "source_len": integer(plan.source),
         "shared_prefix": optional(request.shared_prefix),

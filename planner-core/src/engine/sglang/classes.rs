@@ -29,6 +29,21 @@ pub(super) fn has_window_pool(class: &str) -> bool {
     )
 }
 
+/// Classes that count their own token out of the window (`get_attention_sliding_window_size`).
+pub(super) fn window_excludes_itself(class: &str) -> bool {
+    matches!(
+        class,
+        "BeamForCausalLM"
+            | "GptOssForCausalLM"
+            | "Gemma4ForCausalLM"
+            | "Gemma4ForConditionalGeneration"
+            | "Gemma4UnifiedForConditionalGeneration"
+            | "MellumForCausalLM"
+            | "MuseGlimmerForCausalLM"
+            | "MuseGlimmerForConditionalGeneration"
+    )
+}
+
 /// The one class with compressed pools.
 pub(super) fn is_v4(class: &str) -> bool {
     class == "DeepseekV4ForCausalLM"

@@ -3,7 +3,7 @@
 //!
 //! What is kept free: 512 MiB, 1.5 MiB a token of a prefill chunk, 128 MiB a GPU of the replica, 2 MiB a
 //! request of the largest decode graph, and 8 MiB a prefill graph (1.5 GiB in all for latent attention, none
-//! for most multimodal models); at least 10 GiB on a GPU of more than 60 GiB. Models with a vision tower keep some more free, by its
+//! for most multimodal models and under pipeline parallelism); at least 10 GiB on a GPU of more than 60 GiB. Models with a vision tower keep some more free, by its
 //! size.
 
 use super::classes;
@@ -59,7 +59,7 @@ pub(super) fn fraction(run: &Run<'_>) -> Ratio {
     let decode = run.request.max_num_seqs.map_or(decode, |requests| requests.min(decode));
     let chunk = chunk(run);
     let class = run.model.architecture.as_str();
-    let captured = !is_multimodal(run) || classes::captures_prefill(class);
+    let captured = parallel.pp == 1 && (!is_multimodal(run) || classes::captures_prefill(class));
     let prefill = match (captured && !classes::is_v4(class), classes::stores_latents(class)) {
         (false, _) => 0,
         (true, true) => 1536,

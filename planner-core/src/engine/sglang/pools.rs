@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::rows::{self, Cost};
 use super::settings::Settings;
+use super::{classes, memory};
 use crate::engine::{Details, Layout, Run};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
 use crate::units::{product, sum};
@@ -47,7 +48,7 @@ impl<'a> Pools<'a> {
             for cost in own {
                 all = all.plus(*cost)?;
             }
-            stages.push(all);
+            stages.push(rows::with_drafts(&run, &settings, all, own.len() as u64)?);
         }
         let slot = stages.iter().map(|stage| stage.state).max().unwrap_or(0);
         let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
@@ -74,12 +75,39 @@ impl<'a> Pools<'a> {
         sum("slots", [product("slots", &[users, self.settings.slots])?, 1])
     }
 
+    /// `compute_swa_request_cap`: rows of the window pool where the number of requests is set and prefixes
+    /// are not cached, so that the pool need hold no more than the requests' windows and two prefill chunks.
+    fn window_cap(&self) -> Result<Option<u64>> {
+        let (Some(window), Some(requests)) = (self.window, self.settings.max_requests) else {
+            return Ok(None);
+        };
+        if self.settings.prefix_caching {
+            return Ok(None);
+        }
+        const WHAT: &str = "rows of a window";
+        let page = self.settings.page;
+        let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
+        let each = sum(WHAT, [window.saturating_sub(own), EVICTION, page, page])?;
+        let chunks = product(WHAT, &[if self.settings.overlap { 2 } else { 1 }, memory::chunk(&self.run)])?;
+        let rows = sum(WHAT, [product(WHAT, &[each, requests])?, chunks, page])?;
+        Ok(Some(rows.next_multiple_of(page)))
+    }
+
     /// Least memory of which a stage gives that many rows and slots.
     fn needed(&self, stage: Cost, users: u64, tokens: u64) -> Result<u64> {
         const WHAT: &str = "bytes of the pools";
         let (full, window) = self.rows(tokens)?;
         let (full, window) = (product(WHAT, &[full, users])?, product(WHAT, &[window, users])?);
+        let cap = self.window_cap()?;
+        let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
+        if let Some(requests) = self.settings.max_requests.filter(|&requests| users > requests) {
+            return Err(Error::bad_value("--max-num-seqs", requests, format!("at least {users} users")));
+        }
         let rows = match (stage.window, stage.full) {
+            (window_row, full_row) if cap.is_some() => {
+                let windows = product(WHAT, &[cap.unwrap_or(0), window_row])?;
+                sum(WHAT, [product(WHAT, &[full, full_row])?, windows])?
+            }
             (0, full_row) => product(WHAT, &[full, full_row])?,
             (window_row, 0) => product(WHAT, &[window, window_row])?,
             (window_row, full_row) => {
@@ -93,6 +121,9 @@ impl<'a> Pools<'a> {
         if self.slot == 0 {
             return Ok(rows);
         }
+        if let Some(requests) = self.settings.max_requests.filter(|_| fixed_requests) {
+            return sum(WHAT, [rows, product(WHAT, &[self.slots(requests)?, self.slot])?]);
+        }
         let states = product(WHAT, &[self.slots(users)?, self.slot])?;
         // Both shares must be large enough, since the engine divides the memory first.
         let (part, parts) = STATE_PARTS;
@@ -101,7 +132,7 @@ impl<'a> Pools<'a> {
         Ok(by_states.max(by_rows))
     }
 
-    fn given(&self, stage: Cost, available: u64) -> Given {
+    fn given(&self, stage: Cost, available: u64) -> Result<Given> {
         let mut room = u128::from(available);
         let mut slots = 0;
         if self.slot > 0 {
@@ -114,12 +145,17 @@ impl<'a> Pools<'a> {
             slots = all.saturating_sub(1);
             room = room.saturating_sub((slots + 1) * slot);
         }
+        let cap = self.window_cap()?;
         let page = u128::from(self.settings.page);
         let whole = |tokens: u128| tokens / page * page;
         let (full, window) = (u128::from(stage.full), u128::from(stage.window));
         let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
         let (tokens, window_tokens) = match (full, window) {
             (0, 0) => (u128::from(u64::MAX), 0),
+            (full, window) if cap.is_some() => {
+                let cap = u128::from(cap.unwrap_or(0));
+                (whole(room.saturating_sub(cap * window) / full.max(1)), cap)
+            }
             (full, 0) => (whole(room / full), 0),
             (0, window) => (whole(room / window), whole(room / window)),
             (full, window) => {
@@ -128,17 +164,18 @@ impl<'a> Pools<'a> {
             }
         };
         let clip = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
-        Given { tokens: clip(tokens), window_tokens: clip(window_tokens), slots: clip(slots) }
+        Ok(Given { tokens: clip(tokens), window_tokens: clip(window_tokens), slots: clip(slots) })
     }
 
     /// The stage with the fewest tokens decides for all.
-    fn least(&self, available: &[u64]) -> Option<Given> {
+    fn least(&self, available: &[u64]) -> Result<Option<Given>> {
         let each = self.stages.iter().zip(available).map(|(stage, room)| self.given(*stage, *room));
-        each.reduce(|a, b| Given {
+        let each: Result<Vec<Given>> = each.collect();
+        Ok(each?.into_iter().reduce(|a, b| Given {
             tokens: a.tokens.min(b.tokens),
             window_tokens: a.window_tokens.min(b.window_tokens),
             slots: a.slots.min(b.slots),
-        })
+        }))
     }
 
     /// `resolve_max_num_reqs`.
@@ -159,7 +196,7 @@ impl<'a> Pools<'a> {
 
 /// Layers of each stage: the remainder goes one each to the last stages (`distributed/utils.py`,
 /// `get_pp_indices`).
-fn stage_slices(costs: &[Cost], pp: u64) -> Vec<&[Cost]> {
+pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
     let layers = costs.len() as u64;
     let (each, rest) = (layers / pp, layers % pp);
     let mut left = costs;
@@ -194,7 +231,7 @@ impl Layout for Pools<'_> {
     }
 
     fn details(&self, available: Option<&[u64]>) -> Result<Details> {
-        let given = available.and_then(|available| self.least(available));
+        let given = available.map(|available| self.least(available)).transpose()?.flatten();
         let mut keys = Map::new();
         let page = self.settings.page;
         let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);

@@ -58,6 +58,26 @@ pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, O
     Ok((costs, window))
 }
 
+/// Adds what the prediction layers cost to a stage of `layers` layers: their share of the rows' bytes, and
+/// an index key each where the model is sparse.
+pub(super) fn with_drafts(run: &Run<'_>, settings: &Settings, stage: Cost, layers: u64) -> Result<Cost> {
+    if settings.drafts == 0 || layers == 0 {
+        return Ok(stage);
+    }
+    let mut keys = 0;
+    let mut largest = 0;
+    for store in run.model.layers.iter().flat_map(stores) {
+        if matches!(store.content, Content::IndexKey { .. }) {
+            let own = one(run, settings, store, &mut None)?.full;
+            keys = sum("bytes of a row", [keys, own])?;
+            largest = own.max(largest);
+        }
+    }
+    let rows = product("bytes of a row", &[stage.full.saturating_sub(keys), settings.drafts])? / layers;
+    let drafts = [stage.full, rows, product("bytes of a row", &[largest, settings.drafts])?];
+    Ok(Cost { full: sum("bytes of a row", drafts)?, ..stage })
+}
+
 fn stores(layer: &Layer) -> impl Iterator<Item = &Store> {
     layer.stores.iter().filter(|store| store.is_kept_by("sglang"))
 }

@@ -11,6 +11,7 @@ use crate::dtype::DType;
 use crate::engine::Run;
 use crate::engine::architecture::kv_dtypes;
 use crate::error::{Error, Result};
+use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::nested;
 
@@ -27,6 +28,10 @@ pub(super) struct Settings {
     pub prefix_caching: bool,
     /// Most requests that run at once, where the user or the class says.
     pub max_requests: Option<u64>,
+    /// Whether a step is planned while another runs.
+    pub overlap: bool,
+    /// Prediction layers that speculative decoding adds.
+    pub drafts: u64,
     /// Compute capability of the GPU, Hopper where none is named.
     pub capability: (u64, u64),
 }
@@ -40,13 +45,6 @@ impl Settings {
                 "its decode-context pools are not covered; leave --dcp out",
             ));
         }
-        if let Some(speculative) = &request.speculative {
-            return Err(Error::bad_value(
-                "--speculative",
-                format!("{speculative:?}"),
-                "left out: SGLang's draft pools are not covered",
-            ));
-        }
         classes::check(&run.model.architecture)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
@@ -54,17 +52,50 @@ impl Settings {
         let page = page(run, dtype, capability)?;
         let prefix_caching = request.prefix_caching.unwrap_or(true);
         // Stages switch the overlap of steps off after the slots are chosen.
-        let overlap = request.async_scheduling.unwrap_or(true);
+        let asked_overlap = request.async_scheduling.unwrap_or(true);
         let snapshots =
-            classes::keeps_snapshots(class) && (overlap || request.block_size.is_some_and(|n| n > 1));
-        let tracking = if overlap && run.parallel.pp == 1 { 2 } else { 1 };
+            classes::keeps_snapshots(class) && (asked_overlap || request.block_size.is_some_and(|n| n > 1));
+        let overlap = asked_overlap && run.parallel.pp == 1;
+        let tracking = if overlap { 2 } else { 1 };
         let slots = match (prefix_caching, snapshots) {
             (false, _) => 1,
             (true, true) => 3 + tracking,
             (true, false) => 3,
         };
-        let max_requests = request.max_num_seqs.or(classes::is_v4(class).then_some(256));
-        Ok(Self { dtype, page, slots, prefix_caching, max_requests, capability })
+        let drafts = drafts(run)?;
+        let usual = if classes::is_v4(class) { Some(256) } else { (drafts > 0).then_some(48) };
+        let max_requests = request.max_num_seqs.or(usual);
+        Ok(Self {
+            dtype,
+            page,
+            slots,
+            prefix_caching,
+            max_requests,
+            overlap,
+            drafts: drafts(run)?,
+            capability,
+        })
+    }
+}
+
+/// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N
+/// (`SpecAuxHiddenStateConfig.eagle_draft_num_layers`).
+fn drafts(run: &Run<'_>) -> Result<u64> {
+    let Some(speculative) = &run.request.speculative else { return Ok(0) };
+    let refused = |want: &str| Err(Error::bad_value("--speculative", format!("{speculative:?}"), want));
+    let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
+    let class = run.model.architecture.as_str();
+    match speculative {
+        Speculative::Mtp(_) if layers == 0 => refused("left out: the model has no prediction layers"),
+        Speculative::Mtp(_)
+            if classes::is_v4(class)
+                || classes::has_window_pool(class)
+                || super::states::kept(&run.model.layers) =>
+        {
+            refused("left out: SGLang's draft pools for windows, states and compressed rows are not covered")
+        }
+        Speculative::Mtp(_) => Ok(layers),
+        _ => refused("mtp:N or left out: what this planner covers of SGLang's drafts"),
     }
 }
 

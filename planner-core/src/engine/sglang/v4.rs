@@ -47,23 +47,21 @@ pub(super) struct Pools<'a> {
 
 impl<'a> Pools<'a> {
     pub fn new(run: Run<'a>, settings: Settings) -> Result<Self> {
-        if run.parallel.pp > 1 {
-            return Err(Error::unsupported(
-                "--pp with DeepSeek V4 under sglang",
-                "its stages are not covered; leave --pp out",
-            ));
-        }
-        let mut stage = Stage::default();
+        let mut stages = Vec::new();
         let (mut head, mut window) = (0, 0);
-        for layer in &run.model.layers {
-            let (own, width, tokens) = layer_cost(layer)?;
-            stage.token = sum(WHAT, [stage.token, own])?;
-            stage.ring_layers += u64::from(ratio(layer) == Some(128));
-            (head, window) = (width, window.max(tokens));
+        for own in super::pools::stage_slices(&run.model.layers, run.parallel.pp) {
+            let mut stage = Stage::default();
+            for layer in own {
+                let (cost, width, tokens) = layer_cost(layer)?;
+                stage.token = sum(WHAT, [stage.token, cost])?;
+                stage.ring_layers += u64::from(ratio(layer) == Some(128));
+                (head, window) = (width, window.max(tokens));
+            }
+            stages.push(stage);
         }
         let requests = settings.max_requests.unwrap_or(256);
         let prefix_caching = settings.prefix_caching;
-        Ok(Self { run, stages: vec![stage], requests, head, window, prefix_caching })
+        Ok(Self { run, stages, requests, head, window, prefix_caching })
     }
 
     /// The rings of all requests, whether they run or not.
@@ -164,10 +162,10 @@ impl Layout for Pools<'_> {
     }
 
     fn details(&self, available: Option<&[u64]>) -> Result<Details> {
-        let tokens = match (available.and_then(<[u64]>::first), self.stages.first()) {
-            (Some(room), Some(stage)) => Some(self.tokens(*stage, *room)?),
-            _ => None,
+        let each = |room: &[u64]| -> Result<Vec<u64>> {
+            self.stages.iter().zip(room).map(|(stage, room)| self.tokens(*stage, *room)).collect()
         };
+        let tokens = available.map(each).transpose()?.and_then(|tokens| tokens.into_iter().min());
         let mut keys = Map::new();
         let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
         let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);
