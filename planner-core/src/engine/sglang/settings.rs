@@ -72,7 +72,7 @@ impl Settings {
             prefix_caching,
             max_requests,
             overlap,
-            drafts: drafts(run)?,
+            drafts,
             capability,
         })
     }
