@@ -1,6 +1,6 @@
 """Asks transformers 5.23.0 what its quantized caches hold for the keys and values of released models.
 
-usage: quantized.py CONFIGS ANSWERS OUT.jsonl    (packages of quantized.txt beside requirements.txt)
+usage: quantized.py CONFIGS ANSWERS OUT.jsonl [NAME...]    (packages of quantized.txt beside requirements.txt)
 
 ANSWERS is what run.py wrote: the shapes of keys and values of a prompt. They go, as zeros in the model's
 dtype, into transformers' own QuantizedCache; the tensors it then holds are counted, one layer of each shape.
@@ -45,10 +45,14 @@ def layers_of(case):
 
 
 def ask(config, case, backend, bits):
+    if config.is_encoder_decoder:
+        # as generate() says before it makes a cache (_prepare_cache_for_generation)
+        raise ValueError("This model does not support the quantized cache.")
+    dtype = torch.float32 if config.dtype == torch.float32 else torch.bfloat16
     cache = QuantizedCache(backend=backend, config=config, **({} if bits is None else {"nbits": bits}))
     total = 0
     for index, (count, keys, values) in enumerate(layers_of(case)):
-        cache.update(torch.zeros(keys, dtype=torch.bfloat16), torch.zeros(values, dtype=torch.bfloat16), index)
+        cache.update(torch.zeros(keys, dtype=dtype), torch.zeros(values, dtype=dtype), index)
         total += count * counted(cache.layers[index], set())
     return total
 
@@ -58,6 +62,7 @@ def main():
     torch.set_num_threads(1)
     lines = []
     for path in sorted(answers.glob("*.json")):
+        if sys.argv[4:] and path.stem not in sys.argv[4:]: continue
         answer = json.loads(path.read_text())
         own = [case for case in answer.get("caches") or [] if case.get("layers") and "max_cache_len" not in case]
         own = [case for case in own if layers_of(case)]
@@ -73,7 +78,7 @@ def main():
                 try: row["bytes"] = ask(config, case, backend, bits)
                 except Exception as error: row["error"] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
                 lines.append(json.dumps(row))
-                if "error" in row and "full attention" in row["error"]: break
+                if "error" in row and "support" in row["error"]: break
         out.write_text("\n".join(lines) + "\n")
 
 

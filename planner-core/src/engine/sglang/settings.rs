@@ -65,16 +65,7 @@ impl Settings {
         let drafts = drafts(run)?;
         let usual = if classes::is_v4(class) { Some(256) } else { (drafts > 0).then_some(48) };
         let max_requests = request.max_num_seqs.or(usual);
-        Ok(Self {
-            dtype,
-            page,
-            slots,
-            prefix_caching,
-            max_requests,
-            overlap,
-            drafts,
-            capability,
-        })
+        Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, capability })
     }
 }
 

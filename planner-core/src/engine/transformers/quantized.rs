@@ -68,7 +68,9 @@ impl Stored {
             Self::Hqq { bits: 3 } => product(WHAT, &[groups, GROUP.div_ceil(10), 4])?,
             Self::Hqq { bits } => product(WHAT, &[groups, GROUP * bits / 8])?,
         };
-        sum(WHAT, [packed, product(WHAT, &[groups, 2, scale])?])
+        // quanto takes a tensor of a single group for 64 groups of one element.
+        let scales = if groups == 1 && matches!(self, Self::Quanto { .. }) { GROUP } else { groups };
+        sum(WHAT, [packed, product(WHAT, &[scales, 2, scale])?])
     }
 
     /// What a reader should know of tokens after the prompt.
@@ -169,5 +171,22 @@ pub(super) fn sides(store: &Store) -> [u64; 2] {
         }
         Content::Latent { rank, rope } => [rank, rope],
         _ => [0, 0],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// optimum-quanto 0.2.7 and hqq 0.2.8 hold these for 2 heads of 64 and 7 tokens, one side of a layer.
+    #[test]
+    fn groups_of_64_have_a_scale_and_a_zero_point() {
+        let side = |stored: Stored| stored.side(2 * 64 * 7, 2).unwrap_or(0);
+        assert_eq!(side(Stored::Quanto { bits: 4 }), 448 + 28 + 28);
+        assert_eq!(side(Stored::Quanto { bits: 2 }), 256 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 8 }), 896 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 3 }), 392 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 1 }), 112 + 28 + 28);
+        assert_eq!(side(Stored::Fp8), 896 + 4);
     }
 }
