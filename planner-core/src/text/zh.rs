@@ -168,6 +168,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
         "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
         "command_left_out" => "该命令没有对应的选项：{0}",
+        "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })

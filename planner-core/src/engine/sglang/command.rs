@@ -1,0 +1,55 @@
+//! `sglang.launch_server` with a plan's settings: names of `arg_groups/fields/`, from which
+//! `server_args.py` makes the parser, SGLang 0.5.23.
+
+use super::memory;
+use crate::dtype::DType;
+use crate::engine::Run;
+use crate::engine::command::Command;
+
+/// Settings that the command says.
+const SAID: &[&str] = &[
+    "pp",
+    "dp",
+    "kv-dtype",
+    "memory-utilization",
+    "block-size",
+    "max-num-seqs",
+    "max-num-batched-tokens",
+    "attention-backend",
+    "prefix-caching",
+    "async-scheduling",
+];
+
+pub(super) fn command(run: &Run<'_>) -> Command {
+    let request = run.request;
+    let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
+    command.size("--tp-size", run.parallel.tp);
+    command.size("--pp-size", run.parallel.pp);
+    command.size("--dp-size", run.parallel.dp);
+    command.length("--context-length", run, run.model.max_position);
+    let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+    command.given(
+        "--kv-cache-dtype",
+        kv_dtype.map(|dtype| match dtype {
+            DType::FP8 => "fp8_e4m3",
+            DType::BF16 => "bf16",
+            _ => "auto",
+        }),
+    );
+    if request.kv_memory.is_none() && request.gpu.is_some() {
+        // the engine would compute a share of its own from the GPU
+        let share = request.memory_utilization.unwrap_or_else(|| memory::fraction(run));
+        command.flag("--mem-fraction-static", share);
+    }
+    command.given("--page-size", request.block_size);
+    command.given("--max-running-requests", request.max_num_seqs);
+    command.given("--chunked-prefill-size", request.max_num_batched_tokens);
+    command.given("--attention-backend", request.attention_backend.as_ref());
+    if request.prefix_caching == Some(false) {
+        command.switch("--disable-radix-cache");
+    }
+    if request.async_scheduling == Some(false) {
+        command.switch("--disable-overlap-schedule");
+    }
+    command.without(run, SAID)
+}
