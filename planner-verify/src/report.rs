@@ -126,6 +126,8 @@ pub struct Report {
     pub timing: Option<Timing>,
     /// candle's own module, where it has one that is run here.
     pub module: Option<ModuleReport>,
+    /// Why that module did not run, where the engine takes the plan and candle does not.
+    pub module_refusal: Option<String>,
 }
 
 /// The library that measures.
@@ -211,6 +213,7 @@ impl Report {
             "timed_layers": timing.map(|timing| timing.layers),
             "timed_tokens": timing.map(|timing| timing.new_tokens),
             "module": self.module.as_ref().map(module),
+            "module_refusal": self.module_refusal,
         })
     }
 }

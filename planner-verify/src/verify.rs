@@ -157,7 +157,11 @@ pub fn verify(
         })
         .collect();
     let timing = if interrupted { None } else { Some(time(&kinds, frame, &device)?) };
-    let module = if interrupted || !device.is_cpu() { None } else { module::report(&run)? };
+    let (module, module_refusal) = match module::report(&run) {
+        _ if interrupted || !device.is_cpu() => (None, None),
+        Ok(module) => (module, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     Ok(Report {
         device: device::name(&device),
         backend: BACKEND,
@@ -175,6 +179,7 @@ pub fn verify(
         seconds: start.elapsed().as_secs_f64(),
         timing,
         module,
+        module_refusal,
     })
 }
 

@@ -138,7 +138,8 @@ fn what_is_told_to_stop_leaves_the_rows_until_then() -> Result<()> {
     let stop = || done.get().0 >= 4 + 2 * 2;
     let mut watch = Watch { progress: &mut progress, stop: &stop };
     let report = verify(&catalog::model("gpt2")?, &Request::default(), &options, &mut watch)?;
-    assert!(report.interrupted && report.matches() && report.timing.is_none() && report.module.is_none());
+    assert!(report.interrupted && report.matches(), "{report:?}");
+    assert!(report.timing.is_none() && report.module.is_none());
     assert_eq!(report.points.iter().map(|point| point.tokens).collect::<Vec<_>>(), [8, 16]);
     assert_eq!(done.get().1, 4 + 4 * 2);
     Ok(())

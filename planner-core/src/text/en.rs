@@ -127,6 +127,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::VerifyModule => {
             "{0} itself, {1} narrowed layers, {2} tokens: {3} B predicted by --engine candle, {4} B measured, {5} B transient in a step"
         }
+        M::VerifyModuleRefused => "candle's own module did not run: {0}",
         M::ColumnBatch => "sessions",
         M::ColumnTokensHeld => "tokens",
         M::ColumnPredicted => "predicted B",

@@ -129,6 +129,7 @@ pub enum Message {
     VerifyMismatch,
     VerifyTiming,
     VerifyModule,
+    VerifyModuleRefused,
     ColumnBatch,
     ColumnTokensHeld,
     ColumnPredicted,

@@ -117,6 +117,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
         M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
         M::VerifyModule => "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B",
+        M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
         M::ColumnBatch => "会话",
         M::ColumnTokensHeld => "token",
         M::ColumnPredicted => "预测 B",

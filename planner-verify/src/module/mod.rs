@@ -70,8 +70,8 @@ pub fn own_module(model: &ModelSpec, request: &Request) -> planner_core::Result<
 /// Runs the module that the `candle` engine names for a model, in the planned type. None where the engine
 /// refuses the plan, or no module of that name is run here.
 pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
-    let narrowed = narrow::config(run.model);
-    let text = Json::Object(narrowed.clone()).to_string();
+    let (narrowed, whole) = narrow::config(run.model);
+    let text = Json::Object(whole).to_string();
     let Ok(model) = from_config_json(&text, false) else { return Ok(None) };
     let mut request = run.request.clone();
     (request.engine, request.engine_version) = engine::resolve("candle")?;
@@ -100,7 +100,9 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
     };
     let grown = || -> Result<(i128, u64)> {
         // Once before anything is read, so that buffers which threads keep exist already.
-        held(build, given(2)?)?;
+        for sessions in [1, 2] {
+            held(build, given(sessions)?)?;
+        }
         let (one, transient) = held(build, given(1)?)?;
         Ok((held(build, given(2)?)?.0 - one, transient))
     };
@@ -118,6 +120,8 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
 /// Builds a module and decodes: what the heap holds then, and the transient bytes of the last step.
 fn held(build: table::Build, given: Given) -> Result<(i128, u64)> {
     let sessions = given.sessions;
+    // What was there before stays until the end.
+    let _source = given.source.clone();
     let before = alloc::live_bytes();
     let mut step = build(given)?;
     let ids = |count: usize| Tensor::ones((sessions, count), DType::U32, &Device::Cpu);

@@ -1,10 +1,10 @@
 //! A configuration with the same rule and smaller sizes.
 //!
-//! Key and value heads, widths of heads, ranks and states stay; the vocabulary, the feed-forward, experts
+//! Widths of heads, ranks and states stay, and key-value heads up to four; the vocabulary, the feed-forward, experts
 //! and layers shrink, the model's width to what the heads need, windows and position tables so that a few
 //! tokens pass them.
 
-use planner_core::spec::layer::{Content, Extent};
+use planner_core::spec::layer::{Content, Extent, Layer};
 use planner_core::spec::model::ModelSpec;
 use serde_json::{Map, Value as Json, json};
 
@@ -13,6 +13,9 @@ const WINDOW: u64 = 12;
 
 /// Rows of position tables.
 const POSITIONS: u64 = 64;
+
+/// The most key-value heads.
+const KV_HEADS: u64 = 4;
 
 /// Keys that become a small constant.
 const SMALL: &[(&[&str], u64)] = &[
@@ -43,6 +46,8 @@ const LAYERS: &[&str] = &[
     "decoder_layers",
 ];
 const HEADS: &[&str] = &["num_attention_heads", "n_head", "n_heads"];
+const KV: &[&str] =
+    &["num_key_value_heads", "num_global_key_value_heads", "multi_query_group_num"];
 const WIDTH: &[&str] = &["hidden_size", "n_embd", "lru_width"];
 
 /// Keys that a module insists on and a configuration may leave out.
@@ -54,12 +59,12 @@ fn defaults() -> Json {
         "initializer_range": 0.02, "is_encoder_decoder": true, "layer_norm_eps": 1e-5,
         "layer_norm_epsilon": 1e-5, "logits_soft_cap": 30.0, "max_window_layers": 0, "mlp_bias": false,
         "mrope_section": [2, 3, 3], "multi_query": true, "new_decoder_architecture": false,
-        "norm_epsilon": 1e-5, "norm_topk_prob": true, "pad_token_id": 1, "pad_vocab_size_multiple": 1,
+        "norm_epsilon": 1e-5, "norm_topk_prob": false, "pad_token_id": 1, "pad_vocab_size_multiple": 1,
         "parallel_attn": true, "partial_rotary_factor": 0.5, "qk_layernorm": false,
         "query_pre_attn_scalar": 64, "relative_attention_num_buckets": 8, "rms_norm_eps": 1e-6,
         "rope_local_base_freq": 10000.0, "rope_theta": 10000.0, "sliding_window": 12,
         "sliding_window_pattern": 6, "tie_word_embeddings": true, "use_bias": false, "use_cache": true,
-        "use_sliding_window": false
+        "use_flash_attn": false, "use_sliding_window": false
     })
 }
 
@@ -71,10 +76,13 @@ fn set(config: &mut Map<String, Json>, keys: &[&str], value: impl Fn(u64) -> u64
     }
 }
 
-/// The model's text configuration, narrowed.
-pub fn config(model: &ModelSpec) -> Map<String, Json> {
+/// The model's text configuration, narrowed, and in the place where the whole one has it.
+pub fn config(model: &ModelSpec) -> (Map<String, Json>, Map<String, Json>) {
     let mut config = model.text_config().clone();
-    config.insert("model_type".into(), model.model_type.clone().into());
+    let nested = model.config.get("text_config").is_some_and(Json::is_object);
+    if !nested {
+        config.insert("model_type".into(), model.model_type.clone().into());
+    }
     // Scaled positions reach further than the narrowed tables, and no cache depends on them.
     config.remove("rope_scaling");
     config.remove("quantization_config");
@@ -86,7 +94,13 @@ pub fn config(model: &ModelSpec) -> Map<String, Json> {
     }
     layers(&mut config, model);
     widths(&mut config, model);
-    config
+    let mut whole = config.clone();
+    if nested {
+        whole = (*model.config).clone();
+        whole.remove("quantization_config");
+        whole.insert("text_config".into(), Json::Object(config.clone()));
+    }
+    (config, whole)
 }
 
 /// As few layers as show every kind of store, at least two.
@@ -132,6 +146,8 @@ fn widths(config: &mut Map<String, Json>, model: &ModelSpec) {
         }
         (_, Some((kv_heads, k_dim))) => {
             let group = model.attention_heads.map_or(1, |heads| heads / kv_heads.max(1)).clamp(1, 2);
+            let kv_heads = kv_heads.min(KV_HEADS);
+            set(config, KV, |_| kv_heads);
             set(config, HEADS, |_| kv_heads * group);
             set(config, WIDTH, |_| kv_heads * group * k_dim);
         }
@@ -158,6 +174,16 @@ pub fn filled(mut config: Map<String, Json>, model: &ModelSpec) -> Map<String, J
         Content::KeysValues { k_dim, .. } if store.extent != Extent::Source => Some(k_dim),
         _ => None,
     });
+    let short = |layer: &Layer| match layer.kind() {
+        "state" => "conv",
+        _ => "full_attention",
+    };
+    let kinds = model.layers.iter().map(short).collect::<Vec<_>>();
+    config.entry("layer_types").or_insert_with(|| kinds.into());
+    if model.model_type == "mamba" {
+        config.entry("d_model").or_insert_with(|| model.hidden_size.into());
+        config.entry("n_layer").or_insert_with(|| (model.layers.len() as u64).into());
+    }
     if let Some(width) = width {
         config.entry("head_dim").or_insert_with(|| width.into());
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_transformers::models::{
-    bigcode, chatglm, deepseek2, falcon, gemma, gemma2, gemma3, gemma4, glm4_new, granite, granitemoehybrid,
+    bigcode, chatglm, deepseek2, gemma, gemma2, gemma3, gemma4, granite, granitemoehybrid,
     helium, lfm2, llama, mamba, mamba2, marian, mistral, mixtral, olmo, olmo2, phi, phi3, qwen2, qwen2_moe,
     qwen3, qwen3_moe, recurrent_gemma, smol::smollm3, stable_lm, starcoder2, t5, whisper,
 };
@@ -39,6 +39,12 @@ macro_rules! with_cache {
     };
 }
 
+/// Feeds token by token and gives what the last one gave.
+fn one_by_one(ids: &Tensor, mut forward: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let steps = (0..ids.dim(1)?).map(|at| forward(&ids.narrow(1, at, 1)?));
+    steps.last().unwrap_or_else(|| candle_core::bail!("no tokens"))
+}
+
 /// The same where a separate state is fed token by token.
 macro_rules! with_state {
     ($module:ident) => {
@@ -47,19 +53,14 @@ macro_rules! with_state {
             let model = $module::Model::new(&config, given.weights.clone())?;
             let mut state =
                 $module::State::new(given.sessions, &config, given.dtype, given.weights.device())?;
-            step(move |ids, _| {
-                let tokens = ids.dim(1)?;
-                (0..tokens)
-                    .map(|at| model.forward(&ids.narrow(1, at, 1)?.squeeze(1)?, &mut state))
-                    .last()
-                    .unwrap_or_else(|| candle_core::bail!("no tokens"))
-            })
+            step(move |ids, _| one_by_one(ids, |id| model.forward(&id.squeeze(1)?, &mut state)))
         }
     };
 }
 
 /// The modules, by their path below `candle_transformers::models`. Not here, but in the engine's table:
-/// `mpt`, whose configuration only the crate itself can make (one of 3B), and `paddleocr_vl::text` and
+/// `falcon` and
+/// `glm4_new`, which cannot decode two sessions; `mpt`, whose configuration only the crate itself can make (one of 3B); and `paddleocr_vl::text` and
 /// `qwen3_vl::text`, which want embedded images or their masks.
 static MODULES: &[(&str, Build)] = &[
     ("bigcode", |given| {
@@ -93,11 +94,9 @@ static MODULES: &[(&str, Build)] = &[
         step(move |ids, _| model.forward(ids))
     }),
     ("deepseek2", plain!(deepseek2::DeepSeekV2)),
-    ("falcon", |given| {
-        let mut model = falcon::Falcon::load(given.weights.clone(), given.read()?)?;
-        step(move |ids, _| model.forward(ids))
-    }),
-    ("gemma", |given| {
+    ("gemma", |mut given| {
+        // It takes one of two names of the same key.
+        given.config.remove("hidden_act");
         let mut model = gemma::Model::new(false, &given.read()?, given.weights.clone())?;
         step(move |ids, at| model.forward(ids, at))
     }),
@@ -113,7 +112,6 @@ static MODULES: &[(&str, Build)] = &[
         let mut model = gemma4::text::TextModel::new(&given.read()?, given.weights.clone())?;
         step(move |ids, at| model.forward(ids, at))
     }),
-    ("glm4_new", plain!(glm4_new::ModelForCausalLM)),
     ("granite", with_cache!(granite::Granite, Cache, granite::GraniteConfig)),
     ("granitemoehybrid", |given| {
         let config = given.read::<granitemoehybrid::GraniteMoeHybridConfig>()?.into_config(false);
@@ -158,7 +156,8 @@ static MODULES: &[(&str, Build)] = &[
     ("t5", |given| {
         let source = given.source.clone();
         let mut model = t5::T5ForConditionalGeneration::load(given.weights.clone(), &given.read()?)?;
-        step(move |ids, _| model.decode(ids, &source))
+        // Its mask is f32 whatever the scores are; one token needs none.
+        step(move |ids, _| one_by_one(ids, |id| model.decode(id, &source)))
     }),
     ("whisper::model", |given| {
         let source = given.source.clone();

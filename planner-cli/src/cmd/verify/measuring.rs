@@ -173,6 +173,9 @@ fn lines(report: &Report, output: &Output) -> Vec<String> {
             &[&module.name, &layers, &tokens, &predicted, &measured, &transient],
         ));
     }
+    if let Some(why) = &report.module_refusal {
+        lines.push(line(M::VerifyModuleRefused, &[why]));
+    }
     if let Some(timing) = &report.timing {
         lines.push(line(
             M::VerifyTiming,
