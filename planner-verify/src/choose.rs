@@ -109,9 +109,7 @@ fn work(store: &StoreShape, rows: u64) -> u64 {
 /// Bytes of all high stacks, which live side by side.
 fn all_bytes(kinds: &[Kind], heights: &[usize], frame: Frame, counts: &[Count]) -> u64 {
     let stacks = kinds.iter().zip(heights);
-    stacks
-        .map(|(kind, &height)| stack_bytes(kind, height as u64, frame, counts))
-        .fold(0, u64::saturating_add)
+    stacks.map(|(kind, &height)| stack_bytes(kind, height as u64, frame, counts)).fold(0, u64::saturating_add)
 }
 
 /// Refuses counts for which not even the lowest stacks fit, with the counts that would.

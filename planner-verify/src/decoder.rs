@@ -259,10 +259,10 @@ impl Decoder {
             StoreKept::Nothing => read,
         };
         let mixed = match (projections, kept, &seen) {
-            (Projections::State(recurrent), StoreKept::State(state), _) => recurrent.forward(x, span, state)?,
-            (Projections::Attention(attention), _, Some(seen)) => {
-                attention.forward(x, span, seen, extent)?
+            (Projections::State(recurrent), StoreKept::State(state), _) => {
+                recurrent.forward(x, span, state)?
             }
+            (Projections::Attention(attention), _, Some(seen)) => attention.forward(x, span, seen, extent)?,
             (Projections::Latent(latent), _, Some(seen)) => latent.forward(x, span, seen, extent)?,
             _ => candle_core::bail!("a layer reads a cache that no layer before it keeps"),
         };
@@ -282,7 +282,10 @@ impl Decoder {
         let span = Span { sessions: 1, first: 0, tokens: source.dim(0)? };
         let rows = attention.keys_values(source, span)?;
         let dtypes = [store.dtypes.0, store.dtypes.1];
-        rows.iter().zip(dtypes).map(|(rows, dtype)| rows.to_dtype(dtype)?.repeat((sessions, 1, 1))?.copy()).collect()
+        rows.iter()
+            .zip(dtypes)
+            .map(|(rows, dtype)| rows.to_dtype(dtype)?.repeat((sessions, 1, 1))?.copy())
+            .collect()
     }
 
     /// The logits after a sequence that is computed anew from its first token.

@@ -14,8 +14,8 @@
 
 mod alloc;
 mod attention;
-mod choose;
 pub mod bench;
+mod choose;
 mod decoder;
 mod device;
 mod gauge;
@@ -32,7 +32,7 @@ mod timing;
 mod verify;
 mod weights;
 
-pub use report::{BACKEND, KindReport, ModuleReport, Point, Report, Timing};
 pub use choose::{DEFAULT_TOKENS, PASSED_WINDOW};
 pub use module::own_module;
+pub use report::{BACKEND, KindReport, ModuleReport, Point, Report, Timing};
 pub use verify::{Options, Watch, verify};

@@ -98,12 +98,8 @@ impl Stack {
     pub fn hold(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Held>> {
         let Some((logits, transient)) = self.advance(count, stop)? else { return Ok(None) };
         let Some(batch) = &self.batch else { return Ok(None) };
-        let held = Held {
-            layers: batch.caches.layer_bytes()?,
-            grown: batch.grown,
-            device: batch.device,
-            transient,
-        };
+        let held =
+            Held { layers: batch.caches.layer_bytes()?, grown: batch.grown, device: batch.device, transient };
         for (fed, cached) in batch.fed.iter().zip(&logits) {
             // Each session alone, so that one which looked into another's cache is found.
             let anew = self.decoder.recompute(fed)?.to_vec1::<f32>()?;

@@ -31,7 +31,12 @@ pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> String) -> Resu
     }
     Err(Error::unsupported(
         "a measurement of this size",
-        format!("it needs about {}, and {} is available; {}", human_bytes(needed), human_bytes(budget), fits()),
+        format!(
+            "it needs about {}, and {} is available; {}",
+            human_bytes(needed),
+            human_bytes(budget),
+            fits()
+        ),
     ))
 }
 

@@ -88,7 +88,8 @@ impl Recurrent {
     /// The layer's output for new tokens of all sessions, one position after the other.
     pub fn forward(&self, x: &Tensor, span: Span, kept: &mut StateKept) -> Result<Tensor> {
         let x = x.reshape((span.sessions, span.tokens, ()))?;
-        let steps = (0..span.tokens).map(|at| self.step(&x.narrow(1, at, 1)?.squeeze(1)?.contiguous()?, kept));
+        let steps =
+            (0..span.tokens).map(|at| self.step(&x.narrow(1, at, 1)?.squeeze(1)?.contiguous()?, kept));
         Tensor::stack(&steps.collect::<Result<Vec<_>>>()?, 1)?.flatten(0, 1)
     }
 

@@ -159,7 +159,8 @@ fn what_does_not_fit_in_memory_is_refused_before_it_is_allocated() {
     let text = refused.map_or_else(|error| format!("{error:?}"), |_| String::new());
     assert!(text.contains("available") && text.contains("--verify-tokens up to"), "{text}");
     let crowd = Options { users: Some(1 << 40), ..cpu() };
-    let text = measured("llama3-70b", &[], crowd).map_or_else(|error| format!("{error:?}"), |_| String::new());
+    let text =
+        measured("llama3-70b", &[], crowd).map_or_else(|error| format!("{error:?}"), |_| String::new());
     assert!(text.contains("--verify-users up to"), "{text}");
     assert!(measured("gpt2", &[("kv-dtype", "q8_0")], cpu()).is_err());
 }

@@ -48,12 +48,8 @@ fn measured(layers: &[std::result::Result<Vec<Store>, u64>], flags: &[(&str, &st
     for (flag, value) in [("kv-dtype", "bf16")].iter().chain(flags) {
         request.set(flag, value)?;
     }
-        let options = Options {
-        device: Some("cpu".into()),
-        tokens: vec![5, 9, 30],
-        layers: Some(2),
-        ..Options::default()
-    };
+    let options =
+        Options { device: Some("cpu".into()), tokens: vec![5, 9, 30], layers: Some(2), ..Options::default() };
     let mut watch = Watch { progress: &mut |_, _| (), stop: &|| false };
     let report = verify(&model, &request, &options, &mut watch)?;
     assert_eq!(report.difference_bytes(), 0, "{:?}", report.points);

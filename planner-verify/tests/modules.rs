@@ -43,7 +43,12 @@ const CONCATENATED: &[(&str, &str, &str, &str)] = &[
     ("olmo", "olmo", "", "f16"),
     ("olmo2", "olmo2", "", "f16"),
     ("granite", "granite", "", "f16"),
-    ("granitemoehybrid", "granitemoehybrid", r#""shared_intermediate_size": 32, "layer_types": ["attention", "attention", "attention"]"#, "f16"),
+    (
+        "granitemoehybrid",
+        "granitemoehybrid",
+        r#""shared_intermediate_size": 32, "layer_types": ["attention", "attention", "attention"]"#,
+        "f16",
+    ),
     ("helium", "helium", r#""head_dim": 16"#, "f16"),
     ("stablelm", "stable_lm", "", "f16"),
     ("starcoder2", "starcoder2", r#""use_bias": true"#, "f32"),
@@ -146,15 +151,36 @@ const OTHERS: &[(&str, &str, &str, &str, u64)] = &[
         "f32",
         2 * 24 * 2 * 64,
     ),
-    // Two groups of 16 for 4 heads, 2 layers.
+    // One head of 16, 2 layers.
     (
-        "chatglm",
-        "chatglm",
-        r#""num_layers": 3, "padded_vocab_size": 100, "hidden_size": 64, "ffn_hidden_size": 64, "kv_channels": 16,
-        "num_attention_heads": 4, "seq_length": 128, "multi_query_attention": true,
-        "multi_query_group_num": 2"#,
+        "falcon",
+        "falcon",
+        r#""num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "multi_query": true, "alibi": false,
+        "new_decoder_architecture": false, "parallel_attn": true, "bias": false"#,
+        "bf16",
+        2 * 24 * 2 * 16,
+    ),
+    // 512 rows at the first token, 2 layers.
+    (
+        "glm4",
+        "glm4_new",
+        r#""num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+        "intermediate_size": 64, "max_position_embeddings": 128"#,
+        "bf16",
+        2 * 512 * 2 * 2 * 16,
+    ),
+    // Five layers of a ring of 12 rows of 2 heads of 16, one of all 64 positions and 2
+    // heads of 32.
+    (
+        "gemma4_text",
+        "gemma4::text",
+        r#""num_hidden_layers": 6, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+        "global_head_dim": 32, "intermediate_size": 64,
+        "max_position_embeddings": 128, "sliding_window": 16, "num_kv_shared_layers": 0,
+        "hidden_size_per_layer_input": 0, "layer_types": ["sliding_attention", "sliding_attention",
+        "sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]"#,
         "f16",
-        2 * ROWS,
+        5 * 12 * 2 * 2 * 16 + 64 * 2 * 2 * 32,
     ),
     // A view of four columns of 64 and a state of 64 in f32 (two f16 elements each), twice; one layer of keys and
     // values.

@@ -50,8 +50,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request(matches)?;
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
-    let verified =
-        if matches.get_flag("verify") { Some(super::verify::run(matches, &model, &request, output)?) } else { None };
+    let verified = if matches.get_flag("verify") {
+        Some(super::verify::run(matches, &model, &request, output)?)
+    } else {
+        None
+    };
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();

@@ -105,9 +105,7 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "memory of one GPU",
         M::ExplainParameters => "parameters by part",
-        M::VerifyTitle => {
-            "Measured with {0} on {1}: {2} of {3} layers, {4} tokens decoded one by one"
-        }
+        M::VerifyTitle => "Measured with {0} on {1}: {2} of {3} layers, {4} tokens decoded one by one",
         M::VerifyExtrapolated => {
             "EXTRAPOLATED: what one layer adds from a low stack of its kind to a high one is counted for the layers that did not run."
         }

@@ -100,9 +100,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
         M::VerifyTitle => "用 {0} 在 {1} 上实测：{3} 层中的 {2} 层，逐个解码 {4} 个 token",
-        M::VerifyExtrapolated => {
-            "外推：未运行的层，按同种层由低堆叠到高堆叠每层所增加的字节计算。"
-        }
+        M::VerifyExtrapolated => "外推：未运行的层，按同种层由低堆叠到高堆叠每层所增加的字节计算。",
         M::VerifyProgress => "正在实测 {0}，约剩 {1}",
         M::VerifyInterrupted => "已中断：此前测得 {0} 行。",
         M::VerifyStack => "{0} {2} 层中的 {1} 层",
@@ -120,7 +118,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::VerifyMatch => "一致：相差 {0} B；logits 与全部重算相差不超过 {1}",
         M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
         M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
-        M::VerifyModule => "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B",
+        M::VerifyModule => {
+            "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B"
+        }
         M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
         M::ColumnBatch => "会话",
         M::ColumnTokensHeld => "token",

@@ -1,8 +1,9 @@
 //! candle-transformers' own modules, beside what the `candle` engine says of them.
 //!
 //! A module keeps its cache to itself, so what counts is how much more the heap grows when two sessions
-//! are decoded in one batch instead of one: that is one session's cache. Weights, position tables, tensor
-//! headers and buffers do not depend on the sessions and cancel. The module runs with the weights all
+//! are decoded in one batch instead of one: that is one session's cache. Position tables, tensor headers
+//! and buffers do not depend on the sessions and cancel. Where a module decodes one session only, it is how
+//! much more the heap grows with elements of four bytes than of two. The module runs with the weights all
 //! zero and with sizes narrowed that decide nothing about the rule (`narrow`); the engine is asked about
 //! the same narrowed configuration, so that both must give the same bytes.
 
@@ -21,6 +22,8 @@ use crate::{shape, verify};
 
 mod narrow;
 mod table;
+
+use table::By;
 
 /// Tokens of the prompt.
 const PROMPT: usize = 4;
@@ -84,12 +87,12 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
     // What the engine refuses of this model or this plan is no failure of the measurement.
     let Ok(layout) = request.engine.layout(run) else { return Ok(None) };
     let name = layout.details(None)?.keys.get("module").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let Some(build) = table::of(&name) else { return Ok(None) };
+    let Some((by, build)) = table::of(&name) else { return Ok(None) };
     let predicted_bytes = layout.session_bytes(TOKENS as u64)?;
     let dtype = shape::dtype(dtypes.0)?;
     let config = narrow::filled(narrowed, &model);
     let width = config.get("d_model").and_then(Json::as_u64).unwrap_or(1) as usize;
-    let given = |sessions: usize| -> Result<Given> {
+    let given = |sessions: usize, dtype: DType| -> Result<Given> {
         Ok(Given {
             config: config.clone(),
             weights: VarBuilder::zeros(dtype, &Device::Cpu),
@@ -98,13 +101,22 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
             source: Tensor::zeros((sessions, SOURCE, width), dtype, &Device::Cpu)?,
         })
     };
+    let (small, large) = match by {
+        By::Sessions => ((1, dtype), (2, dtype)),
+        By::Types => ((1, DType::F16), (1, DType::F32)),
+    };
     let grown = || -> Result<(i128, u64)> {
+        let run = |(sessions, dtype): (usize, DType)| held(build, given(sessions, dtype)?);
         // Once before anything is read, so that buffers which threads keep exist already.
-        for sessions in [1, 2] {
-            held(build, given(sessions)?)?;
-        }
-        let (one, transient) = held(build, given(1)?)?;
-        Ok((held(build, given(2)?)?.0 - one, transient))
+        run(large)?;
+        run(small)?;
+        let (one, transient) = run(small)?;
+        let more = run(large)?.0 - one;
+        let measured = match by {
+            By::Sessions => more,
+            By::Types => more / 2 * dtype.size_in_bytes() as i128,
+        };
+        Ok((measured, transient))
     };
     let (measured, transient_bytes) = grown().map_err(verify::failed)?;
     Ok(Some(ModuleReport {
@@ -120,10 +132,8 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
 /// Builds a module and decodes: what the heap holds then, and the transient bytes of the last step.
 fn held(build: table::Build, given: Given) -> Result<(i128, u64)> {
     let sessions = given.sessions;
-    // What was there before stays until the end.
-    let _source = given.source.clone();
-    let before = alloc::live_bytes();
     let mut step = build(given)?;
+    let before = alloc::live_bytes();
     let ids = |count: usize| Tensor::ones((sessions, count), DType::U32, &Device::Cpu);
     step(&ids(PROMPT)?, 0)?;
     let mut transient = 0;

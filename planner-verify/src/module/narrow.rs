@@ -6,7 +6,7 @@
 
 use planner_core::spec::layer::{Content, Extent, Layer};
 use planner_core::spec::model::ModelSpec;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 /// Longest window.
 const WINDOW: u64 = 12;
@@ -46,27 +46,25 @@ const LAYERS: &[&str] = &[
     "decoder_layers",
 ];
 const HEADS: &[&str] = &["num_attention_heads", "n_head", "n_heads"];
-const KV: &[&str] =
-    &["num_key_value_heads", "num_global_key_value_heads", "multi_query_group_num"];
+const KV: &[&str] = &["num_key_value_heads", "num_global_key_value_heads", "multi_query_group_num"];
 const WIDTH: &[&str] = &["hidden_size", "n_embd", "lru_width"];
 
 /// Keys that a module insists on and a configuration may leave out.
-fn defaults() -> Json {
-    json!({
-        "attention_bias": false, "attention_dropout": 0.0, "alibi": false, "bias": false, "bos_token_id": 1,
-        "decoder_sparse_step": 1, "dropout_rate": 0.0, "eos_token_id": 1, "hidden_act": "silu",
-        "hidden_activation": "gelu_pytorch_tanh", "hidden_dropout": 0.0, "initializer_factor": 1.0,
-        "initializer_range": 0.02, "is_encoder_decoder": true, "layer_norm_eps": 1e-5,
-        "layer_norm_epsilon": 1e-5, "logits_soft_cap": 30.0, "max_window_layers": 0, "mlp_bias": false,
-        "mrope_section": [2, 3, 3], "multi_query": true, "new_decoder_architecture": false,
-        "norm_epsilon": 1e-5, "norm_topk_prob": false, "pad_token_id": 1, "pad_vocab_size_multiple": 1,
-        "parallel_attn": true, "partial_rotary_factor": 0.5, "qk_layernorm": false,
-        "query_pre_attn_scalar": 64, "relative_attention_num_buckets": 8, "rms_norm_eps": 1e-6,
-        "rope_local_base_freq": 10000.0, "rope_theta": 10000.0, "sliding_window": 12,
-        "sliding_window_pattern": 6, "tie_word_embeddings": true, "use_bias": false, "use_cache": true,
-        "use_flash_attn": false, "use_sliding_window": false
-    })
-}
+const DEFAULTS: &str = r#"{
+    "alibi": false, "attention_bias": false, "attention_dropout": 0.0, "bias": false, "bos_token_id": 1,
+    "decoder_sparse_step": 1, "decoder_start_token_id": 1, "dropout_rate": 0.0, "eos_token_id": 1,
+    "forced_eos_token_id": 1, "hidden_act": "silu", "hidden_activation": "gelu_pytorch_tanh",
+    "hidden_dropout": 0.0, "initializer_factor": 1.0, "initializer_range": 0.02,
+    "is_encoder_decoder": true, "layer_norm_eps": 1e-05, "layer_norm_epsilon": 1e-05,
+    "logits_soft_cap": 30.0, "max_window_layers": 0, "mlp_bias": false, "mrope_section": [2, 3, 3],
+    "multi_query": true, "new_decoder_architecture": false, "norm_epsilon": 1e-05,
+    "norm_topk_prob": false, "pad_token_id": 1, "pad_vocab_size_multiple": 1, "parallel_attn": true,
+    "partial_rotary_factor": 0.5, "qk_layernorm": false, "query_pre_attn_scalar": 64,
+    "relative_attention_num_buckets": 8, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000.0,
+    "rope_theta": 10000.0, "sliding_window": 12, "sliding_window_pattern": 6,
+    "tie_word_embeddings": true, "use_bias": false, "use_cache": true, "use_flash_attn": false,
+    "use_sliding_window": false
+}"#;
 
 fn set(config: &mut Map<String, Json>, keys: &[&str], value: impl Fn(u64) -> u64) {
     for key in keys {
@@ -162,12 +160,10 @@ fn widths(config: &mut Map<String, Json>, model: &ModelSpec) {
 
 /// The same with the keys that a module insists on.
 pub fn filled(mut config: Map<String, Json>, model: &ModelSpec) -> Map<String, Json> {
-    if let Json::Object(defaults) = defaults() {
-        for (key, value) in defaults {
-            let slot = config.entry(key).or_insert(Json::Null);
-            if slot.is_null() {
-                *slot = value;
-            }
+    for (key, value) in serde_json::from_str::<Map<String, Json>>(DEFAULTS).unwrap_or_default() {
+        let slot = config.entry(key).or_insert(Json::Null);
+        if slot.is_null() {
+            *slot = value;
         }
     }
     let width = model.layers.iter().flat_map(|layer| &layer.stores).find_map(|store| match store.content {

@@ -93,7 +93,8 @@ impl Verified {
     pub fn text(&self, output: &Output) -> String {
         let (report, lang) = (&self.0, output.lang);
         let markdown = output.format == Format::Markdown;
-        let table = if markdown { rows(report, output).markdown() } else { rows(report, output).table(output.width) };
+        let table =
+            if markdown { rows(report, output).markdown() } else { rows(report, output).table(output.width) };
         let title = text(
             lang,
             M::VerifyTitle,
@@ -106,7 +107,8 @@ impl Verified {
             ],
         );
         let title = if markdown { format!("**{title}**") } else { bold(&title) };
-        let lines: Vec<String> = lines(report, output).iter().map(|line| wrap(line, output.width, 0)).collect();
+        let lines: Vec<String> =
+            lines(report, output).iter().map(|line| wrap(line, output.width, 0)).collect();
         format!("{title}\n\n{}\n\n{}", table.trim_end(), lines.join("\n"))
     }
 }

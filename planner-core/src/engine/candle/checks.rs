@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::ModelSpec;
 
+/// Modules that decode one session only.
+const ONE_SESSION: &[&str] = &["falcon", "glm4_new", "lfm2", "mamba"];
+
 /// Columns of a state that `mamba.rs` fixes: `D_STATE`.
 const MAMBA_STATE: u64 = 16;
 
@@ -81,9 +84,10 @@ fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
 
 /// `falcon.rs:FalconAttention::forward` spreads one key and value head over the heads of all sessions with
 /// `broadcast_as`, which fails for more than one session; `glm4_new.rs:RotaryEmbedding::apply` goes on with
-/// the first session's keys alone.
+/// the first session's keys alone; `lfm2.rs:ShortConv::forward` and `mamba.rs:MambaBlock::forward` multiply
+/// a batch with one row.
 fn check_sessions(run: &Run<'_>, module: &Module) -> Result<()> {
-    if ["falcon", "glm4_new"].contains(&module.file) && run.request.users > 1 {
+    if ONE_SESSION.contains(&module.file) && run.request.users > 1 {
         return Err(Error::bad_value(
             "--users",
             run.request.users,
@@ -154,7 +158,9 @@ fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
         let kernel = store.dim("conv_kernel") == Some(MAMBA_CONV);
         let fits = match module.file {
             "mamba" => {
-                kernel && store.dim("conv_dim") == Some(inner) && recurrent == inner.saturating_mul(MAMBA_STATE)
+                kernel
+                    && store.dim("conv_dim") == Some(inner)
+                    && recurrent == inner.saturating_mul(MAMBA_STATE)
             }
             _ => kernel,
         };
