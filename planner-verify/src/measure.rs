@@ -55,6 +55,14 @@ struct Batch {
     device: Option<i128>,
 }
 
+/// What the last step gave and took.
+struct LastStep {
+    /// The logits of every session.
+    logits: Vec<Vec<f32>>,
+    /// The peak above what it left behind.
+    transient: Option<u64>,
+}
+
 /// A stack of layers that is being measured.
 #[derive(Debug)]
 pub struct Stack {
@@ -96,7 +104,7 @@ impl Stack {
 
     /// Feeds sessions up to a count and reads what they hold; nothing where it was told to stop.
     pub fn hold(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Held>> {
-        let Some((logits, transient)) = self.advance(count, stop)? else { return Ok(None) };
+        let Some(LastStep { logits, transient }) = self.advance(count, stop)? else { return Ok(None) };
         let Some(batch) = &self.batch else { return Ok(None) };
         let held =
             Held { layers: batch.caches.layer_bytes()?, grown: batch.grown, device: batch.device, transient };
@@ -110,9 +118,8 @@ impl Stack {
         Ok(Some(held))
     }
 
-    /// Feeds up to a count, the last [`DECODED_STEPS`] tokens one by one: the logits of every session and
-    /// the transient bytes of the last step.
-    fn advance(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<(Vec<Vec<f32>>, Option<u64>)>> {
+    /// Feeds up to a count, the last [`DECODED_STEPS`] tokens one by one.
+    fn advance(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<LastStep>> {
         let chunk = self.decoder.chunk();
         let of_this = |batch: &Batch| batch.users == count.users && batch.fed[0].len() < count.tokens;
         let mut batch = match self.batch.take().filter(of_this) {
@@ -175,7 +182,7 @@ impl Stack {
         batch.grown = batch.grown.zip(grown(used, self.gauge.used())).map(|(a, b)| a + b - aside);
         batch.device = batch.device.zip(grown(device, self.gauge.whole())).map(|(a, b)| a + b);
         self.batch = Some(batch);
-        Ok(Some((logits, transient)))
+        Ok(Some(LastStep { logits, transient }))
     }
 }
 
