@@ -50,8 +50,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request(matches)?;
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
-    let verified =
-        if matches.get_flag("verify") { Some(super::verify::run(matches, &model, &request)?) } else { None };
+    let verified = if matches.get_flag("verify") {
+        Some(super::verify::run(matches, &model, &request, output)?)
+    } else {
+        None
+    };
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
@@ -71,8 +74,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         if matches!(output.format, Format::Table | Format::Markdown) {
             output.print(&format!("\n{}", verified.text(output)));
         }
-        if !verified.matches() {
-            return Ok(super::verify::MISMATCH);
+        if verified.exit_code() != 0 {
+            return Ok(verified.exit_code());
         }
     }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);

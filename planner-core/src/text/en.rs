@@ -105,12 +105,21 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "memory of one GPU",
         M::ExplainParameters => "parameters by part",
-        M::VerifyTitle => {
-            "Measured with {0} on {1}: one session, {2} of {3} layers, {4} tokens decoded one by one"
-        }
+        M::VerifyTitle => "Measured with {0} on {1}: {2} of {3} layers, {4} tokens decoded one by one",
         M::VerifyExtrapolated => {
-            "The whole model is extrapolated: each kind of layer was measured in stacks of different height, and what one layer adds is counted for all."
+            "EXTRAPOLATED: what one layer adds from a low stack of its kind to a high one is counted for the layers that did not run."
         }
+        M::VerifyProgress => "measuring {0}, about {1} left",
+        M::VerifyInterrupted => "INTERRUPTED: {0} rows were measured until then.",
+        M::VerifyStack => "{0} {1} of {2}",
+        M::VerifyChosen => {
+            "Layers run in stacks, chosen for time and memory: {0}. It took {1} s. Other choices: --verify-layers, --verify-tokens, --verify-users."
+        }
+        M::VerifyColumns => {
+            "measured: elements × bytes of the cache tensors, which must equal predicted. allocated: what the allocator gave out for them, tensor headers and unused rows of rings included. device: {0}, for the layers that ran alone ({1} B of cache tensors in the last row). transient: the most that one decode step took beyond what it left behind, in these narrowed stacks."
+        }
+        M::VerifyResident => "growth of the process's resident set, reused pages uncounted",
+        M::VerifyCard => "memory of the card that is no longer free",
         M::VerifyNarrowed => {
             "Seeded weights; heads, widths, windows, ranks and states are the model's own, its width is narrowed to {0}, on which no cache depends."
         }
@@ -120,13 +129,18 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::VerifyTiming => "{0} new tokens on {1} layers: {2} s with the cache, {3} s without it, {4}x",
         M::VerifyModule => {
-            "{0} itself, from {1} to {2} tokens: {3} B predicted by --engine candle, {4} B measured"
+            "{0} itself, {1} narrowed layers, {2} tokens: {3} B predicted by --engine candle, {4} B measured, {5} B transient in a step"
         }
+        M::VerifyModuleRefused => "candle's own module did not run: {0}",
+        M::ColumnBatch => "sessions",
         M::ColumnTokensHeld => "tokens",
         M::ColumnPredicted => "predicted B",
         M::ColumnMeasured => "measured B",
+        M::ColumnMeasuredExtrapolated => "measured B (extrapolated)",
         M::ColumnDifference => "difference",
-        M::ColumnAllocated => "heap growth B",
+        M::ColumnAllocated => "allocated B",
+        M::ColumnDevice => "device B",
+        M::ColumnTransient => "transient B",
         M::BenchTitle => {
             "{0} at its own shape ({1} weights, f32, seeded) with candle on {2}: {3} new tokens after {4}"
         }

@@ -99,22 +99,38 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
-        M::VerifyTitle => "用 {0} 在 {1} 上实测：一个会话，{3} 层中的 {2} 层，逐个解码 {4} 个 token",
-        M::VerifyExtrapolated => {
-            "整个模型由外推得出：每种层都以不同高度的堆叠测量，一层所增加的字节按层数累计。"
+        M::VerifyTitle => "用 {0} 在 {1} 上实测：{3} 层中的 {2} 层，逐个解码 {4} 个 token",
+        M::VerifyExtrapolated => "外推：未运行的层，按同种层由低堆叠到高堆叠每层所增加的字节计算。",
+        M::VerifyProgress => "正在实测 {0}，约剩 {1}",
+        M::VerifyInterrupted => "已中断：此前测得 {0} 行。",
+        M::VerifyStack => "{0} {2} 层中的 {1} 层",
+        M::VerifyChosen => {
+            "按时间与内存选择堆叠运行的层：{0}。用时 {1} 秒。可另选：--verify-layers、--verify-tokens、--verify-users。"
         }
+        M::VerifyColumns => {
+            "实测：缓存张量的元素数 × 字节，须与预测相等。分配：分配器为其给出的字节，含张量头与环形缓冲未用的行。设备：{0}，仅计运行过的层（末行缓存张量 {1} B）。瞬时：在这些收窄的堆叠中，一步解码除留下的之外最多占用的字节。"
+        }
+        M::VerifyResident => "进程常驻内存的增长，重用的页不计",
+        M::VerifyCard => "显卡不再空闲的显存",
         M::VerifyNarrowed => {
             "权重由种子生成；头数、宽度、窗口、秩与状态均为模型自身的，隐藏宽度收窄为 {0}（缓存与之无关）。"
         }
         M::VerifyMatch => "一致：相差 {0} B；logits 与全部重算相差不超过 {1}",
         M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
         M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
-        M::VerifyModule => "{0} 本身，从 {1} 到 {2} 个 token：--engine candle 预测 {3} B，实测 {4} B",
+        M::VerifyModule => {
+            "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B"
+        }
+        M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
+        M::ColumnBatch => "会话",
         M::ColumnTokensHeld => "token",
         M::ColumnPredicted => "预测 B",
         M::ColumnMeasured => "实测 B",
+        M::ColumnMeasuredExtrapolated => "实测 B（外推）",
         M::ColumnDifference => "差",
-        M::ColumnAllocated => "堆增长 B",
+        M::ColumnAllocated => "分配 B",
+        M::ColumnDevice => "设备 B",
+        M::ColumnTransient => "瞬时 B",
         M::BenchTitle => {
             "{0} 按自身形状（{1} 个权重，f32，种子生成），candle，{2}：{4} 个 token 之后生成 {3} 个"
         }
