@@ -8,6 +8,8 @@ mod args;
 mod cmd;
 mod gguf;
 mod output;
+#[cfg(feature = "verify")]
+mod progress;
 mod render;
 mod source;
 

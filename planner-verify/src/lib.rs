@@ -13,6 +13,7 @@
 mod alloc;
 mod attention;
 pub mod bench;
+pub mod checkpoint;
 mod decoder;
 mod device;
 mod kept;
@@ -21,6 +22,7 @@ mod latent;
 mod measure;
 mod memory;
 mod module;
+pub mod real;
 mod report;
 mod shape;
 mod state;

@@ -52,9 +52,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let plan = plan(&model, &request)?;
     let verified =
         if matches.get_flag("verify") { Some(super::verify::run(matches, &model, &request)?) } else { None };
+    let generated = super::real::run(matches, &model, &request, output)?;
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
+    }
+    if let Some(generated) = &generated {
+        json["generated"] = generated.json();
     }
     let text = match output.format {
         Format::Json => to_text(&json),
@@ -71,9 +75,16 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         if matches!(output.format, Format::Table | Format::Markdown) {
             output.print(&format!("\n{}", verified.text(output)));
         }
-        if !verified.matches() {
-            return Ok(super::verify::MISMATCH);
-        }
+    }
+    if let Some(generated) = &generated
+        && matches!(output.format, Format::Table | Format::Markdown)
+    {
+        output.print(&format!("\n{}", generated.text(output)));
+    }
+    let agrees = verified.as_ref().is_none_or(|verified| verified.matches())
+        && generated.as_ref().is_none_or(|generated| generated.matches());
+    if !agrees {
+        return Ok(super::verify::MISMATCH);
     }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
     Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })
