@@ -1,7 +1,7 @@
 //! Seconds of every step: a chart in the terminal, and a drawing as SVG.
 
 use planner_core::text::{Lang, Message as M, raw};
-use planner_verify::bench::Bench;
+use planner_verify::bench::{Bench, median};
 use plotters::prelude::*;
 use textplots::{Chart, Plot, Shape};
 
@@ -19,13 +19,14 @@ const LABELS: u32 = 8;
 /// Size of the drawing.
 const SIZE: (u32, u32) = (960, 420);
 
-/// Steps are averaged over this many, so that what other programs did does not hide the line.
-const SMOOTHED: usize = 5;
+/// The most points of a line: each is the median of its steps, so that what other programs did
+/// meanwhile does not hide the line.
+const POINTS: usize = 60;
 
 fn points(steps: &[f64]) -> Vec<(f32, f32)> {
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    let parts = steps.chunks(SMOOTHED).enumerate();
-    parts.map(|(at, part)| ((at * SMOOTHED + 1) as f32, mean(part) as f32)).collect()
+    let size = steps.len().div_ceil(POINTS).max(1);
+    let parts = steps.chunks(size).enumerate();
+    parts.map(|(at, part)| ((at * size + size / 2 + 1) as f32, median(part) as f32)).collect()
 }
 
 fn so_far(steps: &[f64]) -> Vec<(f32, f32)> {

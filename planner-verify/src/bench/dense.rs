@@ -8,6 +8,7 @@ use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::{layer_norm, rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
 
+use super::single;
 use super::weights::{Linear, Source};
 use crate::attention::QUERY_BLOCK;
 use crate::timing::Steps;
@@ -212,7 +213,8 @@ impl Dense {
             None => (k, v),
         };
         let q = (q * (1.0 / (head_dim as f64).sqrt()))?;
-        layer.out.forward(&attend(&q, &k, &v, first)?)
+        let alone = x.dim(0)? == 1 && self.device.is_cpu();
+        layer.out.forward(&if alone { single::attend(&q, &k, &v)? } else { attend(&q, &k, &v, first)? })
     }
 
     fn rotate(&self, x: Tensor, first: usize) -> Result<Tensor> {

@@ -3,6 +3,7 @@
 mod dense;
 mod estimate;
 mod model;
+mod single;
 mod weights;
 
 use std::ops::ControlFlow;
@@ -16,7 +17,9 @@ pub use estimate::Estimate;
 pub use model::Prepared;
 pub(crate) use model::dense_of;
 
-use crate::timing::{Generation, Steps, generate, mean_deviation, median, unwatched};
+pub use crate::timing::median;
+
+use crate::timing::{Generation, Steps, generate, mean_deviation, unwatched};
 use crate::verify::failed;
 use estimate::Progress;
 

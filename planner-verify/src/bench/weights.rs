@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Result, Tensor};
 
+use super::single;
 use crate::weights::Weights;
 
 /// Weights by name.
@@ -60,32 +60,27 @@ fn given(tensors: &HashMap<String, Tensor>, device: &Device, name: &str, shape: 
 }
 
 /// A projection `[outputs, inputs]`.
-///
-/// On a CPU a single row is multiplied by a second copy of the weight in the form of a GGUF tensor:
-/// that product runs on all cores, the dense one of a single row on one.
 #[derive(Debug)]
 pub struct Linear {
-    dense: Tensor,
-    single: Option<QTensor>,
+    weight: Tensor,
     bias: Option<Tensor>,
+    /// The bias again, for a single row on a CPU.
+    plain_bias: Option<Vec<f32>>,
 }
 
 impl Linear {
     /// A projection by a weight `[outputs, inputs]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
-        let single = match weight.device().is_cpu() {
-            true => Some(QTensor::quantize(&weight, GgmlDType::F32)?),
-            false => None,
-        };
-        Ok(Self { dense: weight, single, bias })
+        let plain_bias = bias.as_ref().map(Tensor::to_vec1).transpose()?;
+        Ok(Self { weight, bias, plain_bias })
     }
 
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = match &self.single {
-            Some(single) if x.dim(0)? == 1 => x.apply_op1_no_bwd(single)?,
-            _ => x.matmul(&self.dense.t()?)?,
-        };
+        if x.dim(0)? == 1 && x.device().is_cpu() {
+            return single::row(x, &self.weight, self.plain_bias.as_deref());
+        }
+        let y = x.matmul(&self.weight.t()?)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
