@@ -143,6 +143,7 @@ pub fn command() -> Command {
         .arg(switch("verify", "Also run the real cached decode and measure", "Output"))
         .arg(device())
         .args(verify_flags())
+        .args(text_flags())
         .arg(format_choice())
         .arg(lang_choice())
         .arg(color_choice())
@@ -217,6 +218,21 @@ fn verify_flags() -> [Arg; 4] {
     ]
 }
 
+fn text_flags() -> [Arg; 2] {
+    [
+        Arg::new("prompt")
+            .long("prompt")
+            .value_name("TEXT")
+            .help("Generate from this text with the model's own weights: --model names a GGUF file or a folder of safetensors")
+            .help_heading("Output"),
+        Arg::new("new-tokens")
+            .long("new-tokens")
+            .value_name("N")
+            .help("Tokens to generate with them [default: 32]")
+            .help_heading("Output"),
+    ]
+}
+
 fn bench_flags() -> Vec<Arg> {
     let number = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("N").help(help).help_heading("What")
@@ -225,10 +241,15 @@ fn bench_flags() -> Vec<Arg> {
         model(),
         number(
             "new-tokens",
-            "New tokens of one run; without a cache the time grows with its square [default: 200]",
+            "New tokens of one run; without a cache the time grows with its square [default: 1000, on a CPU 200]",
         ),
-        number("runs", "Runs with the cache [default: 3]"),
+        number("runs", "Runs with the cache [default: 10, on a CPU 3]"),
         number("uncached-runs", "Runs without it [default: --runs]"),
+        Arg::new("svg")
+            .long("svg")
+            .value_name("FILE")
+            .help("Draw the seconds of every step into an SVG file")
+            .help_heading("Output"),
         device(),
     ]
 }

@@ -1,5 +1,6 @@
 //! A bar on standard error while something takes long, and Ctrl-C.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -47,6 +48,13 @@ impl Bar {
             self.0.set_position((done * LENGTH as f64) as u64);
             self.0.set_message(message());
         }
+    }
+
+    /// Writes a line above the bar.
+    pub fn tell(&self, line: &str) {
+        self.0.suspend(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{line}");
+        });
     }
 
     /// Takes the bar away.

@@ -144,11 +144,6 @@ impl Decoder {
         })
     }
 
-    /// Where it runs.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// Elements of all weights.
     pub fn parameters(&self) -> u64 {
         self.parameters

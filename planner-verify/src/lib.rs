@@ -15,6 +15,7 @@
 mod alloc;
 mod attention;
 pub mod bench;
+pub mod checkpoint;
 mod choose;
 mod decoder;
 mod device;
@@ -25,6 +26,7 @@ mod latent;
 mod measure;
 mod memory;
 mod module;
+pub mod real;
 mod report;
 mod shape;
 mod state;

@@ -1,48 +1,118 @@
 //! The same tokens with and without a cache, against the clock.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
-use crate::decoder::{Decoder, greedy};
+use crate::decoder::{Caches, Decoder, greedy};
+
+/// A decoder that can go on from a cache or compute everything anew.
+pub trait Steps {
+    /// What a session keeps.
+    type Cache;
+
+    /// An empty cache for at most `tokens` tokens.
+    fn cache(&self, tokens: usize) -> Self::Cache;
+
+    /// The most tokens that may be fed to a cache at once.
+    fn chunk(&self) -> usize;
+
+    /// Feeds tokens and returns the logits after the last.
+    fn forward(&self, tokens: &[u32], cache: &mut Self::Cache) -> Result<Tensor>;
+
+    /// The logits after a sequence that is computed anew from its first token.
+    fn anew(&self, tokens: &[u32]) -> Result<Tensor>;
+
+    /// Waits for the device, so that a clock reads what was computed.
+    fn wait(&self) -> Result<()>;
+}
+
+impl Steps for Decoder {
+    type Cache = Caches;
+
+    fn cache(&self, _: usize) -> Caches {
+        self.caches()
+    }
+
+    fn chunk(&self) -> usize {
+        Self::chunk(self)
+    }
+
+    fn forward(&self, tokens: &[u32], cache: &mut Caches) -> Result<Tensor> {
+        Self::forward(self, tokens, cache)
+    }
+
+    fn anew(&self, tokens: &[u32]) -> Result<Tensor> {
+        self.recompute(tokens)
+    }
+
+    fn wait(&self) -> Result<()> {
+        Self::wait(self)
+    }
+}
 
 /// Seconds and tokens of one generation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Generation {
-    /// Wall-clock seconds.
+    /// Wall-clock seconds of all steps.
     pub seconds: f64,
-    /// The new tokens.
+    /// Seconds of each step; the first holds the prompt.
+    pub steps: Vec<f64>,
+    /// The new tokens, as many as steps.
     pub tokens: Vec<u32>,
 }
 
+/// Told of every step by the tokens so far, the logits and the step's seconds; may end the generation.
+pub type Watch<'a> = &'a mut dyn FnMut(&Generation, &Tensor) -> Result<ControlFlow<()>>;
+
 /// Generates `new` tokens after a prompt, greedily; with a cache each step feeds one token, without
-/// one it computes the whole sequence anew.
-pub fn generate(decoder: &Decoder, prompt: &[u32], new: usize, cached: bool) -> Result<Generation> {
+/// one it computes the whole sequence anew. What `watch` does is not counted.
+pub fn generate<S: Steps>(
+    steps: &S,
+    prompt: &[u32],
+    new: usize,
+    cached: bool,
+    watch: Watch<'_>,
+) -> Result<Generation> {
     let mut sequence = Vec::with_capacity(prompt.len() + new);
     sequence.extend_from_slice(prompt);
-    let mut caches = decoder.caches();
-    let chunk = decoder.chunk();
-    decoder.wait()?;
-    let start = Instant::now();
+    let mut cache = steps.cache(prompt.len() + new);
+    let chunk = steps.chunk();
+    let mut done = Generation::default();
     let mut fed = 0;
-    while sequence.len() < prompt.len() + new {
+    steps.wait()?;
+    while done.tokens.len() < new {
+        let start = Instant::now();
         let logits = if cached {
             let mut logits = None;
             while fed < sequence.len() {
                 let count = chunk.min(sequence.len() - fed);
-                logits = Some(decoder.forward(&sequence[fed..fed + count], &mut caches)?);
+                logits = Some(steps.forward(&sequence[fed..fed + count], &mut cache)?);
                 fed += count;
             }
             let Some(logits) = logits else { candle_core::bail!("an empty prompt") };
             logits
         } else {
-            decoder.recompute(&sequence)?
+            steps.anew(&sequence)?
         };
-        sequence.push(greedy(&logits)?);
+        let token = greedy(&logits)?;
+        steps.wait()?;
+        let seconds = start.elapsed().as_secs_f64();
+        sequence.push(token);
+        done.tokens.push(token);
+        done.steps.push(seconds);
+        done.seconds += seconds;
+        if watch(&done, &logits)?.is_break() {
+            break;
+        }
     }
-    decoder.wait()?;
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(Generation { seconds, tokens: sequence.split_off(prompt.len()) })
+    Ok(done)
+}
+
+/// A watch that does nothing.
+pub fn unwatched(_: &Generation, _: &Tensor) -> Result<ControlFlow<()>> {
+    Ok(ControlFlow::Continue(()))
 }
 
 /// A fixed prompt of `count` tokens of a vocabulary.
@@ -61,6 +131,18 @@ pub fn mean_deviation(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (count - 1.0)).sqrt())
 }
 
+/// The middle value, or the mean of the two in the middle; 0 of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.get(middle) {
+        Some(&upper) if sorted.len() % 2 == 0 => (sorted[middle - 1] + upper) / 2.0,
+        Some(&value) => value,
+        None => 0.0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +152,12 @@ mod tests {
         let (mean, deviation) = mean_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
         assert!((mean - 5.0).abs() < 1e-12 && (deviation - 2.138_089_935).abs() < 1e-6);
         assert_eq!(mean_deviation(&[3.0]), (3.0, 0.0));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_of_the_sorted() {
+        assert_eq!(median(&[9.0, 1.0, 4.0]), 4.0);
+        assert_eq!(median(&[9.0, 1.0, 4.0, 2.0]), 3.0);
+        assert_eq!(median(&[]), 0.0);
     }
 }

@@ -314,8 +314,8 @@ fn time(kinds: &[Kind], frame: Frame, device: &Device) -> Result<Timing> {
     let timed = || -> candle_core::Result<Timing> {
         let decoder = Decoder::new(&stack, frame, SEED, device)?;
         let prompt = timing::prompt(TIMED.0, frame.vocab);
-        let cached = timing::generate(&decoder, &prompt, TIMED.1, true)?;
-        let anew = timing::generate(&decoder, &prompt, TIMED.1, false)?;
+        let cached = timing::generate(&decoder, &prompt, TIMED.1, true, &mut timing::unwatched)?;
+        let anew = timing::generate(&decoder, &prompt, TIMED.1, false, &mut timing::unwatched)?;
         Ok(Timing {
             layers: stack.len() as u64,
             new_tokens: TIMED.1 as u64,

@@ -35,6 +35,12 @@ impl Weights {
         Tensor::from_vec(data, shape, &self.device)?.to_dtype(DType::F32)
     }
 
+    /// A vector of one value.
+    pub fn constant(&mut self, length: usize, value: f32) -> Result<Tensor> {
+        self.elements += length as u64;
+        Tensor::full(value, length, &self.device)
+    }
+
     /// The next number in `[0, 1)`.
     fn unit(&mut self) -> f32 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

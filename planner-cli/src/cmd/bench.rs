@@ -22,21 +22,27 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
 
 #[cfg(feature = "verify")]
 mod measuring {
+    use std::ops::ControlFlow;
+    use std::path::{Path, PathBuf};
+
     use clap::ArgMatches;
-    use planner_core::plan::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
     use planner_core::request::Request;
     use planner_core::text::{Message as M, raw, text};
-    use planner_core::units::{group_digits, parse_count};
+    use planner_core::units::parse_count;
     use planner_core::{Error, Result};
-    use planner_verify::bench::{Bench, Options, PROMPT_TOKENS, Runs, bench, estimate};
-    use serde_json::{Value as Json, json};
+    use planner_verify::bench::{Event, Options, Prepared, on_cpu};
+    use planner_verify::checkpoint;
 
     use crate::cmd::verify::MISMATCH;
-    use crate::output::{Format, Output, bold};
-    use crate::render::rows::{Align, Rows};
+    use crate::output::Output;
+    use crate::progress::{Bar, duration, interrupted, watch_interrupts};
+    use crate::render::{bench as render, plot};
 
-    /// New tokens, runs: what a CPU of two cores does in about a minute for GPT-2.
-    const DEFAULT: (u64, u64) = (200, 3);
+    /// New tokens and runs of the article.
+    const ARTICLE: (u64, u64) = (1000, 10);
+
+    /// What a CPU of two cores does in about a minute for GPT-2.
+    const ON_CPU: (u64, u64) = (200, 3);
 
     /// The most of either.
     const MOST: u64 = 100_000;
@@ -54,11 +60,22 @@ mod measuring {
         }
     }
 
+    /// The folder that `--model` names, where it holds weights.
+    fn checkpoint(matches: &ArgMatches) -> Option<PathBuf> {
+        let folder = Path::new(matches.get_one::<String>("model")?);
+        (!checkpoint::files(folder).is_empty()).then(|| folder.to_owned())
+    }
+
     pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-        let runs = number(matches, "runs", DEFAULT.1, 1)?;
+        let lang = output.lang;
+        let device = matches.get_one::<String>("device").cloned();
+        let cpu = on_cpu(device.as_deref())?;
+        let default = if cpu { ON_CPU } else { ARTICLE };
+        let runs = number(matches, "runs", default.1, 1)?;
         let options = Options {
-            device: matches.get_one::<String>("device").cloned(),
-            new_tokens: number(matches, "new-tokens", DEFAULT.0, 1)?,
+            device,
+            checkpoint: checkpoint(matches),
+            new_tokens: number(matches, "new-tokens", default.0, 1)?,
             runs,
             uncached_runs: number(matches, "uncached-runs", runs as u64, 0)?,
         };
@@ -66,111 +83,60 @@ mod measuring {
             Some(_) => crate::cmd::plan::model(matches, &Request::default())?,
             None => planner_core::catalog::model("gpt2")?,
         };
-        let lang = output.lang;
-        let estimated = estimate(&model, &options)?;
+        let svg = matches.get_one::<String>("svg").map(Path::new);
+        if let Some(file) = svg {
+            // Better now than after ten minutes.
+            std::fs::write(file, "").map_err(|error| Error::Unreadable {
+                path: file.display().to_string(),
+                why: error.to_string(),
+            })?;
+        }
+        watch_interrupts();
+        let prepared = Prepared::new(&model, &options)?;
+        if cpu && matches.get_one::<String>("new-tokens").is_none() {
+            let [tokens, runs] = [options.new_tokens, options.runs].map(|count| count.to_string());
+            output.tell(&text(lang, M::BenchDefaults, &[&tokens, &runs]));
+        }
+        let estimate = prepared.estimate(&options)?;
         output.tell(&text(
             lang,
             M::BenchEstimate,
             &[
-                &duration(estimated.seconds),
+                &duration(estimate.seconds(&options)),
                 &options.runs.to_string(),
+                &duration(estimate.cached_seconds),
                 &options.uncached_runs.to_string(),
-                &estimated.tokens.to_string(),
+                &duration(estimate.uncached_seconds),
             ],
         ));
-        let mut progress = |cached: bool, number: usize, seconds: f64| {
-            let what = raw(lang, if cached { M::BenchCached } else { M::BenchUncached });
-            output.tell(&text(lang, M::BenchRun, &[what, &number.to_string(), &format!("{seconds:.3}")]));
-        };
-        let found = bench(&model, &options, &mut progress)?;
-        let json = to_json(&model.id, &found);
-        let rows = rows(&found, output);
-        let title = text(
-            lang,
-            M::BenchTitle,
-            &[
-                &model.name,
-                &group_digits(found.parameters),
-                found.device,
-                &group_digits(found.new_tokens as u64),
-                &PROMPT_TOKENS.to_string(),
-            ],
-        );
-        let same = raw(lang, if found.same_tokens { M::BenchSame } else { M::BenchDifferent });
-        let footer = format!("{same}\n{}", raw(lang, M::BenchArticle));
-        let body = rows.render(output, &json, Some(&footer));
-        output.print(&if output.format == Format::Table {
-            format!("{}\n\n{body}", bold(&title))
-        } else {
-            body
-        });
-        Ok(if found.same_tokens { 0 } else { MISMATCH })
-    }
-
-    fn rows(found: &Bench, output: &Output) -> Rows {
-        let lang = output.lang;
-        let mut rows = Rows::new(
-            [
-                "",
-                raw(lang, M::ColumnRuns),
-                raw(lang, M::ColumnMean),
-                raw(lang, M::ColumnDeviation),
-                raw(lang, M::ColumnArticle),
-            ],
-            &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right],
-        );
-        let article = [ARTICLE_CACHED, ARTICLE_UNCACHED];
-        for ((name, runs), article) in
-            [(M::BenchCached, &found.cached), (M::BenchUncached, &found.uncached)].into_iter().zip(article)
-        {
-            let shown = |value: f64| if runs.seconds.is_empty() { "-".into() } else { format!("{value:.3}") };
-            let deviation = if runs.seconds.len() < 2 { "-".into() } else { shown(runs.deviation) };
-            rows.push([
-                raw(lang, name).to_owned(),
-                runs.seconds.len().to_string(),
-                shown(runs.mean),
-                deviation,
-                article.to_owned(),
-            ]);
-        }
-        rows.push([
-            raw(lang, M::BenchSpeedup).to_owned(),
-            String::new(),
-            found.speedup().map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}x")),
-            String::new(),
-            ARTICLE_SPEEDUP.to_owned(),
-        ]);
-        rows
-    }
-
-    fn to_json(model: &str, found: &Bench) -> Json {
-        let runs = |runs: &Runs| match runs.seconds.is_empty() {
-            true => Json::Null,
-            false => {
-                json!({ "seconds": runs.seconds, "mean": runs.mean, "deviation": (runs.seconds.len() > 1).then_some(runs.deviation) })
+        let bar = Bar::new();
+        let name = |cached: bool| raw(lang, if cached { M::BenchCached } else { M::BenchUncached });
+        let mut listener = |event: Event| {
+            match event {
+                Event::Step { cached, run, tokens, done, left } => bar.set(done, || {
+                    let numbers = [run.0, run.1, tokens, options.new_tokens].map(|count| count.to_string());
+                    let [number, of, token, tokens] = &numbers;
+                    text(lang, M::BenchLeft, &[name(cached), number, of, token, tokens, &duration(left)])
+                }),
+                Event::Run { cached, number, seconds } => bar.tell(&text(
+                    lang,
+                    M::BenchRun,
+                    &[name(cached), &number.to_string(), &format!("{seconds:.3}")],
+                )),
             }
+            if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        json!({
-            "schema": planner_core::render::json::SCHEMA,
-            "model": model,
-            "device": found.device,
-            "backend": planner_verify::BACKEND,
-            "weights": found.parameters,
-            "prompt_tokens": PROMPT_TOKENS,
-            "new_tokens": found.new_tokens,
-            "cached": runs(&found.cached),
-            "uncached": runs(&found.uncached),
-            "speedup": found.speedup(),
-            "same_tokens": found.same_tokens,
-            "article": { "new_tokens": 1000, "cached": ARTICLE_CACHED, "uncached": ARTICLE_UNCACHED, "speedup": ARTICLE_SPEEDUP },
-        })
-    }
-
-    fn duration(seconds: f64) -> String {
-        match seconds {
-            seconds if seconds < 120.0 => format!("{seconds:.0} s"),
-            seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
-            seconds => format!("{:.1} h", seconds / 3600.0),
+        let found = prepared.run(&options, &estimate, &mut listener);
+        bar.clear();
+        let found = found?;
+        output.print(&render::render(&model, &found, output));
+        if let Some(file) = svg {
+            let drawing = plot::svg(&model.name, &found, lang);
+            let written =
+                drawing.and_then(|text| std::fs::write(file, text).map_err(|error| error.to_string()));
+            written.map_err(|why| Error::Unreadable { path: file.display().to_string(), why })?;
+            output.tell(&text(lang, M::BenchWrote, &[&file.display().to_string()]));
         }
+        Ok(if found.same_tokens { 0 } else { MISMATCH })
     }
 }

@@ -11,6 +11,7 @@ mod explain;
 mod gpus;
 mod models;
 mod plan;
+mod real;
 mod verify;
 
 /// Runs the command that the line names and gives its exit code.

@@ -55,9 +55,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     } else {
         None
     };
+    let generated = super::real::run(matches, &model, &request, output)?;
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
+    }
+    if let Some(generated) = &generated {
+        json["generated"] = generated.json();
     }
     let text = match output.format {
         Format::Json => to_text(&json),
@@ -74,9 +78,17 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         if matches!(output.format, Format::Table | Format::Markdown) {
             output.print(&format!("\n{}", verified.text(output)));
         }
-        if verified.exit_code() != 0 {
-            return Ok(verified.exit_code());
-        }
+    }
+    if let Some(generated) = &generated
+        && matches!(output.format, Format::Table | Format::Markdown)
+    {
+        output.print(&format!("\n{}", generated.text(output)));
+    }
+    if let Some(verified) = verified.as_ref().filter(|verified| verified.exit_code() != 0) {
+        return Ok(verified.exit_code());
+    }
+    if generated.as_ref().is_some_and(|generated| !generated.matches()) {
+        return Ok(super::verify::MISMATCH);
     }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
     Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })

@@ -1,8 +1,12 @@
 //! How answers look: one file per format.
 
+#[cfg(feature = "verify")]
+pub mod bench;
 pub mod csv;
 pub mod engines;
 pub mod markdown;
+#[cfg(feature = "verify")]
+pub mod plot;
 pub mod rows;
 pub mod table;
 

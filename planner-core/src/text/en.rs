@@ -141,22 +141,48 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnAllocated => "allocated B",
         M::ColumnDevice => "device B",
         M::ColumnTransient => "transient B",
+        M::RealTitle => "Its own weights with {0} on {1}: {2} new tokens after {3}, {4} tokens/s",
+        M::RealFixedPrompt => "No text ({0}): fixed token ids instead.",
+        M::RealMatch => {
+            "match: {0} B difference from --engine candle, in the cache tensors and in the heap's growth where they can be seen"
+        }
+        M::RealMismatch => "MISMATCH: {0} B difference from --engine candle",
+        M::RealNotPredicted => "Not compared: {0}.",
+        M::RealNotRun => "The weights themselves were not run: {0}.",
+        M::RealGrowth => "heap growth B",
+        M::ColumnHeapPredicted => "predicted growth B",
         M::BenchTitle => {
-            "{0} at its own shape ({1} weights, f32, seeded) with candle on {2}: {3} new tokens after {4}"
+            "{0} at its own shape ({1} weights, f32, {2}) with candle on {3}, {4} threads: {5} new tokens after {6}"
+        }
+        M::BenchSeeded => "seeded",
+        M::BenchCheckpoint => "from the checkpoint",
+        M::BenchDefaults => {
+            "on a CPU it is shortened to {0} new tokens and {1} runs of each kind; the article's experiment is --new-tokens 1000 --runs 10"
         }
         M::BenchEstimate => {
-            "about {0} for {1} runs with the cache and {2} without (estimated from {3} tokens); fewer: --new-tokens, --runs, --uncached-runs"
+            "this will take about {0}: {1} runs with the cache, about {2} each, and {3} without it, about {4} each; shorter with --new-tokens, --runs, --uncached-runs"
         }
         M::BenchRun => "{0}, run {1}: {2} s",
+        M::BenchLeft => "{0}, run {1} of {2}, token {3} of {4}, {5} left",
+        M::BenchInterrupted => "INTERRUPTED: what follows is what was finished.",
+        M::BenchLogits => "Largest difference of a logit between both ways: {0}, over {1} steps.",
+        M::BenchAtTokens => "speed-up at {0} new tokens",
+        M::BenchChart => {
+            "Seconds per new token, from the first to number {0}: what climbs is without the cache."
+        }
+        M::BenchPerToken => "Seconds for each new token",
+        M::BenchSoFar => "Seconds so far",
+        M::BenchNewTokens => "new tokens",
+        M::BenchWrote => "wrote {0}",
         M::BenchCached => "with the cache",
         M::BenchUncached => "without it",
-        M::BenchSpeedup => "speed-up",
         M::BenchSame => "All runs gave the same tokens.",
         M::BenchDifferent => "The runs did NOT give the same tokens.",
         M::BenchArticle => {
             "The article's seconds are for 1,000 new tokens on its own GPU; the ratio grows with the number of tokens, so only runs of 1,000 compare."
         }
         M::ColumnMean => "mean s",
+        M::ColumnMedian => "median s",
         M::ColumnDeviation => "deviation",
         M::ColumnRuns => "runs",
         M::ColumnArticle => "article",

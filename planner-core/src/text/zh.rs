@@ -131,22 +131,44 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnAllocated => "分配 B",
         M::ColumnDevice => "设备 B",
         M::ColumnTransient => "瞬时 B",
+        M::RealTitle => "以自身权重运行 {0}，{1}：{3} 个 token 之后生成 {2} 个，每秒 {4} 个",
+        M::RealFixedPrompt => "没有文本（{0}）：改用固定的 token 编号。",
+        M::RealMatch => "一致：与 --engine candle 相差 {0} B（缓存张量以及可见的堆增长）",
+        M::RealMismatch => "不一致：与 --engine candle 相差 {0} B",
+        M::RealNotPredicted => "未作对比：{0}。",
+        M::RealNotRun => "未运行权重本身：{0}。",
+        M::RealGrowth => "堆增长 B",
+        M::ColumnHeapPredicted => "预测增长 B",
         M::BenchTitle => {
-            "{0} 按自身形状（{1} 个权重，f32，种子生成），candle，{2}：{4} 个 token 之后生成 {3} 个"
+            "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
+        }
+        M::BenchSeeded => "种子生成",
+        M::BenchCheckpoint => "取自检查点",
+        M::BenchDefaults => {
+            "在 CPU 上缩短为 {0} 个新 token、每种 {1} 次；文章的实验是 --new-tokens 1000 --runs 10"
         }
         M::BenchEstimate => {
-            "有缓存 {1} 次、无缓存 {2} 次约需 {0}（由 {3} 个 token 估计）；要更少：--new-tokens、--runs、--uncached-runs"
+            "约需 {0}：有缓存 {1} 次，每次约 {2}；无缓存 {3} 次，每次约 {4}；要更短：--new-tokens、--runs、--uncached-runs"
         }
         M::BenchRun => "{0}，第 {1} 次：{2} 秒",
+        M::BenchLeft => "{0}，第 {1}/{2} 次，第 {3}/{4} 个 token，还需 {5}",
+        M::BenchInterrupted => "已中断：以下是已完成的部分。",
+        M::BenchLogits => "两种方式的 logits 最大相差 {0}（比较 {1} 步）。",
+        M::BenchAtTokens => "加速比（{0} 个新 token）",
+        M::BenchChart => "每个新 token 的秒数，从第 1 个到第 {0} 个：上升的是无缓存。",
+        M::BenchPerToken => "每个新 token 的秒数",
+        M::BenchSoFar => "累计秒数",
+        M::BenchNewTokens => "新 token",
+        M::BenchWrote => "已写入 {0}",
         M::BenchCached => "有缓存",
         M::BenchUncached => "无缓存",
-        M::BenchSpeedup => "加速比",
         M::BenchSame => "每次运行得到的 token 都相同。",
         M::BenchDifferent => "各次运行得到的 token 不同。",
         M::BenchArticle => {
             "文章的秒数是在其 GPU 上生成 1,000 个新 token；比值随 token 数增长，只有 1,000 个 token 的运行可比。"
         }
         M::ColumnMean => "平均秒数",
+        M::ColumnMedian => "中位秒数",
         M::ColumnDeviation => "标准差",
         M::ColumnRuns => "次数",
         M::ColumnArticle => "文章",

@@ -59,7 +59,9 @@ fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
 
 /// The modules compute in one dtype and keep the cache in it.
 fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
-    let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
+    let quantized = module.file.starts_with("quantized_");
+    let own = if quantized { DType::F32 } else { run.model.dtype };
+    let (k, v) = kv_dtypes(run.request, own)?;
     if k != v {
         return Err(Error::bad_value("--v-dtype", v.name, format!("{}, as the keys", k.name)));
     }
@@ -68,6 +70,13 @@ fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
             "--kv-dtype",
             k.name,
             "auto, f32, f16 or bf16: what candle computes in",
+        ));
+    }
+    if quantized && k != DType::F32 {
+        return Err(Error::bad_value(
+            "--kv-dtype",
+            k.name,
+            format!("auto or f32: candle's `{}` computes in f32 whatever the file stores", module.file),
         ));
     }
     let only_f32 = match module.file {

@@ -19,6 +19,8 @@
 //!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
 //!   `conv1d_width` columns, and a state in f32.
 //!
+//! - The `quantized_*.rs` modules that read GGUF files: see [`modules`].
+//!
 //! The cache has the dtype the model computes in. Every module runs on one device.
 
 use serde_json::{Map, Value as Json};
@@ -28,7 +30,7 @@ use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Store};
-use crate::spec::model::Note;
+use crate::spec::model::{ModelSpec, Note};
 use crate::units::{product, sum};
 
 mod checks;
@@ -57,15 +59,32 @@ impl Engine for Candle {
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
         let model = run.model;
-        let module = modules::of(&model.model_type).ok_or_else(|| {
-            Error::unsupported(
-                format!("{} in candle", model.name),
-                format!("candle-transformers 0.11.1 has no module for model_type `{}`", model.model_type),
-            )
-        })?;
+        let module = module(model)?;
         let dtype = checks::all(&run, module)?;
         Ok(Box::new(Cache { run, module, dtype }))
     }
+}
+
+/// The family name of models that were read from a GGUF file.
+const GGUF: &str = "gguf";
+
+/// The module that runs a model.
+fn module(model: &ModelSpec) -> Result<&'static Module> {
+    let refuse = |why: String| Error::unsupported(format!("{} in candle", model.name), why);
+    if model.family != GGUF {
+        return modules::of(&model.model_type).ok_or_else(|| {
+            refuse(format!("candle-transformers 0.11.1 has no module for model_type `{}`", model.model_type))
+        });
+    }
+    modules::of_gguf(&model.model_type).ok_or_else(|| match model.model_type.as_str() {
+        // `quantized_qwen3.rs:AttentionWeights::forward`: `interleaved_cache` holds the prompt,
+        // `raw_cache` the prompt and all that follows.
+        "qwen3" => refuse(
+            "its module `quantized_qwen3` keeps the prompt twice on a CPU, and a plan does not know how long the prompt is"
+                .into(),
+        ),
+        other => refuse(format!("no rule is known for how candle-transformers 0.11.1 runs a GGUF file of `{other}`")),
+    })
 }
 
 /// Bytes of a session: rows that hold tokens, and the storage behind them.
@@ -92,7 +111,7 @@ fn rows_kept(keep: Keep, max_position: Option<u64>, extent: Extent, tokens: u64)
     match (keep, extent) {
         (Keep::Grown(size), _) => whole(size),
         (Keep::Preallocated, Extent::Window(window) | Extent::Chunk(window)) => (tokens.min(window), window),
-        (Keep::Preallocated, _) => whole(max_position.unwrap_or(tokens)),
+        (Keep::Context | Keep::Preallocated, _) => whole(max_position.unwrap_or(tokens)),
         _ => (tokens, tokens),
     }
 }
@@ -249,7 +268,7 @@ impl Layout for Cache<'_> {
             match self.module.keep {
                 Keep::Concatenated | Keep::CrossOnly => "concatenated",
                 Keep::Grown(_) => "grown",
-                Keep::Preallocated => "preallocated",
+                Keep::Context | Keep::Preallocated => "preallocated",
                 Keep::Expanded => "expanded",
                 Keep::State => "state",
             }

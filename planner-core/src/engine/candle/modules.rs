@@ -14,6 +14,9 @@ pub(super) enum Keep {
     /// `RotatingKvCache::new(2, window)` on window layers, `KvCache::new(2,
     /// max_position_embeddings)` on the others: both whole at the first append.
     Preallocated,
+    /// `KvCache::new(2, max_position_embeddings)` on every layer: whole at the first append, as much more
+    /// when full, whatever the window.
+    Context,
     /// Concatenated keys and values of every query head, expanded from the latent.
     Expanded,
     /// Keys and values of the encoder's output only; the decoder's own are computed anew each time.
@@ -61,8 +64,21 @@ const fn reaching(reach: Reach, module: Module) -> Module {
     Module { reach, ..module }
 }
 
-use Keep::{Concatenated, CrossOnly, Expanded, Grown, Preallocated, State};
+use Keep::{Concatenated, Context, CrossOnly, Expanded, Grown, Preallocated, State};
 use Width::{Configured, Divided};
+
+/// Modules that read a GGUF file, by its `general.architecture`. They compute in f32 whatever the file
+/// stores, and so keep keys and values in f32.
+static QUANTIZED: &[Module] = &[
+    // Window layers are masked (`LayerWeights::mask`), every token is kept; keys and values are both
+    // `attention.key_length` wide.
+    reaching(Reach::Tokens(131_072), row("gemma3", "quantized_gemma3", Concatenated, Configured)),
+    reaching(Reach::Tokens(4096), row("llama", "quantized_llama", Concatenated, Divided)),
+    reaching(Reach::Tokens(4096), row("phi2", "quantized_phi", Concatenated, Divided)),
+    // `KvCache::new(2, max_seq_len)` with `phi3.context_length`, whatever the window.
+    row("phi3", "quantized_phi3", Context, Divided),
+    row("qwen2", "quantized_qwen2", Concatenated, Divided),
+];
 
 /// Every module whose configuration is the model's own `config.json`.
 static MODULES: &[Module] = &[
@@ -106,6 +122,11 @@ static MODULES: &[Module] = &[
     reaching(Reach::Unlimited, row("t5", "t5", Concatenated, Configured)),
     row("whisper", "whisper/model", CrossOnly, Divided),
 ];
+
+/// The module that reads a GGUF file of an architecture.
+pub(super) fn of_gguf(architecture: &str) -> Option<&'static Module> {
+    QUANTIZED.iter().find(|module| module.model_type == architecture)
+}
 
 /// The module of a `model_type`.
 pub(super) fn of(model_type: &str) -> Option<&'static Module> {

@@ -1,0 +1,134 @@
+//! What `bench-cache` found.
+
+use planner_core::plan::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
+use planner_core::spec::model::ModelSpec;
+use planner_core::text::{Message as M, raw, text};
+use planner_core::units::group_digits;
+use planner_verify::bench::{Bench, PROMPT_TOKENS, Runs};
+use serde_json::{Value as Json, json};
+
+use super::plot;
+use super::rows::{Align, Rows};
+use crate::output::{Format, Output, bold};
+
+/// In the output's format.
+pub fn render(model: &ModelSpec, found: &Bench, output: &Output) -> String {
+    let lang = output.lang;
+    let table = rows(found, output).render(output, &to_json(&model.id, found), None);
+    if !matches!(output.format, Format::Table | Format::Markdown) {
+        return table;
+    }
+    let weights = if found.checkpoint { M::BenchCheckpoint } else { M::BenchSeeded };
+    let title = text(
+        lang,
+        M::BenchTitle,
+        &[
+            &model.name,
+            &group_digits(found.parameters),
+            raw(lang, weights),
+            found.device,
+            &found.threads.to_string(),
+            &group_digits(found.new_tokens as u64),
+            &PROMPT_TOKENS.to_string(),
+        ],
+    );
+    let markdown = output.format == Format::Markdown;
+    let mut parts = vec![if markdown { format!("**{title}**") } else { bold(&title) }];
+    if found.interrupted {
+        parts.push(raw(lang, M::BenchInterrupted).to_owned());
+    }
+    parts.push(table.trim_end().to_owned());
+    if !markdown && let Some(chart) = plot::terminal(found, output) {
+        parts.push(format!("{chart}\n{}", text(lang, M::BenchChart, &[&chart_tokens(found)])));
+    }
+    let same = raw(lang, if found.same_tokens { M::BenchSame } else { M::BenchDifferent });
+    let mut notes = vec![same.to_owned()];
+    if found.compared.0 > 0 {
+        let largest = format!("{:.1e}", found.compared.1);
+        notes.push(text(lang, M::BenchLogits, &[&largest, &found.compared.0.to_string()]));
+    }
+    notes.push(raw(lang, M::BenchArticle).to_owned());
+    let notes: Vec<String> = notes.iter().map(|note| super::wrap(note, output.width, 0)).collect();
+    parts.push(notes.join("\n"));
+    parts.join("\n\n")
+}
+
+fn chart_tokens(found: &Bench) -> String {
+    group_digits(found.uncached.steps.len().max(found.cached.steps.len()) as u64)
+}
+
+fn rows(found: &Bench, output: &Output) -> Rows {
+    let lang = output.lang;
+    let columns = [M::ColumnRuns, M::ColumnMean, M::ColumnDeviation, M::ColumnMedian, M::ColumnArticle];
+    let header = std::iter::once("").chain(columns.map(|column| raw(lang, column)));
+    let mut rows = Rows::new(
+        header,
+        &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right],
+    );
+    for (name, runs, article) in [
+        (M::BenchCached, &found.cached, ARTICLE_CACHED),
+        (M::BenchUncached, &found.uncached, ARTICLE_UNCACHED),
+    ] {
+        let count = runs.seconds.len();
+        let shown = |value: f64, least: usize| if count < least { "-".into() } else { format!("{value:.3}") };
+        rows.push([
+            raw(lang, name).to_owned(),
+            count.to_string(),
+            shown(runs.mean, 1),
+            shown(runs.deviation, 2),
+            shown(runs.median, 1),
+            article.to_owned(),
+        ]);
+    }
+    let (tokens, ratio) = match found.speedup() {
+        Some((tokens, ratio)) => (tokens, format!("{ratio:.2}x")),
+        None => (found.new_tokens, "-".into()),
+    };
+    rows.push([
+        text(lang, M::BenchAtTokens, &[&group_digits(tokens as u64)]),
+        String::new(),
+        ratio,
+        String::new(),
+        String::new(),
+        ARTICLE_SPEEDUP.to_owned(),
+    ]);
+    rows
+}
+
+fn to_json(model: &str, found: &Bench) -> Json {
+    let runs = |runs: &Runs| match runs.steps.is_empty() {
+        true => Json::Null,
+        false => {
+            let any = !runs.seconds.is_empty();
+            json!({
+                "seconds": runs.seconds,
+                "mean": any.then_some(runs.mean),
+                "deviation": (runs.seconds.len() > 1).then_some(runs.deviation),
+                "median": any.then_some(runs.median),
+                "step_seconds": runs.steps,
+            })
+        }
+    };
+    let speedup = found.speedup();
+    json!({
+        "schema": planner_core::render::json::SCHEMA,
+        "model": model,
+        "device": found.device,
+        "threads": found.threads,
+        "backend": planner_verify::BACKEND,
+        "weights": found.parameters,
+        "weights_from": if found.checkpoint { "checkpoint" } else { "seed" },
+        "prompt_tokens": PROMPT_TOKENS,
+        "new_tokens": found.new_tokens,
+        "cached": runs(&found.cached),
+        "uncached": runs(&found.uncached),
+        "speedup": speedup.map(|(_, ratio)| ratio),
+        "speedup_tokens": speedup.map(|(tokens, _)| tokens),
+        "same_tokens": found.same_tokens,
+        "logit_difference": (found.compared.0 > 0).then_some(found.compared.1),
+        "logits_compared": found.compared.0,
+        "interrupted": found.interrupted,
+        "tokens": found.tokens,
+        "article": { "new_tokens": 1000, "cached": ARTICLE_CACHED, "uncached": ARTICLE_UNCACHED, "speedup": ARTICLE_SPEEDUP },
+    })
+}

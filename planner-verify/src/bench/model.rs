@@ -1,0 +1,224 @@
+//! Which decoder a model is run with, and its weights.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use planner_core::engine::architecture::Needed;
+use planner_core::plan::resolve;
+use planner_core::request::Request;
+use planner_core::spec::layer::{Content, Extent};
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, Result};
+use serde_json::Value as Json;
+
+use super::dense::{Dense, Sizes};
+use super::weights::Source;
+use super::{Bench, Estimate, Listener, Options, PROMPT_TOKENS, experiment};
+use crate::decoder::{Decoder, Frame};
+use crate::shape::LayerShape;
+use crate::timing::prompt;
+use crate::verify::failed;
+use crate::weights::Weights;
+use crate::{checkpoint, device, memory};
+
+/// A weight in f32, and a half as much again for what is computed.
+const BYTES_PER_WEIGHT: u64 = 6;
+
+/// The seed of the weights.
+const SEED: u64 = 1234;
+
+/// A decoder of the experiment.
+#[derive(Debug)]
+enum Model {
+    /// Plain attention layers, all alike.
+    Dense(Dense),
+    /// Any other kinds of layer.
+    Mixed(Decoder),
+}
+
+/// A model that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    model: Model,
+    vocab: usize,
+    parameters: u64,
+    device: Device,
+}
+
+fn size(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"))
+}
+
+impl Prepared {
+    /// The model at its real size, in f32.
+    pub fn new(model: &ModelSpec, options: &Options) -> Result<Self> {
+        let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
+        let tokens = PROMPT_TOKENS + options.new_tokens;
+        let sizes = sizes(model, tokens)?;
+        let Some(folder) = &options.checkpoint else {
+            return match sizes {
+                Some(sizes) => Self::dense(sizes, tokens, &device, None),
+                None => Self::mixed(model, tokens, &device),
+            };
+        };
+        let (Some(sizes), "gpt2") = (sizes, model.model_type.as_str()) else {
+            return Err(Error::unsupported(
+                format!("bench-cache with the weights of {}", model.name),
+                "it reads checkpoints of GPT-2; others run with made-up weights when --model names their config.json",
+            ));
+        };
+        if tokens > size(model.max_position.unwrap_or(0))? {
+            return Err(Error::bad_value(
+                "--new-tokens",
+                options.new_tokens,
+                format!(
+                    "at most {}: the checkpoint has no positions beyond",
+                    sizes.positions.saturating_sub(PROMPT_TOKENS)
+                ),
+            ));
+        }
+        let tensors = checkpoint::tensors(folder)?;
+        Self::dense(sizes, tokens, &device, Some(tensors))
+    }
+
+    fn dense(
+        sizes: Sizes,
+        tokens: usize,
+        device: &Device,
+        tensors: Option<HashMap<String, Tensor>>,
+    ) -> Result<Self> {
+        let parameters = sizes.parameters();
+        let cache = sizes.token_bytes().saturating_mul(tokens as u64);
+        let needed = parameters.saturating_mul(BYTES_PER_WEIGHT).saturating_add(cache);
+        memory::check(needed, memory::available())?;
+        let mut source = match tensors {
+            Some(tensors) => Source::Given(tensors, device.clone()),
+            None => Source::Seeded(Weights::new(SEED, device)),
+        };
+        let dense = Dense::new(sizes, tokens, &mut source, device).map_err(failed)?;
+        Ok(Self { model: Model::Dense(dense), vocab: sizes.vocab, parameters, device: device.clone() })
+    }
+
+    fn mixed(model: &ModelSpec, tokens: usize, device: &Device) -> Result<Self> {
+        let mut request = Request::default();
+        request.set("kv-dtype", "f32")?;
+        request.set("seq", &tokens.to_string())?;
+        let (run, _) = resolve(model, &request)?;
+        let dtypes = Needed::of_definition(run)?.dtypes();
+        if model.layers.iter().any(|layer| layer.owner.is_some()) {
+            return Err(Error::unsupported(
+                format!("bench-cache of {}", model.name),
+                "layers that share a cache are measured by --verify; bench-cache takes plain stacks",
+            ));
+        }
+        let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
+        let layers = shapes.collect::<Result<Vec<_>>>()?;
+        let frame = Frame {
+            hidden: size(model.hidden_size)?,
+            vocab: size(model.vocab_size)?,
+            inner: size(inner(model))?,
+            gated: learned(model).is_none(),
+            source: size(run.source.max(1))?,
+            positions: learned(model).map_or(Ok(0), |rows| size(rows).map(|rows| rows.max(tokens)))?,
+        };
+        let mixers = layers.iter().map(|layer| layer.elements(frame.hidden as u64));
+        let weights = mixers.fold(frame.elements(layers.len()), u64::saturating_add);
+        memory::check(weights.saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
+        let decoder = Decoder::new(&layers, frame, SEED, device).map_err(failed)?;
+        let parameters = decoder.parameters();
+        Ok(Self { model: Model::Mixed(decoder), vocab: frame.vocab, parameters, device: device.clone() })
+    }
+
+    /// How long one run of each kind takes.
+    pub fn estimate(&self, options: &Options) -> Result<Estimate> {
+        match &self.model {
+            Model::Dense(dense) => Estimate::new(dense, self.vocab, options),
+            Model::Mixed(decoder) => Estimate::new(decoder, self.vocab, options),
+        }
+    }
+
+    /// Runs the experiment.
+    pub fn run(&self, options: &Options, estimate: &Estimate, listener: Listener<'_>) -> Result<Bench> {
+        let prompt = prompt(PROMPT_TOKENS, self.vocab);
+        let found = match &self.model {
+            Model::Dense(dense) => experiment(dense, &prompt, options, estimate, listener)?,
+            Model::Mixed(decoder) => experiment(decoder, &prompt, options, estimate, listener)?,
+        };
+        Ok(Bench { device: device::name(&self.device), parameters: self.parameters, ..found })
+    }
+}
+
+/// A checkpoint of GPT-2 with all its positions, and how many these are.
+pub(crate) fn dense_of(folder: &Path, model: &ModelSpec, device: &Device) -> Result<(Dense, usize)> {
+    let tokens = size(model.max_position.unwrap_or(1))?;
+    let Some(sizes) = sizes(model, tokens)? else {
+        return Err(Error::unsupported(
+            format!("text from {}", model.name),
+            "its layers are not those of GPT-2",
+        ));
+    };
+    memory::check(sizes.parameters().saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
+    let mut source = Source::Given(checkpoint::tensors(folder)?, device.clone());
+    let dense = Dense::new(sizes, tokens, &mut source, device).map_err(|error| Error::Unreadable {
+        path: folder.display().to_string(),
+        why: error.to_string().lines().next().unwrap_or_default().to_owned(),
+    })?;
+    Ok((dense, tokens))
+}
+
+fn key(model: &ModelSpec, name: &str) -> Option<u64> {
+    model.text_config().get(name).and_then(Json::as_u64)
+}
+
+/// Rows of the table of learned positions that models of GPT-2's kind have.
+fn learned(model: &ModelSpec) -> Option<u64> {
+    key(model, "n_positions").or_else(|| key(model, "n_ctx")).map(|_| model.max_position.unwrap_or(1).max(1))
+}
+
+/// Width of the feed-forward: four times the model's unless the configuration says.
+fn inner(model: &ModelSpec) -> u64 {
+    let named = ["intermediate_size", "n_inner", "ffn_dim"].iter().find_map(|name| key(model, name));
+    named.unwrap_or_else(|| model.hidden_size.saturating_mul(4))
+}
+
+/// The sizes of a model whose layers are all alike and keep keys and values of every token.
+fn sizes(model: &ModelSpec, tokens: usize) -> Result<Option<Sizes>> {
+    let Some(first) = model.layers.first() else { return Ok(None) };
+    let alike = model.layers.iter().all(|layer| {
+        layer.owner.is_none() && layer.stores == first.stores && layer.query_heads == first.query_heads
+    });
+    let kept: Vec<_> = first.stores.iter().filter(|store| store.is_kept_by("architecture")).collect();
+    let [store] = kept.as_slice() else { return Ok(None) };
+    let Content::KeysValues { heads, k_dim, v_dim } = store.content else { return Ok(None) };
+    let whole = match store.extent {
+        Extent::Full => true,
+        Extent::Window(rows) | Extent::Chunk(rows) => rows >= tokens as u64,
+        _ => false,
+    };
+    let plain =
+        heads > 0 && first.query_heads.is_multiple_of(heads) && k_dim == v_dim && k_dim.is_multiple_of(2);
+    if !(alike && whole && plain && store.tokens_per_row <= 1) {
+        return Ok(None);
+    }
+    let config = model.text_config();
+    let number = |names: [&str; 2]| names.iter().find_map(|name| config.get(*name).and_then(Json::as_f64));
+    let tied = config.get("tie_word_embeddings").and_then(Json::as_bool);
+    let positions = match learned(model) {
+        Some(rows) => size(rows)?.max(tokens),
+        None => 0,
+    };
+    Ok(Some(Sizes {
+        layers: model.layers.len(),
+        hidden: size(model.hidden_size)?,
+        inner: size(inner(model))?,
+        vocab: size(model.vocab_size)?,
+        query_heads: size(first.query_heads)?,
+        kv_heads: size(heads)?,
+        head_dim: size(k_dim)?,
+        positions,
+        tied: tied.unwrap_or(positions > 0),
+        epsilon: number(["layer_norm_epsilon", "rms_norm_eps"]).unwrap_or(1e-5) as f32,
+        rope_base: number(["rope_theta", "rotary_emb_base"]).unwrap_or(10_000.0),
+    }))
+}

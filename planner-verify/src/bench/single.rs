@@ -1,0 +1,251 @@
+//! What one token at a time needs on a CPU, made to read weights and cache at the speed of the memory.
+//!
+//! candle multiplies a single row by a dense matrix on one thread. Here rows of the matrix are shared
+//! out over its threads, and four are read at once, so that more of memory is in flight.
+
+use std::sync::Mutex;
+
+use candle_core::utils::barrier_pool;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use pulp::{Arch, Simd, WithSimd};
+
+/// Rows that are read at once.
+const AT_ONCE: usize = 4;
+
+/// Shares of the work per thread: the faster one takes more of them.
+const SHARES: usize = 12;
+
+/// `out[row] += rows[row] · x`, the rows one after the other.
+struct Products<'a> {
+    rows: &'a [f32],
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let width = self.x.len();
+        let (x, x_rest) = S::as_simd_f32s(self.x);
+        let rest = |row: &[f32]| row.iter().zip(x_rest).map(|(a, b)| a * b).sum::<f32>();
+        for (rows, out) in self.rows.chunks(AT_ONCE * width).zip(self.out.chunks_mut(AT_ONCE)) {
+            if let [a, b, c, d] = out {
+                let (rows_ab, rows_cd) = rows.split_at(2 * width);
+                let ((row_a, row_b), (row_c, row_d)) = (rows_ab.split_at(width), rows_cd.split_at(width));
+                let (row_a, rest_a) = S::as_simd_f32s(row_a);
+                let (row_b, rest_b) = S::as_simd_f32s(row_b);
+                let (row_c, rest_c) = S::as_simd_f32s(row_c);
+                let (row_d, rest_d) = S::as_simd_f32s(row_d);
+                let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
+                for ((((&x, &a), &b), &c), &d) in x.iter().zip(row_a).zip(row_b).zip(row_c).zip(row_d) {
+                    sums[0] = simd.mul_add_f32s(a, x, sums[0]);
+                    sums[1] = simd.mul_add_f32s(b, x, sums[1]);
+                    sums[2] = simd.mul_add_f32s(c, x, sums[2]);
+                    sums[3] = simd.mul_add_f32s(d, x, sums[3]);
+                }
+                *a += simd.reduce_sum_f32s(sums[0]) + rest(rest_a);
+                *b += simd.reduce_sum_f32s(sums[1]) + rest(rest_b);
+                *c += simd.reduce_sum_f32s(sums[2]) + rest(rest_c);
+                *d += simd.reduce_sum_f32s(sums[3]) + rest(rest_d);
+                continue;
+            }
+            for (row, out) in rows.chunks(width).zip(out) {
+                let (row, row_rest) = S::as_simd_f32s(row);
+                let mut sum = simd.splat_f32s(0.0);
+                for (&a, &x) in row.iter().zip(x) {
+                    sum = simd.mul_add_f32s(a, x, sum);
+                }
+                *out += simd.reduce_sum_f32s(sum) + rest(row_rest);
+            }
+        }
+    }
+}
+
+/// `out += Σ share[row] × rows[row]`.
+struct Mix<'a> {
+    rows: &'a [f32],
+    shares: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let width = self.out.len();
+        let (out, out_rest) = S::as_mut_simd_f32s(self.out);
+        for (row, &share) in self.rows.chunks(width).zip(self.shares) {
+            let (row, row_rest) = S::as_simd_f32s(row);
+            let share_all = simd.splat_f32s(share);
+            for (out, &value) in out.iter_mut().zip(row) {
+                *out = simd.mul_add_f32s(share_all, value, *out);
+            }
+            for (out, value) in out_rest.iter_mut().zip(row_rest) {
+                *out += share * value;
+            }
+        }
+    }
+}
+
+/// Runs a function over parts of a vector on all threads.
+fn shared_out(out: &mut [f32], part: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    // Each part is locked once, by the thread that takes it.
+    let parts: Vec<Mutex<&mut [f32]>> = out.chunks_mut(part.max(1)).map(Mutex::new).collect();
+    barrier_pool().execute_chunked(parts.len(), |range| {
+        for at in range {
+            if let Some(Ok(mut out)) = parts.get(at).map(Mutex::lock) {
+                work(at, &mut out);
+            }
+        }
+    });
+}
+
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    all.get(layout.start_offset()..)
+        .ok_or_else(|| candle_core::Error::Msg("a tensor starts beyond its storage".into()))
+}
+
+/// One row times the transpose of a matrix, plus a bias.
+struct Row<'a> {
+    bias: Option<&'a [f32]>,
+}
+
+impl CustomOp2 for Row<'_> {
+    fn name(&self) -> &'static str {
+        "row"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (outputs, inputs) = weight_layout.shape().dims2()?;
+        if !weight_layout.is_contiguous()
+            || !x_layout.is_contiguous()
+            || x_layout.shape().dims() != [1, inputs]
+        {
+            candle_core::bail!("one row is multiplied by whole matrices only");
+        }
+        let x = &floats(x, x_layout)?[..inputs];
+        let weight = &floats(weight, weight_layout)?[..outputs * inputs];
+        let mut out = match self.bias {
+            Some(bias) => bias.to_vec(),
+            None => vec![0.0; outputs],
+        };
+        let shares = SHARES * (barrier_pool().n_workers() + 1);
+        let part = outputs.div_ceil(shares).next_multiple_of(AT_ONCE);
+        let arch = Arch::new();
+        shared_out(&mut out, part, |at, out| {
+            let start = at * part * inputs;
+            let rows = &weight[start..start + out.len() * inputs];
+            arch.dispatch(Products { rows, x, out });
+        });
+        Ok((CpuStorage::F32(out), Shape::from((1, outputs))))
+    }
+}
+
+/// One row `[1, inputs]` times the transpose of `weight` `[outputs, inputs]`, plus a bias.
+pub fn row(x: &Tensor, weight: &Tensor, bias: Option<&[f32]>) -> Result<Tensor> {
+    x.apply_op2_no_bwd(weight, &Row { bias })
+}
+
+/// Attention of one token.
+struct Attend;
+
+impl CustomOp3 for Attend {
+    fn name(&self) -> &'static str {
+        "attend"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        k: &CpuStorage,
+        k_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (heads, _, width) = q_layout.shape().dims3()?;
+        let (kv_heads, rows, _) = k_layout.shape().dims3()?;
+        let plain = |layout: &Layout| layout.stride().get(1..) == Some(&[width, 1][..]);
+        if !q_layout.is_contiguous() || !plain(k_layout) || !plain(v_layout) {
+            candle_core::bail!("rows of a head must lie one after the other");
+        }
+        let (q, keys, values) = (floats(q, q_layout)?, floats(k, k_layout)?, floats(v, v_layout)?);
+        let (k_step, v_step) = (k_layout.stride()[0], v_layout.stride()[0]);
+        let mut out = vec![0.0; heads * width];
+        let arch = Arch::new();
+        shared_out(&mut out, width, |head, out| {
+            let kv_head = head * kv_heads / heads;
+            let q = &q[head * width..(head + 1) * width];
+            let mut shares = vec![0.0; rows];
+            let rows_of = |step: usize| kv_head * step..kv_head * step + rows * width;
+            arch.dispatch(Products { rows: &keys[rows_of(k_step)], x: q, out: &mut shares });
+            let most = shares.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            shares.iter_mut().for_each(|share| *share = (*share - most).exp());
+            let whole: f32 = shares.iter().sum();
+            shares.iter_mut().for_each(|share| *share /= whole);
+            arch.dispatch(Mix { rows: &values[rows_of(v_step)], shares: &shares, out });
+        });
+        Ok((CpuStorage::F32(out), Shape::from((1, heads * width))))
+    }
+}
+
+/// Attention of the scaled `q` `[query heads, 1, width]` over all rows of `k` and `v`
+/// `[kv heads, rows, width]`: `[1, query heads × width]`.
+pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    q.apply_op3_no_bwd(k, v, &Attend)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::ops::softmax_last_dim;
+
+    use super::*;
+
+    fn random(shape: &[usize]) -> Tensor {
+        Tensor::randn(0_f32, 1.0, shape, &Device::Cpu).unwrap()
+    }
+
+    fn apart(a: &Tensor, b: &Tensor) -> f32 {
+        (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+    }
+
+    #[test]
+    fn a_row_is_multiplied_as_candle_does() {
+        // Rows that are no multiple of four, columns that are no multiple of any vector.
+        for (outputs, inputs) in [(1, 1), (7, 19), (64, 768), (513, 100)] {
+            let (x, weight, bias) = (random(&[1, inputs]), random(&[outputs, inputs]), random(&[outputs]));
+            let expected = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+            let found = row(&x, &weight, Some(&bias.to_vec1::<f32>().unwrap())).unwrap();
+            assert!(apart(&found, &expected) < 1e-3, "{outputs} x {inputs}");
+            assert!(row(&x.t().unwrap(), &weight, None).is_err() || inputs == 1);
+        }
+    }
+
+    #[test]
+    fn one_token_attends_as_candle_does() {
+        // Six query heads share two KV heads; the cache is a view of one that is longer.
+        let q = random(&[6, 1, 20]);
+        let cache = |rows| random(&[2, 64, 20]).narrow(1, 0, rows).unwrap();
+        let (k, v) = (cache(37), cache(37));
+        let wide = |rows: &Tensor| {
+            rows.unsqueeze(1).unwrap().broadcast_as((2, 3, 37, 20)).unwrap().reshape((6, 37, 20)).unwrap()
+        };
+        let scores = q.matmul(&wide(&k).t().unwrap().contiguous().unwrap()).unwrap();
+        let expected =
+            softmax_last_dim(&scores).unwrap().matmul(&wide(&v)).unwrap().reshape((1, 120)).unwrap();
+        let found = attend(&q, &k, &v).unwrap();
+        assert_eq!(found.dtype(), DType::F32);
+        assert!(apart(&found, &expected) < 1e-4);
+    }
+}

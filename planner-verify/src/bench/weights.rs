@@ -1,0 +1,89 @@
+//! Where the weights of a dense decoder come from: a seed, or the tensors of a checkpoint.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use super::single;
+use crate::weights::Weights;
+
+/// Weights by name.
+#[derive(Debug)]
+pub enum Source {
+    /// Made up, the same every time.
+    Seeded(Weights),
+    /// A checkpoint's.
+    Given(HashMap<String, Tensor>, Device),
+}
+
+impl Source {
+    /// A table or a matrix `[rows, columns]` that is multiplied from the right.
+    pub fn table(&mut self, name: &str, rows: usize, columns: usize) -> Result<Tensor> {
+        match self {
+            Self::Seeded(weights) => weights.tensor(&[rows, columns], columns),
+            Self::Given(tensors, device) => given(tensors, device, name, &[rows, columns]),
+        }
+    }
+
+    /// A vector that starts as `value`.
+    pub fn vector(&mut self, name: &str, length: usize, value: f32) -> Result<Tensor> {
+        match self {
+            Self::Seeded(weights) => weights.constant(length, value),
+            Self::Given(tensors, device) => given(tensors, device, name, &[length]),
+        }
+    }
+
+    /// A projection. A checkpoint of GPT-2 stores it as `[inputs, outputs]`.
+    pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize, biased: bool) -> Result<Linear> {
+        let weight = match self {
+            Self::Seeded(weights) => weights.tensor(&[outputs, inputs], inputs)?,
+            Self::Given(tensors, device) => {
+                given(tensors, device, &format!("{name}.weight"), &[inputs, outputs])?.t()?.contiguous()?
+            }
+        };
+        let bias = match biased {
+            true => Some(self.vector(&format!("{name}.bias"), outputs, 0.0)?),
+            false => None,
+        };
+        Linear::new(weight, bias)
+    }
+}
+
+/// A checkpoint's tensor, in f32. Some are saved with the name of the outer module before their own.
+fn given(tensors: &HashMap<String, Tensor>, device: &Device, name: &str, shape: &[usize]) -> Result<Tensor> {
+    let tensor = tensors.get(name).or_else(|| tensors.get(&format!("transformer.{name}")));
+    let Some(tensor) = tensor else { candle_core::bail!("the checkpoint holds no tensor `{name}`") };
+    if tensor.dims() != shape {
+        candle_core::bail!("the tensor `{name}` is {:?}, the configuration says {shape:?}", tensor.dims());
+    }
+    tensor.to_dtype(DType::F32)?.to_device(device)
+}
+
+/// A projection `[outputs, inputs]`.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    /// The bias again, for a single row on a CPU.
+    plain_bias: Option<Vec<f32>>,
+}
+
+impl Linear {
+    /// A projection by a weight `[outputs, inputs]`.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let plain_bias = bias.as_ref().map(Tensor::to_vec1).transpose()?;
+        Ok(Self { weight, bias, plain_bias })
+    }
+
+    /// `[rows, inputs]` to `[rows, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if x.dim(0)? == 1 && x.device().is_cpu() {
+            return single::row(x, &self.weight, self.plain_bias.as_deref());
+        }
+        let y = x.matmul(&self.weight.t()?)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(bias),
+            None => Ok(y),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! GGUF files, by candle-transformers' `quantized_*` modules.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use candle_core::quantized::gguf_file::Content;
+use candle_core::{Device, Result as Candle, Tensor};
+use candle_transformers::models::{
+    quantized_gemma3, quantized_llama, quantized_phi, quantized_phi3, quantized_qwen2, quantized_qwen3,
+};
+use planner_core::spec::model::ModelSpec;
+use planner_core::{Error, Result};
+
+use super::text::Text;
+use super::{Loaded, Module, printed};
+use crate::memory;
+
+/// Bytes that a byte of the file becomes at most: the embedding is widened to f32.
+const BYTES_PER_FILE_BYTE: u64 = 3;
+
+/// A module that starts anew when it is fed a token at position 0, and how it prints itself.
+macro_rules! module {
+    ($name:ident, $inner:ty, $print:expr) => {
+        struct $name($inner);
+
+        impl Module for $name {
+            fn restart(&mut self) -> Candle<()> {
+                Ok(())
+            }
+
+            fn forward(&mut self, ids: &Tensor, at: usize) -> Candle<Tensor> {
+                self.0.forward(ids, at)
+            }
+
+            fn held(&self) -> Candle<Option<u64>> {
+                let print: fn(&$inner) -> Option<String> = $print;
+                Ok(print(&self.0).and_then(|text| printed::cache_bytes(&text)))
+            }
+        }
+    };
+}
+
+module!(Llama, quantized_llama::ModelWeights, |model| Some(format!("{model:?}")));
+module!(Gemma3, quantized_gemma3::ModelWeights, |model| Some(format!("{model:?}")));
+module!(Phi2, quantized_phi::ModelWeights, |model| Some(format!("{model:?}")));
+module!(Phi3, quantized_phi3::ModelWeights, |model| Some(format!("{model:?}")));
+// It does not print itself.
+module!(Qwen2, quantized_qwen2::ModelWeights, |_| None);
+
+/// Keeps its prompt until told to forget it, and would print every number of its cache.
+struct Qwen3(quantized_qwen3::ModelWeights);
+
+impl Module for Qwen3 {
+    fn restart(&mut self) -> Candle<()> {
+        self.0.clear_kv_cache();
+        Ok(())
+    }
+
+    fn forward(&mut self, ids: &Tensor, at: usize) -> Candle<Tensor> {
+        self.0.forward(ids, at)
+    }
+
+    fn held(&self) -> Candle<Option<u64>> {
+        Ok(None)
+    }
+}
+
+/// Reads a file's weights and tokenizer.
+pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
+    let shown = path.display().to_string();
+    let unreadable = |why: String| Error::Unreadable {
+        path: shown.clone(),
+        why: why.lines().next().unwrap_or_default().to_owned(),
+    };
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    memory::check(bytes.saturating_mul(BYTES_PER_FILE_BYTE), memory::available())?;
+    let mut reader = BufReader::new(file);
+    let content = Content::read(&mut reader).map_err(|error| unreadable(error.to_string()))?;
+    let vocab = usize::try_from(model.vocab_size).unwrap_or(1);
+    let text = Text::of_gguf(&content, vocab);
+    let (name, module): (_, Candle<Box<dyn Module>>) = match model.model_type.as_str() {
+        "llama" => (
+            "quantized_llama",
+            quantized_llama::ModelWeights::from_gguf(content, &mut reader, device)
+                .map(|inner| Box::new(Llama(inner)) as Box<dyn Module>),
+        ),
+        "gemma3" => (
+            "quantized_gemma3",
+            quantized_gemma3::ModelWeights::from_gguf(content, &mut reader, device)
+                .map(|inner| Box::new(Gemma3(inner)) as Box<dyn Module>),
+        ),
+        "phi2" => (
+            "quantized_phi",
+            quantized_phi::ModelWeights::from_gguf(content, &mut reader, device)
+                .map(|inner| Box::new(Phi2(inner)) as Box<dyn Module>),
+        ),
+        "phi3" => (
+            "quantized_phi3",
+            quantized_phi3::ModelWeights::from_gguf(false, content, &mut reader, device)
+                .map(|inner| Box::new(Phi3(inner)) as Box<dyn Module>),
+        ),
+        "qwen2" => (
+            "quantized_qwen2",
+            quantized_qwen2::ModelWeights::from_gguf(content, &mut reader, device)
+                .map(|inner| Box::new(Qwen2(inner)) as Box<dyn Module>),
+        ),
+        "qwen3" => (
+            "quantized_qwen3",
+            quantized_qwen3::ModelWeights::from_gguf(content, &mut reader, device)
+                .map(|inner| Box::new(Qwen3(inner)) as Box<dyn Module>),
+        ),
+        other => {
+            return Err(Error::unsupported(
+                format!("text from a GGUF file of `{other}`"),
+                "files of llama, gemma3, phi2, phi3, qwen2 and qwen3 are run",
+            ));
+        }
+    };
+    let module = module.map_err(|error| unreadable(error.to_string()))?;
+    Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), text })
+}

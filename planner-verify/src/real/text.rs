@@ -1,0 +1,84 @@
+//! Text to tokens and back, by the tokenizer that comes with the weights.
+
+use std::path::Path;
+
+use candle_core::quantized::gguf_file;
+use candle_core::quantized::tokenizer::TokenizerFromGguf;
+use planner_core::{Error, Result};
+use tokenizers::Tokenizer;
+
+/// A tokenizer, or why there is none.
+pub struct Text {
+    tokenizer: std::result::Result<Tokenizer, String>,
+    /// Tokens that end a text.
+    ends: Vec<u32>,
+    vocab: usize,
+}
+
+/// Tokens of the prompt where text cannot be read.
+const PROMPT_TOKENS: usize = 8;
+
+fn failed(what: &str, error: impl ToString) -> Error {
+    Error::unsupported(what, error.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
+impl Text {
+    /// The tokenizer in a GGUF file's metadata.
+    pub fn of_gguf(content: &gguf_file::Content, vocab: usize) -> Self {
+        let ends = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"];
+        let number = |key: &&str| content.metadata.get(*key)?.to_u32().ok();
+        let tokenizer = Tokenizer::from_gguf(content).map_err(|error| {
+            let text = error.to_string();
+            format!("candle does not read its tokenizer: {}", text.lines().next().unwrap_or_default())
+        });
+        Self { tokenizer, ends: ends.iter().filter_map(number).collect(), vocab }
+    }
+
+    /// The `tokenizer.json` beside a checkpoint.
+    pub fn of_folder(
+        folder: &Path,
+        config: &serde_json::Map<String, serde_json::Value>,
+        vocab: usize,
+    ) -> Self {
+        let file = folder.join("tokenizer.json");
+        let tokenizer = match file.exists() {
+            true => Tokenizer::from_file(&file).map_err(|error| format!("its tokenizer.json: {error}")),
+            false => Err("no tokenizer.json lies beside the weights".into()),
+        };
+        let ends = match config.get("eos_token_id") {
+            Some(serde_json::Value::Array(list)) => list.clone(),
+            Some(one) => vec![one.clone()],
+            None => Vec::new(),
+        };
+        let ends = ends.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()).collect();
+        Self { tokenizer, ends, vocab }
+    }
+
+    /// Why there is no text, if there is none.
+    pub fn refusal(&self) -> Option<String> {
+        self.tokenizer.as_ref().err().cloned()
+    }
+
+    /// The tokens of a text; fixed ones without a tokenizer.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let Ok(tokenizer) = &self.tokenizer else {
+            return Ok(crate::timing::prompt(PROMPT_TOKENS, self.vocab.max(1)));
+        };
+        let encoded = tokenizer.encode(text, true).map_err(|error| failed("this --prompt", error))?;
+        match encoded.get_ids() {
+            [] => Err(Error::bad_value("--prompt", "no token", "some text")),
+            ids => Ok(ids.to_vec()),
+        }
+    }
+
+    /// The text of tokens.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+        let Ok(tokenizer) = &self.tokenizer else { return Ok(String::new()) };
+        tokenizer.decode(tokens, true).map_err(|error| failed("the text of these tokens", error))
+    }
+
+    /// Whether a token ends a text.
+    pub fn ends(&self, token: u32) -> bool {
+        self.ends.contains(&token)
+    }
+}
