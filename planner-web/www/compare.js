@@ -1,7 +1,7 @@
 // Two to four models or engines side by side, for the same question.
 
 import { $, count, el, exact, size, t } from "./dom.js";
-import { everyEngine, isWhole, knows, planner } from "./planner.js";
+import { bring, planner } from "./planner.js";
 import { get, put } from "./state.js";
 
 const MOST = 4;
@@ -16,7 +16,7 @@ export function startCompare(data, asks, last) {
   engines = data.engines;
   question = asks;
   present = last;
-  // the large planner is fetched when the reader comes near
+  // the engines are fetched when the reader comes near
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((one) => one.isIntersecting)) return;
     near = true;
@@ -41,14 +41,12 @@ function keep(list) {
 export function showCompare() {
   const asked = present();
   const list = columns();
-  if (!list.every(([, engine]) => knows(engine))) {
-    if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, t("page.loading")));
-    if (near) everyEngine().then(showCompare);
-    return;
-  }
   const plans = list.map(([model, engine]) => JSON.parse(planner.plan(JSON.stringify(question({ model: model || undefined, engine })))));
-  if (!isWhole() && plans.some((plan) => plan.error?.code === "unsupported")) {
-    everyEngine().then(showCompare);
+  const parts = new Set(plans.map((plan) => plan.part).filter(Boolean));
+  if (parts.size > 0) {
+    const wait = (text) => { if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, text)); };
+    wait(t("page.loading"));
+    if (near) Promise.all([...parts].map(bring)).then(showCompare, (why) => wait(t("page.part_failed", { why: why.message })));
     return;
   }
   const change = (i, at, value) => keep(list.map((column, j) => (j === i ? column.map((x, k) => (k === at ? value : x)) : column)));
@@ -65,11 +63,11 @@ export function showCompare() {
   const cells = (pick) => (plan) => el("div", {}, ...bytes(pick)(plan));
   const fits = (plan) => (plan.verdict.fits === null ? t("compare.unknown") : plan.verdict.fits ? `✓ ${t("compare.yes")}` : `✗ ${t("compare.no")}`);
   const body = [
-    row(t("compare.per_token"), cells((plan) => plan.kv.bytes_per_token)),
-    row(t("compare.session"), cells((plan) => plan.engine.session_bytes)),
+    row(t("word.token"), cells((plan) => plan.kv.bytes_per_token)),
+    row(t("word.session"), cells((plan) => plan.engine.session_bytes)),
     row(t("compare.engine_total"), (plan) => el("div", {}, ...bytes((p) => p.engine.total_bytes)(plan),
       el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * Number(plan.engine.total_bytes)) / most}%` } }))), true),
-    row(t("compare.weights"), cells((plan) => plan.model.weight_bytes)),
+    row(t("word.weights"), cells((plan) => plan.model.weight_bytes)),
     row(t("compare.most_users"), (plan) => count(plan.verdict.max_users)),
     row(t("compare.fits"), fits),
   ];

@@ -33,7 +33,7 @@ function table(layers) {
     row.session += BigInt(group.session_bytes);
     kinds.set(key, row);
   }
-  const head = ["layers.kind", "layers.keeps", "layers.count", "layers.which", "layers.per_token", "layers.per_session"];
+  const head = ["layers.kind", "layers.keeps", "layers.count", "layers.which", "word.token", "word.session"];
   const lines = [...kinds.values()].map((row) =>
     el("tr", {}, el("th", { scope: "row" }, el(`i.box.${row.kind}`, { "aria-hidden": "true" }), t(`kind.${row.kind}`)),
       el("td", {}, row.shape), el("td.num", {}, count(row.count)), el("td.which", {}, which(row.which)),

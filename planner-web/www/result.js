@@ -42,7 +42,7 @@ function sum({ kv, request }) {
 function figures(plan) {
   const { kv, engine, request } = plan;
   const line = (name, bytes) => el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, size(bytes)), el("span.exact", {}, exact(bytes))));
-  const lines = [line(t("result.token"), kv.bytes_per_token), line(t("result.session"), kv.session_bytes)];
+  const lines = [line(t("word.token"), kv.bytes_per_token), line(t("word.session"), kv.session_bytes)];
   if (Number(kv.state_bytes_per_session) > 0) lines.push(line(t("result.state"), kv.state_bytes_per_session));
   lines.push(line(t("result.all"), kv.total_bytes));
   if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: t(`engine.${engine.id}`) }), engine.total_bytes));
@@ -98,7 +98,7 @@ function memoryBar({ gpus }) {
   return el("figure.memory", {},
     el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
     el("div.stack", { role: "img", "aria-label": label }, ...parts.map(([kind, bytes]) => el(`i.${kind}`, { style: { "flex-grow": bytes / whole } }))),
-    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(`bar.${kind}`)), el("b", {}, size(bytes))))));
+    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(kind === "weights" ? "word.weights" : `bar.${kind}`)), el("b", {}, size(bytes))))));
 }
 
 /** Users against length, both on logarithmic scales. */

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use planner_core::text::{Lang, page::page};
-use planner_core::{dtype::DType, engine::ENGINES};
+use planner_core::{dtype::DType, engine};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,7 @@ pub fn page_data() -> Value {
     json!({
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
-        "engines": ENGINES.iter().map(|engine| engine.id()).collect::<Vec<_>>(),
+        "engines": engine::all().iter().map(|engine| engine.id()).collect::<Vec<_>>(),
         "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
         "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })

@@ -5,6 +5,7 @@
 //! compressed-tensors, ModelOpt's exported files, and the tensors that published checkpoints hold.
 //! A method that is not known here is refused, never taken for plain weights.
 
+pub mod expressions;
 mod names;
 mod scheme;
 
