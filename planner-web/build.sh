@@ -45,9 +45,11 @@ elif [ ! -x "$wasm_opt" ]; then
     (cd planner-web/tests && npm ci --silent) || true
 fi
 if [ -x "$wasm_opt" ]; then
+    features="--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int"
+    features="$features --enable-reference-types --enable-sign-ext" # what rustc makes use of
     # -Oz would make the files 4 % smaller and their gzip larger: what travels counts
     for file in "$work"/parts/*.wasm; do
-        "$wasm_opt" -O2 --all-features --strip-debug --strip-producers --strip-target-features \
+        "$wasm_opt" -O2 $features --strip-debug --strip-producers --strip-target-features \
             -o "$file" "$file"
     done
 else

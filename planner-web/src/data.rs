@@ -53,8 +53,8 @@ pub fn model(name: &str) -> Result<ModelSpec> {
         if let Some(entry) = list(data, "models").find(is) {
             let config = source::parse_object(text(entry, "config"))?;
             let mut model = family::build(Arc::new(config), true)?;
-            text(entry, "id").clone_into(&mut model.id);
-            text(entry, "name").clone_into(&mut model.name);
+            let hub = list(entry, "hub").find_map(Value::as_str);
+            model.set_entry(text(entry, "id"), text(entry, "name"), hub, name);
             return Ok(model);
         }
         if let Some(entry) = list(data, "encoders").find(is) {

@@ -68,7 +68,8 @@ pub fn read(file: &File<'_>) -> Result<Given> {
     let Some(headers) = headers else { return Ok(Given::Next) };
     let (name, header) = joined(headers)?;
     let id = name.strip_suffix(".gguf").unwrap_or(&name);
-    let model = model(id, &header)?;
+    let mut model = model(id, &header)?;
+    model.location = Some(name.clone());
     Ok(Given::Model(name, Box::new(model)))
 }
 

@@ -37,7 +37,7 @@ pub(super) static LINES: &[Line] = &[
     ("change.users", "{value} users", "{value} 个用户"),
     ("change.seq", "{value} tokens each", "每个 {value} token"),
     ("change.kv-dtype", "KV cache in {value}", "KV 缓存用 {value}"),
-    ("engine.architecture", "none: the model’s own bytes", "不选：模型本身的字节"),
+    ("engine.architecture", "none: by definition", "不选：按定义计算"),
     ("engine.vllm", "vLLM", "vLLM"),
     ("engine.sglang", "SGLang", "SGLang"),
     ("engine.tensorrt-llm", "TensorRT-LLM", "TensorRT-LLM"),
@@ -68,6 +68,6 @@ pub(super) static LINES: &[Line] = &[
         "不同会话长度下可容纳的最多用户数。{seq} token 时可容纳 {most} 个用户；你要 {users} 个。",
     ),
     ("chart.you", "you", "你"),
-    ("chart.limit", "the limit", "上限"),
+    ("chart.limit", "the most that fit", "最多可容纳"),
     ("chart.table", "The same as a table", "以表格显示"),
 ];

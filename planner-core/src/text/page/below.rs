@@ -71,4 +71,5 @@ pub(super) static LINES: &[Line] = &[
     ("assume.gpu", "The GPU", "GPU"),
     ("assume.engine", "Figures of the engine", "引擎自己的数字"),
     ("copy.engine", "Copy engine flags", "复制引擎参数"),
+    ("assume.start", "To start the engine so", "以这些设置启动引擎"),
 ];
