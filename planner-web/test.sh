@@ -12,6 +12,6 @@ fi
 (cd planner-web/tests && npm ci --silent)
 planner-web/build.sh
 cargo test --locked --quiet --package planner-web
-cargo build --locked --quiet --package planner-cli
+cargo build --locked --quiet --package planner-cli --no-default-features # without measuring: only its JSON is read
 KVPLAN=$(cd "$target" && pwd)/debug/kvplan CHROMIUM=$chromium \
     node --test --test-concurrency=1 planner-web/tests/page.test.mjs

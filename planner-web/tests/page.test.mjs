@@ -109,7 +109,7 @@ test("a configuration can be pasted, dropped and sent on; a wrong one says why",
     assert.match(await text(page, "#error-config"), says, bad);
   }
   await page.fill("#field-config", JSON.stringify(CONFIG));
-  await page.waitForFunction(() => location.hash.includes("cfg="));
+  await page.waitForFunction(() => /cfg=[^&]{100}/.test(location.hash));
   const other = await open(browser.context, server.address, `/${await page.evaluate(() => location.hash)}`, {});
   assert.match(await text(other.page, ".headline"), /131,072,000 B/);
   await other.page.close();
@@ -164,6 +164,23 @@ test("a GGUF model in several files is read from their headers alone, whatever t
   await page.waitForFunction(() => document.querySelector(".headline").textContent.includes("256,000 B"));
   assert.match(await text(page, "#command"), /--model m-00001-of-00002\.gguf/);
   assert.ok((await page.evaluate(() => window.read)) <= 4 << 20, "only the starts are read");
+  clean(problems);
+  await page.close();
+});
+
+test("an engine's own command can be copied", async () => {
+  const { page, problems } = await visit("l=en&m=llama3-70b&s=1000&u=20&g=h100-80gb&n=4");
+  assert.equal(await page.locator("#start").count(), 0);
+  await page.selectOption("#field-engine", "vllm");
+  await page.waitForSelector("#start");
+  assert.match(await text(page, "#start"), /^vllm serve \S*Llama-3-70B .*--tensor-parallel-size 4/);
+  await page.evaluate(() => { navigator.clipboard.writeText = async (copied) => { window.copied = copied; }; });
+  await page.getByRole("button", { name: "Copy engine flags" }).click();
+  assert.equal(await page.evaluate(() => window.copied), await text(page, "#start"));
+  await page.click("#language");
+  assert.equal(await page.getByRole("button", { name: "复制引擎参数" }).count(), 1);
+  await page.selectOption("#field-engine", "architecture");
+  await page.waitForFunction(() => document.getElementById("start") === null);
   clean(problems);
   await page.close();
 });

@@ -54,11 +54,11 @@ export function showCompare() {
   const head = list.map(([model, engine], i) =>
     el("th", { scope: "col" },
       el("span.sr", {}, t("compare.column", { n: i + 1 })),
-      el("input", { type: "text", list: "model-names", value: model, placeholder: asked?.model?.name ?? "", "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.model")}`, onchange: (event) => change(i, 0, event.target.value.trim()) }),
-      select(engine, i, (value) => change(i, 1, value)),
-      list.length > 2 ? el("button.link", { type: "button", "aria-label": t("compare.remove", { n: i + 1 }), onclick: () => keep(list.filter((_, j) => j !== i)) }, "×") : null));
+      el("span.model", {}, el("input", { type: "text", list: "model-names", value: model, placeholder: asked?.model?.name ?? "", "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.model")}`, onchange: (event) => change(i, 0, event.target.value.trim()) }),
+        list.length > 2 ? el("button.link", { type: "button", title: t("compare.remove", { n: i + 1 }), "aria-label": t("compare.remove", { n: i + 1 }), onclick: () => keep(list.filter((_, j) => j !== i)) }, "×") : null),
+      select(engine, i, (value) => change(i, 1, value))));
   const row = (name, cell, strong) =>
-    el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, name), ...plans.map((plan) => el("td", {}, plan.error ? "–" : cell(plan))));
+    el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, name), ...plans.map((plan) => (plan.error ? null : el("td", {}, cell(plan)))));
   const bytes = (pick) => (plan) => [el("b", {}, size(pick(plan))), el("span.exact", {}, exact(pick(plan)))];
   const cells = (pick) => (plan) => el("div", {}, ...bytes(pick)(plan));
   const fits = (plan) => (plan.verdict.fits === null ? t("compare.unknown") : plan.verdict.fits ? `✓ ${t("compare.yes")}` : `✗ ${t("compare.no")}`);
@@ -71,12 +71,16 @@ export function showCompare() {
     row(t("compare.most_users"), (plan) => count(plan.verdict.max_users)),
     row(t("compare.fits"), fits),
   ];
-  const errors = plans.map((plan, i) => plan.error && el("p.error", {}, `${t("compare.column", { n: i + 1 })}: ${t("compare.refused", { why: plan.error.message })} ${plan.error.hint ?? ""}`));
+  for (const [i, plan] of plans.entries()) {
+    if (!plan.error) continue; // its reason stands in the whole column
+    const { message, hint } = plan.error;
+    const why = hint ? t("result.error_hint", { message, hint }) : message;
+    body[0].insertBefore(el("td", { rowspan: body.length }, el("p.error", {}, t("compare.refused", { why }))), body[0].children[i + 1] ?? null);
+  }
   const focus = document.activeElement?.closest?.("#columns") ? document.activeElement.getAttribute("aria-label") : null;
   $("columns").replaceChildren(
     el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("compare.title") },
       el("table.data.compare", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span.sr", {}, t("compare.what"))), ...head)), el("tbody", {}, ...body))),
-    ...errors.filter(Boolean),
     list.length < MOST ? el("button.plain", { type: "button", onclick: () => keep([...list, ["", engines[0]]]) }, t("compare.add")) : "");
   if (focus) $("columns").querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus();
 }

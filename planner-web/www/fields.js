@@ -296,6 +296,7 @@ export function take(text) {
   $("field-model").value = t("ask.config_name");
   changed();
   pack(text).then((packed) => {
+    if (own !== text) return; // typed on meanwhile
     const fits = packed !== "" && packed.length <= LONGEST_LINK;
     put({ cfg: fits ? packed : "" });
     $("config-note").textContent = fits ? "" : t("ask.config_long");

@@ -14,7 +14,7 @@ export function showRests(plan, command) {
   const gpu = gpus.find((g) => g.id === request.gpu);
   const known = models.find((m) => m.id === model.id);
   const part = (title, ...body) => el(["assume.command", "assume.start"].includes(title) ? "div.rest.wide" : "div.rest", {}, el("h3", {}, t(title)), ...body);
-  const words = (value) => (Number.isInteger(value) ? count(value) : typeof value === "number" ? String(value) : typeof value === "string" ? value : JSON.stringify(value));
+  const words = (value) => (Number.isInteger(value) ? count(value) : typeof value === "number" ? value.toFixed(2) : typeof value === "string" ? value : JSON.stringify(value));
   const origin = (model.origin ?? []).map((o) => el("tr", {}, el("th", { scope: "row" }, el("code", {}, o.field)), el("td", {}, words(o.value)), el("td", {}, el("code", {}, o.from))));
   const own = Object.entries(engine ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
   $("rests").replaceChildren(...[

@@ -135,7 +135,7 @@ function usersChart(plan, points) {
     ...xTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${x(v)} ${top}V${h - bottom}` }), svg("text", { x: x(v), y: h - bottom + 18, "text-anchor": "middle" }, short(v)))),
     ...yTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${left} ${y(v)}H${w - right}` }), svg("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, count(v)))),
     svg("polyline", { class: "limit", points: line.join(" ") }),
-    svg("text", { class: "name edge", x: w - right - 4, y: y(Number(known[known.length - 1].max_users)) - 10, "text-anchor": "end" }, t("chart.limit")),
+    svg("text", { class: "name edge", x: w - right - 8, y: Math.min(y(Number(known[known.length - 1].max_users)) + 20, h - bottom - 8), "text-anchor": "end" }, t("chart.limit")),
     svg("path", { class: "guide", d: `M${left} ${py}H${px}V${h - bottom}` }),
     svg("circle", { class: fits ? "you" : "you not", cx: px, cy: py, r: 6.5 }),
     svg("text", { class: "mine", x: px + (anchor === "start" ? 12 : -12), y: py - 9, "text-anchor": anchor }, `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`),

@@ -185,12 +185,12 @@ function work(run, step) {
   return el("div.work", {},
     line(t("why.rows_computed"), "total_rows"),
     line(t("why.multiply_adds"), "total_multiply_adds"),
-    curve(run, step));
+    el("div.counter", {}, el("h4", {}, t("why.curve")), curve(run, step)));
 }
 
 function curve(run, step) {
   const n = run.steps.length;
-  const [w, h] = [220, 120];
+  const [w, h] = [220, 84];
   const most = run.steps[n - 1].uncached.total_rows;
   const points = (kind) => [[0, 0], ...run.steps.slice(0, step).map((s, i) => [i + 1, s[kind].total_rows])];
   const at = ([x, y]) => `${(8 + (x * (w - 16)) / n).toFixed(1)},${(h - 8 - (y * (h - 20)) / most).toFixed(1)}`;

@@ -15,6 +15,7 @@ pub(super) static LINES: &[Line] = &[
         "每个方块是模型的一层，按顺序排列，图案表示它保存什么。",
     ),
     ("layers.kind", "kind", "种类"),
+    ("layers.within", ", {n} tokens at most", "，最多 {n} 个 token"),
     ("layers.count", "layers", "层数"),
     ("layers.keeps", "numbers kept", "保存的数"),
     ("layers.which", "which", "层号"),

@@ -157,7 +157,7 @@ pub(super) static LINES: &[Line] = &[
     ("pool.user", "user {name}", "用户 {name}"),
     ("pool.coming", "not here yet", "还没来"),
     ("pool.waiting", "waits", "等待中"),
-    ("pool.running", "{rows} rows, {bytes} B", "{rows} 行，{bytes} B"),
+    ("pool.running", "{rows} rows, {bytes}\u{a0}B", "{rows} 行，{bytes}\u{a0}B"),
     ("pool.done", "done", "已结束"),
     ("pool.free", "free", "空闲"),
     ("pool.block", "block {i}: {user}, {rows} of {most} rows", "第 {i} 块：{user}，{rows}/{most} 行"),

@@ -6,7 +6,7 @@ pub(super) static LINES: &[Line] = &[
     ("why.title", "Why the cache is there, and what it holds", "缓存为何存在，里面存了什么"),
     (
         "why.deck",
-        "A small attention layer computes your sentence as you step: 4 query heads of 2 columns, in 32-bit numbers. Every cell is its value.",
+        "A small attention layer computes your sentence as you step: 4 query heads of 2 columns, in 32-bit numbers. Every cell shows a number that was computed.",
         "一个小注意力层会随着你的步进真正计算这句话：4 个查询头，每头 2 列，32 位浮点数。每个格子都是算出来的值。",
     ),
     ("why.sentence", "Sentence", "句子"),
@@ -55,6 +55,7 @@ pub(super) static LINES: &[Line] = &[
     ("why.kept_state", "kept: one state, {bytes} B", "保存：一个状态，{bytes} B"),
     ("why.kept_none", "nothing is kept", "什么都不保存"),
     ("why.rows_computed", "K and V rows computed", "算过的 K、V 行"),
+    ("why.curve", "rows, token by token", "逐个 token 累计的行数"),
     ("why.multiply_adds", "multiply-adds", "乘加次数"),
     ("why.with", "with a cache", "有缓存"),
     ("why.without", "without", "无缓存"),
