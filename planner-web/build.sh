@@ -27,7 +27,8 @@ cargo build --locked --quiet --manifest-path planner-web/bindgen/Cargo.toml --ta
 work=$target/page
 rm -rf "$work" planner-web/dist
 mkdir -p "$work" planner-web/dist
-for data in page planner; do "$target/debug/examples/data" $data >"$work/$data.json"; done
+"$target/debug/examples/data" page >"$work/page.json"
+"$target/debug/examples/data" planner >"$work/planner.txt"
 
 # One build, cut into the file that starts and the parts that follow when asked for
 cargo rustc --locked --package planner-web --lib --crate-type cdylib \

@@ -59,7 +59,7 @@ const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
 const page = read("index.html");
 const names = ["planner", ...new Set(Object.values(files).flat())];
 const wasm = names.map((name) => [`${name}.wasm`, readFileSync(join(work, "parts", `${name}.wasm`))]);
-const data = ["page.json", "planner.json"].map((name) => [name, readFileSync(join(work, name))]);
+const data = ["page.json", "planner.txt"].map((name) => [name, readFileSync(join(work, name))]);
 
 writeFileSync(join(dist, "app.js"), script);
 writeFileSync(join(dist, "main.css"), style);
@@ -74,9 +74,8 @@ const packed = (id, bytes) =>
   `<script type="application/octet-stream" id="${id}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>\n`;
 let one = fill(page, '<link rel="stylesheet" href="main.css">', `<style>${style}</style>`);
 one = fill(one, '<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>', "");
-for (const name of ["page", "planner"]) {
-  one = fill(one, `<link rel="preload" href="${name}.json" as="fetch" type="application/json" crossorigin>`, "");
-}
+one = fill(one, '<link rel="preload" href="page.json" as="fetch" type="application/json" crossorigin>', "");
+one = fill(one, '<link rel="preload" href="planner.txt" as="fetch" type="text/plain" crossorigin>', "");
 one = fill(one, "script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'");
 one = fill(one, "connect-src 'self'", "connect-src 'none'");
 one = fill(

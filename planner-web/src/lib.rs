@@ -33,7 +33,7 @@ pub fn pool(request: &str) -> String {
 /// Takes the page's data file once, at the start: models, GPUs and encoders
 /// by name (see [`data`]). Answers how many models there are.
 #[wasm_bindgen]
-pub fn load(data: &str) -> usize {
+pub fn load(data: String) -> usize {
     data::load(data)
 }
 

@@ -14,7 +14,7 @@ use planner_web::{parts, planner};
 use serde_json::{Value, json};
 
 fn load() {
-    assert!(planner_web::load(&tables::planner_data().to_string()) > 100);
+    assert!(planner_web::load(tables::planner_data()) > 100);
 }
 
 fn number(answer: &Value, path: &str) -> Option<u64> {

@@ -34,7 +34,7 @@ async function source(name) {
 /** Starts the planner; answers the page's data. */
 export async function startPlanner() {
   const lists = fetched("page.json").then((response) => response.json());
-  const text = fetched("planner.json").then((response) => response.text());
+  const text = fetched("planner.txt").then((response) => response.text());
   const wasm = source("planner.wasm");
   first = await planner.start({ module_or_path: await wasm });
   planner.load(await text);
