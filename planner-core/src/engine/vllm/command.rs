@@ -7,8 +7,8 @@ use super::config::Config;
 use super::dtype;
 use super::length;
 use super::settings;
+use crate::engine::Run;
 use crate::engine::command::Command;
-use crate::engine::{Engine, Run};
 use crate::request::Speculative;
 use crate::spec::model::Note;
 
@@ -42,7 +42,7 @@ pub fn command(run: &Run) -> Command {
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {
-        None if settings::old(request.engine_version) => Some(super::Vllm.default_utilization()),
+        None if settings::old(request.engine_version) => Some(crate::device::DEFAULT_UTILIZATION),
         given => given,
     };
     match request.kv_memory {

@@ -53,7 +53,11 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
     if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    Err(Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`"))
+    Err(unreadable())
+}
+
+fn unreadable() -> Error {
+    Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`")
 }
 
 impl Patterns {
@@ -73,30 +77,19 @@ impl Patterns {
     }
 
     /// One regular expression that must match from the start of a module's name.
-    #[cfg(feature = "patterns")]
     pub fn expression(text: &str) -> Result<Self> {
-        let expression = Regex::new(&format!("^(?:{text})")).map_err(|error| {
-            Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
+        if !expressions::are_read() {
+            return Err(unreadable());
+        }
+        let expression = expressions::read(&format!("^(?:{text})")).ok_or_else(|| {
+            Error::bad_value("quantization_config.dynamic", text, "a regular expression without look-around")
         })?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }
 
-    /// Refused: this build reads no regular expressions.
-    #[cfg(not(feature = "patterns"))]
-    pub fn expression(_: &str) -> Result<Self> {
-        Err(Error::unsupported(
-            "quantization_config.dynamic",
-            "this build was made without the feature `patterns`",
-        ))
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        #[cfg(feature = "patterns")]
-        let has_expressions = !self.expressions.is_empty();
-        #[cfg(not(feature = "patterns"))]
-        let has_expressions = false;
-        self.names.is_empty() && self.globs.is_empty() && !has_expressions
+        self.names.is_empty() && self.globs.is_empty() && self.expressions.is_empty()
     }
 
     /// Whether they name a module: itself, a module above it, or the end of its name.
