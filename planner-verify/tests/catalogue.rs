@@ -49,8 +49,8 @@ fn grouped_heads_as_llama3_70b_has_them() -> Result<()> {
     let beyond = last.allocated_bytes.map(|bytes| bytes - last.measured_bytes);
     assert!(beyond.is_some_and(|bytes| bytes < 80 * 2 * 1024), "{beyond:?}");
     let module = report.module.map(|module| (module.predicted_bytes, module.measured_bytes));
-    // Two layers and 24 tokens of the same heads.
-    assert_eq!(module, Some((2 * 2 * 8 * 128 * 2 * 24, 2 * 2 * 8 * 128 * 2 * 24)));
+    // Two layers and 24 tokens of four heads as wide.
+    assert_eq!(module, Some((2 * 2 * 4 * 128 * 2 * 24, 2 * 2 * 4 * 128 * 2 * 24)));
     Ok(())
 }
 
