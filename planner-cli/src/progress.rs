@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Steps of the bar.
 const LENGTH: u64 = 1000;
 
-/// Exit code of a program that a second Ctrl-C ends.
-const INTERRUPTED: i32 = 130;
+/// Exit code of what Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -17,7 +17,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 pub fn watch_interrupts() {
     let again = || {
         if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
+            std::process::exit(i32::from(INTERRUPTED));
         }
     };
     // Where no handler can be set, Ctrl-C ends the program as it always does.

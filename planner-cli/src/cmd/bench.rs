@@ -35,7 +35,7 @@ mod measuring {
 
     use crate::cmd::verify::MISMATCH;
     use crate::output::Output;
-    use crate::progress::{Bar, duration, interrupted, watch_interrupts};
+    use crate::progress::{Bar, INTERRUPTED, duration, interrupted, watch_interrupts};
     use crate::render::{bench as render, plot};
 
     /// New tokens and runs of the article.
@@ -137,6 +137,10 @@ mod measuring {
             written.map_err(|why| Error::Unreadable { path: file.display().to_string(), why })?;
             output.tell(&text(lang, M::BenchWrote, &[&file.display().to_string()]));
         }
-        Ok(if found.same_tokens { 0 } else { MISMATCH })
+        Ok(match (found.same_tokens, found.interrupted) {
+            (false, _) => MISMATCH,
+            (true, true) => INTERRUPTED,
+            (true, false) => 0,
+        })
     }
 }
