@@ -164,6 +164,11 @@ pub fn command() -> Command {
                 .args(plan_flags()),
         )
         .subcommand(
+            Command::new("command")
+                .about("Print the command that starts --engine with these settings")
+                .args(plan_flags()),
+        )
+        .subcommand(
             Command::new("completions").about("Print a shell's completion script").arg(
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
@@ -186,8 +191,19 @@ fn device() -> Arg {
         .help_heading("Output")
 }
 
-fn verify_flags() -> [Arg; 2] {
+fn verify_flags() -> [Arg; 4] {
+    let count = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").help(help).help_heading("Output")
+    };
     [
+        count(
+            "verify-layers",
+            "The most layers of a kind that --verify stacks up, at least 2 [default: as many as about 10 seconds and the memory allow]",
+        ),
+        count(
+            "verify-users",
+            "Sessions of --verify's batch; 1 for none [default: --users up to 8, at least 2]",
+        ),
         Arg::new("verify-tokens")
             .long("verify-tokens")
             .value_name("TOKENS")

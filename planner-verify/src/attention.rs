@@ -1,6 +1,6 @@
 //! Scaled dot-product attention over cached keys and values, grouped heads included.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use planner_core::spec::layer::Extent;
 
@@ -13,7 +13,19 @@ pub const QUERY_BLOCK: usize = 128;
 /// Base of the rotary frequencies.
 const ROPE_BASE: f64 = 10_000.0;
 
-/// What a layer's queries look at: rows of tensors `[heads, rows, width]` and the position of each row.
+/// The tokens of one step: as many of each session, at the same positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Sessions in the batch.
+    pub sessions: usize,
+    /// Position of the first token.
+    pub first: usize,
+    /// Tokens of each session.
+    pub tokens: usize,
+}
+
+/// What a layer's queries look at: rows of tensors `[sessions × heads, rows, width]`
+/// and the position of each row.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// Keys and values, or one tensor that serves as both.
@@ -75,39 +87,50 @@ impl Attention {
         })
     }
 
-    /// Keys and values of new tokens, each `[kv_heads, tokens, width]`; keys rotated to their positions.
-    pub fn keys_values(&self, x: &Tensor, first: usize) -> Result<Vec<Tensor>> {
+    /// Keys and values of new tokens, each `[sessions × kv_heads, tokens, width]`; keys rotated to their
+    /// positions.
+    pub fn keys_values(&self, x: &Tensor, span: Span) -> Result<Vec<Tensor>> {
         let mut result = Vec::with_capacity(2);
         if let Some(key) = &self.key {
-            let keys = heads(&x.matmul(key)?, self.widths.kv_heads, self.widths.k_dim)?;
-            result.push(if self.rotary { rotate(&keys, first)? } else { keys });
+            let keys = heads(&x.matmul(key)?, span.sessions, self.widths.kv_heads, self.widths.k_dim)?;
+            result.push(if self.rotary { rotate(&keys, span.first)? } else { keys });
         }
         if let Some(value) = &self.value {
-            result.push(heads(&x.matmul(value)?, self.widths.kv_heads, self.widths.v_dim)?);
+            let values = heads(&x.matmul(value)?, span.sessions, self.widths.kv_heads, self.widths.v_dim)?;
+            result.push(values);
         }
         Ok(result)
     }
 
-    /// The layer's output for new tokens that start at `first`.
-    pub fn forward(&self, x: &Tensor, first: usize, seen: &Seen, extent: Extent) -> Result<Tensor> {
-        let queries = heads(&x.matmul(&self.query)?, self.widths.query_heads, self.widths.k_dim)?;
-        let queries = if self.rotary { rotate(&queries, first)? } else { queries };
+    /// The layer's output for new tokens.
+    pub fn forward(&self, x: &Tensor, span: Span, seen: &Seen, extent: Extent) -> Result<Tensor> {
+        let Widths { query_heads, k_dim, .. } = self.widths;
+        let queries = heads(&x.matmul(&self.query)?, span.sessions, query_heads, k_dim)?;
+        let queries = if self.rotary { rotate(&queries, span.first)? } else { queries };
         let (keys, values) = match seen.tensors.as_slice() {
             [keys, values, ..] => (keys, values),
             [both] => (both, both),
             [] => candle_core::bail!("a layer has nothing to look at"),
         };
-        let result = attend(&queries, keys, values, first, &seen.positions, extent)?;
-        result.matmul(&self.out)
+        let mixed = attend(&queries, keys, values, span, &seen.positions, extent)?;
+        tokens(&mixed, span.sessions)?.matmul(&self.out)
     }
 }
 
-/// `[tokens, heads × width]` as `[heads, tokens, width]`.
-pub fn heads(x: &Tensor, heads: usize, width: usize) -> Result<Tensor> {
-    x.reshape((x.dim(0)?, heads, width))?.transpose(0, 1)?.contiguous()
+/// `[sessions × tokens, heads × width]` as `[sessions × heads, tokens, width]`.
+pub fn heads(x: &Tensor, sessions: usize, heads: usize, width: usize) -> Result<Tensor> {
+    let split = x.reshape((sessions, (), heads, width))?.transpose(1, 2)?.contiguous()?;
+    split.flatten(0, 1)
 }
 
-/// Rotates `[heads, tokens, width]` to positions from `first` on; an odd last element stays.
+/// `[sessions × heads, tokens, width]` as `[sessions × tokens, heads × width]`: undoes [`heads`].
+pub fn tokens(x: &Tensor, sessions: usize) -> Result<Tensor> {
+    let (all, tokens, width) = x.dims3()?;
+    let split = x.reshape((sessions, all / sessions, tokens, width))?.transpose(1, 2)?.contiguous()?;
+    split.reshape((sessions * tokens, all / sessions * width))
+}
+
+/// Rotates `[sessions × heads, tokens, width]` to positions from `first` on; an odd last element stays.
 pub fn rotate(x: &Tensor, first: usize) -> Result<Tensor> {
     let (_, tokens, width) = x.dims3()?;
     let half = width / 2;
@@ -133,16 +156,17 @@ pub fn rotate(x: &Tensor, first: usize) -> Result<Tensor> {
 }
 
 /// Attention of `queries` `[query heads, tokens, k]` over `keys` `[kv heads, rows, k]` and `values`
-/// `[kv heads, rows, v]`: `[tokens, query heads × v]`, computed in f32.
+/// `[kv heads, rows, v]`: `[query heads, tokens, v]`, computed in f32. The heads are those of all sessions,
+/// session by session, so that every query head stays with the KV head of its own session.
 pub fn attend(
     queries: &Tensor,
     keys: &Tensor,
     values: &Tensor,
-    first: usize,
+    span: Span,
     positions: &[usize],
     extent: Extent,
 ) -> Result<Tensor> {
-    let tokens = queries.dim(1)?;
+    let tokens = span.tokens;
     let (kv_heads, rows, _) = keys.dims3()?;
     let keys = keys.to_dtype(DType::F32)?.transpose(1, 2)?.contiguous()?;
     let values = values.to_dtype(DType::F32)?.contiguous()?;
@@ -154,7 +178,7 @@ pub fn attend(
         let group = query_heads / kv_heads;
         let scale = 1.0 / (k_dim as f64).sqrt();
         let scores = (block.reshape((kv_heads, group * count, k_dim))?.matmul(&keys)? * scale)?;
-        let mask = mask(first + start, count, positions, extent, queries)?;
+        let mask = mask(span.first + start, count, positions, extent, queries)?;
         let scores = match &mask {
             Some(mask) => scores.reshape((kv_heads, group, count, rows))?.broadcast_add(mask)?.reshape((
                 kv_heads,
@@ -164,17 +188,11 @@ pub fn attend(
             None => scores,
         };
         let mixed = softmax_last_dim(&scores)?.matmul(&values)?;
-        parts.push(
-            mixed
-                .reshape((query_heads, count, ()))?
-                .transpose(0, 1)?
-                .contiguous()?
-                .flatten_from(D::Minus2)?,
-        );
+        parts.push(mixed.reshape((query_heads, count, ()))?);
     }
     match parts.as_slice() {
         [one] => Ok(one.clone()),
-        _ => Tensor::cat(&parts, 0),
+        _ => Tensor::cat(&parts, 1),
     }
 }
 

@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::silu;
 use planner_core::spec::layer::Extent;
 
-use crate::attention::{Attention, Kind, QUERY_BLOCK, Seen};
+use crate::attention::{Attention, Kind, QUERY_BLOCK, Seen, Span};
 use crate::kept::{Kept, positions, tensor_bytes};
 use crate::latent::Latent;
 use crate::shape::{LayerShape, Mixer, StoreShape};
@@ -47,10 +47,12 @@ enum StoreKept {
     Nothing,
 }
 
-/// Everything a session keeps.
+/// Everything that the sessions of a batch keep.
 #[derive(Debug)]
 pub struct Caches {
     layers: Vec<Vec<StoreKept>>,
+    sessions: usize,
+    /// Tokens of each.
     tokens: usize,
 }
 
@@ -147,8 +149,13 @@ impl Decoder {
         self.parameters
     }
 
-    /// Empty caches.
+    /// The empty caches of one session.
     pub fn caches(&self) -> Caches {
+        self.caches_of(1)
+    }
+
+    /// The empty caches of a batch of sessions.
+    pub fn caches_of(&self, sessions: usize) -> Caches {
         let empty = |layer: &Layer| {
             let kept = |(store, _): &(StoreShape, Projections)| match store.mixer {
                 Mixer::State(_) => StoreKept::State(StateKept::default()),
@@ -164,7 +171,7 @@ impl Decoder {
             };
             layer.stores.iter().map(kept).collect()
         };
-        Caches { layers: self.layers.iter().map(empty).collect(), tokens: 0 }
+        Caches { layers: self.layers.iter().map(empty).collect(), sessions, tokens: 0 }
     }
 
     /// Tokens that may be fed at once without disturbing a ring.
@@ -173,13 +180,21 @@ impl Decoder {
         stores.map(|(store, _)| store.chunk()).min().unwrap_or(usize::MAX).min(QUERY_BLOCK)
     }
 
-    /// Feeds tokens and returns the logits after the last, `[vocab]`, in f32.
+    /// Feeds one session's tokens and returns the logits after the last, `[vocab]`, in f32.
     pub fn forward(&self, tokens: &[u32], caches: &mut Caches) -> Result<Tensor> {
-        let first = caches.tokens;
+        self.forward_batch(tokens, caches)?.squeeze(0)
+    }
+
+    /// Feeds as many tokens of each session, session by session, and returns the logits after the last
+    /// of each, `[sessions, vocab]`, in f32.
+    pub fn forward_batch(&self, tokens: &[u32], caches: &mut Caches) -> Result<Tensor> {
+        let sessions = caches.sessions;
+        let span = Span { sessions, first: caches.tokens, tokens: tokens.len() / sessions };
         let ids = Tensor::from_slice(tokens, tokens.len(), &self.device)?;
         let mut x = self.embedding.index_select(&ids, 0)?;
         if let Some(positions) = &self.positions {
-            x = (x + positions.narrow(0, first, tokens.len())?)?;
+            let rows = positions.narrow(0, span.first, span.tokens)?;
+            x = x.reshape((sessions, span.tokens, ()))?.broadcast_add(&rows)?.flatten(0, 1)?;
         }
         // What the first layer's queries looked at, for the layers that read its cache.
         let mut owner: Vec<Option<Seen>> = Vec::new();
@@ -187,7 +202,7 @@ impl Decoder {
             let normed = norm(&x)?;
             for (number, ((store, projections), kept)) in layer.stores.iter().zip(kept).enumerate() {
                 let read = if layer.shared { owner.get(number).cloned().flatten() } else { None };
-                let (mixed, seen) = self.mix(&normed, first, store, projections, kept, read)?;
+                let (mixed, seen) = self.mix(&normed, span, store, projections, kept, read)?;
                 if at == 0 {
                     owner.push(seen);
                 }
@@ -201,15 +216,15 @@ impl Decoder {
             };
             x = (x + inner.matmul(down)?)?;
         }
-        caches.tokens += tokens.len();
-        let last = norm(&x.narrow(0, tokens.len() - 1, 1)?.contiguous()?)?;
-        last.matmul(&self.embedding.t()?)?.squeeze(0)
+        caches.tokens += span.tokens;
+        let last = x.reshape((sessions, span.tokens, ()))?.narrow(1, span.tokens - 1, 1)?.squeeze(1)?;
+        norm(&last.contiguous()?)?.matmul(&self.embedding.t()?)
     }
 
     fn mix(
         &self,
         x: &Tensor,
-        first: usize,
+        span: Span,
         store: &StoreShape,
         projections: &Projections,
         kept: &mut StoreKept,
@@ -217,21 +232,21 @@ impl Decoder {
     ) -> Result<(Tensor, Option<Seen>)> {
         let extent = store.extent;
         let fresh = match (projections, &*kept) {
-            (Projections::Attention(attention), StoreKept::Rows(_)) => attention.keys_values(x, first)?,
+            (Projections::Attention(attention), StoreKept::Rows(_)) => attention.keys_values(x, span)?,
             (Projections::Latent(latent), StoreKept::Rows(_)) => {
-                latent.latents(x, first)?.into_iter().collect()
+                latent.latents(x, span)?.into_iter().collect()
             }
             _ => Vec::new(),
         };
         let seen = match kept {
             StoreKept::Rows(rows) => {
                 let tensors = rows.iter_mut().zip(&fresh).map(|(kept, new)| kept.append(new));
-                let positions = positions(extent, first, x.dim(0)?);
+                let positions = positions(extent, span.first, span.tokens);
                 Some(Seen { tensors: tensors.collect::<Result<_>>()?, positions })
             }
             StoreKept::Source(tensors) => {
                 if tensors.is_none() {
-                    *tensors = Some(self.source_rows(store, projections)?);
+                    *tensors = Some(self.source_rows(store, projections, span.sessions)?);
                 }
                 tensors.clone().map(|tensors| Seen { tensors, positions: Vec::new() })
             }
@@ -239,24 +254,33 @@ impl Decoder {
             StoreKept::Nothing => read,
         };
         let mixed = match (projections, kept, &seen) {
-            (Projections::State(recurrent), StoreKept::State(state), _) => recurrent.forward(x, state)?,
-            (Projections::Attention(attention), _, Some(seen)) => {
-                attention.forward(x, first, seen, extent)?
+            (Projections::State(recurrent), StoreKept::State(state), _) => {
+                recurrent.forward(x, span, state)?
             }
-            (Projections::Latent(latent), _, Some(seen)) => latent.forward(x, first, seen, extent)?,
+            (Projections::Attention(attention), _, Some(seen)) => attention.forward(x, span, seen, extent)?,
+            (Projections::Latent(latent), _, Some(seen)) => latent.forward(x, span, seen, extent)?,
             _ => candle_core::bail!("a layer reads a cache that no layer before it keeps"),
         };
         Ok((mixed, seen))
     }
 
-    /// Keys and values of the encoder's output, in the store's types.
-    fn source_rows(&self, store: &StoreShape, projections: &Projections) -> Result<Vec<Tensor>> {
+    /// Keys and values of the encoder's output, in the store's types, for every session.
+    fn source_rows(
+        &self,
+        store: &StoreShape,
+        projections: &Projections,
+        sessions: usize,
+    ) -> Result<Vec<Tensor>> {
         let (Projections::Attention(attention), Some(source)) = (projections, &self.source) else {
             candle_core::bail!("only attention looks at an encoder's output");
         };
-        let rows = attention.keys_values(source, 0)?;
+        let span = Span { sessions: 1, first: 0, tokens: source.dim(0)? };
+        let rows = attention.keys_values(source, span)?;
         let dtypes = [store.dtypes.0, store.dtypes.1];
-        rows.iter().zip(dtypes).map(|(rows, dtype)| rows.to_dtype(dtype)?.copy()).collect()
+        rows.iter()
+            .zip(dtypes)
+            .map(|(rows, dtype)| rows.to_dtype(dtype)?.repeat((sessions, 1, 1))?.copy())
+            .collect()
     }
 
     /// The logits after a sequence that is computed anew from its first token.

@@ -25,14 +25,25 @@ impl Kind {
         self.owner.iter().cloned().chain(std::iter::repeat_n(self.shape.clone(), count)).collect()
     }
 
-    /// The counts of layers that are measured: what the last adds to the first is one layer. A kind of
-    /// a single layer is measured alone, or beside the layer it reads.
-    pub fn counts(&self) -> &'static [usize] {
+    /// The low stack that the high one is compared with: a single layer, or none where the layers read
+    /// another's cache (then the stack is that other layer alone). A kind of a single layer has no second
+    /// count.
+    pub fn low(&self) -> Option<usize> {
         match (self.layers, &self.owner) {
-            (1, None) => &[1],
-            (1, Some(_)) => &[0, 1],
-            _ => &[1, 2],
+            (_, Some(_)) => Some(0),
+            (1, None) => None,
+            _ => Some(1),
         }
+    }
+
+    /// The least height of the high stack.
+    pub fn least(&self) -> usize {
+        self.low().map_or(1, |low| low + 1)
+    }
+
+    /// All layers of the kind.
+    pub fn most(&self) -> usize {
+        usize::try_from(self.layers).unwrap_or(usize::MAX)
     }
 }
 

@@ -4,7 +4,7 @@
 use candle_core::{Result, Tensor};
 use planner_core::spec::layer::Extent;
 
-use crate::attention::{Seen, attend, heads, rotate};
+use crate::attention::{Seen, Span, attend, heads, rotate, tokens};
 use crate::weights::Weights;
 
 /// The widths of a latent layer.
@@ -50,32 +50,36 @@ impl Latent {
         })
     }
 
-    /// The latents of new tokens, `[1, tokens, rank + rope]`, the rotary part rotated.
-    pub fn latents(&self, x: &Tensor, first: usize) -> Result<Option<Tensor>> {
+    /// The latents of new tokens, `[sessions, tokens, rank + rope]`, the rotary part rotated.
+    pub fn latents(&self, x: &Tensor, span: Span) -> Result<Option<Tensor>> {
         let Some(down) = &self.down else { return Ok(None) };
-        let row = x.matmul(down)?.unsqueeze(0)?;
+        let row = heads(&x.matmul(down)?, span.sessions, 1, self.widths.rank + self.widths.rope)?;
         if self.widths.rope == 0 {
             return Ok(Some(row));
         }
         let latent = row.narrow(2, 0, self.widths.rank)?;
-        let key = rotate(&row.narrow(2, self.widths.rank, self.widths.rope)?.contiguous()?, first)?;
+        let key = rotate(&row.narrow(2, self.widths.rank, self.widths.rope)?.contiguous()?, span.first)?;
         Ok(Some(Tensor::cat(&[&latent.contiguous()?, &key], 2)?))
     }
 
-    /// The layer's output for new tokens that start at `first`.
-    pub fn forward(&self, x: &Tensor, first: usize, seen: &Seen, extent: Extent) -> Result<Tensor> {
-        let Widths { heads: count, rank, rope, nope, v_dim } = self.widths;
-        let tokens = x.dim(0)?;
-        let queries = heads(&x.matmul(&self.query)?, count, nope + rope)?;
-        let mut parts = vec![queries.narrow(2, 0, nope)?.contiguous()?.matmul(&self.absorb)?];
+    /// The layer's output for new tokens.
+    pub fn forward(&self, x: &Tensor, span: Span, seen: &Seen, extent: Extent) -> Result<Tensor> {
+        let Widths { heads: count, rank, rope, nope, .. } = self.widths;
+        // A matrix per head, the same for every session.
+        let per_head = |x: &Tensor, matrices: &Tensor| {
+            let (all, rows, width) = x.dims3()?;
+            let split = x.reshape((all / count, count, rows, width))?;
+            split.broadcast_matmul(matrices)?.flatten(0, 1)
+        };
+        let queries = heads(&x.matmul(&self.query)?, span.sessions, count, nope + rope)?;
+        let mut parts = vec![per_head(&queries.narrow(2, 0, nope)?.contiguous()?, &self.absorb)?];
         if rope > 0 {
-            parts.push(rotate(&queries.narrow(2, nope, rope)?.contiguous()?, first)?);
+            parts.push(rotate(&queries.narrow(2, nope, rope)?.contiguous()?, span.first)?);
         }
         let queries = Tensor::cat(&parts, 2)?;
         let Some(rows) = seen.tensors.first() else { candle_core::bail!("a latent layer has no latents") };
         let values = rows.narrow(2, 0, rank)?;
-        let mixed = attend(&queries, rows, &values, first, &seen.positions, extent)?;
-        let mixed = heads(&mixed, count, rank)?.matmul(&self.expand)?;
-        mixed.transpose(0, 1)?.contiguous()?.reshape((tokens, count * v_dim))?.matmul(&self.out)
+        let mixed = attend(&queries, rows, &values, span, &seen.positions, extent)?;
+        tokens(&per_head(&mixed, &self.expand)?, span.sessions)?.matmul(&self.out)
     }
 }

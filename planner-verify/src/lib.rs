@@ -2,11 +2,13 @@
 //!
 //! The decoder has the model's own query and KV heads, key and value widths, windows, latents, states
 //! and shared layers, in the planned type; its weights are seeded, and its width and vocabulary are
-//! narrowed, since no cache depends on them. Each kind of layer is measured in stacks of one and of two
-//! layers, so that what one layer adds is a difference of two measurements; the whole model follows by
-//! counting its layers, and is labelled as extrapolated. Two figures are read at several counts of
-//! tokens: the bytes of the cache tensors (elements × bytes of one), which must equal the prediction,
-//! and how much the heap grew, which adds tensor headers and the unused rows of rings.
+//! narrowed, since no cache depends on them. Each kind of layer is measured in a stack of one layer and
+//! in one of as many as time and memory allow, so that what one layer adds is a difference of two
+//! measurements; where layers are left, the whole model follows by counting them, and is labelled as
+//! extrapolated. Three figures are read at several counts of tokens, and once for a batch of sessions: the
+//! bytes of the cache tensors (elements × bytes of one), which must equal the prediction; what the
+//! allocator gave out, which adds tensor headers and the unused rows of rings; and what the device as a
+//! whole has less.
 //!
 //! This is the only crate that knows candle. Linking it counts heap allocations of the whole program.
 
@@ -14,8 +16,10 @@ mod alloc;
 mod attention;
 pub mod bench;
 pub mod checkpoint;
+mod choose;
 mod decoder;
 mod device;
+mod gauge;
 mod kept;
 mod kinds;
 mod latent;
@@ -30,5 +34,7 @@ mod timing;
 mod verify;
 mod weights;
 
+pub use choose::{DEFAULT_TOKENS, PASSED_WINDOW};
+pub use module::own_module;
 pub use report::{BACKEND, KindReport, ModuleReport, Point, Report, Timing};
-pub use verify::{DEFAULT_TOKENS, Options, PASSED_WINDOW, verify};
+pub use verify::{Options, Watch, verify};

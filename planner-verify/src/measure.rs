@@ -1,134 +1,189 @@
-//! Decoding with a cache, and reading what it holds at several token counts.
+//! Decoding with a cache, and reading what it holds at several counts of tokens.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 
-use crate::alloc::live_bytes;
-use crate::decoder::{Caches, Decoder, Frame, greedy};
+use crate::decoder::{Caches, Decoder, Frame};
+use crate::gauge::Gauge;
 use crate::shape::LayerShape;
 
 /// Steps before each count of tokens that are decoded one token at a time.
 pub const DECODED_STEPS: usize = 4;
 
-/// What a stack held at one count of tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// Tokens fed.
-    pub tokens: u64,
-    /// Bytes of the cache tensors of each layer.
-    pub layers: Vec<u64>,
-    /// How much the heap has grown since before the first token; `None` off the CPU.
-    pub grown: Option<u64>,
+/// Where bytes are read: so many tokens in each of so many sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Sessions in the batch.
+    pub users: usize,
+    /// Tokens of each.
+    pub tokens: usize,
 }
 
-/// What a stack held, and how far its logits were from those computed without a cache.
-#[derive(Debug, Clone)]
-pub struct Measured {
-    /// At every count.
-    pub held: Vec<Held>,
+/// What a stack held at one count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Bytes of the cache tensors of each layer.
+    pub layers: Vec<u64>,
+    /// How much the allocator has given out since before the first token.
+    pub grown: Option<i128>,
+    /// How much the device as a whole has.
+    pub device: Option<i128>,
+    /// The peak of the last step, above what it left behind.
+    pub transient: Option<u64>,
+}
+
+/// How far logits were from those computed without a cache.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Agreement {
     /// Largest difference of a logit.
-    pub logit_difference: f64,
-    /// Whether every next token was the same.
-    pub same_tokens: bool,
+    pub difference: f64,
+    /// Next tokens that were not the same.
+    pub other_tokens: u64,
     /// Tokens decoded one at a time.
     pub decoded: u64,
 }
 
-/// The tokens that are fed: fixed ones up to the decoded steps, then the model's own.
-struct Session<'a> {
-    decoder: &'a Decoder,
-    vocab: u32,
-    fed: Vec<u32>,
+/// Sessions of one length, and what they cost so far.
+#[derive(Debug)]
+struct Batch {
+    users: usize,
+    /// The tokens of each session.
+    fed: Vec<Vec<u32>>,
     caches: Caches,
-    logits: Option<Tensor>,
+    /// What each session says next, once it has been fed.
+    next: Vec<u32>,
+    grown: Option<i128>,
+    device: Option<i128>,
 }
 
-impl<'a> Session<'a> {
-    fn new(decoder: &'a Decoder, vocab: usize, capacity: usize) -> Self {
-        let caches = decoder.caches();
-        Self { decoder, vocab: vocab as u32, fed: Vec::with_capacity(capacity), caches, logits: None }
+/// What the last step gave and took.
+struct LastStep {
+    /// The logits of every session.
+    logits: Vec<Vec<f32>>,
+    /// The peak above what it left behind.
+    transient: Option<u64>,
+}
+
+/// A stack of layers that is being measured.
+#[derive(Debug)]
+pub struct Stack {
+    decoder: Decoder,
+    gauge: Gauge,
+    vocab: u32,
+    /// The most tokens of a session.
+    most: usize,
+    batch: Option<Batch>,
+    /// Found on the way.
+    pub agreement: Agreement,
+}
+
+/// Asked between steps whether to stop.
+pub type Stop<'a> = &'a dyn Fn() -> bool;
+
+impl Stack {
+    /// A stack of these layers, warmed up for these counts.
+    pub fn new(
+        layers: &[LayerShape],
+        frame: Frame,
+        counts: &[Count],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let decoder = Decoder::new(layers, frame, seed, device)?;
+        let most = counts.iter().map(|count| count.tokens).max().unwrap_or(1);
+        let (gauge, vocab) = (Gauge::new(device), frame.vocab as u32);
+        let mut stack = Self { decoder, gauge, vocab, most, batch: None, agreement: Agreement::default() };
+        // Once before anything is read, at the same sizes, so that buffers which threads keep exist already.
+        let sizes = most.min(stack.decoder.chunk().saturating_add(2 * DECODED_STEPS));
+        for count in counts {
+            stack.advance(Count { tokens: count.tokens.min(sizes), ..*count }, &|| false)?;
+        }
+        stack.batch = None;
+        stack.agreement = Agreement::default();
+        Ok(stack)
     }
 
-    fn feed(&mut self, tokens: &[u32]) -> Result<()> {
-        self.logits = None;
-        self.fed.extend_from_slice(tokens);
-        self.logits = Some(self.decoder.forward(tokens, &mut self.caches)?);
-        Ok(())
+    /// Feeds sessions up to a count and reads what they hold; nothing where it was told to stop.
+    pub fn hold(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Held>> {
+        let Some(LastStep { logits, transient }) = self.advance(count, stop)? else { return Ok(None) };
+        let Some(batch) = &self.batch else { return Ok(None) };
+        let held =
+            Held { layers: batch.caches.layer_bytes()?, grown: batch.grown, device: batch.device, transient };
+        for (fed, cached) in batch.fed.iter().zip(&logits) {
+            // Each session alone, so that one which looked into another's cache is found.
+            let anew = self.decoder.recompute(fed)?.to_vec1::<f32>()?;
+            self.agreement.other_tokens += u64::from(largest(cached) != largest(&anew));
+            let differences = cached.iter().zip(&anew).map(|(a, b)| f64::from((a - b).abs()));
+            self.agreement.difference = differences.fold(self.agreement.difference, f64::max);
+        }
+        Ok(Some(held))
     }
 
-    /// Feeds up to `target` tokens, the last [`DECODED_STEPS`] one by one; how many those were.
-    fn advance(&mut self, target: usize) -> Result<u64> {
+    /// Feeds up to a count, the last [`DECODED_STEPS`] tokens one by one.
+    fn advance(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<LastStep>> {
         let chunk = self.decoder.chunk();
-        while self.fed.len() + DECODED_STEPS < target {
-            let count = chunk.min(target - DECODED_STEPS - self.fed.len());
-            let start = self.fed.len() as u32;
-            let tokens: Vec<u32> =
-                (start..start + count as u32).map(|at| (at * 7 + 3) % self.vocab).collect();
-            self.feed(&tokens)?;
+        let of_this = |batch: &Batch| batch.users == count.users && batch.fed[0].len() < count.tokens;
+        let mut batch = match self.batch.take().filter(of_this) {
+            Some(batch) => batch,
+            None => Batch {
+                users: count.users,
+                fed: vec![Vec::with_capacity(self.most); count.users],
+                caches: self.decoder.caches_of(count.users),
+                next: vec![0; count.users],
+                grown: Some(0),
+                device: Some(0),
+            },
+        };
+        // A clone of an empty list has no capacity, and what grows here must not be taken for the cache's.
+        batch.fed.iter_mut().for_each(|fed| fed.reserve_exact(self.most - fed.len()));
+        let (device, used) = (self.gauge.whole(), self.gauge.used());
+        let mut last = None;
+        let mut transient = None;
+        while batch.fed[0].len() < count.tokens {
+            if stop() {
+                return Ok(None);
+            }
+            let at = batch.fed[0].len();
+            let rest = count.tokens - at;
+            let new = if rest > DECODED_STEPS { chunk.min(rest - DECODED_STEPS) } else { 1 };
+            let mut ids = Vec::with_capacity(new * count.users);
+            for (user, fed) in batch.fed.iter_mut().enumerate() {
+                for position in at..at + new {
+                    // Sessions differ, so that one could not pass for the other.
+                    let fixed = (position * 7 + user * 11 + 3) as u32 % self.vocab;
+                    fed.push(if rest <= DECODED_STEPS && at > 0 { batch.next[user] } else { fixed });
+                }
+                ids.extend_from_slice(&fed[at..]);
+            }
+            // The logits of the step before are no part of this one.
+            drop(last.take());
+            self.agreement.decoded += u64::from(rest <= DECODED_STEPS);
+            let level = self.gauge.forget_peak();
+            let start = self.gauge.used();
+            let logits = self.decoder.forward_batch(&ids, &mut batch.caches)?;
+            self.decoder.wait()?;
+            let (peak, end) = (self.gauge.peak(), self.gauge.used());
+            transient = level.zip(peak).zip(start.zip(end)).map(|((level, peak), (start, end))| {
+                u64::try_from((peak - level) - (end - start).max(0)).unwrap_or(0)
+            });
+            batch.next.copy_from_slice(&logits.argmax(D::Minus1)?.to_vec1::<u32>()?);
+            last = Some(logits);
         }
-        let mut decoded = 0;
-        while self.fed.len() < target {
-            let next = match &self.logits {
-                Some(logits) => greedy(logits)?,
-                None => 1,
-            };
-            self.feed(&[next])?;
-            decoded += 1;
-        }
-        Ok(decoded)
+        let logits = match last {
+            Some(logits) => Tensor::to_vec2::<f32>(&logits)?,
+            None => Vec::new(),
+        };
+        // What is set aside here is no part of the cache.
+        let host = |rows: &[Vec<f32>]| -> usize {
+            let values: usize = rows.iter().map(|row| row.capacity() * size_of::<f32>()).sum();
+            values + size_of_val(rows)
+        };
+        let aside = if self.decoder.device().is_cpu() { host(&logits) as i128 } else { 0 };
+        let grown = |before: Option<i128>, after: Option<i128>| Some(after? - before?);
+        batch.grown = batch.grown.zip(grown(used, self.gauge.used())).map(|(a, b)| a + b - aside);
+        batch.device = batch.device.zip(grown(device, self.gauge.whole())).map(|(a, b)| a + b);
+        self.batch = Some(batch);
+        Ok(Some(LastStep { logits, transient }))
     }
-}
-
-/// Measures a stack at several counts of tokens, in ascending order.
-pub fn measure(
-    layers: &[LayerShape],
-    frame: Frame,
-    points: &[usize],
-    seed: u64,
-    device: &Device,
-) -> Result<Measured> {
-    let decoder = Decoder::new(layers, frame, seed, device)?;
-    let last = points.iter().copied().max().unwrap_or(1);
-    // Once before anything is read, at the same sizes, so that buffers which threads keep exist already.
-    let sizes = last.min(decoder.chunk().saturating_add(2 * DECODED_STEPS));
-    let mut warm = Session::new(&decoder, frame.vocab, sizes);
-    for &point in points.iter().filter(|&&point| point < sizes) {
-        warm.advance(point)?;
-    }
-    warm.advance(sizes)?;
-    drop(warm);
-
-    let mut held: Vec<Held> = Vec::with_capacity(points.len());
-    let mut logits: Vec<Vec<f32>> = Vec::with_capacity(points.len());
-    let mut session = Session::new(&decoder, frame.vocab, last);
-    let mut decoded = 0;
-    let before = live_bytes();
-    for &point in points {
-        decoded += session.advance(point)?;
-        decoder.wait()?;
-        if let Some(current) = session.logits.take() {
-            logits.push(current.to_vec1::<f32>()?);
-        }
-        // What is set aside here for later is no part of the cache.
-        let aside: usize = logits.iter().map(|values| values.capacity() * size_of::<f32>()).sum::<usize>()
-            + held.iter().map(|held| held.layers.capacity() * size_of::<u64>()).sum::<usize>();
-        let grown = u64::try_from(live_bytes() - before - aside as i128).unwrap_or(0);
-        held.push(Held {
-            tokens: point as u64,
-            layers: session.caches.layer_bytes()?,
-            grown: device.is_cpu().then_some(grown),
-        });
-    }
-    let fed = session.fed.clone();
-    drop(session);
-
-    let (mut logit_difference, mut same_tokens) = (0.0_f64, true);
-    for (&count, cached) in points.iter().zip(&logits) {
-        let anew = decoder.recompute(&fed[..count])?.to_vec1::<f32>()?;
-        same_tokens &= largest(cached) == largest(&anew);
-        let differences = cached.iter().zip(&anew).map(|(a, b)| f64::from((a - b).abs()));
-        logit_difference = differences.fold(logit_difference, f64::max);
-    }
-    Ok(Measured { held, logit_difference, same_tokens, decoded })
 }
 
 /// The place of the largest value.

@@ -9,28 +9,45 @@ const ASSUMED_AVAILABLE: u64 = 4 << 30;
 /// Room left for everything else.
 const SPARE: u64 = 256 << 20;
 
-/// Bytes that may be allocated, as the system reports them.
+/// Bytes that may be allocated, out of what is free.
+pub fn budget(free: Option<u64>) -> u64 {
+    free.unwrap_or(ASSUMED_AVAILABLE).saturating_sub(SPARE)
+}
+
+/// Bytes that the host may allocate.
 pub fn available() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = text.lines().find_map(|line| {
-        line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
-    kib.map_or(ASSUMED_AVAILABLE, |kib| kib.saturating_mul(1024))
+    budget(crate::gauge::Gauge::new(&candle_core::Device::Cpu).available())
 }
 
 /// Refuses what would not fit.
-pub fn check(needed: u64, available: u64) -> Result<()> {
-    if needed.saturating_add(SPARE) <= available {
+pub fn check(needed: u64, budget: u64) -> Result<()> {
+    check_or(needed, budget, || "a smaller model or fewer tokens need less".to_owned())
+}
+
+/// Refuses what would not fit, and says what would.
+pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> String) -> Result<()> {
+    if needed <= budget {
         return Ok(());
     }
     Err(Error::unsupported(
         "a measurement of this size",
         format!(
-            "it needs about {}, and {} is available; fewer --verify-tokens need less",
+            "it needs about {}, and {} is available; {}",
             human_bytes(needed),
-            human_bytes(available)
+            human_bytes(budget),
+            fits()
         ),
     ))
+}
+
+/// The largest count for which `needed` stays within a budget.
+pub fn largest(budget: u64, most: u64, needed: impl Fn(u64) -> u64) -> u64 {
+    let (mut fits, mut too_many) = (0, most.saturating_add(1));
+    while too_many - fits > 1 {
+        let middle = fits + (too_many - fits) / 2;
+        if needed(middle) <= budget { fits = middle } else { too_many = middle }
+    }
+    fits
 }
 
 #[cfg(test)]
@@ -38,9 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn what_does_not_fit_is_refused_with_what_would() {
         assert!(check(1 << 30, 2 << 30).is_ok());
-        assert!(check(2 << 30, 2 << 30).is_err());
+        let refused = check_or(2 << 30, 1 << 30, || "fewer".into());
+        assert!(refused.is_err_and(|error| format!("{error:?}").contains("fewer")));
+        assert_eq!(largest(100, 1000, |count| 7 * count), 14);
+        assert_eq!(largest(100, 10, |count| 7 * count), 10);
+        assert_eq!(largest(6, 10, |count| 7 * count), 0);
         assert!(available() > 0);
     }
 }

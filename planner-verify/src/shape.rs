@@ -156,6 +156,23 @@ impl StoreShape {
         parts.into_iter().fold(0, u64::saturating_add)
     }
 
+    /// Elements that a session of `tokens` tokens keeps, a ring its whole window.
+    pub fn cache_elements(&self, tokens: u64, source: u64) -> u64 {
+        let rows = match self.extent {
+            Extent::Window(rows) | Extent::Chunk(rows) => rows,
+            Extent::Source => source,
+            _ => tokens,
+        };
+        match self.mixer {
+            Mixer::Attention { widths: w, one } => {
+                let row = w.kv_heads * if one { w.k_dim } else { w.k_dim + w.v_dim };
+                rows.saturating_mul(row as u64)
+            }
+            Mixer::Latent(w) => rows.saturating_mul((w.rank + w.rope) as u64),
+            Mixer::State(sizes) => (sizes.recurrent + sizes.conv) as u64,
+        }
+    }
+
     /// The largest number of tokens that may be stored at once without disturbing a ring.
     pub fn chunk(&self) -> usize {
         match self.extent {

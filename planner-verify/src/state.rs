@@ -5,6 +5,7 @@
 
 use candle_core::{DType, Result, Tensor};
 
+use crate::attention::Span;
 use crate::kept::tensor_bytes;
 use crate::weights::Weights;
 
@@ -84,39 +85,44 @@ impl Recurrent {
         Ok(Self { sizes, outer, conv })
     }
 
-    /// The layer's output for new tokens, one after the other.
-    pub fn forward(&self, x: &Tensor, kept: &mut StateKept) -> Result<Tensor> {
-        let rows = (0..x.dim(0)?).map(|token| self.step(&x.narrow(0, token, 1)?, kept));
-        Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)
+    /// The layer's output for new tokens of all sessions, one position after the other.
+    pub fn forward(&self, x: &Tensor, span: Span, kept: &mut StateKept) -> Result<Tensor> {
+        let x = x.reshape((span.sessions, span.tokens, ()))?;
+        let steps =
+            (0..span.tokens).map(|at| self.step(&x.narrow(1, at, 1)?.squeeze(1)?.contiguous()?, kept));
+        Tensor::stack(&steps.collect::<Result<Vec<_>>>()?, 1)?.flatten(0, 1)
     }
 
+    /// One token of every session, `[sessions, hidden]`.
     fn step(&self, x: &Tensor, kept: &mut StateKept) -> Result<Tensor> {
         let mut result = x.zeros_like()?;
         if let Some([value, write, read, out]) = &self.outer {
-            let gain = x.matmul(value)?.t()?.broadcast_mul(&x.matmul(write)?)?;
+            let gain = x.matmul(value)?.unsqueeze(2)?.broadcast_mul(&x.matmul(write)?.unsqueeze(1)?)?;
             let state = match kept.recurrent.take() {
                 Some(old) => ((old.to_dtype(DType::F32)? * DECAY)? + gain)?,
                 None => gain,
             };
             let state = state.to_dtype(self.sizes.recurrent_dtype)?;
             let seen = state.to_dtype(DType::F32)?;
-            result = (result + seen.matmul(&x.matmul(read)?.t()?)?.t()?.contiguous()?.matmul(out)?)?;
+            let mixed = seen.matmul(&x.matmul(read)?.unsqueeze(2)?)?.squeeze(2)?;
+            result = (result + mixed.matmul(out)?)?;
             kept.recurrent = Some(state);
         }
         if let Some([input, kernel, out]) = &self.conv {
-            let column = x.matmul(input)?.t()?.to_dtype(self.sizes.conv_dtype)?;
+            let column = x.matmul(input)?.unsqueeze(2)?.to_dtype(self.sizes.conv_dtype)?;
             let columns = self.sizes.columns;
             let state = match kept.conv.take() {
                 Some(old) if columns > 1 => {
-                    Tensor::cat(&[&old.narrow(1, 1, columns - 1)?.contiguous()?, &column.contiguous()?], 1)?
+                    Tensor::cat(&[&old.narrow(2, 1, columns - 1)?.contiguous()?, &column], 2)?
                 }
                 None if columns > 1 => {
-                    let zeros = Tensor::zeros((column.dim(0)?, columns - 1), column.dtype(), x.device())?;
-                    Tensor::cat(&[&zeros, &column.contiguous()?], 1)?
+                    let (sessions, channels, _) = column.dims3()?;
+                    let zeros = Tensor::zeros((sessions, channels, columns - 1), column.dtype(), x.device())?;
+                    Tensor::cat(&[&zeros, &column], 2)?
                 }
                 _ => column.copy()?,
             };
-            let mixed = (state.to_dtype(DType::F32)? * kernel)?.sum(1)?.unsqueeze(0)?;
+            let mixed = state.to_dtype(DType::F32)?.broadcast_mul(kernel)?.sum(2)?;
             result = (result + mixed.matmul(out)?)?;
             kept.conv = Some(state);
         }

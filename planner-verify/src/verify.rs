@@ -1,40 +1,36 @@
-//! Measures a plan: every kind of layer at two counts of layers and several of tokens.
+//! Measures a plan: every kind of layer at two counts of layers, several of tokens and two of sessions.
 
-use candle_core::{DType, Device};
-use planner_core::engine::{self, Run, architecture::Needed};
+use std::time::Instant;
+
+use candle_core::Device;
+use planner_core::engine::architecture::Needed;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
-use planner_core::spec::layer::Extent;
 use planner_core::spec::model::ModelSpec;
 use planner_core::units::{product, sum};
 use planner_core::{Error, Result};
 
+use crate::choose::{self, check_memory, counts};
 use crate::decoder::{Decoder, Frame};
+use crate::gauge::Gauge;
 use crate::kinds::{Kind, kinds};
-use crate::measure::{Measured, measure};
-use crate::report::{BACKEND, KindReport, ModuleReport, Point, Report, Timing};
-use crate::{attention::QUERY_BLOCK, device, memory, module, shape, timing};
+use crate::measure::{Agreement, Count, Held, Stack};
+use crate::report::{BACKEND, KindReport, Point, Report, Timing};
+use crate::{device, memory, module, timing};
 
-/// Counts of tokens at which bytes are read unless told otherwise.
-pub const DEFAULT_TOKENS: &[u64] = &[8, 24, 48];
-
-/// A window up to this is passed by default, so that a layer is seen to stop growing.
-pub const PASSED_WINDOW: u64 = 1024;
-
-/// How far beyond a window the count is that passes it.
-const BEYOND: u64 = 8;
-
-/// The model is narrowed to this width, on which no cache depends.
-const HIDDEN: u64 = 512;
-
-/// Rows of the embedding.
-const VOCAB: u64 = 512;
+/// Seconds that the stacks may take; what comes before and after them is short.
+const SECONDS: f64 = 10.0;
 
 /// Prompt and new tokens of the timing.
 const TIMED: (usize, usize) = (16, 32);
 
+/// Layers of the timing.
+const TIMED_LAYERS: usize = 2;
+
 /// The seed of the weights.
 const SEED: u64 = 20_251_124;
+
+const BYTES: &str = "measured bytes";
 
 /// How to measure.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +39,20 @@ pub struct Options {
     pub device: Option<String>,
     /// Counts of tokens; empty for the default.
     pub tokens: Vec<u64>,
+    /// Sessions of the batch; `None` for the default, 1 for no batch.
+    pub users: Option<u64>,
+    /// The most layers of a kind in one stack; `None` for as many as time and memory allow.
+    pub layers: Option<usize>,
     /// Added to every prediction: a planted mistake, which must be found.
     pub planted_bytes: u64,
+}
+
+/// Who watches a measurement.
+pub struct Watch<'a> {
+    /// Told how much is done, out of how much.
+    pub progress: &'a mut dyn FnMut(u64, u64),
+    /// Asked whether to stop.
+    pub stop: &'a dyn Fn() -> bool,
 }
 
 /// What went wrong in the library that measures.
@@ -53,8 +61,50 @@ pub(crate) fn failed(error: candle_core::Error) -> Error {
     Error::unsupported("this measurement", text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Measures one session of a model and compares it with the plan's own bytes.
-pub fn verify(model: &ModelSpec, request: &Request, options: &Options) -> Result<Report> {
+/// A measurement in progress.
+struct Measuring<'a> {
+    kinds: &'a [Kind],
+    frame: Frame,
+    counts: &'a [Count],
+    device: &'a Device,
+    /// Layers times counts that are done, and that there are.
+    done: u64,
+    total: u64,
+}
+
+impl Measuring<'_> {
+    fn build(&self, kind: &Kind, height: usize) -> Result<Stack> {
+        Stack::new(&kind.stack(height), self.frame, self.counts, SEED, self.device).map_err(failed)
+    }
+
+    fn hold(
+        &mut self,
+        stack: &mut Stack,
+        height: usize,
+        count: Count,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Held>> {
+        let held = stack.hold(count, watch.stop).map_err(failed)?;
+        self.done += height.max(1) as u64;
+        (watch.progress)(self.done, self.total);
+        Ok(held)
+    }
+}
+
+/// What the low stack of a kind held at every count, and the seconds that it took.
+struct Low {
+    held: Vec<Held>,
+    seconds: f64,
+}
+
+/// Measures sessions of a model and compares them with the plan's own bytes.
+pub fn verify(
+    model: &ModelSpec,
+    request: &Request,
+    options: &Options,
+    watch: &mut Watch<'_>,
+) -> Result<Report> {
+    let start = Instant::now();
     let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
     let (run, _) = resolve(model, request)?;
     let needed = Needed::of_definition(run)?;
@@ -65,143 +115,183 @@ pub fn verify(model: &ModelSpec, request: &Request, options: &Options) -> Result
             "there is nothing to measure",
         ));
     }
-    let points = points(&kinds, &options.tokens)?;
-    let frame = frame(&run)?;
-    check_memory(&kinds, frame, &points)?;
+    let counts = counts(&kinds, options, request.users)?;
+    let frame = choose::frame(&run)?;
+    let budget = memory::budget(Gauge::new(&device).available());
+    check_memory(&kinds, frame, &counts, budget)?;
 
-    let mut per_kind = Vec::with_capacity(kinds.len());
-    for kind in &kinds {
-        let stack = |&count: &usize| measure(&kind.stack(count), frame, &points, SEED, &device);
-        let stacks = kind.counts().iter().map(stack).collect::<candle_core::Result<Vec<_>>>();
-        per_kind.push(stacks.map_err(failed)?);
+    let lows = kinds.iter().filter(|kind| kind.low().is_some()).count();
+    let total = (lows * counts.len()) as u64;
+    let mut measuring = Measuring { kinds: &kinds, frame, counts: &counts, device: &device, done: 0, total };
+    let mut agreement = Agreement::default();
+    let low = low_stacks(&mut measuring, &mut agreement, watch)?;
+    let costs: Vec<f64> = low.iter().map(|low| low.as_ref().map_or(0.0, |low| low.seconds)).collect();
+    let left = (SECONDS - start.elapsed().as_secs_f64()).max(0.0);
+    let heights = choose::heights(&kinds, &costs, left, options.layers, |heights| {
+        choose::fits(&kinds, heights, frame, &counts, budget)
+    });
+    measuring.total += (heights.iter().sum::<usize>() * counts.len()) as u64;
+    let held = high_stacks(&mut measuring, &heights, &mut agreement, watch)?;
+
+    let mut points = Vec::with_capacity(held.len());
+    for (at, held) in held.iter().enumerate() {
+        let count = counts[at];
+        let session = needed.bytes(count.tokens as u64)?;
+        let predicted = product("predicted bytes", &[session, count.users as u64])?;
+        let planted = sum("predicted bytes", [predicted, options.planted_bytes])?;
+        points.push(point(count, planted, &kinds, &heights, &low, held, at)?);
     }
-    let mut measured_points = Vec::with_capacity(points.len());
-    for (at, &tokens) in points.iter().enumerate() {
-        let tokens = tokens as u64;
-        let mut point = Point {
-            tokens,
-            predicted_bytes: sum("predicted bytes", [needed.bytes(tokens)?, options.planted_bytes])?,
-            measured_bytes: 0,
-            allocated_bytes: device.is_cpu().then_some(0),
-        };
-        for (kind, stacks) in kinds.iter().zip(&per_kind) {
-            let (held, grown) = one_layer(stacks, at);
-            point.measured_bytes = sum(
-                "measured bytes",
-                [point.measured_bytes, product("measured bytes", &[held, kind.layers])?],
-            )?;
-            point.allocated_bytes = match (point.allocated_bytes, grown) {
-                (Some(all), Some(one)) => {
-                    Some(sum("allocated bytes", [all, product("allocated bytes", &[one, kind.layers])?])?)
-                }
-                _ => None,
-            };
-        }
-        measured_points.push(point);
-    }
-    let last = points.len() - 1;
+    let interrupted = held.len() < counts.len();
     let kind_reports: Vec<KindReport> = kinds
         .iter()
-        .zip(&per_kind)
-        .map(|(kind, stacks)| KindReport {
+        .zip(&heights)
+        .enumerate()
+        .map(|(at, (kind, &height))| KindReport {
             kind: kind.name,
             layers: kind.layers,
-            measured: kind.counts().last().map_or(0, |&count| count as u64),
-            layer_bytes: one_layer(stacks, last).0,
+            counts: kind.low().into_iter().chain([height]).map(|count| count as u64).collect(),
+            layer_bytes: match held.iter().zip(&counts).rfind(|(_, count)| count.users == 1) {
+                Some((held, _)) if kind.owner.is_none() => held[at].layers.last().copied().unwrap_or(0),
+                _ => 0,
+            },
         })
         .collect();
-    let all = || per_kind.iter().flatten();
+    let timing = if interrupted { None } else { Some(time(&kinds, frame, &device)?) };
+    let (module, module_refusal) = match module::report(&run) {
+        _ if interrupted || !device.is_cpu() => (None, None),
+        Ok(module) => (module, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     Ok(Report {
         device: device::name(&device),
         backend: BACKEND,
-        layers_measured: kind_reports.iter().map(|kind| kind.measured).sum(),
+        interrupted,
+        layers_measured: kind_reports.iter().map(KindReport::measured).sum(),
         layers_total: model.layers.len() as u64,
-        extrapolated: kind_reports.iter().any(|kind| kind.measured < kind.layers),
+        extrapolated: kind_reports.iter().any(|kind| kind.measured() < kind.layers),
         kinds: kind_reports,
-        points: measured_points,
-        decoded_steps: all().map(|measured| measured.decoded).sum(),
-        logit_difference: all().map(|measured| measured.logit_difference).fold(0.0, f64::max),
+        points,
+        decoded_steps: agreement.decoded,
+        logit_difference: agreement.difference,
         logit_tolerance: tolerance(&kinds),
-        same_tokens: all().all(|measured| measured.same_tokens),
+        same_tokens: agreement.other_tokens == 0,
         hidden: frame.hidden as u64,
-        timing: time(&kinds, frame, &device)?,
-        module: if device.is_cpu() { own_module(&run)? } else { None },
+        seconds: start.elapsed().as_secs_f64(),
+        timing,
+        module,
+        module_refusal,
     })
 }
 
-/// Cache bytes and heap growth of one layer of a kind at a point.
-fn one_layer(stacks: &[Measured], at: usize) -> (u64, Option<u64>) {
-    let whole = |measured: &Measured| {
-        let held = &measured.held[at];
-        (held.layers.iter().sum::<u64>(), held.grown)
-    };
-    let (Some(first), Some(last)) = (stacks.first(), stacks.last()) else { return (0, None) };
-    let (least, most) = (whole(first), whole(last));
-    if stacks.len() == 1 {
-        return most;
-    }
-    let grown = most.1.zip(least.1).map(|(most, least)| most.saturating_sub(least));
-    (most.0.saturating_sub(least.0), grown)
+fn add(all: &mut Agreement, one: Agreement) {
+    all.difference = all.difference.max(one.difference);
+    all.other_tokens += one.other_tokens;
+    all.decoded += one.decoded;
 }
 
-/// The counts of tokens: those asked for, or the default ones and one beyond every window that is not long.
-fn points(kinds: &[Kind], asked: &[u64]) -> Result<Vec<usize>> {
-    let mut points: Vec<u64> = if asked.is_empty() { DEFAULT_TOKENS.to_vec() } else { asked.to_vec() };
-    if asked.is_empty() {
-        let stores = kinds.iter().flat_map(|kind| &kind.shape.stores);
-        points.extend(stores.filter_map(|store| match store.extent {
-            Extent::Window(rows) | Extent::Chunk(rows) if rows <= PASSED_WINDOW => Some(rows + BEYOND),
-            _ => None,
-        }));
-    }
-    points.sort_unstable();
-    points.dedup();
-    points
-        .into_iter()
-        .map(|point| usize::try_from(point).map_err(|_| Error::overflow("--verify-tokens")))
-        .collect()
-}
-
-fn frame(run: &Run<'_>) -> Result<Frame> {
-    let size = |value: u64| usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"));
-    let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;
-    Ok(Frame {
-        hidden,
-        vocab: size(run.model.vocab_size.clamp(2, VOCAB))?,
-        inner: 2 * hidden,
-        gated: true,
-        source: size(run.source.max(1))?,
-        positions: 0,
-    })
-}
-
-/// Weights of the largest stack, the cache and what attention works on, in bytes.
-fn check_memory(kinds: &[Kind], frame: Frame, points: &[usize]) -> Result<()> {
-    const WHAT: &str = "bytes of a measurement";
-    let most = points.iter().copied().max().unwrap_or(0) as u64;
-    let mut largest = 0;
-    for kind in kinds {
-        let stack = kind.stack(kind.counts().last().copied().unwrap_or(1));
-        let mut elements = frame.elements(stack.len());
-        for layer in &stack {
-            elements = elements.saturating_add(layer.elements(frame.hidden as u64));
-            for store in &layer.stores {
-                elements = elements.saturating_add(work(store, most.saturating_add(frame.source as u64)));
+/// The low stack of every kind that has one, at every count: what the high ones are compared with, and
+/// how long a layer takes. Fewer where it was told to stop.
+fn low_stacks(
+    measuring: &mut Measuring<'_>,
+    agreement: &mut Agreement,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Option<Low>>> {
+    let mut all = Vec::with_capacity(measuring.kinds.len());
+    for kind in measuring.kinds {
+        let Some(height) = kind.low() else {
+            all.push(None);
+            continue;
+        };
+        let clock = Instant::now();
+        let mut stack = measuring.build(kind, height)?;
+        let mut held = Vec::with_capacity(measuring.counts.len());
+        for &count in measuring.counts {
+            match measuring.hold(&mut stack, height, count, watch)? {
+                Some(one) => held.push(one),
+                None => break,
             }
         }
-        largest = largest.max(product(WHAT, &[elements, size_of::<f32>() as u64])?);
+        add(agreement, stack.agreement);
+        all.push(Some(Low { held, seconds: clock.elapsed().as_secs_f64() }));
     }
-    memory::check(largest, memory::available())
+    Ok(all)
 }
 
-/// Elements that attention over `rows` rows works on: keys and values in f32 more than once, and scores.
-fn work(store: &shape::StoreShape, rows: u64) -> u64 {
-    let (per_row, heads) = match store.mixer {
-        shape::Mixer::Attention { widths: w, .. } => (3 * w.kv_heads * (w.k_dim + w.v_dim), w.query_heads),
-        shape::Mixer::Latent(w) => (4 * (w.rank + w.rope), w.heads),
-        shape::Mixer::State(_) => (0, 0),
+/// What the high stacks of all kinds held, count by count, so that each count is complete before the
+/// next; fewer counts where it was told to stop.
+fn high_stacks(
+    measuring: &mut Measuring<'_>,
+    heights: &[usize],
+    agreement: &mut Agreement,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Vec<Held>>> {
+    let mut all = Vec::with_capacity(measuring.counts.len());
+    if (watch.stop)() {
+        return Ok(all);
+    }
+    let stacks = measuring.kinds.iter().zip(heights).map(|(kind, &height)| measuring.build(kind, height));
+    let mut stacks = stacks.collect::<Result<Vec<_>>>()?;
+    'counts: for &count in measuring.counts {
+        let mut held = Vec::with_capacity(stacks.len());
+        for (stack, &height) in stacks.iter_mut().zip(heights) {
+            match measuring.hold(stack, height, count, watch)? {
+                Some(one) => held.push(one),
+                None => break 'counts,
+            }
+        }
+        all.push(held);
+    }
+    stacks.iter().for_each(|stack| add(agreement, stack.agreement));
+    Ok(all)
+}
+
+/// The whole model at a count: what the high stacks held, and for the layers beyond them what a layer adds.
+fn point(
+    count: Count,
+    predicted_bytes: u64,
+    kinds: &[Kind],
+    heights: &[usize],
+    low: &[Option<Low>],
+    high: &[Held],
+    at: usize,
+) -> Result<Point> {
+    let mut point = Point {
+        users: count.users as u64,
+        tokens: count.tokens as u64,
+        predicted_bytes,
+        measured_bytes: 0,
+        allocated_bytes: Some(0),
+        run_bytes: 0,
+        device_bytes: Some(0),
+        transient_bytes: None,
     };
-    rows.saturating_mul((per_row + 3 * heads * QUERY_BLOCK) as u64)
+    for (((kind, &height), low), high) in kinds.iter().zip(heights).zip(low).zip(high) {
+        let low = low.as_ref().map(|low| &low.held[at]);
+        let bytes = |held: &Held| i128::from(held.layers.iter().sum::<u64>());
+        let whole = |high: i128, low: Option<i128>| -> u64 {
+            u64::try_from(extrapolate(kind, height, high, low)).unwrap_or(0)
+        };
+        let held = whole(bytes(high), low.map(bytes));
+        point.measured_bytes = sum(BYTES, [point.measured_bytes, held])?;
+        let grown = high.grown.map(|high| whole(high, low.and_then(|low| low.grown)));
+        point.allocated_bytes = match point.allocated_bytes.zip(grown) {
+            Some((all, one)) => Some(sum("allocated bytes", [all, one])?),
+            None => None,
+        };
+        point.run_bytes = sum(BYTES, [point.run_bytes, high.layers.iter().sum()])?;
+        point.device_bytes = point.device_bytes.zip(high.device).map(|(all, one)| all + one);
+        point.transient_bytes = point.transient_bytes.max(high.transient);
+    }
+    Ok(point)
+}
+
+/// All layers of a kind: those of the high stack, and for each beyond it what one adds from the low stack
+/// to the high. The layer that others read is of another kind and is taken off.
+fn extrapolate(kind: &Kind, height: usize, high: i128, low: Option<i128>) -> i128 {
+    let (Some(count), Some(low)) = (kind.low(), low) else { return high };
+    let others = if kind.owner.is_some() { low } else { 0 };
+    let beyond = i128::from(kind.layers) - height as i128;
+    high - others + beyond * (high - low) / (height - count) as i128
 }
 
 /// How far logits may differ: order of summation in f32, or a rounding of the narrowest cache that went
@@ -220,7 +310,7 @@ fn tolerance(kinds: &[Kind]) -> f64 {
 /// The kind with the most layers, generating with and without the cache.
 fn time(kinds: &[Kind], frame: Frame, device: &Device) -> Result<Timing> {
     let kind = kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| Error::overflow("no kinds"))?;
-    let stack = kind.stack(kind.counts().last().copied().unwrap_or(1));
+    let stack = kind.stack(TIMED_LAYERS.min(kind.most()));
     let timed = || -> candle_core::Result<Timing> {
         let decoder = Decoder::new(&stack, frame, SEED, device)?;
         let prompt = timing::prompt(TIMED.0, frame.vocab);
@@ -234,25 +324,4 @@ fn time(kinds: &[Kind], frame: Frame, device: &Device) -> Result<Timing> {
         })
     };
     timed().map_err(failed)
-}
-
-/// candle's llama module against the `candle` engine, where both take the model.
-fn own_module(run: &Run<'_>) -> Result<Option<ModuleReport>> {
-    let Some(shape) = module::shape(run.model) else { return Ok(None) };
-    let mut request = run.request.clone();
-    (request.engine, request.engine_version) = engine::resolve("candle")?;
-    request.seq = Some(module::TOKENS[1] as u64);
-    let run = Run { request: &request, tokens: module::TOKENS[1] as u64, ..*run };
-    // A dtype or a setting that the engine refuses is no failure of the measurement.
-    let Ok(layout) = request.engine.layout(run) else { return Ok(None) };
-    let tokens = module::TOKENS.map(|tokens| tokens as u64);
-    let predicted = layout.session_bytes(tokens[1])? - layout.session_bytes(tokens[0])?;
-    let dtype: DType = shape::dtype(Needed::of_definition(run)?.dtypes().0)?;
-    let growth = module::run(shape, dtype).map_err(failed)?;
-    Ok(Some(ModuleReport {
-        name: "candle_transformers::models::llama",
-        tokens,
-        predicted_bytes: predicted,
-        measured_bytes: product("measured bytes", &[growth.layer_bytes, run.model.layers.len() as u64])?,
-    }))
 }

@@ -1,10 +1,11 @@
 //! Plans against measured caches, for catalogue models that span the kinds of layers.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use planner_core::request::Request;
 use planner_core::{Result, catalog};
-use planner_verify::{Options, Report, verify};
+use planner_verify::{Options, Report, Watch, verify};
 
 /// The heap is one for all tests of this program, so only one measures at a time.
 static HEAP: Mutex<()> = Mutex::new(());
@@ -15,11 +16,12 @@ fn measured(model: &str, flags: &[(&str, &str)], options: Options) -> Result<Rep
     for (flag, value) in flags {
         request.set(flag, value)?;
     }
-    verify(&catalog::model(model)?, &request, &options)
+    let mut watch = Watch { progress: &mut |_, _| (), stop: &|| false };
+    verify(&catalog::model(model)?, &request, &options, &mut watch)
 }
 
 fn cpu() -> Options {
-    Options { device: Some("cpu".into()), ..Options::default() }
+    Options { device: Some("cpu".into()), layers: Some(2), ..Options::default() }
 }
 
 fn check(model: &str, flags: &[(&str, &str)], kinds: &[&str]) -> Result<Report> {
@@ -39,11 +41,12 @@ fn grouped_heads_as_llama3_70b_has_them() -> Result<()> {
     assert_eq!(report.points[0].measured_bytes, 327_680 * report.points[0].tokens);
     assert_eq!((report.layers_total, report.layers_measured, report.extrapolated), (80, 2, true));
     // A header per tensor is all that the heap holds beyond the rows.
-    let last = report.points[report.points.len() - 1];
+    let last = report.points[2];
     let beyond = last.allocated_bytes.map(|bytes| bytes - last.measured_bytes);
     assert!(beyond.is_some_and(|bytes| bytes < 80 * 2 * 1024), "{beyond:?}");
     let module = report.module.map(|module| (module.predicted_bytes, module.measured_bytes));
-    assert_eq!(module, Some((327_680 * 16, 327_680 * 16)));
+    // Two layers and 24 tokens of the same heads.
+    assert_eq!(module, Some((2 * 2 * 8 * 128 * 2 * 24, 2 * 2 * 8 * 128 * 2 * 24)));
     Ok(())
 }
 
@@ -63,8 +66,8 @@ fn one_head_for_all_as_falcon_7b_has_it() -> Result<()> {
 #[test]
 fn a_window_stops_growing_as_in_gemma3_1b() -> Result<()> {
     let report = check("gemma3-1b", &[("kv-dtype", "f16")], &["sliding", "full"])?;
-    let last = report.points[report.points.len() - 1];
-    assert_eq!(last.tokens, 520);
+    let last = report.points[3];
+    assert_eq!((last.users, last.tokens), (1, 520));
     // 22 of 26 layers keep 512 tokens, 4 keep all; 1 KV head of 256.
     assert_eq!(last.measured_bytes, (22 * 512 + 4 * 520) * 2 * 256 * 2);
     Ok(())
@@ -84,6 +87,64 @@ fn keys_and_values_of_their_own_types() -> Result<()> {
     Ok(())
 }
 
+/// One or more models of every kind of layer that the catalogue has, in their own types.
+#[test]
+fn no_byte_is_missing_for_any_kind_of_layer() -> Result<()> {
+    for (model, kinds) in [
+        ("mistral-7b-v0.1", &["sliding"][..]),
+        ("gpt-oss-20b", &["sliding", "full"]),
+        ("llama4-scout", &["chunked", "full"]),
+        ("deepseek-v3.2", &["latent"]),
+        ("kimi-linear-48b-a3b", &["state", "latent"]),
+        ("mamba-130m", &["state"]),
+        ("mamba2-130m", &["state"]),
+        ("qwen3-next-80b-a3b", &["state", "full"]),
+        ("lfm2-350m", &["state", "full"]),
+        ("falcon-h1-0.5b", &["full"]),
+        ("llama3.2-vision-11b", &["full", "cross"]),
+        ("t5-small", &["full"]),
+        ("gemma3n-e2b", &["sliding", "full", "shared", "shared"]),
+        // Keys of 192, values of 128.
+        ("mimo-v2-flash", &["full", "sliding"]),
+    ] {
+        check(model, &[], kinds)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_runs_is_what_a_step_leaves_and_a_peak_beyond_it() -> Result<()> {
+    let options = Options { tokens: vec![8, 64], users: Some(3), layers: None, ..cpu() };
+    let report = measured("gpt2", &[("kv-dtype", "f32")], options)?;
+    let [_, single, batch] = report.points.as_slice() else { panic!("{:?}", report.points) };
+    // 12 layers, keys and values of 768 in f32; all of them run when time allows, two at least.
+    let layer = 2 * 768 * 4;
+    assert_eq!((batch.users, batch.tokens, batch.predicted_bytes), (3, 64, 3 * 12 * layer * 64));
+    assert_eq!(batch.measured_bytes, batch.predicted_bytes);
+    assert_eq!(single.run_bytes, report.layers_measured * layer * 64);
+    // Concatenation holds the old rows of keys or of values beside the new ones.
+    assert!(single.transient_bytes.is_some_and(|bytes| bytes >= layer / 2 * 64));
+    assert!(single.device_bytes.is_some());
+    Ok(())
+}
+
+#[test]
+fn what_is_told_to_stop_leaves_the_rows_until_then() -> Result<()> {
+    let _one = HEAP.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = Cell::new((0, 0));
+    let options = Options { tokens: vec![8, 16, 24], ..cpu() };
+    // One low stack and three counts; then the high one, of which two counts are let through.
+    let mut progress = |units, total| done.set((units, total));
+    let stop = || done.get().0 >= 4 + 2 * 2;
+    let mut watch = Watch { progress: &mut progress, stop: &stop };
+    let report = verify(&catalog::model("gpt2")?, &Request::default(), &options, &mut watch)?;
+    assert!(report.interrupted && report.matches(), "{report:?}");
+    assert!(report.timing.is_none() && report.module.is_none());
+    assert_eq!(report.points.iter().map(|point| point.tokens).collect::<Vec<_>>(), [8, 16]);
+    assert_eq!(done.get().1, 4 + 4 * 2);
+    Ok(())
+}
+
 #[test]
 fn a_planted_wrong_prediction_is_found() -> Result<()> {
     let report = measured("gpt2", &[], Options { planted_bytes: 1, tokens: vec![8], ..cpu() })?;
@@ -95,6 +156,11 @@ fn a_planted_wrong_prediction_is_found() -> Result<()> {
 #[test]
 fn what_does_not_fit_in_memory_is_refused_before_it_is_allocated() {
     let refused = measured("llama3-70b", &[], Options { tokens: vec![1 << 40], ..cpu() });
-    assert!(refused.is_err_and(|error| format!("{error:?}").contains("available")));
+    let text = refused.map_or_else(|error| format!("{error:?}"), |_| String::new());
+    assert!(text.contains("available") && text.contains("--verify-tokens up to"), "{text}");
+    let crowd = Options { users: Some(1 << 40), ..cpu() };
+    let text =
+        measured("llama3-70b", &[], crowd).map_or_else(|error| format!("{error:?}"), |_| String::new());
+    assert!(text.contains("--verify-users up to"), "{text}");
     assert!(measured("gpt2", &[("kv-dtype", "q8_0")], cpu()).is_err());
 }

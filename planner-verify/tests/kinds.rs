@@ -6,7 +6,7 @@ use planner_core::dtype::DType;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent, Layer, Store};
 use planner_core::{Result, catalog};
-use planner_verify::{Options, Report, verify};
+use planner_verify::{Options, Report, Watch, verify};
 
 static HEAP: Mutex<()> = Mutex::new(());
 
@@ -48,15 +48,21 @@ fn measured(layers: &[std::result::Result<Vec<Store>, u64>], flags: &[(&str, &st
     for (flag, value) in [("kv-dtype", "bf16")].iter().chain(flags) {
         request.set(flag, value)?;
     }
-    let options = Options { device: Some("cpu".into()), tokens: vec![5, 9, 30], ..Options::default() };
-    let report = verify(&model, &request, &options)?;
+    let options =
+        Options { device: Some("cpu".into()), tokens: vec![5, 9, 30], layers: Some(2), ..Options::default() };
+    let mut watch = Watch { progress: &mut |_, _| (), stop: &|| false };
+    let report = verify(&model, &request, &options, &mut watch)?;
     assert_eq!(report.difference_bytes(), 0, "{:?}", report.points);
     assert!(report.matches(), "logits {}", report.logit_difference);
     Ok(report)
 }
 
 fn bytes(report: &Report) -> Vec<u64> {
-    report.points.iter().map(|point| point.measured_bytes).collect()
+    let [single @ .., batch] = report.points.as_slice() else { return Vec::new() };
+    // Two sessions of nine tokens hold twice what one does.
+    assert_eq!((batch.users, batch.tokens), (2, 9));
+    assert_eq!(batch.measured_bytes, 2 * single[1].measured_bytes);
+    single.iter().map(|point| point.measured_bytes).collect()
 }
 
 #[test]

@@ -27,7 +27,8 @@ fn json(output: &Output) -> Value {
 
 #[test]
 fn the_plan_s_bytes_are_the_measured_ones() {
-    let output = run(&["--seq", "40", "--verify", "--verify-tokens", "6,20", "--format", "json"]);
+    let flags = ["--seq", "40", "--verify", "--verify-tokens", "6,20", "--verify-layers", "2"];
+    let output = run(&[&flags[..], &["--users", "3", "--format", "json"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let all = json(&output);
     let schema = serde_json::from_str(planner_core::render::json::SCHEMA_TEXT).unwrap();
@@ -40,6 +41,14 @@ fn the_plan_s_bytes_are_the_measured_ones() {
         assert_eq!(verify["points"][at]["measured_bytes"], row * tokens);
         assert!(verify["points"][at]["allocated_bytes"].as_u64().unwrap() >= row * tokens);
     }
+    // Once more as a batch of the plan's three sessions, at the middle count of tokens.
+    let batch = &verify["points"][2];
+    assert_eq!((&batch["users"], &batch["tokens"]), (&3.into(), &20.into()));
+    assert_eq!(batch["measured_bytes"], 3 * row * 20);
+    // Two of the three layers ran.
+    assert_eq!(batch["run_bytes"], 3 * row * 20 / 3 * 2);
+    assert_eq!(verify["kinds"][0]["stacks"], serde_json::json!([1, 2]));
+    assert_eq!(verify["interrupted"], false);
     assert_eq!(verify["difference_bytes"], 0);
     assert_eq!((&verify["layers_measured"], &verify["layers_total"]), (&2.into(), &3.into()));
     assert_eq!(verify["extrapolated"], true);
@@ -54,9 +63,30 @@ fn the_plan_s_bytes_are_the_measured_ones() {
 fn candle_s_own_llama_module_grows_as_its_engine_says() {
     let output = run(&["--seq", "40", "--verify", "--verify-tokens", "6", "--format", "json"]);
     let module = json(&output)["verify"]["module"].clone();
-    // From 8 to 24 tokens, 3 layers of 2 heads of 16, keys and values in f32.
-    assert_eq!(module["predicted_bytes"], 16 * 3 * 2 * 2 * 16 * 4);
+    // 24 tokens in 2 layers of 2 heads of 16, keys and values in f32.
+    assert_eq!((&module["layers"], &module["tokens"]), (&2.into(), &24.into()));
+    assert_eq!(module["predicted_bytes"], 24 * 2 * 2 * 2 * 16 * 4);
     assert_eq!(module["measured_bytes"], module["predicted_bytes"]);
+}
+
+#[test]
+fn every_format_says_what_was_extrapolated() {
+    let label = |layers: &str, format: &str| {
+        let flags = ["--verify", "--verify-tokens", "6", "--verify-layers", layers, "--format", format];
+        let output = run(&flags);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        match format {
+            "csv" => text.contains("verify.extrapolated,true"),
+            "json" => text.contains("\"extrapolated\": true"),
+            // The table may break a heading, but not a word.
+            _ => text.contains("EXTRAPOLATED") && text.contains("extrapolated)"),
+        }
+    };
+    for format in ["table", "markdown", "csv", "json"] {
+        assert!(label("2", format), "{format}: 2 of 3 layers ran");
+        assert!(!label("3", format), "{format}: all layers ran");
+    }
 }
 
 #[test]

@@ -50,8 +50,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request(matches)?;
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
-    let verified =
-        if matches.get_flag("verify") { Some(super::verify::run(matches, &model, &request)?) } else { None };
+    let verified = if matches.get_flag("verify") {
+        Some(super::verify::run(matches, &model, &request, output)?)
+    } else {
+        None
+    };
     let generated = super::real::run(matches, &model, &request, output)?;
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
@@ -81,10 +84,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     {
         output.print(&format!("\n{}", generated.text(output)));
     }
-    let agrees = verified.as_ref().is_none_or(|verified| verified.matches())
-        && generated.as_ref().is_none_or(|generated| generated.matches());
-    if !agrees {
+    if generated.as_ref().is_some_and(|generated| !generated.matches()) {
         return Ok(super::verify::MISMATCH);
+    }
+    if let Some(verified) = verified.as_ref().filter(|verified| verified.exit_code() != 0) {
+        return Ok(verified.exit_code());
     }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
     Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })

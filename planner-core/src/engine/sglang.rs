@@ -15,6 +15,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::architecture::kv_dtypes;
+use super::command::Command;
 use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -50,6 +51,53 @@ impl Engine for Sglang {
         // `mem_fraction_static` is computed from the GPU and the prefill size (`arg_groups/memory_hook.py`);
         // 0.88 is what it gives for an 80 GB card (10 GiB reserved).
         Ratio { numerator: 88, denominator: 100 }
+    }
+
+    /// Names of `arg_groups/fields/`, from which `server_args.py` makes the parser.
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        let request = run.request;
+        let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
+        command.size("--tp-size", run.parallel.tp);
+        command.size("--pp-size", run.parallel.pp);
+        command.size("--dp-size", run.parallel.dp);
+        command.length("--context-length", run);
+        let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+        command.given(
+            "--kv-cache-dtype",
+            kv_dtype.map(|dtype| match dtype {
+                DType::FP8 => "fp8_e4m3",
+                DType::BF16 => "bf16",
+                _ => "auto",
+            }),
+        );
+        if request.kv_memory.is_none() && request.gpu.is_some() {
+            // the engine would compute a share of its own from the GPU
+            let share = request.memory_utilization.unwrap_or_else(|| self.default_utilization());
+            command.flag("--mem-fraction-static", share);
+        }
+        command.given("--page-size", request.block_size);
+        command.given("--max-running-requests", request.max_num_seqs);
+        command.given("--chunked-prefill-size", request.max_num_batched_tokens);
+        command.given("--attention-backend", request.attention_backend.as_ref());
+        if request.prefix_caching == Some(false) {
+            command.switch("--disable-radix-cache");
+        }
+        if request.async_scheduling == Some(false) {
+            command.switch("--disable-overlap-schedule");
+        }
+        const SAID: &[&str] = &[
+            "pp",
+            "dp",
+            "kv-dtype",
+            "memory-utilization",
+            "block-size",
+            "max-num-seqs",
+            "max-num-batched-tokens",
+            "attention-backend",
+            "prefix-caching",
+            "async-scheduling",
+        ];
+        Some(command.without(run, SAID))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {

@@ -7,6 +7,7 @@ pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
     match message {
         M::Headline => "{0}   {1} 层，{2} 个 KV 头 × {3}，KV 类型 {4}",
+        M::HeadlineLatent => "{0}   {1} 层，所有头共用宽 {2} 的潜向量，KV 类型 {3}",
         M::HeadlineNoAttention => "{0}   {1} 层，无注意力，{2}",
         M::OneToken => "一个 token",
         M::OneSession => "一个会话，{0} 个 token",
@@ -14,15 +15,16 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Sessions => "{0} 个会话",
         M::OneSessionOnly => "一个会话",
         M::Users => "{0} 个用户",
-        M::OneUser => "1 个用户",
         M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4}共 {3}。",
         M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
         M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
         M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
+        M::EngineLineOne => "{0} 为一个会话分配 {1}。",
         M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
         M::Fits => "放得下：{0}，每个 {1} 个 token",
         M::DoesNotFit => "放不下：{0}、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 预留超过其预算 {2}",
+        M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
@@ -41,6 +43,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
         }
         M::LimitMark => "（上限）",
+        M::NoLimit => "不限",
         M::NotesTitle => "说明",
         M::ColumnModel => "模型",
         M::ColumnName => "名称",
@@ -71,6 +74,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
         }
         M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::ExplainCommand => "以这些设置启动引擎的命令",
         M::EngineBlocks => {
             "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
         }
@@ -80,7 +84,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ModelsCount => "{0} 个模型；也可用任意 config.json：--model 路径",
         M::GpusCount => "{0} 种 GPU；也可用任意大小：--gpu 80GiB",
         M::ExplainPerToken => "每 token 字节 = 各层一个 token 所增加之和",
-        M::ExplainLayers => "{0} 层 {1}：{2} = {3}",
+        M::ExplainLayers => "{0} 个 {1} 层（{2}）：{3} = {4}",
         M::ExplainState => "状态，每会话一份",
         M::ExplainCross => "交叉注意力，{0} 个编码器 token",
         M::ExplainSession => "一个 {0} token 的会话",
@@ -95,22 +99,35 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
-        M::VerifyTitle => "用 {0} 在 {1} 上实测：一个会话，{3} 层中的 {2} 层，逐个解码 {4} 个 token",
-        M::VerifyExtrapolated => {
-            "整个模型由外推得出：每种层都以不同高度的堆叠测量，一层所增加的字节按层数累计。"
+        M::VerifyTitle => "用 {0} 在 {1} 上实测：{3} 层中的 {2} 层，逐个解码 {4} 个 token",
+        M::VerifyExtrapolated => "外推：未运行的层，按同种层由低堆叠到高堆叠每层所增加的字节计算。",
+        M::VerifyProgress => "正在实测 {0}，约剩 {1}",
+        M::VerifyInterrupted => "已中断：此前测得 {0} 行。",
+        M::VerifyStack => "{0} {2} 层中的 {1} 层",
+        M::VerifyChosen => {
+            "按时间与内存选择堆叠运行的层：{0}。用时 {1} 秒。可另选：--verify-layers、--verify-tokens、--verify-users。"
         }
+        M::VerifyColumns => {
+            "实测：缓存张量的元素数 × 字节，须与预测相等。分配：分配器为其给出的字节，含张量头与环形缓冲未用的行。设备：{0}，仅计运行过的层（末行缓存张量 {1} B）。瞬时：在这些收窄的堆叠中，一步解码除留下的之外最多占用的字节。"
+        }
+        M::VerifyResident => "进程常驻内存的增长，重用的页不计",
+        M::VerifyCard => "显卡不再空闲的显存",
         M::VerifyNarrowed => {
             "权重由种子生成；头数、宽度、窗口、秩与状态均为模型自身的，隐藏宽度收窄为 {0}（缓存与之无关）。"
         }
         M::VerifyMatch => "一致：相差 {0} B；logits 与全部重算相差不超过 {1}",
         M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
         M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
-        M::VerifyModule => "{0} 本身，从 {1} 到 {2} 个 token：--engine candle 预测 {3} B，实测 {4} B",
+        M::VerifyModule => {
+            "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B"
+        }
+        M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
+        M::ColumnBatch => "会话",
         M::ColumnTokensHeld => "token",
         M::ColumnPredicted => "预测 B",
         M::ColumnMeasured => "实测 B",
+        M::ColumnMeasuredExtrapolated => "实测 B（外推）",
         M::ColumnDifference => "差",
-        M::ColumnAllocated => "堆增长 B",
         M::RealTitle => "以自身权重运行 {0}，{1}：{3} 个 token 之后生成 {2} 个，每秒 {4} 个",
         M::RealFixedPrompt => "没有文本（{0}）：改用固定的 token 编号。",
         M::RealMatch => "一致：与 --engine candle 相差 {0} B（缓存张量以及可见的堆增长）",
@@ -119,6 +136,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::RealNotRun => "未运行权重本身：{0}。",
         M::RealGrowth => "堆增长 B",
         M::ColumnHeapPredicted => "预测增长 B",
+        M::ColumnAllocated => "分配 B",
+        M::ColumnDevice => "设备 B",
+        M::ColumnTransient => "瞬时 B",
         M::BenchTitle => {
             "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
         }
@@ -182,6 +202,10 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
+        "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
+        "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
+        "command_left_out" => "该命令没有对应的选项：{0}",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
@@ -193,7 +217,9 @@ pub(super) fn error_message(error: &Error) -> String {
         Error::NoCache { architecture, why } => format!("`{architecture}` 没有 KV 缓存：{why}"),
         Error::MissingField { field, looked_in } => format!("缺少 `{field}`：已在 {looked_in} 中查找"),
         Error::Unsupported { what, .. } => format!("不支持 {what}"),
-        Error::BadValue { field, got, want } => format!("`{field}` 的值是 {got}，应为：{want}"),
+        Error::BadValue { field, got, want } => {
+            format!("`{field}` 的值是 {got}，应为：{}", super::zh_wants::want(want))
+        }
         Error::Overflow { what } => format!("{what} 过大：超出 64 位整数"),
         Error::Parse { format, why } => format!("{format}：{why}"),
         Error::Unreadable { path, why } => format!("无法读取 `{path}`：{why}"),
@@ -227,6 +253,7 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
 fn kind(what: &str) -> &str {
     match what {
         "model" => "模型",
+        "GPU" => " GPU",
         "engine" => "引擎",
         "flag" => "选项",
         other => other,

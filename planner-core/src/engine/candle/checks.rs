@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::ModelSpec;
 
+/// Modules that decode one session only.
+const ONE_SESSION: &[&str] = &["falcon", "glm4_new", "lfm2", "mamba"];
+
 /// Columns of a state that `mamba.rs` fixes: `D_STATE`.
 const MAMBA_STATE: u64 = 16;
 
@@ -18,6 +21,7 @@ const MAMBA_STATE: u64 = 16;
 pub(super) fn all(run: &Run<'_>, module: &Module) -> Result<DType> {
     check_single_device(run)?;
     check_plain_weights(run, module)?;
+    check_sessions(run, module)?;
     check_module(run.model, module)?;
     check_reach(run, module)?;
     cache_dtype(run, module)
@@ -75,14 +79,31 @@ fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
             format!("auto or f32: candle's `{}` computes in f32 whatever the file stores", module.file),
         ));
     }
-    if module.file == "bigcode" && k != DType::F32 {
-        return Err(Error::bad_value(
-            "--kv-dtype",
-            k.name,
-            "f32: `bigcode.rs:Attention::attn` refuses queries of another type",
-        ));
+    let only_f32 = match module.file {
+        "bigcode" => Some("bigcode.rs:Attention::attn` refuses queries of another type"),
+        "mixtral" => Some("mixtral.rs:SparseMoeBlock::forward` weighs what its experts give in f32"),
+        "phi" => Some("phi.rs:RotaryEmbedding::apply_rotary_emb` has its tables in f32"),
+        _ => None,
+    };
+    if let Some(why) = only_f32.filter(|_| k != DType::F32) {
+        return Err(Error::bad_value("--kv-dtype", k.name, format!("f32: `{why}")));
     }
     Ok(k)
+}
+
+/// `falcon.rs:FalconAttention::forward` spreads one key and value head over the heads of all sessions with
+/// `broadcast_as`, which fails for more than one session; `glm4_new.rs:RotaryEmbedding::apply` goes on with
+/// the first session's keys alone; `lfm2.rs:ShortConv::forward` and `mamba.rs:MambaBlock::forward` multiply
+/// a batch with one row.
+fn check_sessions(run: &Run<'_>, module: &Module) -> Result<()> {
+    if ONE_SESSION.contains(&module.file) && run.request.users > 1 {
+        return Err(Error::bad_value(
+            "--users",
+            run.request.users,
+            format!("1: candle's `{}` cannot decode several sessions in a batch", module.file),
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses what a module itself refuses, or cannot load.
@@ -132,9 +153,9 @@ fn check_module(model: &ModelSpec, module: &Module) -> Result<()> {
     check_width(model, module)
 }
 
-fn states(model: &ModelSpec) -> impl Iterator<Item = (u64, u64, &Store)> {
+fn states(model: &ModelSpec) -> impl Iterator<Item = (u64, &Store)> {
     model.layers.iter().flat_map(|layer| &layer.stores).filter_map(|store| match store.content {
-        Content::State { conv, recurrent, .. } => Some((conv, recurrent, store)),
+        Content::State { recurrent, .. } => Some((recurrent, store)),
         _ => None,
     })
 }
@@ -142,12 +163,15 @@ fn states(model: &ModelSpec) -> impl Iterator<Item = (u64, u64, &Store)> {
 /// `mamba.rs` fixes inner width, kernel and state size, `mamba2.rs` the kernel.
 fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
     let inner = model.hidden_size.saturating_mul(2);
-    for (conv, recurrent, store) in states(model) {
+    for (recurrent, store) in states(model) {
+        let kernel = store.dim("conv_kernel") == Some(MAMBA_CONV);
         let fits = match module.file {
             "mamba" => {
-                conv == inner.saturating_mul(MAMBA_CONV) && recurrent == inner.saturating_mul(MAMBA_STATE)
+                kernel
+                    && store.dim("conv_dim") == Some(inner)
+                    && recurrent == inner.saturating_mul(MAMBA_STATE)
             }
-            _ => store.dim("conv_kernel").is_none_or(|kernel| kernel == MAMBA_CONV),
+            _ => kernel,
         };
         if !fits {
             return refuse(

@@ -14,8 +14,8 @@
 //! - `t5.rs:T5Attention::forward` and `marian.rs:Attention::forward` cache the decoder's own keys and
 //!   values, not the encoder's; `whisper/model.rs:MultiHeadAttention::forward` the encoder's only.
 //! - `mamba.rs:State`: `2·d_model × 16` and four rows of `2·d_model`, each a view of a projection twice as
-//!   wide (`MambaBlock::forward`), so allocated is more than used. `mamba2.rs:State`: the recurrent and
-//!   the convolution state in the model's dtype. `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
+//!   wide (`MambaBlock::forward`), so allocated is more than used. `mamba2.rs:State`: the recurrent state and
+//!   four columns of the convolution in the model's dtype. `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
 //!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
 //!   `conv1d_width` columns, and a state in f32.
 //!
@@ -140,7 +140,7 @@ impl Cache<'_> {
     fn store(&self, store: &Store, tokens: u64) -> Result<Held> {
         let keep = self.module.keep;
         match store.content {
-            Content::State { conv, recurrent, .. } => self.state(conv, recurrent, tokens),
+            Content::State { conv, recurrent, .. } => self.state(store, conv, recurrent, tokens),
             Content::Cross { .. } if keep == Keep::CrossOnly => {
                 let row = store.row_bytes(self.dtype, self.dtype)?;
                 Ok(Held::exactly(product(SESSION, &[row, self.run.source])?))
@@ -175,11 +175,14 @@ impl Cache<'_> {
         product(SESSION, &[key("num_attention_heads")?, width])
     }
 
-    fn state(&self, conv: u64, recurrent: u64, tokens: u64) -> Result<Held> {
+    fn state(&self, store: &Store, conv: u64, recurrent: u64, tokens: u64) -> Result<Held> {
         let own = self.dtype.row_bytes(recurrent)?;
+        // The definition needs one column less than the kernel has; most modules keep as many.
+        let width = store.dim("conv_dim").unwrap_or(conv);
+        let all = product(SESSION, &[width, store.dim("conv_kernel").unwrap_or(1)])?;
         match self.module.file {
             "mamba" => {
-                let row = self.dtype.row_bytes(conv / MAMBA_CONV)?;
+                let row = self.dtype.row_bytes(width)?;
                 // At first four names of one row of zeros; then each of the last four tokens holds a
                 // projection of two rows, and the zeros go with the last name.
                 let seen = tokens.min(MAMBA_CONV);
@@ -189,7 +192,7 @@ impl Cache<'_> {
                     allocated: sum(SESSION, [own, product(SESSION, &[row, rows])?])?,
                 })
             }
-            "mamba2" => Ok(Held::exactly(sum(SESSION, [own, self.dtype.row_bytes(conv)?])?)),
+            "mamba2" => Ok(Held::exactly(sum(SESSION, [own, self.dtype.row_bytes(all)?])?)),
             _ if tokens == 0 => Ok(Held::NOTHING),
             "recurrent_gemma" => {
                 let f32_state = DType::F32.row_bytes(recurrent)?;
@@ -203,7 +206,7 @@ impl Cache<'_> {
                     )?,
                 })
             }
-            _ => Ok(Held::exactly(sum(SESSION, [self.dtype.row_bytes(conv)?, own])?)),
+            _ => Ok(Held::exactly(sum(SESSION, [self.dtype.row_bytes(all)?, own])?)),
         }
     }
 

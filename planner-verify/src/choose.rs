@@ -1,0 +1,180 @@
+//! What a measurement takes on: counts of tokens and sessions, and the height of its stacks.
+
+use planner_core::engine::Run;
+use planner_core::spec::layer::Extent;
+use planner_core::units::human_bytes;
+use planner_core::{Error, Result};
+
+use crate::attention::QUERY_BLOCK;
+use crate::decoder::Frame;
+use crate::kinds::Kind;
+use crate::measure::Count;
+use crate::memory;
+use crate::shape::{Mixer, StoreShape};
+use crate::verify::Options;
+
+/// Counts of tokens at which bytes are read unless told otherwise.
+pub const DEFAULT_TOKENS: &[u64] = &[8, 24, 48];
+
+/// A window up to this is passed by default, so that a layer is seen to stop growing.
+pub const PASSED_WINDOW: u64 = 1024;
+
+/// How far beyond a window the count is that passes it.
+const BEYOND: u64 = 8;
+
+/// Sessions of the batch unless the plan has more than one.
+const BATCH: u64 = 2;
+
+/// The most sessions of a batch that is not asked for by its own flag.
+const MOST_BATCH: u64 = 8;
+
+/// The model is narrowed to this width, on which no cache depends.
+const HIDDEN: u64 = 512;
+
+/// Rows of the embedding.
+const VOCAB: u64 = 512;
+
+/// Bytes of an element, as computed and at most as kept.
+const ELEMENT: u64 = size_of::<f32>() as u64;
+
+/// The sizes of a run: those of the model that decide nothing are narrowed.
+pub fn frame(run: &Run<'_>) -> Result<Frame> {
+    let size = |value: u64| usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"));
+    let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;
+    Ok(Frame {
+        hidden,
+        vocab: size(run.model.vocab_size.clamp(2, VOCAB))?,
+        inner: 2 * hidden,
+        gated: true,
+        source: size(run.source.max(1))?,
+        positions: 0,
+    })
+}
+
+/// Where bytes are read: at each count of tokens for one session, then once for a batch of sessions.
+///
+/// The counts are those asked for, or the default ones and one beyond every window that is not long. The
+/// batch has the sessions asked for, else the plan's as far as they are few, else two.
+pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count>> {
+    let asked = &options.tokens;
+    let mut tokens: Vec<u64> = if asked.is_empty() { DEFAULT_TOKENS.to_vec() } else { asked.clone() };
+    if asked.is_empty() {
+        let stores = kinds.iter().flat_map(|kind| &kind.shape.stores);
+        tokens.extend(stores.filter_map(|store| match store.extent {
+            Extent::Window(rows) | Extent::Chunk(rows) if rows <= PASSED_WINDOW => Some(rows + BEYOND),
+            _ => None,
+        }));
+    }
+    tokens.sort_unstable();
+    tokens.dedup();
+    let size = |value: u64, flag: &str| usize::try_from(value).map_err(|_| Error::overflow(flag.to_owned()));
+    let single = |&tokens: &u64| Ok(Count { users: 1, tokens: size(tokens, "--verify-tokens")? });
+    let mut counts = tokens.iter().map(single).collect::<Result<Vec<_>>>()?;
+    let batch = options.users.unwrap_or(if users > 1 { users.min(MOST_BATCH) } else { BATCH });
+    if let Some(middle) = counts.get(counts.len() / 2).filter(|_| batch > 1) {
+        counts.push(Count { users: size(batch, "--verify-users")?, tokens: middle.tokens });
+    }
+    Ok(counts)
+}
+
+/// Bytes of a stack of `height` layers with its caches at the largest count, and of what one layer at a
+/// time works on.
+fn stack_bytes(kind: &Kind, height: u64, frame: Frame, counts: &[Count]) -> u64 {
+    let owner = u64::from(kind.owner.is_some());
+    let mixers = kind.shape.elements(frame.hidden as u64).saturating_mul(height.saturating_add(owner));
+    let layers = usize::try_from(height.saturating_add(owner)).unwrap_or(usize::MAX);
+    let weights = frame.elements(layers).saturating_add(mixers);
+    let stores = || kind.shape.stores.iter();
+    let held = counts.iter().map(|count| {
+        let (tokens, users) = (count.tokens as u64, count.users as u64);
+        let cache = stores().map(|store| store.cache_elements(tokens, frame.source as u64));
+        let cache = cache.fold(0, u64::saturating_add).saturating_mul(height.saturating_add(owner));
+        let rows = tokens.saturating_add(frame.source as u64);
+        let working = stores().map(|store| work(store, rows)).fold(0, u64::max);
+        users.saturating_mul(cache.saturating_add(working))
+    });
+    weights.saturating_add(held.max().unwrap_or(0)).saturating_mul(ELEMENT)
+}
+
+/// Elements that attention over `rows` rows works on: keys and values in f32 more than once, and scores.
+fn work(store: &StoreShape, rows: u64) -> u64 {
+    let (per_row, heads) = match store.mixer {
+        Mixer::Attention { widths: w, .. } => (3 * w.kv_heads * (w.k_dim + w.v_dim), w.query_heads),
+        Mixer::Latent(w) => (4 * (w.rank + w.rope), w.heads),
+        Mixer::State(sizes) => return 4 * (sizes.recurrent + sizes.conv) as u64,
+    };
+    rows.saturating_mul((per_row + 3 * heads * QUERY_BLOCK) as u64)
+}
+
+/// Bytes of all high stacks, which live side by side.
+fn all_bytes(kinds: &[Kind], heights: &[usize], frame: Frame, counts: &[Count]) -> u64 {
+    let stacks = kinds.iter().zip(heights);
+    stacks.map(|(kind, &height)| stack_bytes(kind, height as u64, frame, counts)).fold(0, u64::saturating_add)
+}
+
+/// Refuses counts for which not even the lowest stacks fit, with the counts that would.
+pub fn check_memory(kinds: &[Kind], frame: Frame, counts: &[Count], budget: u64) -> Result<()> {
+    let least: Vec<usize> = kinds.iter().map(Kind::least).collect();
+    let needed = |counts: &[Count]| all_bytes(kinds, &least, frame, counts);
+    memory::check_or(needed(counts), budget, || {
+        let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let with_tokens = |tokens: u64| needed(&[Count { users: 1, tokens: size(tokens) }]);
+        let most = counts.iter().map(|count| count.tokens).max().unwrap_or(1);
+        let tokens = memory::largest(budget, most as u64, with_tokens);
+        let mut fits = match tokens {
+            0 => {
+                let none = human_bytes(with_tokens(1));
+                return format!("the lowest stacks of this model's layers alone need {none} with one token");
+            }
+            _ => format!(
+                "--verify-tokens up to {tokens} fit ({}, {} layers)",
+                human_bytes(with_tokens(tokens)),
+                least.iter().sum::<usize>()
+            ),
+        };
+        if let Some(batch) = counts.iter().find(|count| count.users > 1) {
+            let with_users = |users: u64| needed(&[Count { users: size(users), ..*batch }]);
+            let users = memory::largest(budget, batch.users as u64, with_users);
+            fits += &format!(", and --verify-users up to {users} at {} tokens", batch.tokens);
+        }
+        fits
+    })
+}
+
+/// The heights of the high stacks: as many layers as the seconds and the bytes allow, the same share of
+/// the seconds for every kind, and what a kind leaves over for the others.
+///
+/// `costs` are the seconds of one layer of each kind.
+pub fn heights(
+    kinds: &[Kind],
+    costs: &[f64],
+    seconds: f64,
+    most: Option<usize>,
+    fits: impl Fn(&[usize]) -> bool,
+) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..kinds.len()).collect();
+    let whole = |at: usize| costs[at] * kinds[at].layers as f64;
+    order.sort_by(|&a, &b| whole(a).total_cmp(&whole(b)));
+    let mut heights: Vec<usize> = kinds.iter().map(Kind::least).collect();
+    let mut left = seconds;
+    for (done, &at) in order.iter().enumerate() {
+        let kind = &kinds[at];
+        let share = left / (order.len() - done) as f64;
+        let affordable = if costs[at] > 0.0 { (share / costs[at]) as usize } else { kind.most() };
+        let wanted = affordable.min(most.unwrap_or(usize::MAX)).min(kind.most()).max(kind.least());
+        left = (left - wanted as f64 * costs[at]).max(0.0);
+        heights[at] = wanted;
+    }
+    while !fits(&heights) {
+        // The highest stack gives way; the lowest ones were checked to fit.
+        let highest = (0..kinds.len()).filter(|&at| heights[at] > kinds[at].least());
+        let Some(at) = highest.max_by_key(|&at| heights[at]) else { break };
+        heights[at] = (heights[at] * 3 / 4).max(kinds[at].least());
+    }
+    heights
+}
+
+/// Whether stacks of these heights fit.
+pub fn fits(kinds: &[Kind], heights: &[usize], frame: Frame, counts: &[Count], budget: u64) -> bool {
+    all_bytes(kinds, heights, frame, counts) <= budget
+}

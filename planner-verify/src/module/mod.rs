@@ -1,0 +1,149 @@
+//! candle-transformers' own modules, beside what the `candle` engine says of them.
+//!
+//! A module keeps its cache to itself, so what counts is how much more the heap grows when two sessions
+//! are decoded in one batch instead of one: that is one session's cache. Position tables, tensor headers
+//! and buffers do not depend on the sessions and cancel. Where a module decodes one session only, it is how
+//! much more the heap grows with elements of four bytes than of two. The module runs with the weights all
+//! zero and with sizes narrowed that decide nothing about the rule (`narrow`); the engine is asked about
+//! the same narrowed configuration, so that both must give the same bytes.
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use planner_core::engine::{self, Run, architecture::Needed};
+use planner_core::plan::resolve;
+use planner_core::request::Request;
+use planner_core::source::from_config_json;
+use planner_core::spec::model::ModelSpec;
+use serde_json::{Map, Value as Json};
+
+use crate::alloc;
+use crate::report::ModuleReport;
+use crate::{shape, verify};
+
+mod narrow;
+mod table;
+
+use table::By;
+
+/// Tokens of the prompt.
+const PROMPT: usize = 4;
+
+/// Tokens held in the end: beyond the narrowed window, within the narrowed positions.
+pub const TOKENS: usize = 24;
+
+/// Tokens of an encoder's input.
+const SOURCE: usize = 20;
+
+/// Feeds ids `[sessions, tokens]` whose first is at a position.
+pub type Step = Box<dyn FnMut(&Tensor, usize) -> Result<()>>;
+
+/// What a module is built from.
+#[derive(Clone)]
+pub struct Given {
+    /// The narrowed configuration, with keys filled in that the module insists on.
+    pub config: Map<String, Json>,
+    /// All zero.
+    pub weights: VarBuilder<'static>,
+    /// Sessions in the batch.
+    pub sessions: usize,
+    /// Type of weights and cache.
+    pub dtype: DType,
+    /// What an encoder gives, all zero.
+    pub source: Tensor,
+}
+
+impl Given {
+    /// The configuration as a module's own type reads it.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(Json::Object(self.config.clone())).map_err(candle_core::Error::wrap)
+    }
+
+    /// A size of the configuration.
+    pub fn size(&self, key: &str) -> Result<usize> {
+        let value = self.config.get(key).and_then(Json::as_u64).and_then(|value| usize::try_from(value).ok());
+        value.ok_or_else(|| candle_core::Error::msg(format!("the configuration has no `{key}`")))
+    }
+}
+
+/// Runs the module of a model alone, without measuring the plan.
+pub fn own_module(model: &ModelSpec, request: &Request) -> planner_core::Result<Option<ModuleReport>> {
+    report(&resolve(model, request)?.0)
+}
+
+/// Runs the module that the `candle` engine names for a model, in the planned type. None where the engine
+/// refuses the plan, or no module of that name is run here.
+pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
+    let (narrowed, whole) = narrow::config(run.model);
+    let text = Json::Object(whole).to_string();
+    let Ok(model) = from_config_json(&text, false) else { return Ok(None) };
+    let mut request = run.request.clone();
+    (request.engine, request.engine_version) = engine::resolve("candle")?;
+    request.seq = Some(TOKENS as u64);
+    request.source_len = Some(SOURCE as u64);
+    // The narrowed configuration may have lost the type that the whole one names.
+    let dtypes = Needed::of_definition(*run)?.dtypes();
+    request.kv_dtype = request.kv_dtype.or(Some(dtypes.0.name.to_owned()));
+    let Ok((run, _)) = resolve(&model, &request) else { return Ok(None) };
+    // What the engine refuses of this model or this plan is no failure of the measurement.
+    let Ok(layout) = request.engine.layout(run) else { return Ok(None) };
+    let name = layout.details(None)?.keys.get("module").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let Some((by, build)) = table::of(&name) else { return Ok(None) };
+    let predicted_bytes = layout.session_bytes(TOKENS as u64)?;
+    let dtype = shape::dtype(dtypes.0)?;
+    let config = narrow::filled(narrowed, &model);
+    let width = config.get("d_model").and_then(Json::as_u64).unwrap_or(1) as usize;
+    let given = |sessions: usize, dtype: DType| -> Result<Given> {
+        Ok(Given {
+            config: config.clone(),
+            weights: VarBuilder::zeros(dtype, &Device::Cpu),
+            sessions,
+            dtype,
+            source: Tensor::zeros((sessions, SOURCE, width), dtype, &Device::Cpu)?,
+        })
+    };
+    let (small, large) = match by {
+        By::Sessions => ((1, dtype), (2, dtype)),
+        By::Types => ((1, DType::F16), (1, DType::F32)),
+    };
+    let grown = || -> Result<(i128, u64)> {
+        let run = |(sessions, dtype): (usize, DType)| held(build, given(sessions, dtype)?);
+        // Once before anything is read, so that buffers which threads keep exist already.
+        run(large)?;
+        run(small)?;
+        let (one, transient) = run(small)?;
+        let more = run(large)?.0 - one;
+        let measured = match by {
+            By::Sessions => more,
+            By::Types => more / 2 * dtype.size_in_bytes() as i128,
+        };
+        Ok((measured, transient))
+    };
+    let (measured, transient_bytes) = grown().map_err(verify::failed)?;
+    Ok(Some(ModuleReport {
+        name,
+        layers: model.layers.len() as u64,
+        tokens: TOKENS as u64,
+        predicted_bytes,
+        measured_bytes: u64::try_from(measured).unwrap_or(0),
+        transient_bytes,
+    }))
+}
+
+/// Builds a module and decodes: what the heap holds then, and the transient bytes of the last step.
+fn held(build: table::Build, given: Given) -> Result<(i128, u64)> {
+    let sessions = given.sessions;
+    let mut step = build(given)?;
+    let before = alloc::live_bytes();
+    let ids = |count: usize| Tensor::ones((sessions, count), DType::U32, &Device::Cpu);
+    step(&ids(PROMPT)?, 0)?;
+    let mut transient = 0;
+    for at in PROMPT..TOKENS {
+        let ids = ids(1)?;
+        alloc::forget_peak();
+        let start = alloc::live_bytes();
+        step(&ids, at)?;
+        let stays = (alloc::live_bytes() - start).max(0);
+        transient = u64::try_from(alloc::peak_bytes() - stays).unwrap_or(0);
+    }
+    Ok((alloc::live_bytes() - before, transient))
+}

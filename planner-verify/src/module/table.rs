@@ -1,0 +1,194 @@
+//! One row per module of candle-transformers: how it is built and fed.
+
+use candle_core::{DType, Result, Tensor};
+use candle_transformers::models::{
+    bigcode, deepseek2, falcon, gemma, gemma2, gemma3, gemma4, glm4_new, granite, granitemoehybrid, helium,
+    lfm2, llama, mamba, mamba2, marian, mistral, mixtral, olmo, olmo2, phi, phi3, qwen2, qwen2_moe, qwen3,
+    qwen3_moe, recurrent_gemma, smol::smollm3, stable_lm, starcoder2, t5, whisper,
+};
+
+use super::{Given, Step};
+
+/// Builds a module.
+pub type Build = fn(Given) -> Result<Step>;
+
+/// A step whose output is not looked at.
+fn step(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'static) -> Result<Step> {
+    Ok(Box::new(move |ids, at| forward(ids, at).map(drop)))
+}
+
+/// Builds from the module's own configuration and feeds ids and their position.
+macro_rules! plain {
+    ($module:ident :: $model:ident) => {
+        |given| {
+            let mut model = $module::$model::new(&given.read()?, given.weights.clone())?;
+            step(move |ids, at| model.forward(ids, at))
+        }
+    };
+}
+
+/// The same where a separate object holds the cache.
+macro_rules! with_cache {
+    ($module:ident :: $model:ident, $cache:ident, $config:ty) => {
+        |given| {
+            let config = given.read::<$config>()?.into_config(false);
+            let model = $module::$model::load(given.weights.clone(), &config)?;
+            let mut cache = $module::$cache::new(true, given.dtype, &config, given.weights.device())?;
+            step(move |ids, at| model.forward(ids, at, &mut cache))
+        }
+    };
+}
+
+/// The same, fed token by token even at first.
+fn one_by_one(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'static) -> Result<Step> {
+    Ok(Box::new(move |ids, at| {
+        (0..ids.dim(1)?).try_for_each(|token| forward(&ids.narrow(1, token, 1)?, at + token).map(drop))
+    }))
+}
+
+/// The same where a separate state is fed token by token.
+macro_rules! with_state {
+    ($module:ident) => {
+        |given| {
+            let config = given.read()?;
+            let model = $module::Model::new(&config, given.weights.clone())?;
+            // Made at the first token, since it is what is measured.
+            let mut state = None;
+            one_by_one(move |id, _| {
+                let state = match &mut state {
+                    Some(state) => state,
+                    None => state.insert($module::State::new(
+                        given.sessions,
+                        &config,
+                        given.dtype,
+                        given.weights.device(),
+                    )?),
+                };
+                model.forward(&id.squeeze(1)?, state)
+            })
+        }
+    };
+}
+
+/// How a module's cache is told from all else that it allocates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// What two sessions take more than one.
+    Sessions,
+    /// What elements of four bytes take more than those of two: for modules that decode one session only
+    /// (`falcon`: one key and value head is spread over the heads of one session; `glm4_new`: positions of the
+    /// first session alone; `lfm2` and `mamba`: products of a batch with one row), and for `mamba2`.
+    Types,
+}
+
+use By::{Sessions, Types};
+
+/// The modules, by their path below `candle_transformers::models`. Not here, but in the engine's table: `mpt`,
+/// whose configuration only the crate itself can make (one of 3B); `paddleocr_vl::text` and `qwen3_vl::text`,
+/// which want embedded images or their masks; `chatglm`, whose configuration only the crate itself can read.
+static MODULES: &[(&str, By, Build)] = &[
+    ("bigcode", Sessions, |given| {
+        let config = bigcode::Config {
+            vocab_size: given.size("vocab_size")?,
+            max_position_embeddings: given.size("n_positions")?,
+            num_hidden_layers: given.size("n_layer")?,
+            hidden_size: given.size("n_embd")?,
+            layer_norm_epsilon: 1e-5,
+            n_inner: given.size("n_inner").ok(),
+            num_attention_heads: given.size("n_head")?,
+            multi_query: true,
+            use_cache: true,
+        };
+        let mut model = bigcode::GPTBigCode::load(given.weights, config)?;
+        step(move |ids, at| model.forward(ids, at))
+    }),
+    ("deepseek2", Sessions, plain!(deepseek2::DeepSeekV2)),
+    ("falcon", Types, |given| {
+        let mut model = falcon::Falcon::load(given.weights.clone(), given.read()?)?;
+        // Its position tables are made at the first token.
+        model.forward(&Tensor::ones((given.sessions, 1), DType::U32, given.weights.device())?)?;
+        model.clear_kv_cache();
+        step(move |ids, _| model.forward(ids))
+    }),
+    ("gemma", Sessions, |mut given| {
+        // It takes one of two names of the same key.
+        given.config.remove("hidden_act");
+        let mut model = gemma::Model::new(false, &given.read()?, given.weights.clone())?;
+        step(move |ids, at| model.forward(ids, at))
+    }),
+    ("gemma2", Sessions, |given| {
+        let mut model = gemma2::Model::new(false, &given.read()?, given.weights.clone())?;
+        step(move |ids, at| model.forward(ids, at))
+    }),
+    ("gemma3", Sessions, |given| {
+        let mut model = gemma3::Model::new(false, &given.read()?, given.weights.clone())?;
+        one_by_one(move |id, at| model.forward(id, at))
+    }),
+    ("gemma4::text", Sessions, |given| {
+        let mut model = gemma4::text::TextModel::new(&given.read()?, given.weights.clone())?;
+        one_by_one(move |id, at| model.forward(id, at))
+    }),
+    ("glm4_new", Types, plain!(glm4_new::ModelForCausalLM)),
+    ("granite", Sessions, with_cache!(granite::Granite, Cache, granite::GraniteConfig)),
+    ("granitemoehybrid", Sessions, |given| {
+        let config = given.read::<granitemoehybrid::GraniteMoeHybridConfig>()?.into_config(false);
+        let model = granitemoehybrid::GraniteMoeHybrid::load(given.weights.clone(), &config)?;
+        let device = given.weights.device();
+        let mut cache = granitemoehybrid::GraniteMoeHybridCache::new(true, given.dtype, &config, device)?;
+        step(move |ids, at| model.forward(ids, at, &mut cache))
+    }),
+    ("helium", Sessions, plain!(helium::Model)),
+    ("lfm2", Types, |given| {
+        let config = given.read::<lfm2::Lfm2Config>()?.into_config(false);
+        let model = lfm2::Model::new(&config, given.weights.clone())?;
+        let mut cache = lfm2::Cache::new(true, given.dtype, &config, given.weights.device())?;
+        step(move |ids, at| model.forward(ids, at, &mut cache))
+    }),
+    ("llama", Sessions, with_cache!(llama::Llama, Cache, llama::LlamaConfig)),
+    ("mamba", Types, with_state!(mamba)),
+    ("mamba2", Types, with_state!(mamba2)),
+    ("marian", Sessions, |given| {
+        let source = given.source.clone();
+        let mut model = marian::MTModel::new(&given.read()?, given.weights.clone())?;
+        step(move |ids, at| model.decode(ids, &source, at))
+    }),
+    ("mistral", Sessions, plain!(mistral::Model)),
+    ("mixtral", Sessions, plain!(mixtral::Model)),
+    ("olmo", Sessions, plain!(olmo::Model)),
+    ("olmo2", Sessions, plain!(olmo2::Model)),
+    ("phi", Sessions, |given| {
+        let mut model = phi::Model::new(&given.read()?, given.weights.clone())?;
+        step(move |ids, _| model.forward(ids))
+    }),
+    ("phi3", Sessions, plain!(phi3::Model)),
+    ("qwen2", Sessions, plain!(qwen2::ModelForCausalLM)),
+    ("qwen2_moe", Sessions, plain!(qwen2_moe::Model)),
+    ("qwen3", Sessions, plain!(qwen3::ModelForCausalLM)),
+    ("qwen3_moe", Sessions, plain!(qwen3_moe::ModelForCausalLM)),
+    ("recurrent_gemma", Sessions, plain!(recurrent_gemma::Model)),
+    ("smol::smollm3", Sessions, plain!(smollm3::ModelForCausalLM)),
+    ("stable_lm", Sessions, plain!(stable_lm::Model)),
+    ("starcoder2", Sessions, plain!(starcoder2::Model)),
+    ("t5", Sessions, |given| {
+        let source = given.source.clone();
+        let mut model = t5::T5ForConditionalGeneration::load(given.weights.clone(), &given.read()?)?;
+        // Its mask is f32 whatever the scores are; one token needs none.
+        one_by_one(move |id, _| model.decode(id, &source))
+    }),
+    ("whisper::model", Sessions, |given| {
+        let source = given.source.clone();
+        let mut model = whisper::model::Whisper::load(&given.weights, given.read()?)?;
+        step(move |ids, at| {
+            // Its decoder takes the whole text every time: only the encoder's keys and values are kept.
+            let (sessions, new) = ids.dims2()?;
+            let all = Tensor::ones((sessions, at + new), ids.dtype(), ids.device())?;
+            model.decoder.forward(&all, &source, false)
+        })
+    }),
+];
+
+/// How a module of a full path is built.
+pub fn of(name: &str) -> Option<(By, Build)> {
+    let name = name.strip_prefix("candle_transformers::models::")?;
+    MODULES.iter().find(|(module, ..)| *module == name).map(|(_, by, build)| (*by, *build))
+}
