@@ -74,15 +74,10 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
     };
     output.print(&text);
-    if let Some(verified) = &verified {
-        if matches!(output.format, Format::Table | Format::Markdown) {
-            output.print(&format!("\n{}", verified.text(output)));
-        }
-    }
-    if let Some(generated) = &generated
-        && matches!(output.format, Format::Table | Format::Markdown)
-    {
-        output.print(&format!("\n{}", generated.text(output)));
+    if matches!(output.format, Format::Table | Format::Markdown) {
+        let verified = verified.as_ref().map(|verified| verified.text(output));
+        let generated = generated.as_ref().map(|generated| generated.text(output));
+        verified.into_iter().chain(generated).for_each(|text| output.print(&format!("\n{text}")));
     }
     if generated.as_ref().is_some_and(|generated| !generated.matches()) {
         return Ok(super::verify::MISMATCH);
