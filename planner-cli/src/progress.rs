@@ -1,23 +1,28 @@
 //! A bar on standard error while something takes long, and Ctrl-C.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Steps of the bar.
 const LENGTH: u64 = 1000;
 
-/// Exit code of a program that a second Ctrl-C ends.
-const INTERRUPTED: i32 = 130;
+/// Exit code of what Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
 
-static STOP: AtomicBool = AtomicBool::new(false);
+/// A second Ctrl-C this soon is the first one again: some programs signal a process and its group.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// When Ctrl-C was pressed.
+static STOPPED: OnceLock<Instant> = OnceLock::new();
 
 /// From now on Ctrl-C asks for an orderly end; a second one ends at once.
 pub fn watch_interrupts() {
     let again = || {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
+        if STOPPED.get_or_init(Instant::now).elapsed() > AGAIN {
+            std::process::exit(i32::from(INTERRUPTED));
         }
     };
     // Where no handler can be set, Ctrl-C ends the program as it always does.
@@ -26,7 +31,7 @@ pub fn watch_interrupts() {
 
 /// Whether Ctrl-C was pressed.
 pub fn interrupted() -> bool {
-    STOP.load(Ordering::Relaxed)
+    STOPPED.get().is_some()
 }
 
 /// A bar that is drawn where standard error is a terminal.

@@ -29,6 +29,12 @@ pub fn load(name: &str, strict: bool) -> Result<ModelSpec> {
     catalog::model(name)
 }
 
+/// The path that `--model` names, unless it is a name of the catalogue or standard input.
+#[cfg_attr(not(feature = "verify"), allow(dead_code))]
+pub fn path(name: &str) -> Option<&Path> {
+    (name != "-" && catalog::find(name).is_none()).then(|| Path::new(name))
+}
+
 fn looks_like_path(name: &str) -> bool {
     let path = Path::new(name);
     let known = path.extension().and_then(|extension| extension.to_str());

@@ -144,6 +144,11 @@ impl Decoder {
         })
     }
 
+    /// Where it runs.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Elements of all weights.
     pub fn parameters(&self) -> u64 {
         self.parameters

@@ -2,6 +2,9 @@
 //!
 //! The files are small and hold random numbers; expected bytes are worked out by hand from their shapes.
 
+// A panic is how a test fails, in what its cases share as well.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! `--verify` and `bench-cache` as a whole program: keys, agreement, and exit code 4 where a wrong
 //! prediction is planted.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -98,14 +99,55 @@ fn a_wrong_prediction_exits_4() {
 
 #[test]
 fn the_experiment_gives_the_same_tokens_with_the_cache_and_without() {
-    let output = run(&["bench-cache", "--new-tokens", "12", "--runs", "2", "--format", "json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let drawing = std::env::temp_dir().join(format!("kvplan-steps-{}.svg", std::process::id()));
+    let flags = ["bench-cache", "--new-tokens", "12", "--runs", "2", "--format", "json", "--svg"];
+    let output = run(&[&flags[..], &[drawing.to_str().unwrap()]].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.starts_with("this will take about"), "{told}");
     let found = json(&output);
-    assert_eq!(found["same_tokens"], true);
+    assert_eq!((&found["same_tokens"], &found["interrupted"]), (&true.into(), &false.into()));
     assert_eq!(found["cached"]["seconds"].as_array().map(Vec::len), Some(2));
+    assert_eq!(found["uncached"]["step_seconds"].as_array().map(Vec::len), Some(12));
     assert!(found["uncached"]["mean"].as_f64().unwrap() > 0.0);
+    assert_eq!(found["speedup_tokens"], 12);
+    assert_eq!(found["logits_compared"], 2 * 12);
+    assert!(found["logit_difference"].as_f64().unwrap() < 1e-4);
     assert_eq!(found["article"]["speedup"], "4.73x");
-    // The weights of 3 layers, 64 wide, with a gated feed-forward of 96, and an embedding of 100 rows.
-    let layer = 64 * (64 + 2 * 32 + 64) + 3 * 64 * 96;
-    assert_eq!(found["weights"], 100 * 64 + 3 * layer);
+    // The weights of 3 layers, 64 wide, with two norms and a gated feed-forward of 96; a last norm; an
+    // embedding of 100 rows and a head that is not tied to it.
+    let layer = 64 * (64 + 2 * 32 + 64) + 3 * 64 * 96 + 2 * 64;
+    assert_eq!(found["weights"], 2 * 100 * 64 + 3 * layer + 64);
+    let drawing = std::fs::read_to_string(drawing).unwrap();
+    assert!(drawing.starts_with("<svg") && drawing.contains("polyline"));
+}
+
+#[test]
+fn the_experiment_is_shown_beside_the_article_s_figures_in_every_format() {
+    for (format, wanted) in [("table", "speed-up at 12 new tokens"), ("csv", "4.73x"), ("markdown", "| ---:")]
+    {
+        let output = run(&["bench-cache", "--new-tokens", "12", "--runs", "1", "--format", format]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(wanted) && text.contains("11.885 ± 0.272"), "{text}");
+    }
+}
+
+/// Ctrl-C prints what was finished and says so.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_experiment_keeps_what_it_has() {
+    let mut command = planner_tests::kvplan();
+    command.args(["bench-cache", "--model", "gpt2", "--new-tokens", "900", "--runs", "1", "--device", "cpu"]);
+    command.args(["--uncached-runs", "0"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The estimate is the sign that the runs begin.
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().starts_with("this will take about")));
+    let stopped = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("INTERRUPTED"), "{text}");
+    assert_eq!(output.status.code(), Some(130));
 }

@@ -35,8 +35,9 @@ mod measuring {
 
     use crate::cmd::verify::MISMATCH;
     use crate::output::Output;
-    use crate::progress::{Bar, duration, interrupted, watch_interrupts};
+    use crate::progress::{Bar, INTERRUPTED, duration, interrupted, watch_interrupts};
     use crate::render::{bench as render, plot};
+    use crate::source;
 
     /// New tokens and runs of the article.
     const ARTICLE: (u64, u64) = (1000, 10);
@@ -62,7 +63,7 @@ mod measuring {
 
     /// The folder that `--model` names, where it holds weights.
     fn checkpoint(matches: &ArgMatches) -> Option<PathBuf> {
-        let folder = Path::new(matches.get_one::<String>("model")?);
+        let folder = source::path(matches.get_one::<String>("model")?)?;
         (!checkpoint::files(folder).is_empty()).then(|| folder.to_owned())
     }
 
@@ -137,6 +138,10 @@ mod measuring {
             written.map_err(|why| Error::Unreadable { path: file.display().to_string(), why })?;
             output.tell(&text(lang, M::BenchWrote, &[&file.display().to_string()]));
         }
-        Ok(if found.same_tokens { 0 } else { MISMATCH })
+        Ok(match (found.same_tokens, found.interrupted) {
+            (false, _) => MISMATCH,
+            (true, true) => INTERRUPTED,
+            (true, false) => 0,
+        })
     }
 }

@@ -74,21 +74,16 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
     };
     output.print(&text);
-    if let Some(verified) = &verified {
-        if matches!(output.format, Format::Table | Format::Markdown) {
-            output.print(&format!("\n{}", verified.text(output)));
-        }
-    }
-    if let Some(generated) = &generated
-        && matches!(output.format, Format::Table | Format::Markdown)
-    {
-        output.print(&format!("\n{}", generated.text(output)));
-    }
-    if let Some(verified) = verified.as_ref().filter(|verified| verified.exit_code() != 0) {
-        return Ok(verified.exit_code());
+    if matches!(output.format, Format::Table | Format::Markdown) {
+        let verified = verified.as_ref().map(|verified| verified.text(output));
+        let generated = generated.as_ref().map(|generated| generated.text(output));
+        verified.into_iter().chain(generated).for_each(|text| output.print(&format!("\n{text}")));
     }
     if generated.as_ref().is_some_and(|generated| !generated.matches()) {
         return Ok(super::verify::MISMATCH);
+    }
+    if let Some(verified) = verified.as_ref().filter(|verified| verified.exit_code() != 0) {
+        return Ok(verified.exit_code());
     }
     let fits = plan.verdict.as_ref().is_none_or(|verdict| verdict.fits);
     Ok(if matches.get_flag("check") && !fits { DOES_NOT_FIT } else { 0 })

@@ -44,8 +44,6 @@ mod missing {
 
 #[cfg(feature = "verify")]
 mod measuring {
-    use std::path::Path;
-
     use clap::ArgMatches;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
@@ -58,6 +56,7 @@ mod measuring {
     use crate::output::{Format, Output, bold};
     use crate::render::rows::{Align, Rows};
     use crate::render::wrap;
+    use crate::source;
 
     /// The most new tokens: a look, not a load test.
     const MOST_TOKENS: u64 = 100_000;
@@ -79,7 +78,7 @@ mod measuring {
             return Ok(None);
         }
         let name = matches.get_one::<String>("model").map_or("", String::as_str);
-        let Some(weights) = weights(Path::new(name), model) else {
+        let Some(weights) = source::path(name).and_then(|path| weights(path, model)) else {
             return match asked {
                 false => Ok(None),
                 true => Err(Error::bad_value(

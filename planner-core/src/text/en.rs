@@ -138,9 +138,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnMeasured => "measured B",
         M::ColumnMeasuredExtrapolated => "measured B (extrapolated)",
         M::ColumnDifference => "difference",
-        M::ColumnAllocated => "allocated B",
-        M::ColumnDevice => "device B",
-        M::ColumnTransient => "transient B",
         M::RealTitle => "Its own weights with {0} on {1}: {2} new tokens after {3}, {4} tokens/s",
         M::RealFixedPrompt => "No text ({0}): fixed token ids instead.",
         M::RealMatch => {
@@ -151,6 +148,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::RealNotRun => "The weights themselves were not run: {0}.",
         M::RealGrowth => "heap growth B",
         M::ColumnHeapPredicted => "predicted growth B",
+        M::ColumnAllocated => "allocated B",
+        M::ColumnDevice => "device B",
+        M::ColumnTransient => "transient B",
         M::BenchTitle => {
             "{0} at its own shape ({1} weights, f32, {2}) with candle on {3}, {4} threads: {5} new tokens after {6}"
         }

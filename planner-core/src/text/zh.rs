@@ -128,9 +128,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnMeasured => "实测 B",
         M::ColumnMeasuredExtrapolated => "实测 B（外推）",
         M::ColumnDifference => "差",
-        M::ColumnAllocated => "分配 B",
-        M::ColumnDevice => "设备 B",
-        M::ColumnTransient => "瞬时 B",
         M::RealTitle => "以自身权重运行 {0}，{1}：{3} 个 token 之后生成 {2} 个，每秒 {4} 个",
         M::RealFixedPrompt => "没有文本（{0}）：改用固定的 token 编号。",
         M::RealMatch => "一致：与 --engine candle 相差 {0} B（缓存张量以及可见的堆增长）",
@@ -139,6 +136,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::RealNotRun => "未运行权重本身：{0}。",
         M::RealGrowth => "堆增长 B",
         M::ColumnHeapPredicted => "预测增长 B",
+        M::ColumnAllocated => "分配 B",
+        M::ColumnDevice => "设备 B",
+        M::ColumnTransient => "瞬时 B",
         M::BenchTitle => {
             "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
         }
@@ -206,7 +206,6 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
         "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
         "command_left_out" => "该命令没有对应的选项：{0}",
-        "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })

@@ -8,7 +8,7 @@ use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::{layer_norm, rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
 
-use super::single;
+use super::cpu;
 use super::weights::{Linear, Source};
 use crate::attention::QUERY_BLOCK;
 use crate::timing::Steps;
@@ -178,6 +178,7 @@ impl Dense {
             x = (x + mixed)?;
             let up = layer.up.forward(&layer.norms[1].forward(&x)?)?;
             let inner = match self.sizes.learned() {
+                true if self.device.is_cpu() => cpu::gelu(&up)?,
                 true => up.gelu()?,
                 false => {
                     let width = self.sizes.inner;
@@ -214,7 +215,7 @@ impl Dense {
         };
         let q = (q * (1.0 / (head_dim as f64).sqrt()))?;
         let alone = x.dim(0)? == 1 && self.device.is_cpu();
-        layer.out.forward(&if alone { single::attend(&q, &k, &v)? } else { attend(&q, &k, &v, first)? })
+        layer.out.forward(&if alone { cpu::attend(&q, &k, &v)? } else { attend(&q, &k, &v, first)? })
     }
 
     fn rotate(&self, x: Tensor, first: usize) -> Result<Tensor> {

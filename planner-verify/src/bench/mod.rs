@@ -1,9 +1,9 @@
 //! The article's experiment: the same tokens with the cache and without, at a model's real shape.
 
+mod cpu;
 mod dense;
 mod estimate;
 mod model;
-mod single;
 mod weights;
 
 use std::ops::ControlFlow;

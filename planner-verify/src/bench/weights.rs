@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::single;
+use super::cpu;
 use crate::weights::Weights;
 
 /// Weights by name.
@@ -78,7 +78,7 @@ impl Linear {
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.dim(0)? == 1 && x.device().is_cpu() {
-            return single::row(x, &self.weight, self.plain_bias.as_deref());
+            return cpu::row(x, &self.weight, self.plain_bias.as_deref());
         }
         let y = x.matmul(&self.weight.t()?)?;
         match &self.bias {

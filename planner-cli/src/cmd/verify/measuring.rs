@@ -11,9 +11,9 @@ use planner_core::{Error, Result};
 use planner_verify::{Options, Report, Watch};
 use serde_json::Value as Json;
 
-use super::{INTERRUPTED, MISMATCH};
+use super::MISMATCH;
 use crate::output::{Format, Output, bold};
-use crate::progress::{self, Bar};
+use crate::progress::{self, Bar, INTERRUPTED};
 use crate::render::rows::{Align, Rows};
 use crate::render::wrap;
 

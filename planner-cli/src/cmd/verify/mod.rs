@@ -3,9 +3,6 @@
 /// Exit code where the measured bytes are not the predicted ones.
 pub const MISMATCH: u8 = 4;
 
-/// Exit code of a measurement that Ctrl-C ended: the rows until then were printed.
-pub const INTERRUPTED: u8 = 130;
-
 #[cfg(feature = "verify")]
 mod measuring;
 #[cfg(feature = "verify")]

@@ -1,4 +1,4 @@
-//! What one token at a time needs on a CPU, made to read weights and cache at the speed of the memory.
+//! What a token needs on a CPU, made to read weights and cache at the speed of the memory.
 //!
 //! candle multiplies a single row by a dense matrix on one thread. Here rows of the matrix are shared
 //! out over its threads, and four are read at once, so that more of memory is in flight.
@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 
 use candle_core::utils::barrier_pool;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Rows that are read at once.
@@ -205,6 +205,39 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     q.apply_op3_no_bwd(k, v, &Attend)
 }
 
+/// GELU as GPT-2 has it, `x / 2 × (1 + tanh(u))`, which is `x / (1 + exp(-2u))`: one exponential
+/// instead of a hyperbolic tangent takes a quarter of the time.
+struct Gelu;
+
+/// Elements that a thread takes at once.
+const GELU_PART: usize = 4096;
+
+impl CustomOp1 for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        if !layout.is_contiguous() {
+            candle_core::bail!("a whole tensor is expected");
+        }
+        let mut out = floats(x, layout)?[..layout.shape().elem_count()].to_vec();
+        let twice = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
+        shared_out(&mut out, GELU_PART, |_, out| {
+            for x in out {
+                let u = twice * *x * (1.0 + 0.044_715 * *x * *x);
+                *x /= 1.0 + (-u).exp();
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+/// GELU by way of the hyperbolic tangent.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    x.apply_op1_no_bwd(&Gelu)
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
@@ -230,6 +263,12 @@ mod tests {
             assert!(apart(&found, &expected) < 1e-3, "{outputs} x {inputs}");
             assert!(row(&x.t().unwrap(), &weight, None).is_err() || inputs == 1);
         }
+    }
+
+    #[test]
+    fn gelu_is_candle_s() {
+        let x = (random(&[3, 5000]) * 20.0).unwrap();
+        assert!(apart(&gelu(&x).unwrap(), &x.gelu().unwrap()) < 1e-5);
     }
 
     #[test]
