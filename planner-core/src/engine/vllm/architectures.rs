@@ -14,6 +14,19 @@ pub fn known(class: &str) -> bool {
     KNOWN.binary_search(&class).is_ok()
 }
 
+/// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
+const UNFIT: [(&str, &str); 3] = [
+    (
+        "DiffLlamaForCausalLM",
+        "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
+    ),
+    ("GitForCausalLM", "look their attention up in a table of their own, which holds none of vLLM's"),
+    (
+        "IdeficsForVisionText2Text",
+        "dispatch attention from more than one module of a layer, which one vLLM attention layer cannot serve",
+    ),
+];
+
 /// How the names of generating classes end; others are pooled or drafted with, on a backbone that is planned
 /// all the same.
 const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ModelWithLMHead"];
@@ -29,6 +42,15 @@ pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<&'static
     let generates = GENERATING.iter().any(|end| class.ends_with(end));
     if generates && COMPATIBLE.binary_search(&class).is_err() && config.root.get("auto_map").is_none() {
         return Some("are not supported for now");
+    }
+    if let Some((_, why)) = UNFIT.iter().find(|(unfit, _)| *unfit == class) {
+        return Some(why);
+    }
+    let counts = |key: &str| config.text.contains_key(key);
+    if counts("encoder_layers") && counts("decoder_layers") {
+        return Some(
+            "are decoders of encoder-decoders: argument position_ids not found in their forward method",
+        );
     }
     if stateful {
         return Some(
