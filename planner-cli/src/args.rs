@@ -163,6 +163,11 @@ pub fn command() -> Command {
                 .args(plan_flags()),
         )
         .subcommand(
+            Command::new("command")
+                .about("Print the command that starts --engine with these settings")
+                .args(plan_flags()),
+        )
+        .subcommand(
             Command::new("completions").about("Print a shell's completion script").arg(
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),

@@ -82,8 +82,7 @@ impl Output {
         let _ = out.flush();
     }
 
-    /// Tells of progress on standard error.
-    #[cfg_attr(not(feature = "verify"), allow(dead_code))]
+    /// Tells of progress, or of what goes beside an answer, on standard error.
     pub fn tell(&self, text: &str) {
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }

@@ -52,7 +52,9 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         return from_path(&inside, strict);
     }
     if starts_as_gguf(path) {
-        return crate::gguf::from_path(path);
+        let mut spec = crate::gguf::from_path(path)?;
+        spec.location = Some(shown);
+        return Ok(spec);
     }
     if metadata.len() > MAX_CONFIG_BYTES {
         return Err(Error::Unreadable {
@@ -69,6 +71,12 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
     };
     spec.id = path_id(path);
+    // engines load a folder by the config.json in it
+    let folder = path.parent().filter(|_| path.file_name().is_some_and(|name| name == "config.json"));
+    spec.location = folder.map(|folder| match folder.as_os_str().is_empty() {
+        true => ".".to_owned(),
+        false => folder.display().to_string(),
+    });
     Ok(spec)
 }
 

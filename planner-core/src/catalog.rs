@@ -21,6 +21,7 @@ pub fn model(name: &str) -> Result<ModelSpec> {
     if let Some(entry) = find(name) {
         let mut spec = build(entry)?;
         if !entry.id.eq_ignore_ascii_case(name) {
+            spec.location = Some(name.to_owned());
             spec.notes.push(
                 Note::new(
                     "from_catalogue",
@@ -47,5 +48,6 @@ pub fn build(entry: &Model) -> Result<ModelSpec> {
     let mut spec = family::build(Arc::new(config), true)?;
     entry.id.clone_into(&mut spec.id);
     entry.name.clone_into(&mut spec.name);
+    spec.location = entry.hub.first().map(|hub| (*hub).to_owned());
     Ok(spec)
 }

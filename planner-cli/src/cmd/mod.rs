@@ -6,6 +6,7 @@ use planner_core::Result;
 use crate::output::Output;
 
 mod bench;
+mod command;
 mod explain;
 mod gpus;
 mod models;
@@ -17,6 +18,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     match matches.subcommand() {
         Some(("models", inner)) => models::run(inner, output),
         Some(("gpus", inner)) => gpus::run(inner, output),
+        Some(("command", inner)) => command::run(inner, output),
         Some(("explain", inner)) => explain::run(inner, output),
         Some(("completions", inner)) => {
             let shell =

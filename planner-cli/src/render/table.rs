@@ -17,7 +17,11 @@ pub fn headline(plan: &Plan<'_>, lang: Lang) -> String {
     let layers = model.config_layers.to_string();
     let (k, v) = plan.kv_dtypes;
     let dtype = if k == v { k.to_owned() } else { format!("{k}/{v}") };
+    let latent = plan.layers.iter().any(|group| group.layer.kind() == "latent");
     match (model.kv_heads, model.head_dim) {
+        (Some(_), Some(dim)) if latent => {
+            text(lang, M::HeadlineLatent, &[&model.name, &layers, &dim.to_string(), &dtype])
+        }
         (Some(heads), Some(dim)) => {
             text(lang, M::Headline, &[&model.name, &layers, &heads.to_string(), &dim.to_string(), &dtype])
         }
@@ -99,6 +103,9 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let engine = &plan.engine;
     (engine.id != "architecture").then(|| {
         let name = format!("{} {}", engine.id, engine.version);
+        if plan.request.users == 1 {
+            return text(lang, M::EngineLineOne, &[&name, &human_bytes(engine.total_bytes)]);
+        }
         text(
             lang,
             M::EngineLine,
@@ -183,7 +190,12 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
                 ],
             ) + &device
         }
-        None if !memory.weights_fit => device.trim().trim_matches(['(', ')']).to_owned(),
+        None if !memory.weights_fit => {
+            let figures = tightest.and_then(|gpu| gpu.budget_bytes.zip(gpu.total_bytes));
+            let (budget, total) = figures.unwrap_or_default();
+            let share = plan.run().utilization().to_string();
+            text(lang, M::BudgetOf, &[&human_bytes(budget), &share, &human_bytes(total)]) + &device
+        }
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
     });
     if !verdict.fits {
@@ -271,19 +283,24 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right],
     );
     for candidate in candidates {
-        let at_limit = plan.model.max_position.is_some_and(|max| candidate.max_seq >= max);
-        let mark = if at_limit { format!(" {}", raw(lang, M::LimitMark)) } else { String::new() };
+        let mark = if candidate.limited_by == "max_position" {
+            format!(" {}", raw(lang, M::LimitMark))
+        } else {
+            String::new()
+        };
         rows.push([
             candidate.device.id.clone(),
             candidate.gpus.to_string(),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),
-            format!("{}{mark}", group_digits(candidate.max_seq)),
+            match candidate.limited_by {
+                "none" => raw(lang, M::NoLimit).to_owned(),
+                _ => format!("{}{mark}", group_digits(candidate.max_seq)),
+            },
         ]);
     }
-    let utilization = plan.run().utilization();
-    let footnote =
-        text(lang, M::FootnoteBudget, &[&utilization.to_string(), &human_bytes(reserve(plan.request))]);
+    let places = [plan.run().utilization().to_string(), human_bytes(reserve(plan.request))];
+    let footnote = text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str));
     let table: Vec<String> =
         rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();
     format!("\n  {title}\n{}\n\n{}\n", table.join("\n"), wrap(&footnote, output.width, 2))

@@ -15,6 +15,7 @@ use crate::units::Ratio;
 
 pub mod architecture;
 pub mod candle;
+pub mod command;
 pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
@@ -86,6 +87,11 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// What that share is a share of.
     fn utilization_of(&self) -> ShareOf {
         ShareOf::Total
+    }
+
+    /// The command that starts the engine with a run's settings, for engines that are servers.
+    fn command(&self, _run: &Run<'_>) -> Option<command::Command> {
+        None
     }
 
     /// Applies the rule, or refuses with the engine's reason.

@@ -12,6 +12,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::architecture::kv_dtypes;
+use super::command::Command;
 use super::{Details, Engine, Layout, Run, ShareOf};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -45,6 +46,44 @@ impl Engine for TensorRtLlm {
 
     fn utilization_of(&self) -> ShareOf {
         ShareOf::FreeAfterWeights
+    }
+
+    /// Names of `tensorrt_llm/commands/serve.py`; what it has no flag for goes into the file of `--config`,
+    /// by the names of `KvCacheConfig`.
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        let request = run.request;
+        let mut command = Command::serving(&["trtllm-serve"], run);
+        command.size("--tensor_parallel_size", run.parallel.tp);
+        command.size("--pipeline_parallel_size", run.parallel.pp);
+        command.length("--max_seq_len", run);
+        command.given("--max_batch_size", request.max_num_seqs);
+        command.given("--max_num_tokens", request.max_num_batched_tokens);
+        command.given("--free_gpu_memory_fraction", request.memory_utilization);
+        let mut cache = Map::new();
+        let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+        if kv_dtype == Some(DType::FP8) {
+            cache.insert("dtype".into(), "fp8".into());
+        }
+        if let Some(tokens) = request.block_size {
+            cache.insert("tokens_per_block".into(), tokens.into());
+        }
+        if let Some(on) = request.prefix_caching {
+            cache.insert("enable_block_reuse".into(), on.into());
+        }
+        if !cache.is_empty() {
+            command.flag("--config", "trtllm.yaml");
+            command.file = Some(("trtllm.yaml", json!({ "kv_cache_config": cache }).to_string()));
+        }
+        const SAID: &[&str] = &[
+            "pp",
+            "kv-dtype",
+            "memory-utilization",
+            "block-size",
+            "max-num-seqs",
+            "max-num-batched-tokens",
+            "prefix-caching",
+        ];
+        Some(command.without(run, SAID))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {

@@ -3,7 +3,7 @@
 use super::{LayerGroup, Plan};
 use crate::dtype::DType;
 use crate::spec::layer::{Content, Extent, Store};
-use crate::text::{Lang, Message as M, raw, sessions, text};
+use crate::text::{self, Lang, Message as M, raw, sessions, text};
 use crate::units::{group_digits, human_bytes};
 
 /// The article's measurement of GPT-2: 1,000 new tokens, mean and deviation of ten runs, in seconds.
@@ -65,6 +65,10 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
     if !engine.is_empty() {
         all.push(section(M::ExplainEngine, engine));
     }
+    if let Some(command) = &plan.engine.command {
+        let notes = command.notes.iter().map(|note| text::note(lang, note));
+        all.push(section(M::ExplainCommand, std::iter::once(command.shell()).chain(notes).collect()));
+    }
     let parts =
         plan.model.parts.iter().map(|part| format!("{}: {}", part.name, group_digits(part.parameters)));
     all.push(section(M::ExplainParameters, parts.collect()));
@@ -89,25 +93,75 @@ fn growing<'a>(group: &'a LayerGroup<'_>) -> impl Iterator<Item = &'a Store> {
     stores.filter(|store| !matches!(store.extent, Extent::Session | Extent::Source))
 }
 
+/// Layers that store the same.
+struct Same {
+    kind: String,
+    row: String,
+    bytes: u64,
+    tokens_per_row: u64,
+    /// First and last layer of each run.
+    runs: Vec<(u64, u64)>,
+    layers: u64,
+}
+
+/// Runs of layers that are written out; of more, the first ones and the last.
+const SHOWN_RUNS: usize = 6;
+
+impl Same {
+    fn line(&self, lang: Lang) -> String {
+        let run = |(first, last): &(u64, u64)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}–{last}"),
+        };
+        let mut runs: Vec<String> = self.runs.iter().map(run).collect();
+        if runs.len() > SHOWN_RUNS {
+            runs.splice(SHOWN_RUNS - 2..runs.len() - 1, ["…".to_owned()]);
+        }
+        let shared =
+            if self.tokens_per_row > 1 { format!(" / {}", self.tokens_per_row) } else { String::new() };
+        let formula = format!("{} × {}{shared}", self.layers, self.row);
+        let bytes = group_digits(self.layers.saturating_mul(self.bytes) / self.tokens_per_row);
+        text(
+            lang,
+            M::ExplainLayers,
+            &[&self.layers.to_string(), &self.kind, &runs.join(", "), &formula, &bytes],
+        )
+    }
+}
+
 fn per_token(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let dtype = |name: &str| DType::from_name(name).unwrap_or(DType::BF16);
     let (k, v) = (dtype(plan.kv_dtypes.0), dtype(plan.kv_dtypes.1));
-    let mut lines = Vec::new();
+    let mut all: Vec<Same> = Vec::new();
     for group in &plan.layers {
         for store in growing(group) {
-            let Ok(row) = store.row_bytes(k, v) else { continue };
-            let each = group.count.saturating_mul(row);
-            let shared =
-                if store.tokens_per_row > 1 { format!(" / {}", store.tokens_per_row) } else { String::new() };
-            let formula = format!("{} × {}{shared}", group.count, row_formula(store, k, v));
-            let kind = format!("{} ({}–{})", group.layer.kind(), group.first, group.first + group.count - 1);
-            lines.push(text(
-                lang,
-                M::ExplainLayers,
-                &[&group.count.to_string(), &kind, &formula, &group_digits(each / store.tokens_per_row)],
-            ));
+            let Ok(bytes) = store.row_bytes(k, v) else { continue };
+            let kind = match store.extent {
+                Extent::Window(tokens) | Extent::Chunk(tokens) => format!("{} {tokens}", group.layer.kind()),
+                _ => group.layer.kind().to_owned(),
+            };
+            let row = row_formula(store, k, v);
+            let run = (group.first, group.first + group.count - 1);
+            let same = |same: &&mut Same| {
+                same.kind == kind && same.row == row && same.tokens_per_row == store.tokens_per_row
+            };
+            match all.iter_mut().find(same) {
+                Some(same) => {
+                    same.runs.push(run);
+                    same.layers += group.count;
+                }
+                None => all.push(Same {
+                    kind,
+                    row,
+                    bytes,
+                    tokens_per_row: store.tokens_per_row,
+                    runs: vec![run],
+                    layers: group.count,
+                }),
+            }
         }
     }
+    let mut lines: Vec<String> = all.iter().map(|same| same.line(lang)).collect();
     let slopes = plan.kv.slopes.iter();
     lines.extend(slopes.map(|slope| {
         text(
@@ -151,14 +205,20 @@ fn row_formula(store: &Store, k: DType, v: DType) -> String {
 }
 
 fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
-    let mut lines: Vec<String> = plan
-        .layers
-        .iter()
-        .filter(|group| group.session_bytes > 0)
-        .map(|group| {
-            format!("{} × {}: {} B", group.count, group.layer.kind(), group_digits(group.session_bytes))
-        })
-        .collect();
+    // Layers of a kind that keep as much, wherever they stand.
+    let mut same: Vec<(&str, u64, u64)> = Vec::new();
+    for group in plan.layers.iter().filter(|group| group.session_bytes > 0) {
+        let (kind, one) = (group.layer.kind(), group.session_bytes / group.count.max(1));
+        match same.iter_mut().find(|(of, bytes, _)| (*of, *bytes) == (kind, one)) {
+            Some((_, _, count)) => *count += group.count,
+            None => same.push((kind, one, group.count)),
+        }
+    }
+    let line = |&(kind, one, count): &(&str, u64, u64)| {
+        let all = group_digits(one.saturating_mul(count));
+        format!("{count} × {kind}: {count} × {} = {all} B", group_digits(one))
+    };
+    let mut lines: Vec<String> = same.iter().map(line).collect();
     for group in &plan.layers {
         for store in &group.layer.stores {
             match store.extent {
@@ -178,11 +238,13 @@ fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         group_digits(plan.kv.session_bytes),
         human_bytes(plan.kv.session_bytes)
     ));
-    lines.push(format!(
-        "{}: {} B ({})",
-        sessions(lang, plan.request.users),
-        group_digits(plan.kv.total_bytes),
-        human_bytes(plan.kv.total_bytes)
-    ));
+    if plan.request.users > 1 {
+        lines.push(format!(
+            "{}: {} B ({})",
+            sessions(lang, plan.request.users),
+            group_digits(plan.kv.total_bytes),
+            human_bytes(plan.kv.total_bytes)
+        ));
+    }
     lines
 }

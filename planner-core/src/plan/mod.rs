@@ -4,6 +4,7 @@
 //! tokens and users, but always a monotone one.
 
 use crate::engine::architecture::Needed;
+use crate::engine::command::Command;
 use crate::engine::{Details, Run};
 use crate::error::Result;
 use crate::parallel::Parallel;
@@ -98,6 +99,8 @@ pub struct EngineAnswer {
     pub floor_bytes_per_session: u64,
     /// What only this engine has to say.
     pub details: Details,
+    /// The command that starts it with these settings, where it is a server.
+    pub command: Option<Command>,
 }
 
 /// A complete answer.
@@ -158,6 +161,7 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
         },
         floor_bytes_per_session: layout.floor_bytes()?,
         details,
+        command: request.engine.command(&run),
     };
     let (memory, verdict) = match memory {
         Some(mut memory) => {

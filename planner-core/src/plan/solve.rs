@@ -53,6 +53,8 @@ pub struct Candidate {
     pub max_users: u64,
     /// Longest length for the asked users.
     pub max_seq: u64,
+    /// What sets the limit, as in [`Verdict`].
+    pub limited_by: &'static str,
 }
 
 /// The largest `n` up to `limit` for which `fits` holds, 0 when not even 1 does.
@@ -107,6 +109,19 @@ impl<'a> Fit<'a> {
             .saturating_mul(dp)
     }
 
+    /// What ends the growth of a session at `max_seq` tokens.
+    fn limited_by(&self, max_seq: u64) -> &'static str {
+        if !self.weights_fit {
+            "weights"
+        } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
+            "max_position"
+        } else if max_seq >= SEARCH_LIMIT {
+            "none"
+        } else {
+            "kv_cache"
+        }
+    }
+
     fn max_seq(&self, users: u64) -> u64 {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
         let limit = longest.min(SEARCH_LIMIT);
@@ -120,15 +135,7 @@ pub(super) fn verdict(run: &Run<'_>, layout: &dyn Layout, memory: &Memory) -> Re
     let fits = fit.fits(users, run.tokens);
     let max_users = fit.max_users(run.tokens);
     let max_seq = fit.max_seq(users);
-    let limited_by = if !memory.weights_fit {
-        "weights"
-    } else if run.model.max_position.is_some_and(|max| max_seq >= max) {
-        "max_position"
-    } else if max_seq >= SEARCH_LIMIT {
-        "none"
-    } else {
-        "kv_cache"
-    };
+    let limited_by = fit.limited_by(max_seq);
     let min_gpus = fewest_gpus(run.model, run.request).map(|(gpus, _)| gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, min_gpus) };
     Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, alternatives })
@@ -205,12 +212,14 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
         let (run, layout) = try_layout(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
         let fit = Fit::new(&run, layout.as_ref(), &memory);
+        let max_seq = fit.max_seq(request.users);
         Some(Candidate {
             device,
             gpus: count,
             kv_bytes_available: memory.available().first().copied().unwrap_or(0),
             max_users: fit.max_users(run.tokens),
-            max_seq: fit.max_seq(request.users),
+            max_seq,
+            limited_by: fit.limited_by(max_seq),
         })
     };
     gpus.iter().filter_map(one).collect()

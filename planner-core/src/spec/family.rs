@@ -240,6 +240,7 @@ fn assemble<'a>(
     let parts = counter.finish();
     Ok(ModelSpec {
         id: text.model_type.to_owned(),
+        location: None,
         name: if text.class.is_empty() { text.model_type.to_owned() } else { text.class.to_owned() },
         architecture: text.class.to_owned(),
         model_type: text.model_type.to_owned(),

@@ -66,6 +66,8 @@ impl Note {
 pub struct ModelSpec {
     /// Catalogue id, or the name the model was given by.
     pub id: String,
+    /// What an engine would load: a hub id, a folder or a file; `None` where only a configuration is known.
+    pub location: Option<String>,
     /// Name for people.
     pub name: String,
     /// Class that `architectures` names.

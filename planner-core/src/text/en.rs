@@ -6,25 +6,27 @@ use crate::error::Error;
 pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
     match message {
-        M::Headline => "{0}   {1} layers, {2} KV heads × {3}, {4} KV",
-        M::HeadlineNoAttention => "{0}   {1} layers, no attention, {2}",
+        M::Headline => "{0}   {1} {1:layer/layers}, {2} KV {2:head/heads} × {3}, {4} KV",
+        M::HeadlineLatent => "{0}   {1} {1:layer/layers}, a latent row of {2} for all heads, {3} KV",
+        M::HeadlineNoAttention => "{0}   {1} {1:layer/layers}, no attention, {2}",
         M::OneToken => "one token",
         M::OneSession => "one session, {0} tokens",
         M::State => "of it before the first token",
         M::Sessions => "{0} sessions",
         M::OneSessionOnly => "one session",
-        M::Users => "{0} users",
-        M::OneUser => "1 user",
+        M::Users => "{0} {0:user/users}",
         M::AllHeads => "Caching all {0} heads would take {1} B per token ({2}), {3} for {4}.",
         M::AllHeadsShared => "This model shares each KV head among {0} query heads.",
         M::AllHeadsSame => "Every head is cached: this is the article's figure, {0} B per token.",
         M::SlopesChange => "From token {0} on a further token adds {1} B.",
+        M::EngineLineOne => "{0} allocates {1} for one session.",
         M::EngineLine => "{0} allocates {1} for one session, {2} for {3}.",
         M::Fits => "fits: {0} at {1} tokens",
         M::DoesNotFit => "does not fit: {0} at {1} tokens need {2} on each GPU, but {3} is free",
         M::WeightsDoNotFit => {
             "does not fit: {0} of weights and {1} reserve on each GPU are more than its budget of {2}"
         }
+        M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "room for {0} at {1} tokens",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
@@ -43,6 +45,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "[1] {0} of the memory the driver reports, less weights, less {1} per GPU for activations and runtime (--reserve). Engines round up: --engine."
         }
         M::LimitMark => "(limit)",
+        M::NoLimit => "no limit",
         M::NotesTitle => "Notes",
         M::ColumnModel => "model",
         M::ColumnName => "name",
@@ -68,13 +71,16 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainEngine => "what the engine allocates",
         M::ExplainFloor => "before the first token counts: {0} B a session",
         M::ExplainGroup => {
-            "{0} {1} layer(s) a group: a page of {2} B holds {3} tokens; one request takes {4} block(s)"
+            "{0} {1} {0:layer/layers} a group: a page of {2} B holds {3} {3:token/tokens}; one request takes {4} {4:block/blocks}"
         }
-        M::ExplainCells => "{0} {1} layer(s): {2} cells in {3} stream(s), K {4} B, V {5} B",
+        M::ExplainCells => {
+            "{0} {1} {0:layer/layers}: {2} {2:cell/cells} in {3} {3:stream/streams}, K {4} B, V {5} B"
+        }
         M::ExplainBlocks => {
             "⌊{0} B / {1} B a block⌋ = {2} blocks; / {3} blocks a request = {4} at once; × {5} tokens = {6} tokens of cache"
         }
         M::ExplainRows => "{0} B hold {1} tokens: {2} sessions at once",
+        M::ExplainCommand => "the command that starts it so",
         M::EngineBlocks => {
             "{0} blocks of {1} tokens: KV cache size {2} tokens, maximum concurrency {3}x at {4} tokens."
         }
@@ -84,7 +90,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ModelsCount => "{0} models; any config.json works too: --model PATH",
         M::GpusCount => "{0} GPUs; any size works too: --gpu 80GiB",
         M::ExplainPerToken => "bytes per token = sum over layers of what one token adds",
-        M::ExplainLayers => "{0} layer(s) {1}: {2} = {3}",
+        M::ExplainLayers => "{0} {1} {0:layer/layers} ({2}): {3} = {4}",
         M::ExplainState => "state, once per session",
         M::ExplainCross => "cross-attention, {0} encoder tokens",
         M::ExplainSession => "one session of {0} tokens",
@@ -196,7 +202,9 @@ pub(super) fn engine_rule(id: &str) -> &'static str {
         "vllm" => {
             "whole blocks; groups of layers share pages, windows keep tokens in flight, states are padded to a page"
         }
-        "sglang" => "rows of a token pool, window layers and states in pools of their own",
+        "sglang" => {
+            "rows of a token pool; some classes keep window layers in a pool of their own, states take slots"
+        }
         "tensorrt-llm" => "whole blocks of 32 tokens out of the memory left after the weights",
         "llama.cpp" => "all cells of the context are allocated at start, in multiples of 256; states in f32",
         "transformers" => {

@@ -10,6 +10,7 @@ use crate::units::group_digits;
 mod en;
 pub mod page;
 mod zh;
+mod zh_wants;
 
 /// A language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,7 @@ impl Lang {
 #[allow(missing_docs)]
 pub enum Message {
     Headline,
+    HeadlineLatent,
     HeadlineNoAttention,
     OneToken,
     OneSession,
@@ -44,15 +46,16 @@ pub enum Message {
     Sessions,
     OneSessionOnly,
     Users,
-    OneUser,
     AllHeads,
     AllHeadsShared,
     AllHeadsSame,
     SlopesChange,
     EngineLine,
+    EngineLineOne,
     Fits,
     DoesNotFit,
     WeightsDoNotFit,
+    BudgetOf,
     RoomFor,
     LongestFor,
     LimitIsModel,
@@ -69,6 +72,7 @@ pub enum Message {
     ColumnTokens,
     FootnoteBudget,
     LimitMark,
+    NoLimit,
     NotesTitle,
     ColumnModel,
     ColumnName,
@@ -97,6 +101,7 @@ pub enum Message {
     ExplainCells,
     ExplainBlocks,
     ExplainRows,
+    ExplainCommand,
     EngineBlocks,
     Source,
     HubIds,
@@ -149,19 +154,30 @@ pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
     fill(raw(lang, message), arguments.iter().copied())
 }
 
+/// Puts arguments in: `{0}` is the first, `{0:layer/layers}` one of two words by whether it is 1.
 fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
-    let places = arguments.into_iter().enumerate();
-    places.fold(template.to_owned(), |text, (position, argument)| {
-        text.replace(&format!("{{{position}}}"), argument)
-    })
+    let arguments: Vec<&str> = arguments.into_iter().collect();
+    let mut text = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((place, after)) = after.split_once('}') else { break };
+        text.push_str(before);
+        let (position, words) = place.split_once(':').map_or((place, None), |(at, words)| (at, Some(words)));
+        let argument = position.parse().ok().and_then(|at: usize| arguments.get(at)).copied();
+        text.push_str(match (argument.unwrap_or_default(), words.and_then(|words| words.split_once('/'))) {
+            ("1", Some((one, _))) => one,
+            (_, Some((_, many))) => many,
+            (argument, None) => argument,
+        });
+        rest = after;
+    }
+    text.push_str(rest);
+    text
 }
 
 /// `20 users`, `1 user`.
 pub fn users(lang: Lang, count: u64) -> String {
-    match count {
-        1 => raw(lang, Message::OneUser).to_owned(),
-        count => text(lang, Message::Users, &[&group_digits(count)]),
-    }
+    text(lang, Message::Users, &[&group_digits(count)])
 }
 
 /// `20 sessions`, `one session`.
@@ -212,5 +228,18 @@ pub fn engine_rule(lang: Lang, id: &str) -> &'static str {
     match lang {
         Lang::En => en::engine_rule(id),
         Lang::Zh => zh::engine_rule(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn words_follow_their_number() {
+        let template = "{1} has {0} {0:page/pages}";
+        assert_eq!(fill(template, ["1", "it"]), "it has 1 page");
+        assert_eq!(fill(template, ["12", "it"]), "it has 12 pages");
+        assert_eq!(fill("nothing {2} here", ["1"]), "nothing  here");
     }
 }

@@ -7,6 +7,7 @@ pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
     match message {
         M::Headline => "{0}   {1} 层，{2} 个 KV 头 × {3}，KV 类型 {4}",
+        M::HeadlineLatent => "{0}   {1} 层，所有头共用宽 {2} 的潜向量，KV 类型 {3}",
         M::HeadlineNoAttention => "{0}   {1} 层，无注意力，{2}",
         M::OneToken => "一个 token",
         M::OneSession => "一个会话，{0} 个 token",
@@ -14,15 +15,16 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Sessions => "{0} 个会话",
         M::OneSessionOnly => "一个会话",
         M::Users => "{0} 个用户",
-        M::OneUser => "1 个用户",
         M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4}共 {3}。",
         M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
         M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
         M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
+        M::EngineLineOne => "{0} 为一个会话分配 {1}。",
         M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
         M::Fits => "放得下：{0}，每个 {1} 个 token",
         M::DoesNotFit => "放不下：{0}、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 预留超过其预算 {2}",
+        M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
@@ -41,6 +43,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
         }
         M::LimitMark => "（上限）",
+        M::NoLimit => "不限",
         M::NotesTitle => "说明",
         M::ColumnModel => "模型",
         M::ColumnName => "名称",
@@ -71,6 +74,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
         }
         M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::ExplainCommand => "以这些设置启动引擎的命令",
         M::EngineBlocks => {
             "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
         }
@@ -80,7 +84,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ModelsCount => "{0} 个模型；也可用任意 config.json：--model 路径",
         M::GpusCount => "{0} 种 GPU；也可用任意大小：--gpu 80GiB",
         M::ExplainPerToken => "每 token 字节 = 各层一个 token 所增加之和",
-        M::ExplainLayers => "{0} 层 {1}：{2} = {3}",
+        M::ExplainLayers => "{0} 个 {1} 层（{2}）：{3} = {4}",
         M::ExplainState => "状态，每会话一份",
         M::ExplainCross => "交叉注意力，{0} 个编码器 token",
         M::ExplainSession => "一个 {0} token 的会话",
@@ -161,6 +165,10 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
         "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
+        "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
+        "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
+        "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
+        "command_left_out" => "该命令没有对应的选项：{0}",
         "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
         _ => return None,
     })
@@ -172,7 +180,9 @@ pub(super) fn error_message(error: &Error) -> String {
         Error::NoCache { architecture, why } => format!("`{architecture}` 没有 KV 缓存：{why}"),
         Error::MissingField { field, looked_in } => format!("缺少 `{field}`：已在 {looked_in} 中查找"),
         Error::Unsupported { what, .. } => format!("不支持 {what}"),
-        Error::BadValue { field, got, want } => format!("`{field}` 的值是 {got}，应为：{want}"),
+        Error::BadValue { field, got, want } => {
+            format!("`{field}` 的值是 {got}，应为：{}", super::zh_wants::want(want))
+        }
         Error::Overflow { what } => format!("{what} 过大：超出 64 位整数"),
         Error::Parse { format, why } => format!("{format}：{why}"),
         Error::Unreadable { path, why } => format!("无法读取 `{path}`：{why}"),
@@ -206,6 +216,7 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
 fn kind(what: &str) -> &str {
     match what {
         "model" => "模型",
+        "GPU" => " GPU",
         "engine" => "引擎",
         "flag" => "选项",
         other => other,
@@ -216,7 +227,7 @@ pub(super) fn engine_rule(id: &str) -> &'static str {
     match id {
         "architecture" => "仅为定义所需，不含任何引擎的取整",
         "vllm" => "按整块分配；各层组共用页，窗口层保留在途 token，状态填充到一页",
-        "sglang" => "token 池按行分配，窗口层与状态各有其池",
+        "sglang" => "token 池按行分配；部分模型类的窗口层另有其池，状态占用槽位",
         "tensorrt-llm" => "加载权重后的剩余内存按 32 个 token 的整块分配",
         "llama.cpp" => "启动时即分配整个上下文，按 256 取整；状态为 f32",
         "transformers" => "按张量实际大小；窗口满后少存一个 token；潜变量或展开的键按其类所存",

@@ -3,7 +3,8 @@
 # usage: setup.sh DIR    (about 17 GB in DIR; needs Python 3.12, a C compiler and PyPI)
 set -euo pipefail
 dir=${1:?usage: setup.sh DIR}
-python=${PYTHON:-$(command -v python3.12 || echo "$(pyenv root)/versions/3.12.1/bin/python")}
+python=${PYTHON:-python3.12}
+"$python" -c 'import sys; assert sys.version_info[:2] == (3, 12)' || { echo "set PYTHON to a Python 3.12" >&2; exit 1; }
 mkdir -p "$dir"
 "$python" -m venv "$dir/venv"
 "$dir/venv/bin/pip" install --quiet --no-cache-dir uv
@@ -16,7 +17,7 @@ mkdir -p "$dir"
 # the engine's extensions link it, none of them is called while planning.
 mkdir -p "$dir/lib"
 site=$("$dir/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-find "$site" -name '*.so*' -type f -print0 |
+find "$site" \( -name '*.so' -o -name '*.so.[0-9]*' \) -type f -print0 |
   xargs -0 -n 50 nm -D --undefined-only 2>/dev/null |
   grep -oE '\bcu[A-Z][A-Za-z0-9_]*' |
   grep -vE '^cu(blas|dnn|fft|rand|solver|sparse|pti|pyt|file)' | sort -u > "$dir/lib/symbols"

@@ -14,15 +14,17 @@ use self::caches::{Cache, caches};
 use self::context::{Asked, Context};
 use self::metadata::Metadata;
 use self::shape::Shape;
+use super::command::Command;
 use super::{Details, Engine, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::model::Note;
-use crate::units::sum;
+use crate::units::{product, sum};
 
 pub mod arch;
 pub mod caches;
 pub mod classes;
+pub mod command;
 pub mod config;
 pub mod context;
 pub mod convert;
@@ -43,6 +45,11 @@ impl Engine for LlamaCpp {
 
     fn versions(&self) -> &'static [&'static str] {
         &["0c1e57098"]
+    }
+
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        let slots = run.request.n_parallel.unwrap_or(run.request.users);
+        Some(command::command(run, cells(run, run.request.users, run.tokens).ok()?, slots))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
@@ -81,6 +88,17 @@ impl Engine for LlamaCpp {
     }
 }
 
+/// `--ctx-size` for `users` sessions of `tokens`: as large as asked for, else as large as they need, else
+/// as large as the model was trained for.
+fn cells(run: &Run<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
+    let request = run.request;
+    if request.ctx_size.is_some() || (request.seq.is_none() && request.users == 1) {
+        return Ok(request.ctx_size);
+    }
+    let slots = request.n_parallel.unwrap_or(users).max(users);
+    product("cells", &[slots, tokens]).map(Some)
+}
+
 /// Contexts for any number of sessions.
 struct Contexts<'a> {
     run: Run<'a>,
@@ -89,17 +107,9 @@ struct Contexts<'a> {
 }
 
 impl Contexts<'_> {
-    /// The context for `users` sessions of `tokens`: as large as asked for, else as large as they
-    /// need, else as large as the model was trained for.
     fn asked_context(&self, users: u64, tokens: u64) -> Result<Context> {
-        let request = self.run.request;
-        let sequences = request.n_parallel.unwrap_or(users);
-        let ctx_size = match request.ctx_size {
-            Some(size) => Some(size),
-            None if request.seq.is_none() && request.users == 1 => None,
-            None => Some(crate::units::product("cells", &[sequences.max(users), tokens])?),
-        };
-        self.context(ctx_size, sequences)
+        let sequences = self.run.request.n_parallel.unwrap_or(users);
+        self.context(cells(&self.run, users, tokens)?, sequences)
     }
 
     fn context(&self, ctx_size: Option<u64>, sequences: u64) -> Result<Context> {

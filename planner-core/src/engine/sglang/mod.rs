@@ -12,11 +12,13 @@
 //!   (no prefix caching), three, or five slots (snapshots while a step is in flight).
 //! - Tokens are whole pages of 1 token unless the attention backend or the model's class says otherwise.
 
+use crate::engine::command::Command;
 use crate::engine::{Engine, Layout, Run};
 use crate::error::Result;
 use crate::units::Ratio;
 
 mod classes;
+mod command;
 mod memory;
 mod pools;
 mod rows;
@@ -39,6 +41,10 @@ impl Engine for Sglang {
 
     fn utilization(&self, run: &Run<'_>) -> Ratio {
         memory::fraction(run)
+    }
+
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        Some(command::command(run))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {

@@ -7,6 +7,7 @@
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
 //! reserve of window layers for tokens in flight is known to differ, and restated.
 
+use super::command::Command;
 use super::{Engine, Layout, Run};
 use crate::error::{Error, Result};
 
@@ -15,6 +16,7 @@ pub mod backend;
 pub mod block;
 pub mod capacity;
 pub mod classes;
+pub mod command;
 pub mod config;
 pub mod draft;
 pub mod dtype;
@@ -46,6 +48,10 @@ impl Engine for Vllm {
 
     fn versions(&self) -> &'static [&'static str] {
         settings::VERSIONS
+    }
+
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        Some(command::command(run))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {

@@ -157,7 +157,7 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
             ),
         ));
     }
-    if run.request.engine_version.starts_with("0.2") {
+    if settings::old(run.request.engine_version) {
         notes.push(Note::new(
             "vllm_version",
             "of this version only the reserve of window layers for tokens in flight is restated; the rest \

@@ -8,7 +8,7 @@ use super::backend::Device;
 use super::config::Config;
 use super::refusal::Refusal;
 use crate::engine::Run;
-use crate::request::Speculative;
+use crate::request::{Request, Speculative};
 
 /// Versions whose rule is known; the first is the default.
 pub const VERSIONS: &[&str] = &[
@@ -56,21 +56,13 @@ pub fn settings(
 ) -> Result<Settings, Refusal> {
     let request = run.request;
     let parallel = run.parallel;
-    let gpu = request.gpu.as_ref();
-    let capability = gpu.and_then(|g| g.compute_capability).and_then(parse_capability);
+    let capability = capability(request);
     let device = capability.clone().unwrap_or(Device { major: 9, minor: 0 });
-    let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
-    let a100 = gpu.is_some_and(|g| g.name.to_lowercase().contains("a100"));
-    let batched = request.max_num_batched_tokens.unwrap_or(match memory {
-        m if m >= 160 * GIB => 16384,
-        m if m >= 70 * GIB && !a100 && (device.major, device.minor) != (12, 1) => 8192,
-        _ => 2048,
-    });
+    let batched = request.max_num_batched_tokens.unwrap_or(batch_defaults(request).0);
     check(run, config, latent)?;
     let pp = parallel.pp;
     let overlap = request.async_scheduling.unwrap_or(true);
-    let old = request.engine_version.starts_with("0.2");
-    let batches = match (old, overlap) {
+    let batches = match (old(request.engine_version), overlap) {
         (true, _) => 1,
         (false, true) => pp + 1,
         (false, false) => pp,
@@ -93,6 +85,28 @@ pub fn settings(
         pp,
         dcp: parallel.dcp,
     })
+}
+
+/// Whether a version is one of 0.20 to 0.24.
+pub fn old(version: &str) -> bool {
+    version.starts_with("0.2")
+}
+
+/// Tokens and requests of one step unless told otherwise, by the GPU (an H100 where none is named).
+pub fn batch_defaults(request: &Request) -> (u64, u64) {
+    let gpu = request.gpu.as_ref();
+    let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
+    let a100 = gpu.is_some_and(|g| g.name.to_lowercase().contains("a100"));
+    let gb10 = capability(request) == Some(Device { major: 12, minor: 1 });
+    match memory {
+        m if m >= 160 * GIB => (16384, 1024),
+        m if m >= 70 * GIB && !a100 && !gb10 => (8192, 1024),
+        _ => (2048, 256),
+    }
+}
+
+fn capability(request: &Request) -> Option<Device> {
+    request.gpu.as_ref()?.compute_capability.and_then(parse_capability)
 }
 
 fn parse_capability(text: &str) -> Option<Device> {

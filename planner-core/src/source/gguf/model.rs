@@ -53,6 +53,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     }
     Ok(ModelSpec {
         id: id.to_owned(),
+        location: None,
         name: title.to_owned(),
         architecture: name.to_owned(),
         model_type: name.to_owned(),

@@ -1,0 +1,31 @@
+//! `kvplan command`: the command line that starts the engine with a plan's settings.
+
+use clap::ArgMatches;
+use planner_core::plan::plan;
+use planner_core::text::note;
+use planner_core::{Error, Result};
+
+use crate::args;
+use crate::output::{Format, Output, to_text};
+
+/// Prints the command; what it cannot say goes to standard error.
+pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    let request = args::request(matches)?;
+    let model = super::plan::model(matches, &request)?;
+    let plan = plan(&model, &request)?;
+    let command = plan.engine.command.ok_or_else(|| {
+        Error::bad_value(
+            "--engine",
+            plan.engine.id,
+            "a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp",
+        )
+    })?;
+    match output.format {
+        Format::Json => output.print(&to_text(&command.json(output.lang))),
+        Format::Table | Format::Csv | Format::Markdown => {
+            output.print(&command.shell());
+            command.notes.iter().for_each(|said| output.tell(&note(output.lang, said)));
+        }
+    }
+    Ok(0)
+}

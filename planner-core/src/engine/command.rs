@@ -1,0 +1,164 @@
+//! The command that starts an engine with the settings of a plan.
+//!
+//! Only what the user set, or what differs from the engine's own default, becomes a flag; what the
+//! engine's command line has no flag for is said in a note. The flags' names are those of the engines'
+//! own parsers, which a test holds them against.
+
+use serde_json::{Value as Json, json};
+
+use super::Run;
+use crate::request::{CacheKind, FlashAttention, Request};
+use crate::spec::model::Note;
+use crate::text::{self, Lang};
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments, one word each.
+    pub words: Vec<String>,
+    /// A file that the command reads: its name and its text.
+    pub file: Option<(&'static str, String)>,
+    /// What the reader must know before running it.
+    pub notes: Vec<Note>,
+}
+
+impl Command {
+    /// A command of these words, the last of which is the model.
+    pub fn new(program: &[&str], model: &str) -> Self {
+        let words = program.iter().copied().chain([model]).map(str::to_owned).collect();
+        Self { words, file: None, notes: Vec::new() }
+    }
+
+    /// A command that serves the run's checkpoint; `MODEL` stands for one that is not known.
+    pub fn serving(program: &[&str], run: &Run<'_>) -> Self {
+        let Some(location) = run.model.location.as_deref() else {
+            let mut command = Self::new(program, "MODEL");
+            command
+                .notes
+                .push(Note::new("command_model", "MODEL stands for the checkpoint's hub id or folder"));
+            return command;
+        };
+        Self::new(program, location)
+    }
+
+    /// Adds a switch.
+    pub fn switch(&mut self, name: &str) {
+        self.words.push(name.to_owned());
+    }
+
+    /// Adds a flag and its value.
+    pub fn flag(&mut self, name: &str, value: impl ToString) {
+        self.words.extend([name.to_owned(), value.to_string()]);
+    }
+
+    /// Adds a flag where there is a value.
+    pub fn given(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.flag(name, value);
+        }
+    }
+
+    /// Adds a parallel size above 1.
+    pub fn size(&mut self, name: &str, size: u64) {
+        self.given(name, (size > 1).then_some(size));
+    }
+
+    /// Adds the longest session where it is not the model's own maximum.
+    pub fn length(&mut self, name: &str, run: &Run<'_>) {
+        let length = run.request.max_model_len.unwrap_or(run.tokens);
+        self.given(name, (run.model.max_position != Some(length)).then_some(length));
+    }
+
+    /// Notes the settings of the request that the command does not say; `said` names those it does.
+    #[must_use]
+    pub fn without(mut self, run: &Run<'_>, said: &[&str]) -> Self {
+        let unsaid: Vec<String> = settings(run)
+            .into_iter()
+            .filter(|(name, given)| *given && !said.contains(name))
+            .map(|(name, _)| format!("--{name}"))
+            .collect();
+        if !unsaid.is_empty() {
+            let flags = unsaid.join(", ");
+            let note = Note::new("command_left_out", format!("the command has no flag for {flags}"));
+            self.notes.push(note.with(&[&flags]));
+        }
+        self
+    }
+
+    /// As typed into a POSIX shell.
+    pub fn shell(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
+        let line = words.join(" ");
+        match &self.file {
+            Some((name, text)) => format!("echo {} > {name} && {line}", quoted(text)),
+            None => line,
+        }
+    }
+
+    /// The `command` object of the JSON.
+    pub fn json(&self, lang: Lang) -> Json {
+        let note = |note: &Note| json!({ "code": note.code, "text": text::note(lang, note) });
+        json!({
+            "args": self.words,
+            "shell": self.shell(),
+            "file": self.file.as_ref().map(|(name, text)| json!({ "name": name, "text": text })),
+            "notes": self.notes.iter().map(note).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A word that a POSIX shell reads as it is, in quotes where it would not.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Settings of an engine that a request may name, and whether it does.
+fn settings(run: &Run<'_>) -> [(&'static str, bool); 25] {
+    let Request { flash_attention, cache, .. } = run.request;
+    let r = run.request;
+    [
+        ("pp", run.parallel.pp > 1),
+        ("dp", run.parallel.dp > 1),
+        ("dcp", run.parallel.dcp > 1),
+        ("kv-dtype", r.kv_dtype.is_some()),
+        ("k-dtype", r.k_dtype.is_some()),
+        ("v-dtype", r.v_dtype.is_some()),
+        ("weight-dtype", r.weight_dtype.is_some()),
+        ("kv-heads", r.kv_heads.is_some()),
+        ("kv-memory", r.kv_memory.is_some()),
+        ("memory-utilization", r.memory_utilization.is_some()),
+        ("attention-backend", r.attention_backend.is_some()),
+        ("block-size", r.block_size.is_some()),
+        ("max-num-batched-tokens", r.max_num_batched_tokens.is_some()),
+        ("max-num-seqs", r.max_num_seqs.is_some()),
+        ("ctx-size", r.ctx_size.is_some()),
+        ("n-parallel", r.n_parallel.is_some()),
+        ("batch", r.batch.is_some()),
+        ("ubatch", r.ubatch.is_some()),
+        ("kv-unified", r.kv_unified.is_some()),
+        ("flash-attn", *flash_attention != FlashAttention::Auto),
+        ("swa-full", r.swa_full),
+        ("cache", *cache != CacheKind::Dynamic),
+        ("speculative", r.speculative.is_some()),
+        ("async-scheduling", r.async_scheduling.is_some()),
+        ("prefix-caching", r.prefix_caching.is_some()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_a_shell_would_split_are_quoted() {
+        let mut command = Command::new(&["serve"], "my model");
+        command.flag("--config", r#"{"a":1}"#);
+        command.switch("it's");
+        assert_eq!(command.shell(), r#"serve 'my model' --config '{"a":1}' 'it'\''s'"#);
+    }
+}

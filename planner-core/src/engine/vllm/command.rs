@@ -1,0 +1,82 @@
+//! `vllm serve` with a plan's settings: names of `EngineArgs.add_cli_args` in `vllm/engine/arg_utils.py`,
+//! vLLM 0.33.0.
+
+use serde_json::json;
+
+use super::dtype;
+use super::settings;
+use crate::engine::command::Command;
+use crate::engine::{Engine, Run};
+use crate::request::Speculative;
+use crate::spec::model::Note;
+
+/// Settings that the command says.
+const SAID: &[&str] = &[
+    "pp",
+    "dp",
+    "dcp",
+    "kv-dtype",
+    "kv-memory",
+    "memory-utilization",
+    "attention-backend",
+    "block-size",
+    "max-num-batched-tokens",
+    "max-num-seqs",
+    "speculative",
+    "async-scheduling",
+    "prefix-caching",
+];
+
+/// The command.
+pub fn command(run: &Run) -> Command {
+    let (request, parallel) = (run.request, run.parallel);
+    let mut command = Command::serving(&["vllm", "serve"], run);
+    command.size("--tensor-parallel-size", parallel.tp);
+    command.size("--pipeline-parallel-size", parallel.pp);
+    command.size("--data-parallel-size", parallel.dp);
+    command.size("--decode-context-parallel-size", parallel.dcp);
+    command.length("--max-model-len", run);
+    let kv_dtype = request.kv_dtype.as_deref().and_then(|name| dtype::name(name).ok());
+    command.given("--kv-cache-dtype", kv_dtype);
+    // the share that 0.20 to 0.24 take by default is not known here, so they are told
+    let share = match request.memory_utilization {
+        None if settings::old(request.engine_version) => Some(super::Vllm.utilization(run)),
+        given => given,
+    };
+    match request.kv_memory {
+        Some(bytes) => command.flag("--kv-cache-memory-bytes", bytes),
+        None => command.given("--gpu-memory-utilization", share),
+    }
+    let (_, sequences) = settings::batch_defaults(request);
+    let users = parallel.users_per_replica(request.users);
+    command.given("--max-num-seqs", request.max_num_seqs.or((users > sequences).then_some(users)));
+    command.given("--max-num-batched-tokens", request.max_num_batched_tokens);
+    command.given("--block-size", request.block_size);
+    command.given("--attention-backend", request.attention_backend.as_ref());
+    if let Some(speculative) = &request.speculative {
+        let mut config = match speculative {
+            Speculative::Ngram(n) => json!({ "method": "ngram", "num_speculative_tokens": n }),
+            Speculative::Mtp(n) => json!({ "method": "mtp", "num_speculative_tokens": n }),
+            Speculative::Eagle(n) => json!({ "method": "eagle", "num_speculative_tokens": n }),
+        };
+        if matches!(speculative, Speculative::Eagle(_)) {
+            config["model"] = "DRAFT".into();
+            command
+                .notes
+                .push(Note::new("command_draft", "DRAFT stands for the hub id or folder of the EAGLE head"));
+        }
+        command.flag("--speculative-config", config);
+    }
+    match request.async_scheduling {
+        Some(true) => command.switch("--async-scheduling"),
+        Some(false) => command.switch("--no-async-scheduling"),
+        None => {}
+    }
+    match request.prefix_caching {
+        Some(true) => command.switch("--enable-prefix-caching"),
+        Some(false) if settings::old(request.engine_version) => command.switch("--no-enable-prefix-caching"),
+        Some(false) => command.switch("--disable-prefix-caching"),
+        None => {}
+    }
+    command.without(run, SAID)
+}
