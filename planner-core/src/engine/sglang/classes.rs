@@ -89,6 +89,19 @@ pub(super) fn is_deepseek(class: &str) -> bool {
     )
 }
 
+/// Classes with gated delta-net layers whose page on Blackwell follows from prefix caching
+/// (`_qwen3_5_hybrid_overrides`).
+pub(super) fn pages_by_prefix(class: &str) -> bool {
+    matches!(
+        class,
+        "Qwen3NextForCausalLM"
+            | "Qwen3_5MoeForConditionalGeneration"
+            | "Qwen3_5ForConditionalGeneration"
+            | "InternS2PreviewForConditionalGeneration"
+            | "InternS2MobiusForConditionalGeneration"
+    )
+}
+
 /// Classes whose states are snapshot while a step is in flight (`_MAMBA_EXTRA_BUFFER_ARCHS`).
 pub(super) fn keeps_snapshots(class: &str) -> bool {
     matches!(

@@ -1,12 +1,11 @@
-//! `sglang.launch_server` with a plan's settings: names of `arg_groups/fields/`, from which
-//! `server_args.py` makes the parser, SGLang 0.5.23.
+//! `sglang.launch_server` with a plan's settings: names of `arg_groups/fields/`, from which `server_args.py` makes the parser.
 
-use super::memory;
 use crate::dtype::DType;
 use crate::engine::Run;
 use crate::engine::command::Command;
+use crate::request::Speculative;
 
-/// Settings that the command says.
+/// Settings of a request that the command says.
 const SAID: &[&str] = &[
     "pp",
     "dp",
@@ -18,6 +17,7 @@ const SAID: &[&str] = &[
     "attention-backend",
     "prefix-caching",
     "async-scheduling",
+    "speculative",
 ];
 
 pub(super) fn command(run: &Run<'_>) -> Command {
@@ -36,11 +36,8 @@ pub(super) fn command(run: &Run<'_>) -> Command {
             _ => "auto",
         }),
     );
-    if request.kv_memory.is_none() && request.gpu.is_some() {
-        // the engine would compute a share of its own from the GPU
-        let share = request.memory_utilization.unwrap_or_else(|| memory::fraction(run));
-        command.flag("--mem-fraction-static", share);
-    }
+    // the share that is planned with otherwise is the engine's own default
+    command.given("--mem-fraction-static", request.memory_utilization);
     command.given("--page-size", request.block_size);
     command.given("--max-running-requests", request.max_num_seqs);
     command.given("--chunked-prefill-size", request.max_num_batched_tokens);
@@ -50,6 +47,12 @@ pub(super) fn command(run: &Run<'_>) -> Command {
     }
     if request.async_scheduling == Some(false) {
         command.switch("--disable-overlap-schedule");
+    }
+    if let Some(Speculative::Mtp(tokens)) = request.speculative {
+        command.flag("--speculative-algorithm", "EAGLE");
+        command.flag("--speculative-num-steps", tokens);
+        command.flag("--speculative-eagle-topk", 1);
+        command.flag("--speculative-num-draft-tokens", tokens.saturating_add(1));
     }
     command.without(run, SAID)
 }

@@ -49,7 +49,7 @@ impl Settings {
         let class = run.model.architecture.as_str();
         let capability = capability(run);
         let dtype = cache_dtype(run, capability)?;
-        let page = page(run, dtype, capability)?;
+        let page = page(run, capability)?;
         let prefix_caching = request.prefix_caching.unwrap_or(true);
         // Stages switch the overlap of steps off after the slots are chosen.
         let asked_overlap = request.async_scheduling.unwrap_or(true);
@@ -160,7 +160,7 @@ fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
 }
 
 /// Tokens of a page.
-fn page(run: &Run<'_>, dtype: DType, capability: (u64, u64)) -> Result<u64> {
+fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
     let class = run.model.architecture.as_str();
     if classes::is_v4(class) {
         return Ok(256);
@@ -168,10 +168,13 @@ fn page(run: &Run<'_>, dtype: DType, capability: (u64, u64)) -> Result<u64> {
     if is_sparse(run) {
         return Ok(64);
     }
+    if capability.0 == 10 && run.request.attention_backend.is_none() && classes::pages_by_prefix(class) {
+        return Ok(if run.request.prefix_caching.unwrap_or(true) { 1 } else { 64 });
+    }
     let asked = run.request.block_size;
     let backend = match run.request.attention_backend.as_deref() {
         Some(name) => name.to_ascii_lowercase(),
-        None => default_backend(run, dtype, capability).to_owned(),
+        None => default_backend(run, capability).to_owned(),
     };
     let one_of = |sizes: &[u64]| asked.filter(|size| sizes.contains(size)).unwrap_or(64);
     Ok(match backend.as_str() {
@@ -193,14 +196,18 @@ fn page(run: &Run<'_>, dtype: DType, capability: (u64, u64)) -> Result<u64> {
 }
 
 /// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`).
-fn default_backend(run: &Run<'_>, _dtype: DType, capability: (u64, u64)) -> &'static str {
+fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
     let uneven =
         |store: &Store| matches!(store.content, Content::KeysValues { k_dim, v_dim, .. } if k_dim != v_dim);
+    let class = run.model.architecture.as_str();
     let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
     match (capability.0, has_latent(run)) {
         (9, _) => "fa3",
-        (10, true) if classes::is_deepseek(&run.model.architecture) => "trtllm_mla",
+        (10, true) if classes::is_deepseek(class) || class == "KimiK3ForConditionalGeneration" => {
+            "trtllm_mla"
+        }
         (10, true) => "flashinfer",
+        (10, false) if class == "FalconH1ForCausalLM" => "triton",
         (10, false) if stores().any(uneven) => "fa4",
         (10, false) => "trtllm_mha",
         (_, true) => "triton",
