@@ -1,4 +1,5 @@
-//! `sglang.launch_server` with a plan's settings: names of `arg_groups/fields/`, from which `server_args.py` makes the parser.
+//! `sglang.launch_server` with a plan's settings: names of `arg_groups/fields/`, from which
+//! `server_args.py` makes the parser.
 
 use crate::dtype::DType;
 use crate::engine::Run;

@@ -13,8 +13,8 @@ pub trait Expression: Debug + Send + Sync {
     fn matches(&self, text: &str) -> bool;
 }
 
-/// Reads an expression, or nothing where it is none.
-pub type Reader = fn(&str) -> Option<Arc<dyn Expression>>;
+/// Reads an expression, or says what is wrong with it.
+pub type Reader = fn(&str) -> Result<Arc<dyn Expression>, String>;
 
 static INSTALLED: OnceLock<Reader> = OnceLock::new();
 
@@ -37,14 +37,15 @@ pub(super) fn are_read() -> bool {
     reader().is_some()
 }
 
-/// Reads an expression; one that cannot be read matches nothing.
-pub(super) fn read(text: &str) -> Option<Arc<dyn Expression>> {
-    reader()?(text)
+/// Reads an expression.
+pub(super) fn read(text: &str) -> Result<Arc<dyn Expression>, String> {
+    reader().ok_or(REFUSED)?(text)
 }
 
 /// The reader of `regex-lite`.
-pub fn regular(text: &str) -> Option<Arc<dyn Expression>> {
-    Some(Arc::new(regex_lite::Regex::new(text).ok()?))
+pub fn regular(text: &str) -> Result<Arc<dyn Expression>, String> {
+    let read = regex_lite::Regex::new(text).map_err(|error| error.to_string())?;
+    Ok(Arc::new(read))
 }
 
 impl Expression for regex_lite::Regex {

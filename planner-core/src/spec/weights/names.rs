@@ -53,10 +53,10 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
     if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    Err(unreadable())
+    Err(unread())
 }
 
-fn unreadable() -> Error {
+fn unread() -> Error {
     Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`")
 }
 
@@ -79,10 +79,10 @@ impl Patterns {
     /// One regular expression that must match from the start of a module's name.
     pub fn expression(text: &str) -> Result<Self> {
         if !expressions::are_read() {
-            return Err(unreadable());
+            return Err(unread());
         }
-        let expression = expressions::read(&format!("^(?:{text})")).ok_or_else(|| {
-            Error::bad_value("quantization_config.dynamic", text, "a regular expression without look-around")
+        let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
+            Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
         })?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }
