@@ -56,7 +56,7 @@ fn fits(plan: &Plan<'_>) -> bool {
 fn engines_answer_for_most_models() {
     for engine in engine::all() {
         let request = Request {
-            engine: *engine,
+            engine,
             engine_version: engine.versions()[0],
             seq: Some(100),
             ..Request::default()
