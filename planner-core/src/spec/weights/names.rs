@@ -30,7 +30,8 @@ pub fn canonical(name: &str) -> String {
             "w2" => parts.push("down_proj"),
             "w3" => parts.push("up_proj"),
             number if previous == "experts" && number.parse::<u32>().is_ok() => {}
-            "shared_experts" => parts.push("shared_expert"),
+            // The longer word, which a pattern such as `shared_expert*` names too.
+            "shared_expert" => parts.push("shared_experts"),
             other => parts.push(other),
         }
     }
@@ -74,20 +75,50 @@ impl Patterns {
         read
     }
 
+    /// One regular expression that must match from the start of a module's name.
+    #[cfg(feature = "patterns")]
+    pub fn expression(text: &str) -> Result<Self> {
+        let expression = Regex::new(&format!("^(?:{text})")).map_err(|error| {
+            Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
+        })?;
+        Ok(Self { expressions: vec![expression], ..Self::default() })
+    }
+
+    /// Refused: this build reads no regular expressions.
+    #[cfg(not(feature = "patterns"))]
+    pub fn expression(_: &str) -> Result<Self> {
+        Err(Error::unsupported(
+            "quantization_config.dynamic",
+            "this build was made without the feature `patterns`",
+        ))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        #[cfg(feature = "patterns")]
+        let has_expressions = !self.expressions.is_empty();
+        #[cfg(not(feature = "patterns"))]
+        let has_expressions = false;
+        self.names.is_empty() && self.globs.is_empty() && !has_expressions
+    }
+
     /// Whether they name a module: itself, a module above it, or the end of its name.
     pub fn contain(&self, path: &str, name: &str) -> bool {
         if !self.names.is_empty() {
             let mut rest = name;
             loop {
-                if self.names.contains(rest) {
-                    return true;
+                // The end of a name names every module that ends so.
+                let mut end = rest;
+                loop {
+                    if self.names.contains(end) {
+                        return true;
+                    }
+                    match end.split_once('.') {
+                        Some((_, shorter)) => end = shorter,
+                        None => break,
+                    }
                 }
-                // A single word names every module that is called so.
-                let last = rest.rsplit_once('.');
-                if self.names.contains(last.map_or(rest, |(_, last)| last)) {
-                    return true;
-                }
-                match last {
+                match rest.rsplit_once('.') {
                     Some((parent, _)) => rest = parent,
                     None => break,
                 }
@@ -150,6 +181,9 @@ mod tests {
         assert!(!named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.1.mlp.experts.up_proj"));
         assert!(named("lm_head", "lm_head"));
         assert!(named("gate", "model.layers.2.mlp.gate"));
+        assert!(named("layers.1.mlp", "model.layers.1.mlp.up_proj"));
+        assert!(named("model.layers.1.mlp.shared_experts*", "model.layers.1.mlp.shared_experts.up_proj"));
+        assert!(named("model.layers.1.mlp.shared_expert*", "model.layers.1.mlp.shared_experts.up_proj"));
         assert!(!named("gate", "model.layers.2.mlp.gate_proj"));
     }
 }
