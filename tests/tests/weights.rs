@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use planner_core::source::from_config_json;
+use planner_tests::transformers::fixtures;
 use planner_tests::weights::{cases, published, table};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn quantized_models_take_what_their_quantizer_writes() {
@@ -21,6 +22,34 @@ fn published_checkpoints_differ_only_by_what_engines_do_not_load() {
         let difference = i128::from(entry.theirs()) - i128::from(entry.ours);
         let rest = difference - i128::from(entry.extra());
         assert!((0..=i128::from(entry.slack())).contains(&rest), "{}: {rest} of {difference}", entry.model());
+    }
+}
+
+/// Buffers that transformers keeps in a state dict count as weights: correction biases in f32, tables of
+/// hashed routes in 64 bits, the rest in the model's 16.
+#[test]
+fn buffers_of_a_checkpoint_are_weights() {
+    let read = |name: &str| std::fs::read_to_string(fixtures(name)).unwrap();
+    let answers: serde_json::Map<String, Value> =
+        serde_json::from_str(&read("weights/buffers.json")).unwrap();
+    assert!(answers.len() >= 30);
+    for (name, buffers) in answers {
+        // Python writes a limit that is none as `Infinity`, which JSON lacks.
+        let text = read(&format!("configs/{name}.json")).replace("Infinity", "0");
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        let _ = config.as_object_mut().unwrap().remove("quantization_config");
+        if let Some(text) = config.get_mut("text_config").and_then(Value::as_object_mut) {
+            let _ = text.remove("quantization_config");
+        }
+        let width = |buffer: &str| match buffer.rsplit('.').next() {
+            Some("e_score_correction_bias") => 4,
+            Some("tid2eid") => 8,
+            _ => 2,
+        };
+        let theirs: u64 =
+            buffers.as_object().unwrap().iter().map(|(k, n)| width(k) * n.as_u64().unwrap()).sum();
+        let model = from_config_json(&config.to_string(), true).unwrap();
+        assert_eq!(model.weight_bytes - 2 * model.parameters, theirs, "{name}");
     }
 }
 

@@ -106,6 +106,9 @@ fn static_length(run: &Run<'_>) -> Result<u64> {
     let own = |store: &Store| match store.content {
         Content::State { mixer: "lightning", .. } => Some("its own cache class"),
         _ if store.tokens_per_row > 1 => Some("compressed layers, which have no static form"),
+        _ if store.dim("decode_window").is_some() => {
+            Some("a static cache whose size depends on where the prompt ends")
+        }
         _ => None,
     };
     if let Some(why) = stores(&run.model.layers).find_map(own) {
