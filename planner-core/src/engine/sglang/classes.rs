@@ -142,7 +142,7 @@ pub(super) fn reads_text_only(class: &str) -> bool {
 }
 
 /// Multimodal classes whose prefill is captured as graphs all the same
-/// (`multimodal_breakable_cuda_graph_supported_model_archs`, less what `kimi_k3_hook.py` takes back).
+/// (`multimodal_breakable_cuda_graph_supported_model_archs`); Kimi K3 answered without them.
 pub(super) fn captures_prefill(class: &str) -> bool {
     matches!(
         class,

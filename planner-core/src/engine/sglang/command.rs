@@ -26,7 +26,7 @@ pub(super) fn command(run: &Run<'_>) -> Command {
     command.size("--tp-size", run.parallel.tp);
     command.size("--pp-size", run.parallel.pp);
     command.size("--dp-size", run.parallel.dp);
-    command.length("--context-length", run);
+    command.length("--context-length", run, run.model.max_position);
     let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
     command.given(
         "--kv-cache-dtype",
