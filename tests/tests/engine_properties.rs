@@ -4,12 +4,13 @@
 use std::sync::LazyLock;
 
 use planner_core::catalog;
-use planner_core::engine::ENGINES;
+use planner_core::engine;
 use planner_core::plan::{Plan, plan};
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 static SPECS: LazyLock<Vec<ModelSpec>> =
     LazyLock::new(|| MODELS.iter().map(|entry| catalog::build(entry).unwrap()).collect());
@@ -20,10 +21,10 @@ fn any_model() -> impl Strategy<Value = &'static ModelSpec> {
 
 /// A question to one engine, with room for the cache on each GPU.
 fn any_request() -> impl Strategy<Value = Request> {
-    let sizes = (0..ENGINES.len(), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
+    let sizes = (select(engine::all()), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
     sizes.prop_map(|(engine, seq, users, room, split, prefix)| Request {
-        engine: ENGINES[engine],
-        engine_version: ENGINES[engine].versions()[0],
+        engine,
+        engine_version: engine.versions()[0],
         seq: Some(seq),
         users,
         kv_memory: Some(1 << room),
@@ -54,13 +55,9 @@ fn fits(plan: &Plan<'_>) -> bool {
 /// Most models are answered by most engines, so that the laws below are not about refusals.
 #[test]
 fn engines_answer_for_most_models() {
-    for engine in ENGINES {
-        let request = Request {
-            engine: *engine,
-            engine_version: engine.versions()[0],
-            seq: Some(100),
-            ..Request::default()
-        };
+    for engine in engine::all() {
+        let request =
+            Request { engine, engine_version: engine.versions()[0], seq: Some(100), ..Request::default() };
         let answered = SPECS.iter().filter(|model| plan(model, &request).is_ok()).count();
         let least = if engine.id() == "candle" { 3 } else { 2 };
         assert!(answered * least >= SPECS.len(), "{} answers {answered} of {}", engine.id(), SPECS.len());
