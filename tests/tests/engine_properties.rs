@@ -10,7 +10,6 @@ use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
 use proptest::prelude::*;
-use proptest::sample::select;
 
 static SPECS: LazyLock<Vec<ModelSpec>> =
     LazyLock::new(|| MODELS.iter().map(|entry| catalog::build(entry).unwrap()).collect());
@@ -21,10 +20,10 @@ fn any_model() -> impl Strategy<Value = &'static ModelSpec> {
 
 /// A question to one engine, with room for the cache on each GPU.
 fn any_request() -> impl Strategy<Value = Request> {
-    let sizes = (select(engine::all()), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
+    let sizes = (0..engine::all().len(), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
     sizes.prop_map(|(engine, seq, users, room, split, prefix)| Request {
-        engine,
-        engine_version: engine.versions()[0],
+        engine: engine::all()[engine],
+        engine_version: engine::all()[engine].versions()[0],
         seq: Some(seq),
         users,
         kv_memory: Some(1 << room),

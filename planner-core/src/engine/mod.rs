@@ -57,6 +57,13 @@ pub struct Run<'a> {
     pub parallel: Parallel,
 }
 
+impl Run<'_> {
+    /// Share of the GPU's memory: what the user says, or what the engine takes.
+    pub fn utilization(&self) -> Ratio {
+        self.request.memory_utilization.unwrap_or_else(|| self.request.engine.utilization(self))
+    }
+}
+
 /// What an engine's memory fraction means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShareOf {
@@ -75,7 +82,7 @@ pub trait Engine: Sync + std::fmt::Debug {
     fn versions(&self) -> &'static [&'static str];
 
     /// Share of the GPU's memory that the engine uses unless told otherwise.
-    fn default_utilization(&self) -> Ratio {
+    fn utilization(&self, _: &Run<'_>) -> Ratio {
         crate::device::DEFAULT_UTILIZATION
     }
 
