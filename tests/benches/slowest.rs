@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use planner_core::catalog;
-use planner_core::engine::ENGINES;
+use planner_core::engine;
 use planner_core::plan::plan;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -27,11 +27,11 @@ fn fastest(model: &ModelSpec, request: &Request) -> Option<Duration> {
 
 fn main() {
     let models: Vec<ModelSpec> = MODELS.iter().filter_map(|entry| catalog::build(entry).ok()).collect();
-    for engine in ENGINES {
+    for engine in engine::all() {
         let request = Request {
             seq: Some(1000),
             users: 20,
-            engine: *engine,
+            engine,
             engine_version: engine.versions()[0],
             ..Request::default()
         };

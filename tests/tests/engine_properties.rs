@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use planner_core::catalog;
-use planner_core::engine::ENGINES;
+use planner_core::engine;
 use planner_core::plan::{Plan, plan};
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -20,10 +20,10 @@ fn any_model() -> impl Strategy<Value = &'static ModelSpec> {
 
 /// A question to one engine, with room for the cache on each GPU.
 fn any_request() -> impl Strategy<Value = Request> {
-    let sizes = (0..ENGINES.len(), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
+    let sizes = (0..engine::all().len(), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
     sizes.prop_map(|(engine, seq, users, room, split, prefix)| Request {
-        engine: ENGINES[engine],
-        engine_version: ENGINES[engine].versions()[0],
+        engine: engine::all()[engine],
+        engine_version: engine::all()[engine].versions()[0],
         seq: Some(seq),
         users,
         kv_memory: Some(1 << room),
@@ -54,13 +54,9 @@ fn fits(plan: &Plan<'_>) -> bool {
 /// Most models are answered by most engines, so that the laws below are not about refusals.
 #[test]
 fn engines_answer_for_most_models() {
-    for engine in ENGINES {
-        let request = Request {
-            engine: *engine,
-            engine_version: engine.versions()[0],
-            seq: Some(100),
-            ..Request::default()
-        };
+    for engine in engine::all() {
+        let request =
+            Request { engine, engine_version: engine.versions()[0], seq: Some(100), ..Request::default() };
         let answered = SPECS.iter().filter(|model| plan(model, &request).is_ok()).count();
         let least = if engine.id() == "candle" { 3 } else { 2 };
         assert!(answered * least >= SPECS.len(), "{} answers {answered} of {}", engine.id(), SPECS.len());

@@ -40,7 +40,7 @@ impl Engine for TensorRtLlm {
         &["1.2"]
     }
 
-    fn default_utilization(&self) -> Ratio {
+    fn utilization(&self, _: &Run<'_>) -> Ratio {
         Ratio { numerator: 9, denominator: 10 }
     }
 

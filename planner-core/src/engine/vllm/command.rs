@@ -42,7 +42,7 @@ pub fn command(run: &Run) -> Command {
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {
-        None if settings::old(request.engine_version) => Some(super::Vllm.default_utilization()),
+        None if settings::old(request.engine_version) => Some(super::Vllm.utilization(run)),
         given => given,
     };
     match request.kv_memory {

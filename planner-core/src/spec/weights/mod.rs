@@ -6,6 +6,7 @@
 //! A method that is not known here is refused, never taken for plain weights.
 
 mod compressed;
+pub mod expressions;
 mod method;
 mod names;
 mod scheme;

@@ -4,11 +4,11 @@
 //! with experts (`block_sparse_moe`, `ffn`); both are brought to one form before they are compared.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-#[cfg(feature = "patterns")]
-use regex_lite::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::expressions::{self, Expression};
 use crate::error::{Error, Result};
 
 /// Starts of a name that say where in a wrapper the language model stands.
@@ -44,18 +44,20 @@ pub fn canonical(name: &str) -> String {
 pub struct Patterns {
     names: BTreeSet<String>,
     globs: Vec<String>,
-    #[cfg(feature = "patterns")]
-    expressions: Vec<Regex>,
+    expressions: Vec<Arc<dyn Expression>>,
 }
 
-/// Refuses regular expressions where this build cannot read them: a list that is read in part
+/// Refuses regular expressions where this program cannot read them: a list that is read in part
 /// would give wrong bytes.
 pub fn check(config: &Map<String, Json>) -> Result<()> {
-    if cfg!(feature = "patterns") || !Json::Object(config.clone()).to_string().contains("\"re:") {
+    if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    let what = "a list of modules with regular expressions";
-    Err(Error::unsupported(what, "this build was made without the feature `patterns`"))
+    Err(unread())
+}
+
+fn unread() -> Error {
+    Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`")
 }
 
 impl Patterns {
@@ -63,9 +65,8 @@ impl Patterns {
     pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let mut read = Self::default();
         for pattern in patterns {
-            if let Some(_expression) = pattern.strip_prefix("re:") {
-                #[cfg(feature = "patterns")]
-                read.expressions.extend(Regex::new(&format!("^(?:{_expression})")));
+            if let Some(expression) = pattern.strip_prefix("re:") {
+                read.expressions.extend(expressions::read(&format!("^(?:{expression})")));
             } else if pattern.contains('*') {
                 read.globs.push(canonical(pattern));
             } else {
@@ -76,30 +77,19 @@ impl Patterns {
     }
 
     /// One regular expression that must match from the start of a module's name.
-    #[cfg(feature = "patterns")]
     pub fn expression(text: &str) -> Result<Self> {
-        let expression = Regex::new(&format!("^(?:{text})")).map_err(|error| {
+        if !expressions::are_read() {
+            return Err(unread());
+        }
+        let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
             Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
         })?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }
 
-    /// Refused: this build reads no regular expressions.
-    #[cfg(not(feature = "patterns"))]
-    pub fn expression(_: &str) -> Result<Self> {
-        Err(Error::unsupported(
-            "quantization_config.dynamic",
-            "this build was made without the feature `patterns`",
-        ))
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        #[cfg(feature = "patterns")]
-        let has_expressions = !self.expressions.is_empty();
-        #[cfg(not(feature = "patterns"))]
-        let has_expressions = false;
-        self.names.is_empty() && self.globs.is_empty() && !has_expressions
+        self.names.is_empty() && self.globs.is_empty() && self.expressions.is_empty()
     }
 
     /// Whether they name a module: itself, a module above it, or the end of its name.
@@ -124,17 +114,8 @@ impl Patterns {
                 }
             }
         }
-        self.globs.iter().any(|glob| glob_matches(glob, name)) || self.matches(path, name)
-    }
-
-    #[cfg(feature = "patterns")]
-    fn matches(&self, path: &str, name: &str) -> bool {
-        self.expressions.iter().any(|expression| expression.is_match(path) || expression.is_match(name))
-    }
-
-    #[cfg(not(feature = "patterns"))]
-    fn matches(&self, _: &str, _: &str) -> bool {
-        false
+        self.globs.iter().any(|glob| glob_matches(glob, name))
+            || self.expressions.iter().any(|read| read.matches(path) || read.matches(name))
     }
 }
 
