@@ -55,12 +55,8 @@ fn fits(plan: &Plan<'_>) -> bool {
 #[test]
 fn engines_answer_for_most_models() {
     for engine in engine::all() {
-        let request = Request {
-            engine,
-            engine_version: engine.versions()[0],
-            seq: Some(100),
-            ..Request::default()
-        };
+        let request =
+            Request { engine, engine_version: engine.versions()[0], seq: Some(100), ..Request::default() };
         let answered = SPECS.iter().filter(|model| plan(model, &request).is_ok()).count();
         let least = if engine.id() == "candle" { 3 } else { 2 };
         assert!(answered * least >= SPECS.len(), "{} answers {answered} of {}", engine.id(), SPECS.len());

@@ -31,13 +31,10 @@ fn answers() -> Vec<Json> {
 }
 
 /// Models that are refused though the engine answers, and why.
-const NOT_COVERED: &[(&str, &str)] = &[
-    (
-        "tencent__Youtu-LLM-2B.json",
-        "transformers' own class, whose latent is cached expanded at widths of its own",
-    ),
-    ("moonshotai__Kimi-K3.json", "the file lacks keys of its vision tower"),
-];
+const NOT_COVERED: &[(&str, &str)] = &[(
+    "tencent__Youtu-LLM-2B.json",
+    "transformers' own class, whose latent is cached expanded at widths of its own",
+)];
 
 /// Whether a figure is the engine's; its shares of memory are floats.
 fn same(ours: Option<&Json>, engine: &Json) -> bool {

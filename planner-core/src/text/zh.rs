@@ -202,6 +202,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "vllm_draft_assumed" => "EAGLE 头按一层、与模型相同的头数与宽度计：形状不同则页大小不同",
         "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
         "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
         "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",

@@ -142,7 +142,7 @@ pub(super) fn reads_text_only(class: &str) -> bool {
 }
 
 /// Multimodal classes whose prefill is captured as graphs all the same
-/// (`multimodal_breakable_cuda_graph_supported_model_archs`).
+/// (`multimodal_breakable_cuda_graph_supported_model_archs`); Kimi K3 answered without them.
 pub(super) fn captures_prefill(class: &str) -> bool {
     matches!(
         class,
@@ -157,7 +157,6 @@ pub(super) fn captures_prefill(class: &str) -> bool {
             | "Qwen4ExpForConditionalGeneration"
             | "MuseGlimmerForConditionalGeneration"
             | "MuseSparkForConditionalGeneration"
-            | "KimiK3ForConditionalGeneration"
             | "KimiK25ForConditionalGeneration"
     )
 }

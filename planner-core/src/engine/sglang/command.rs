@@ -49,6 +49,10 @@ pub(super) fn command(run: &Run<'_>) -> Command {
     if request.async_scheduling == Some(false) {
         command.switch("--disable-overlap-schedule");
     }
+    if let Some(Speculative::Ngram(tokens)) = request.speculative {
+        command.flag("--speculative-algorithm", "NGRAM");
+        command.flag("--speculative-num-draft-tokens", tokens);
+    }
     if let Some(Speculative::Mtp(tokens)) = request.speculative {
         command.flag("--speculative-algorithm", "EAGLE");
         command.flag("--speculative-num-steps", tokens);

@@ -63,7 +63,8 @@ impl Settings {
             (true, false) => 3,
         };
         let drafts = drafts(run)?;
-        let usual = if classes::is_v4(class) { Some(256) } else { (drafts > 0).then_some(48) };
+        let usual =
+            if classes::is_v4(class) { Some(256) } else { request.speculative.is_some().then_some(48) };
         let max_requests = request.max_num_seqs.or(usual);
         Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, capability })
     }
@@ -86,6 +87,8 @@ fn drafts(run: &Run<'_>) -> Result<u64> {
             refused("left out: SGLang's draft pools for windows, states and compressed rows are not covered")
         }
         Speculative::Mtp(_) => Ok(layers),
+        // looks tokens up in the prompt: no layers
+        Speculative::Ngram(_) if !super::states::kept(&run.model.layers) && !classes::is_v4(class) => Ok(0),
         _ => refused("mtp:N or left out: what this planner covers of SGLang's drafts"),
     }
 }

@@ -1,7 +1,8 @@
 //! vLLM: pages of blocks from one pool, as its own planning code counts them.
 //!
-//! The path restated, in its order: settings and checkpoint decide the cache type ([`resolve`]), every
-//! layer gets a backend ([`select`], [`backend`], [`flash`], [`sparse`]), backends and states decide the block size
+//! The path restated, in its order: what the engine would not start is refused ([`architectures`], [`fields`],
+//! [`length`], [`shards`]), settings and checkpoint decide the cache type ([`resolve`]), every layer gets a
+//! backend ([`select`], [`backend`], [`accept`], [`flash`], [`sparse`]), backends and states decide the block size
 //! ([`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
 //! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the

@@ -27,6 +27,7 @@ use super::v4;
 use crate::engine::{Details, Layout, Run};
 use crate::error::{Error, Result};
 use crate::parallel::stages;
+use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::Note;
 use crate::units::product;
@@ -170,6 +171,13 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
                 "vLLM 0.33.0 does not build `{}` itself: the figures are those of its general rule",
                 config.class
             ),
+        ));
+    }
+    if let Some(Speculative::Eagle(_)) = run.request.speculative {
+        notes.push(Note::new(
+            "vllm_draft_assumed",
+            "the EAGLE head is taken to be one layer of the model's own heads and widths: one of another shape \
+             takes other pages",
         ));
     }
     if settings::old(run.request.engine_version) {
