@@ -27,18 +27,16 @@ cargo build --locked --quiet --manifest-path planner-web/bindgen/Cargo.toml --ta
 work=$target/page
 rm -rf "$work" planner-web/dist
 mkdir -p "$work" planner-web/dist
-for data in page planner; do "$target/debug/examples/data" $data >"$work/$data.json"; done
+"$target/debug/examples/data" page >"$work/page.json"
+"$target/debug/examples/data" planner >"$work/planner.txt"
 
-# Two builds: one small and first, one with every engine
-for build in first all; do
-    case $build in first) features= ;; all) features=engines ;; esac
-    cargo build --locked --package planner-web --lib --features "$features" \
-        --profile wasm --target wasm32-unknown-unknown
-    "$target/tools/debug/planner-web-bindgen" \
-        "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work/$build"
-done
-cmp "$work/first/planner_web.js" "$work/all/planner_web.js" # one script serves both
-mv "$work/first/planner_web.js" "$work/planner_web.js"
+# One build, cut into the file that starts and the parts that follow when asked for
+cargo rustc --locked --package planner-web --lib --crate-type cdylib \
+    --profile wasm --target wasm32-unknown-unknown -- -C link-arg=--emit-relocs
+"$target/tools/debug/planner-web-bindgen" \
+    "$target/wasm32-unknown-unknown/wasm/planner_web.wasm" "$work"
+mv "$work/planner_web_bg.wasm" "$work/parts/planner.wasm"
+rm "$work/planner_web.wasm"
 
 # NO_WASM_OPT=1 leaves it out, for a quick build
 wasm_opt=planner-web/tests/node_modules/.bin/wasm-opt
@@ -48,13 +46,14 @@ elif [ ! -x "$wasm_opt" ]; then
     (cd planner-web/tests && npm ci --silent) || true
 fi
 if [ -x "$wasm_opt" ]; then
-    for build in first all; do
-        # -Oz would make the file a tenth smaller and its gzip 2 % larger: what travels counts
-        "$wasm_opt" --duplicate-function-elimination --dce --vacuum --all-features --strip-debug --strip-producers --strip-target-features \
-            -o "$work/$build.wasm" "$work/$build/planner_web_bg.wasm"
+    features="--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int"
+    features="$features --enable-reference-types --enable-sign-ext" # what rustc makes use of
+    # -Oz would make the files 4 % smaller and their gzip larger: what travels counts
+    for file in "$work"/parts/*.wasm; do
+        "$wasm_opt" -O2 $features --strip-debug --strip-producers --strip-target-features \
+            -o "$file" "$file"
     done
 else
     echo "without wasm-opt" >&2
-    for build in first all; do cp "$work/$build/planner_web_bg.wasm" "$work/$build.wasm"; done
 fi
 node planner-web/bundle.mjs "$work" planner-web/dist

@@ -1,6 +1,6 @@
 // bundle.mjs WORK DIST: the page's modules into one script, and everything
 // into one file. Each module becomes a function that answers its exports.
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import { dirname, join } from "node:path";
@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const [work, dist] = process.argv.slice(2);
 const www = join(dirname(fileURLToPath(import.meta.url)), "www");
-const read = (name) => readFileSync(join(www, name), "utf8");
+const files = JSON.parse(readFileSync(join(work, "parts.json"), "utf8")); // of each part of the planner
+const read = (name) =>
+  name === "parts.js" ? `export const PARTS = ${JSON.stringify(files)};` : readFileSync(join(www, name), "utf8");
 
 const joined = [];
 const seen = new Set();
@@ -55,17 +57,13 @@ const squeeze = (text) =>
 const script = squeeze(joined.join("\n").replace(/^[ \t]*\/\*\*[\s\S]*?\*\//gm, ""));
 const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
 const page = read("index.html");
-const wasm = readFileSync(join(work, "first.wasm"));
-const whole = readFileSync(join(work, "all.wasm"));
-const lists = readFileSync(join(work, "page.json"));
-const data = readFileSync(join(work, "planner.json"));
+const names = ["planner", ...new Set(Object.values(files).flat())];
+const wasm = names.map((name) => [`${name}.wasm`, readFileSync(join(work, "parts", `${name}.wasm`))]);
+const data = ["page.json", "planner.txt"].map((name) => [name, readFileSync(join(work, name))]);
 
 writeFileSync(join(dist, "app.js"), script);
 writeFileSync(join(dist, "main.css"), style);
-copyFileSync(join(work, "first.wasm"), join(dist, "planner.wasm"));
-copyFileSync(join(work, "all.wasm"), join(dist, "planner-engines.wasm"));
-copyFileSync(join(work, "page.json"), join(dist, "page.json"));
-copyFileSync(join(work, "planner.json"), join(dist, "planner.json"));
+for (const [name, bytes] of [...wasm, ...data]) writeFileSync(join(dist, name), bytes);
 writeFileSync(join(dist, "index.html"), page);
 
 const fill = (text, from, to) => {
@@ -76,27 +74,26 @@ const packed = (id, bytes) =>
   `<script type="application/octet-stream" id="${id}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>\n`;
 let one = fill(page, '<link rel="stylesheet" href="main.css">', `<style>${style}</style>`);
 one = fill(one, '<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>', "");
-for (const name of ["page", "planner"]) {
-  one = fill(one, `<link rel="preload" href="${name}.json" as="fetch" type="application/json" crossorigin>`, "");
-}
+one = fill(one, '<link rel="preload" href="page.json" as="fetch" type="application/json" crossorigin>', "");
+one = fill(one, '<link rel="preload" href="planner.txt" as="fetch" type="text/plain" crossorigin>', "");
 one = fill(one, "script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'");
 one = fill(one, "connect-src 'self'", "connect-src 'none'");
 one = fill(
   one,
   '<script type="module" src="app.js"></script>',
-  packed("wasm", whole) + packed("page", lists) + packed("planner", data) +
+  [...wasm, ...data].map(([name, bytes]) => packed(name, bytes)).join("") +
     `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`,
 );
 writeFileSync(join(dist, "kvplan.html"), one);
 
 const kb = (n) => `${(n / 1000).toFixed(1)} kB`;
 const zip = (data) => execFileSync("gzip", ["-9c"], { input: data, maxBuffer: 1 << 26 }).length;
-console.log(`first wasm ${kb(wasm.length)}, gzipped ${kb(zip(wasm))} (at most 150)`);
-console.log(`wasm with every engine ${kb(whole.length)}, gzipped ${kb(zip(whole))}`);
+const sizes = [...wasm, ...data].map(([name, bytes]) => [name, bytes.length, zip(bytes)]);
+for (const [name, plain, packed] of sizes) console.log(`${name} ${kb(plain)}, gzipped ${kb(packed)}`);
 console.log(`script and style gzipped ${kb(zip(script) + zip(style))} (at most 40)`);
-console.log(`lists and sentences ${kb(lists.length)}, gzipped ${kb(zip(lists))}; models and families ${kb(data.length)}, gzipped ${kb(zip(data))}`);
 console.log(`one file ${kb(one.length)}`);
-if (zip(wasm) > 150_000 || zip(script) + zip(style) > 40_000) {
+const large = sizes.filter(([name, , packed]) => name.endsWith(".wasm") && packed > 150_000);
+if (large.length > 0 || zip(script) + zip(style) > 40_000) {
   console.error("over budget");
   process.exitCode = 1;
 }

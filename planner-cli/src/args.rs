@@ -75,7 +75,7 @@ const ENGINE: &[Flag] = &[
     ("ubatch", None, "TOKENS", "llama.cpp: physical batch"),
     ("kv-unified", None, "on|off", "llama.cpp: one cache for all slots"),
     ("flash-attn", None, "auto|on|off", "llama.cpp: flash attention"),
-    ("cache", None, "KIND", "transformers: dynamic or static [default: dynamic]"),
+    ("cache", None, "KIND", "transformers: dynamic, static or quantized [default: dynamic]"),
 ];
 
 /// Switches of the same kind: present or not.

@@ -6,7 +6,7 @@ use planner_models::{ENCODERS, MODELS, Model};
 
 use crate::error::{Error, Result};
 use crate::spec::family;
-use crate::spec::model::{ModelSpec, Note};
+use crate::spec::model::ModelSpec;
 use crate::suggest;
 
 /// The catalogue's entry for an id or a hub id, in any letter case.
@@ -19,18 +19,7 @@ pub fn find(name: &str) -> Option<&'static Model> {
 /// The model of an id or hub id.
 pub fn model(name: &str) -> Result<ModelSpec> {
     if let Some(entry) = find(name) {
-        let mut spec = build(entry)?;
-        if !entry.id.eq_ignore_ascii_case(name) {
-            spec.location = Some(name.to_owned());
-            spec.notes.push(
-                Note::new(
-                    "from_catalogue",
-                    format!("{name} is answered from the catalogue ({}), without the network", entry.id),
-                )
-                .with(&[&name, &entry.id]),
-            );
-        }
-        return Ok(spec);
+        return asked_for(entry, name);
     }
     let encoder = ENCODERS.iter().find(|encoder| {
         std::iter::once(&encoder.id).chain(encoder.hub).any(|known| known.eq_ignore_ascii_case(name))
@@ -44,10 +33,12 @@ pub fn model(name: &str) -> Result<ModelSpec> {
 
 /// The model of one entry.
 pub fn build(entry: &Model) -> Result<ModelSpec> {
+    asked_for(entry, entry.id)
+}
+
+fn asked_for(entry: &Model, name: &str) -> Result<ModelSpec> {
     let config = crate::source::parse_object(entry.config)?;
     let mut spec = family::build(Arc::new(config), true)?;
-    entry.id.clone_into(&mut spec.id);
-    entry.name.clone_into(&mut spec.name);
-    spec.location = entry.hub.first().map(|hub| (*hub).to_owned());
+    spec.set_entry(entry.id, entry.name, entry.hub.first().copied(), name);
     Ok(spec)
 }

@@ -25,6 +25,8 @@ pub enum CacheKind {
     Dynamic,
     /// Allocates `--max-model-len` at once.
     Static,
+    /// Packs groups of elements (`--kv-dtype` says how).
+    Quantized,
 }
 
 /// Extra layers and states of speculative decoding.
@@ -181,7 +183,8 @@ impl Request {
                 self.cache = match text {
                     "dynamic" => CacheKind::Dynamic,
                     "static" => CacheKind::Static,
-                    _ => return Err(Error::bad_value(name, text, "dynamic or static")),
+                    "quantized" => CacheKind::Quantized,
+                    _ => return Err(Error::bad_value(name, text, "dynamic, static or quantized")),
                 }
             }
             "source-len" => self.source_len = tokens()?,

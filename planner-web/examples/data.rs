@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 fn main() -> io::Result<()> {
     let data = match std::env::args().nth(1).as_deref() {
-        Some("page") => tables::page_data(),
+        Some("page") => tables::page_data().to_string(),
         _ => tables::planner_data(),
     };
-    io::stdout().write_all(data.to_string().as_bytes())
+    io::stdout().write_all(data.as_bytes())
 }
 
 #[path = "shared/tables.rs"]

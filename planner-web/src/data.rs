@@ -1,14 +1,15 @@
 //! The planner's data file: what the catalogue holds, kept apart from the wasm
 //! so that both load at once and neither is large.
 //!
-//! `{"models": [{"id", "name", "hub", "config"}], "gpus": [{"id", "name",
-//! "memory_bytes", "compute_capability"}], "encoders": [{"id", "hub", "why"}],
-//! "families": [{"types": [model_type], "text"}]}`, written by
-//! `examples/data.rs` from the tables that the command line holds. `config` is
-//! the text of a config.json, `text` a family in JSON.
+//! Its first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id",
+//! "name", "memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
+//! "why"}], "families": [[model_type]]}`. The line of each model follows, its
+//! config.json, and that of each family; a line is read when it is asked for.
+//! `examples/data.rs` writes it from the tables that the command line holds.
 
 use std::cell::RefCell;
 
+use crate::families;
 use planner_core::device::Device;
 use planner_core::error::{Error, Result};
 use planner_core::source;
@@ -19,17 +20,22 @@ use serde_json::Value;
 use std::sync::Arc;
 
 thread_local! {
-    static DATA: RefCell<Value> = const { RefCell::new(Value::Null) };
+    static DATA: RefCell<Data> = const { RefCell::new(Data { index: Value::Null, configs: Vec::new() }) };
 }
 
-/// Keeps the data file; answers the number of models in it.
-pub fn load(text: &str) -> usize {
-    let mut data: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    if let Some(map) = data.as_object_mut() {
-        crate::families::install(map.remove("families").unwrap_or_default());
-    }
-    let models = data.get("models").and_then(Value::as_array).map_or(0, Vec::len);
-    DATA.set(data);
+struct Data {
+    index: Value,
+    configs: Vec<&'static str>,
+}
+
+/// Keeps the data file, as long as the page lives; answers the number of models in it.
+pub fn load(text: String) -> usize {
+    let mut lines = String::leak(text).split('\n');
+    let index: Value = lines.next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    let models = list(&index, "models").count();
+    let configs = lines.by_ref().take(models).collect();
+    families::install(list(&index, "families").zip(lines));
+    DATA.set(Data { index, configs });
     models
 }
 
@@ -50,18 +56,19 @@ fn names(entry: &Value) -> impl Iterator<Item = &str> {
 pub fn model(name: &str) -> Result<ModelSpec> {
     DATA.with_borrow(|data| {
         let is = |entry: &&Value| names(entry).any(|known| known.eq_ignore_ascii_case(name));
-        if let Some(entry) = list(data, "models").find(is) {
-            let config = source::parse_object(text(entry, "config"))?;
+        let mut models = list(&data.index, "models").zip(&data.configs);
+        if let Some((entry, config)) = models.find(|(entry, _)| is(entry)) {
+            let config = source::parse_object(config)?;
             let mut model = family::build(Arc::new(config), true)?;
-            text(entry, "id").clone_into(&mut model.id);
-            text(entry, "name").clone_into(&mut model.name);
+            let hub = list(entry, "hub").find_map(Value::as_str);
+            model.set_entry(text(entry, "id"), text(entry, "name"), hub, name);
             return Ok(model);
         }
-        if let Some(entry) = list(data, "encoders").find(is) {
+        if let Some(entry) = list(&data.index, "encoders").find(is) {
             let (architecture, why) = (text(entry, "id").to_owned(), text(entry, "why").to_owned());
             return Err(Error::NoCache { architecture, why });
         }
-        let known = list(data, "models").flat_map(names);
+        let known = list(&data.index, "models").flat_map(names);
         Err(Error::Unknown { what: "model", name: name.to_owned(), near: suggest::near(name, known) })
     })
 }
@@ -69,7 +76,7 @@ pub fn model(name: &str) -> Result<ModelSpec> {
 /// The GPU of an id, or a size such as `80GiB`.
 pub fn gpu(name: &str) -> Result<Device> {
     DATA.with_borrow(|data| {
-        let found = list(data, "gpus").find(|gpu| text(gpu, "id").eq_ignore_ascii_case(name));
+        let found = list(&data.index, "gpus").find(|gpu| text(gpu, "id").eq_ignore_ascii_case(name));
         let Some(gpu) = found else { return Device::resolve(name) };
         Ok(Device {
             id: text(gpu, "id").to_owned(),

@@ -8,21 +8,21 @@ use std::cell::RefCell;
 use planner_models::{CacheRule, Family, Given, ModuleRule, Stack, Tower};
 use serde_json::Value;
 
-/// Takes the families, each a text that is read when a model of it is asked
-/// for: `[{"types": [model_type], "text": JSON}]`. Those given first stay.
-pub fn install(list: Value) {
-    let model_types = list.as_array().into_iter().flatten().flat_map(types).map(lasting).collect();
-    TEXTS.set(list);
-    planner_models::install(Given { find, model_types });
-}
+/// The model types of a family, and its text, which is read when a model of it is asked for.
+type Text = (Vec<&'static str>, &'static str);
 
 thread_local! {
-    static TEXTS: RefCell<Value> = const { RefCell::new(Value::Null) };
+    static TEXTS: RefCell<Vec<Text>> = const { RefCell::new(Vec::new()) };
     static READ: RefCell<Vec<&'static Family>> = const { RefCell::new(Vec::new()) };
 }
 
-fn types(entry: &Value) -> impl Iterator<Item = &str> {
-    entry["types"].as_array().into_iter().flatten().filter_map(Value::as_str)
+/// Takes the families: the list of each one's model types, and its text. Those given first stay.
+pub fn install<'a>(families: impl Iterator<Item = (&'a Value, &'static str)>) {
+    let types = |list: &Value| list.as_array().into_iter().flatten().map(text).collect();
+    let texts: Vec<Text> = families.map(|(list, line)| (types(list), line)).collect();
+    let model_types = texts.iter().flat_map(|(types, _)| types).copied().collect();
+    TEXTS.set(texts);
+    planner_models::install(Given { find, model_types });
 }
 
 fn find(model_type: &str) -> Option<&'static Family> {
@@ -32,8 +32,8 @@ fn find(model_type: &str) -> Option<&'static Family> {
             return Some(*found);
         }
         let new = TEXTS.with_borrow(|texts| {
-            let entry = texts.as_array()?.iter().find(|entry| types(entry).any(|name| name == model_type))?;
-            serde_json::from_str(entry["text"].as_str()?).ok()
+            let (_, text) = texts.iter().find(|(types, _)| types.contains(&model_type))?;
+            serde_json::from_str(text).ok()
         })?;
         let new: &'static Family = Box::leak(Box::new(family(&new)));
         read.push(new);

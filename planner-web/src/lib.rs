@@ -6,7 +6,9 @@
 pub mod attention;
 pub mod data;
 mod families;
+pub mod gguf;
 mod linear;
+pub mod parts;
 pub mod planner;
 pub mod pool;
 mod sentence;
@@ -15,23 +17,23 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The small attention over one sentence: `{"sentence", "variant"}` in, the
 /// rows, scores, outputs and counters of every step out (see
-/// [`attention::run`]).
+/// [`attention::run`]), once the part `story` is there.
 #[wasm_bindgen]
 pub fn attention(request: &str) -> String {
-    attention::answer(request).to_string()
+    parts::story(0, request).to_string()
 }
 
 /// Several users in one pool of blocks: `{"row_bytes"}` in, one frame per
 /// arriving or decoded token out (see [`pool::run`]).
 #[wasm_bindgen]
 pub fn pool(request: &str) -> String {
-    pool::answer(request).to_string()
+    parts::story(1, request).to_string()
 }
 
 /// Takes the page's data file once, at the start: models, GPUs and encoders
 /// by name (see [`data`]). Answers how many models there are.
 #[wasm_bindgen]
-pub fn load(data: &str) -> usize {
+pub fn load(data: String) -> usize {
     data::load(data)
 }
 
@@ -43,11 +45,13 @@ pub fn plan(request: &str) -> String {
     planner::plan(request).to_string()
 }
 
-/// Reads the start of a GGUF file, which [`plan`] then plans for `{"gguf": name}`:
-/// `{}` or a failure out. Only the build with every engine can.
+/// Takes the start of one of `files` GGUF files that were dropped together: `{}`, `{"more": true}`
+/// where its header is longer than that, `{"name"}` after the last, which [`plan`] then plans for
+/// `{"gguf": name}`, or a failure.
 #[wasm_bindgen]
-pub fn gguf(name: &str, start: &[u8], language: &str) -> String {
-    planner::gguf(name, start, language).to_string()
+pub fn gguf(name: &str, start: &[u8], bytes: f64, index: usize, files: usize, language: &str) -> String {
+    // a whole number below 2^53, which is how a script counts the bytes of a file
+    planner::gguf(&gguf::File { name, start, bytes: bytes as u64, index, files }, language).to_string()
 }
 
 /// Most users by length, for a curve: a request of [`plan`] in,
@@ -57,9 +61,8 @@ pub fn curve(request: &str) -> String {
     planner::curve(request).to_string()
 }
 
-/// The engines that this build knows: `[id]`. The page has two builds, one
-/// with and one without the serving engines.
+/// Takes a part of the program whose file has arrived, where an answer was `{"part": name}`.
 #[wasm_bindgen]
-pub fn engines() -> String {
-    planner::engines().to_string()
+pub fn install(part: &str) {
+    parts::install(part);
 }

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::data;
-use planner_core::engine::ENGINES;
+use crate::gguf::{File, Given};
+use crate::{data, parts};
 use planner_core::error::{Error, Result};
 use planner_core::plan;
 use planner_core::render::json;
@@ -52,7 +52,11 @@ impl Refused {
         Refused { error, field }
     }
 
+    /// The failure, or the part of the program that would know better.
     fn told(&self, lang: Lang) -> Value {
+        if let Some(part) = parts::missing(&self.error) {
+            return json!({ "part": part });
+        }
         let mut answer = json::failure(lang, &self.error);
         if let Some(error) = answer.get_mut("error") {
             error["field"] = Value::from(self.field.as_str());
@@ -99,32 +103,22 @@ thread_local! {
     static FILE: RefCell<Option<(String, Rc<ModelSpec>)>> = const { RefCell::new(None) };
 }
 
-/// Keeps the model of a GGUF file, of which `start` holds the header.
-pub fn gguf(name: &str, start: &[u8], language: &str) -> Value {
-    match from_gguf(name, start) {
-        Ok(model) => {
-            FILE.set(Some((name.to_owned(), Rc::new(model))));
-            json!({})
+/// Takes the start of a GGUF file; the model is kept under the name of the first file when all that
+/// were dropped with it have been given.
+pub fn gguf(file: &File<'_>, language: &str) -> Value {
+    let read = match parts::gguf_reader() {
+        Ok(read) => read,
+        Err(part) => return json!({ "part": part }),
+    };
+    match read(file) {
+        Ok(Given::More) => json!({"more": true}),
+        Ok(Given::Next) => json!({}),
+        Ok(Given::Model(name, model)) => {
+            FILE.set(Some((name.clone(), Rc::from(model))));
+            json!({ "name": name })
         }
         Err(error) => json::failure(Lang::parse(language).unwrap_or_default(), &error),
     }
-}
-
-#[cfg(feature = "engines")]
-fn from_gguf(name: &str, mut start: &[u8]) -> Result<ModelSpec> {
-    use planner_core::source::gguf::{Header, model};
-    let header = Header::read(&mut start)?;
-    let (files, position) = header.split();
-    if files > 1 {
-        let why = format!("it is part {} of {files}: the command line reads all parts", position + 1);
-        return Err(Error::Unreadable { path: name.to_owned(), why });
-    }
-    model(name.strip_suffix(".gguf").unwrap_or(name), &header)
-}
-
-#[cfg(not(feature = "engines"))]
-fn from_gguf(_: &str, _: &[u8]) -> Result<ModelSpec> {
-    Err(Error::unsupported("GGUF", ""))
 }
 
 fn dropped(name: &str) -> Result<Rc<ModelSpec>> {
@@ -144,11 +138,17 @@ fn from_config(text: &str) -> Result<ModelSpec> {
     source::from_config_json(text, false)
 }
 
+thread_local! {
+    static KEPT: RefCell<Vec<(String, Rc<ModelSpec>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Forgets the models kept, which another part of the program may read better.
+pub fn forget() {
+    KEPT.with_borrow_mut(Vec::clear);
+}
+
 /// A model that was read a moment ago, or reads it.
 fn known(key: &str, read: impl FnOnce() -> Result<ModelSpec>) -> Result<Rc<ModelSpec>> {
-    thread_local! {
-        static KEPT: RefCell<Vec<(String, Rc<ModelSpec>)>> = const { RefCell::new(Vec::new()) };
-    }
     KEPT.with_borrow_mut(|kept| {
         if let Some(at) = kept.iter().position(|(name, _)| name == key) {
             let found = kept.remove(at);
@@ -199,9 +199,4 @@ pub fn curve(request: &str) -> Value {
         .map(|(seq, users)| json!({"seq": json::integer(seq), "max_users": users.map(json::integer)}))
         .collect();
     json!({"points": points})
-}
-
-/// The engines of this build.
-pub fn engines() -> Value {
-    ENGINES.iter().map(|engine| engine.id()).collect()
 }

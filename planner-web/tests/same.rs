@@ -4,16 +4,17 @@
 #[path = "../examples/shared/tables.rs"]
 mod tables;
 
-use planner_core::engine::ENGINES;
+use planner_core::engine;
 use planner_core::render::json;
 use planner_core::request::Request;
 use planner_core::text::Lang;
 use planner_core::{catalog, plan};
-use planner_web::planner;
-use serde_json::Value;
+use planner_web::gguf::File;
+use planner_web::{parts, planner};
+use serde_json::{Value, json};
 
 fn load() {
-    assert!(planner_web::load(&tables::planner_data().to_string()) > 100);
+    assert!(planner_web::load(tables::planner_data()) > 100);
 }
 
 fn number(answer: &Value, path: &str) -> Option<u64> {
@@ -42,8 +43,8 @@ fn every_model_of_the_catalogue_has_the_cores_own_json() {
     load();
     // every model by definition; every engine for a part of them, since each is slow unoptimized
     let all = planner_models::MODELS.iter().enumerate().flat_map(|(i, model)| {
-        let engines = if i % 7 == 0 { ENGINES.len() } else { 1 };
-        ENGINES.iter().take(engines).map(move |engine| (model, engine.id()))
+        let engines = if i % 7 == 0 { usize::MAX } else { 1 };
+        engine::all().into_iter().take(engines).map(move |engine| (model, engine.id()))
     });
     for (model, engine) in all {
         let flags = [("seq", "5000"), ("users", "3"), ("gpu", "h100-80gb"), ("engine", engine)];
@@ -106,17 +107,20 @@ fn the_curve_passes_the_verdict_and_falls() {
     assert!(users.len() > 5 && users.is_sorted_by(|a, b| a >= b), "{users:?}");
 }
 
-#[cfg(feature = "engines")]
 #[test]
 fn a_gguf_file_is_planned_as_the_core_plans_it() {
     load();
+    parts::install("llamacpp");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/gguf/llama3.2-1b.gguf");
-    let bytes = std::fs::read(path).unwrap();
-    assert_eq!(planner::gguf("llama3.2-1b.gguf", &bytes, "en"), serde_json::json!({}));
+    let start = std::fs::read(path).unwrap();
+    let give = |name, start, bytes| planner::gguf(&File { name, start, bytes, index: 0, files: 1 }, "en");
+    let all = start.len() as u64;
+    assert_eq!(give("llama3.2-1b.gguf", &start, all), json!({"name": "llama3.2-1b.gguf"}));
     let answer = planner::plan(r#"{"gguf": "llama3.2-1b.gguf", "flags": {"seq": "1000", "users": "1"}}"#);
     // 2 x 16 layers x 8 heads x 64 x 2 B
     assert_eq!(number(&answer, "/kv/bytes_per_token"), Some(32_768), "{answer}");
-    let cut = planner::gguf("cut.gguf", &bytes[..100], "en");
+    assert_eq!(give("long.gguf", &start[..100], all), json!({"more": true}));
+    let cut = give("cut.gguf", &start[..100], 100);
     assert!(cut["error"]["message"].is_string(), "{cut}");
     let other = planner::plan(r#"{"gguf": "other.gguf", "flags": {}}"#);
     assert_eq!(other["error"]["field"], "config");

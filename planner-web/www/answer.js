@@ -1,7 +1,7 @@
 // The question and its answer: reads the fields, asks the core, draws.
 
 import { $, el, t } from "./dom.js";
-import { everyEngine, isWhole, knows, planner } from "./planner.js";
+import { bring, planner } from "./planner.js";
 import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
@@ -47,16 +47,12 @@ export function question({ model, engine } = {}) {
 
 /** Asks the core about the fields as they stand. */
 export function ask() {
-  if (!knows(get("e"))) {
-    $("result").setAttribute("aria-busy", "true");
-    everyEngine().then(ask);
-    return;
-  }
   const request = JSON.stringify(question());
   const begun = performance.now();
   const plan = JSON.parse(planner.plan(request));
-  if (plan.error?.code === "unsupported" && !isWhole()) {
-    everyEngine().then(ask); // what the small planner cannot read, the whole one may
+  if (plan.part) {
+    $("result").setAttribute("aria-busy", "true");
+    bring(plan.part).then(ask, (why) => refuse({ message: t("page.part_failed", { why: why.message }) }));
     return;
   }
   $("result").removeAttribute("aria-busy");

@@ -1,8 +1,8 @@
 // Starts the planner and holds the page together.
 
 import { $, t, useMessages } from "./dom.js";
-import { planner, startPlanner } from "./planner.js";
-import { DEFAULTS, get, put, read } from "./state.js";
+import { bring, planner, startPlanner } from "./planner.js";
+import { get, put, read } from "./state.js";
 import { comparedWith, sentence, startWhy } from "./why.js";
 import { ask, speakAnswer, startAnswer } from "./answer.js";
 import { readAddress } from "./fields.js";
@@ -54,7 +54,7 @@ async function all() {
   ask();
   performance.mark("answered");
   await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
-  sentence();
+  await bring("story").then(sentence, (why) => { $("why-text").textContent = t("page.part_failed", { why: why.message }); });
 }
 
 async function start() {
@@ -62,7 +62,7 @@ async function start() {
   const section = read();
   theme();
   try {
-    data = await startPlanner(get("e") === DEFAULTS.e);
+    data = await startPlanner();
   } catch (why) {
     $("failed-why").textContent = why.message;
     $("failed").hidden = false;
@@ -76,7 +76,7 @@ async function start() {
   performance.mark("fields");
   await readAddress();
   const drawn = all();
-  window.kvplan = planner; // for whoever scripts the page
+  window.kvplan = { ...planner, bring }; // for whoever scripts the page
   $("language").addEventListener("click", () => {
     put({ l: language() === "zh" ? "en" : "zh" });
     all();

@@ -1,7 +1,7 @@
 // Two to four models or engines side by side, for the same question.
 
 import { $, count, el, exact, size, t } from "./dom.js";
-import { everyEngine, isWhole, knows, planner } from "./planner.js";
+import { bring, planner } from "./planner.js";
 import { get, put } from "./state.js";
 
 const MOST = 4;
@@ -16,7 +16,7 @@ export function startCompare(data, asks, last) {
   engines = data.engines;
   question = asks;
   present = last;
-  // the large planner is fetched when the reader comes near
+  // the engines are fetched when the reader comes near
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((one) => one.isIntersecting)) return;
     near = true;
@@ -41,14 +41,12 @@ function keep(list) {
 export function showCompare() {
   const asked = present();
   const list = columns();
-  if (!list.every(([, engine]) => knows(engine))) {
-    if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, t("page.loading")));
-    if (near) everyEngine().then(showCompare);
-    return;
-  }
   const plans = list.map(([model, engine]) => JSON.parse(planner.plan(JSON.stringify(question({ model: model || undefined, engine })))));
-  if (!isWhole() && plans.some((plan) => plan.error?.code === "unsupported")) {
-    everyEngine().then(showCompare);
+  const parts = new Set(plans.map((plan) => plan.part).filter(Boolean));
+  if (parts.size > 0) {
+    const wait = (text) => { if (!$("columns").querySelector("table")) $("columns").replaceChildren(el("p.small", {}, text)); };
+    wait(t("page.loading"));
+    if (near) Promise.all([...parts].map(bring)).then(showCompare, (why) => wait(t("page.part_failed", { why: why.message })));
     return;
   }
   const change = (i, at, value) => keep(list.map((column, j) => (j === i ? column.map((x, k) => (k === at ? value : x)) : column)));
@@ -56,29 +54,33 @@ export function showCompare() {
   const head = list.map(([model, engine], i) =>
     el("th", { scope: "col" },
       el("span.sr", {}, t("compare.column", { n: i + 1 })),
-      el("input", { type: "text", list: "model-names", value: model, placeholder: asked?.model?.name ?? "", "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.model")}`, onchange: (event) => change(i, 0, event.target.value.trim()) }),
-      select(engine, i, (value) => change(i, 1, value)),
-      list.length > 2 ? el("button.link", { type: "button", "aria-label": t("compare.remove", { n: i + 1 }), onclick: () => keep(list.filter((_, j) => j !== i)) }, "×") : null));
+      el("span.model", {}, el("input", { type: "text", list: "model-names", value: model, placeholder: asked?.model?.name ?? "", "aria-label": `${t("compare.column", { n: i + 1 })}: ${t("ask.model")}`, onchange: (event) => change(i, 0, event.target.value.trim()) }),
+        list.length > 2 ? el("button.link", { type: "button", title: t("compare.remove", { n: i + 1 }), "aria-label": t("compare.remove", { n: i + 1 }), onclick: () => keep(list.filter((_, j) => j !== i)) }, "×") : null),
+      select(engine, i, (value) => change(i, 1, value))));
   const row = (name, cell, strong) =>
-    el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, name), ...plans.map((plan) => el("td", {}, plan.error ? "–" : cell(plan))));
+    el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, name), ...plans.map((plan) => (plan.error ? null : el("td", {}, cell(plan)))));
   const bytes = (pick) => (plan) => [el("b", {}, size(pick(plan))), el("span.exact", {}, exact(pick(plan)))];
   const cells = (pick) => (plan) => el("div", {}, ...bytes(pick)(plan));
   const fits = (plan) => (plan.verdict.fits === null ? t("compare.unknown") : plan.verdict.fits ? `✓ ${t("compare.yes")}` : `✗ ${t("compare.no")}`);
   const body = [
-    row(t("compare.per_token"), cells((plan) => plan.kv.bytes_per_token)),
-    row(t("compare.session"), cells((plan) => plan.engine.session_bytes)),
+    row(t("word.token"), cells((plan) => plan.kv.bytes_per_token)),
+    row(t("word.session"), cells((plan) => plan.engine.session_bytes)),
     row(t("compare.engine_total"), (plan) => el("div", {}, ...bytes((p) => p.engine.total_bytes)(plan),
       el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * Number(plan.engine.total_bytes)) / most}%` } }))), true),
-    row(t("compare.weights"), cells((plan) => plan.model.weight_bytes)),
+    row(t("word.weights"), cells((plan) => plan.model.weight_bytes)),
     row(t("compare.most_users"), (plan) => count(plan.verdict.max_users)),
     row(t("compare.fits"), fits),
   ];
-  const errors = plans.map((plan, i) => plan.error && el("p.error", {}, `${t("compare.column", { n: i + 1 })}: ${t("compare.refused", { why: plan.error.message })} ${plan.error.hint ?? ""}`));
+  for (const [i, plan] of plans.entries()) {
+    if (!plan.error) continue; // its reason stands in the whole column
+    const { message, hint } = plan.error;
+    const why = hint ? t("result.error_hint", { message, hint }) : message;
+    body[0].insertBefore(el("td", { rowspan: body.length }, el("p.error", {}, t("compare.refused", { why }))), body[0].children[i + 1] ?? null);
+  }
   const focus = document.activeElement?.closest?.("#columns") ? document.activeElement.getAttribute("aria-label") : null;
   $("columns").replaceChildren(
     el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("compare.title") },
       el("table.data.compare", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span.sr", {}, t("compare.what"))), ...head)), el("tbody", {}, ...body))),
-    ...errors.filter(Boolean),
     list.length < MOST ? el("button.plain", { type: "button", onclick: () => keep([...list, ["", engines[0]]]) }, t("compare.add")) : "");
   if (focus) $("columns").querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus();
 }

@@ -12,10 +12,6 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (hole, name) => (name in values ? String(values[name]) : hole));
 }
 
-export function has(key) {
-  return key in table;
-}
-
 /** el("p.note", { id, onclick, aria-… }, child, …): children are nodes or text. */
 export function el(what, attributes = {}, ...children) {
   const [tag, ...classes] = what.split(".");

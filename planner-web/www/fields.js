@@ -2,11 +2,12 @@
 // configuration of the reader's own.
 
 import { $, el, size, t } from "./dom.js";
-import { everyEngine, planner } from "./planner.js";
+import { asked, planner } from "./planner.js";
 import { get, pack, put, unpack } from "./state.js";
 
 const LONGEST_FILE = 8 << 20;
-const GGUF_START = 64 << 20; // its header lies in this much of any released file
+const GGUF_START = 1 << 20; // read of each file at first; its header may take more
+const GGUF_MOST = 1 << 28;
 const LONGEST_LINK = 6000;
 const SHOWN = 60;
 
@@ -81,13 +82,15 @@ export function startFields(file, listener) {
         entry("block-size", "bs", "ask.block", { ...number, "data-placeholder": "ask.engine_default" }),
         entry("max-num-batched-tokens", "bt", "ask.batched", { ...number, "data-placeholder": "ask.engine_default" }))));
   $("ask").addEventListener("submit", (event) => event.preventDefault());
-  $("ask").addEventListener("dragover", (event) => { event.preventDefault(); $("ask").classList.add("over"); });
-  $("ask").addEventListener("dragleave", () => $("ask").classList.remove("over"));
-  $("ask").addEventListener("drop", (event) => {
-    event.preventDefault();
+  // wherever a file is dropped: beside the form a browser would leave the page for it
+  document.addEventListener("dragover", (event) => { event.preventDefault(); $("ask").classList.add("over"); });
+  document.addEventListener("dragleave", () => $("ask").classList.remove("over"));
+  document.addEventListener("drop", (event) => {
     $("ask").classList.remove("over");
-    const file = event.dataTransfer?.files?.[0];
-    if (file) readFile(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length === 0 && !$("ask").contains(event.target)) return;
+    event.preventDefault();
+    if (files.length > 0) readFiles(files);
     else take(event.dataTransfer?.getData("text") ?? "");
   });
 }
@@ -127,7 +130,8 @@ function combo() {
   });
   const box = el("div.combo", {}, input, el("ul", { id: "models", role: "listbox", hidden: true, "data-label": "ask.model" }));
   const area = el("textarea", { id: "field-config", rows: "6", spellcheck: "false", "aria-describedby": "error-config", oninput: () => take(area.value) });
-  const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json,.gguf", onchange: () => { if (file.files[0]) readFile(file.files[0]); file.value = ""; } });
+  const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json,.gguf", multiple: true,
+    onchange: () => { readFiles([...file.files]); file.value = ""; } });
   return el("div.field.model", {},
     el("label.label", { for: "field-model", "data-t": "ask.model" }), box, el("p.error", { id: "error-model" }),
     el("button.link", { type: "button", id: "config-open", "data-t": "ask.config", onclick: () => { $("config-box").hidden = false; $("config-open").hidden = true; showModel(); area.focus(); } }),
@@ -220,15 +224,24 @@ function forget() {
   showModel();
 }
 
-/** A GGUF file says all in its header; only that is read, by the planner with every engine. */
+/** A GGUF file says all in its header, and only that is read, piece by piece. */
 async function readGguf(dropped) {
-  const start = new Uint8Array(await dropped.slice(0, GGUF_START).arrayBuffer());
-  await everyEngine();
-  const answer = JSON.parse(planner.gguf(dropped.name, start, document.documentElement.lang.slice(0, 2)));
-  fieldError("config", answer.error ? answer.error.message : "");
-  if (answer.error) return;
+  const language = document.documentElement.lang.slice(0, 2);
+  let answer = {};
+  for (const [i, part] of dropped.entries()) {
+    let length = GGUF_START;
+    do {
+      const start = new Uint8Array(await part.slice(0, length).arrayBuffer());
+      answer = await asked(() => planner.gguf(part.name, start, part.size, i, dropped.length, language));
+      length *= 4;
+    } while (answer.more && length <= GGUF_MOST);
+    if (answer.error || answer.more) break;
+  }
+  const wrong = answer.more ? t("ask.gguf_long", { size: size(GGUF_MOST) }) : answer.error?.message ?? "";
+  fieldError("config", wrong);
+  if (wrong) return;
   own = "";
-  file = dropped.name;
+  file = answer.name;
   $("field-config").value = "";
   put({ cfg: "" });
   $("config-note").textContent = t("ask.config_long");
@@ -236,12 +249,26 @@ async function readGguf(dropped) {
   changed();
 }
 
-async function readFile(file) {
+async function isGguf(file) {
+  return (await file.slice(0, 4).text()) === "GGUF";
+}
+
+async function readFiles(files) {
+  if (files.length === 0) return;
   reveal();
-  if ((await file.slice(0, 4).text()) === "GGUF") {
-    await readGguf(file);
+  const gguf = await Promise.all(files.map(isGguf));
+  if (gguf.every(Boolean)) {
+    await readGguf(files);
     return;
   }
+  if (files.length > 1) {
+    fieldError("config", t("ask.config_several"));
+    return;
+  }
+  await readFile(files[0]);
+}
+
+async function readFile(file) {
   if (file.size > LONGEST_FILE) {
     fieldError("config", t("ask.config_size", { size: size(file.size) }));
     return;
@@ -269,6 +296,7 @@ export function take(text) {
   $("field-model").value = t("ask.config_name");
   changed();
   pack(text).then((packed) => {
+    if (own !== text) return; // typed on meanwhile
     const fits = packed !== "" && packed.length <= LONGEST_LINK;
     put({ cfg: fits ? packed : "" });
     $("config-note").textContent = fits ? "" : t("ask.config_long");

@@ -33,14 +33,14 @@ function table(layers) {
     row.session += BigInt(group.session_bytes);
     kinds.set(key, row);
   }
-  const head = ["layers.kind", "layers.keeps", "layers.count", "layers.which", "layers.per_token", "layers.per_session"];
+  const head = [["layers.kind"], ["layers.keeps"], ["layers.count", ".num"], ["layers.which"], ["word.token", ".num"], ["word.session", ".num"]];
   const lines = [...kinds.values()].map((row) =>
     el("tr", {}, el("th", { scope: "row" }, el(`i.box.${row.kind}`, { "aria-hidden": "true" }), t(`kind.${row.kind}`)),
       el("td", {}, row.shape), el("td.num", {}, count(row.count)), el("td.which", {}, which(row.which)),
       el("td.num", {}, exact(row.token)), el("td.num", {}, exact(row.session))));
   return el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("layers.title") },
     el("table.data", {},
-      el("thead", {}, el("tr", {}, ...head.map((key) => el("th", { scope: "col" }, t(key))))), el("tbody", {}, ...lines)));
+      el("thead", {}, el("tr", {}, ...head.map(([key, kind = ""]) => el(`th${kind}`, { scope: "col" }, t(key))))), el("tbody", {}, ...lines)));
 }
 
 const which = (list) => (list.length > 6 ? `${list.slice(0, 3).join(", ")} … ${list[list.length - 1]}` : list.join(", "));
@@ -49,7 +49,7 @@ const which = (list) => (list.length > 6 ? `${list.slice(0, 3).join(", ")} … $
 export function shape(group) {
   return (group.stores ?? []).map((store) => {
     const window = store.window ?? store.chunk;
-    const within = window ? ` ≤ ${count(window)}` : "";
+    const within = window ? t("layers.within", { n: count(window) }) : "";
     if (store.what === "latent") return `${store.rank} + ${store.rope}${within}`;
     if (store.what === "index_key") return `${t("kind.index")} ${store.heads} × ${store.dim}`;
     if (store.what === "state") return `${store.mixer}: ${count(BigInt(store.conv_elements) + BigInt(store.recurrent_elements))}`;

@@ -1,56 +1,73 @@
-// The planner: a small wasm that answers first, and one with every engine that
-// takes its place when an engine asks for it.
+// The planner: a small wasm that answers first, and its parts (engines, GGUF
+// files, the story), each fetched when an answer says that it is missing.
 
 import { $ } from "./dom.js";
+import { PARTS } from "./parts.js";
 import { through } from "./state.js";
 
 export const planner = makePlanner();
 
-let data = "";
-let known = [];
-let whole = null;
+let first = null; // what the first wasm exports
+const files = new Map();
+const parts = new Map();
 
 /** A file of the page: beside it, or inside it where it is one file. */
-async function part(id, name) {
-  const packed = $(id);
-  if (!packed) return fetch(name);
+async function fetched(name) {
+  const packed = $(name);
+  if (!packed) {
+    const response = await fetch(name);
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    return response;
+  }
   const bytes = Uint8Array.from(atob(packed.textContent), (c) => c.charCodeAt(0));
-  return new Response(await through(new Blob([bytes]), new DecompressionStream("gzip")));
+  const type = name.endsWith(".wasm") ? "application/wasm" : "application/json";
+  const plain = await through(new Blob([bytes]), new DecompressionStream("gzip"));
+  return new Response(plain, { headers: { "content-type": type } });
 }
 
-async function start(which, file) {
-  const wasm = await part("wasm", file);
-  const streams = wasm.headers.get("content-type") === "application/wasm";
-  await which.start({ module_or_path: streams ? wasm : await wasm.arrayBuffer() });
+/** What a wasm is made from: its stream where the server names its type. */
+async function source(name) {
+  const wasm = await fetched(name);
+  return wasm.headers.get("content-type") === "application/wasm" ? wasm : wasm.arrayBuffer();
 }
 
-/** Starts the planner that the question needs; answers the page's data. */
-export async function startPlanner(small) {
-  const lists = part("page", "page.json").then((response) => response.json());
-  const text = part("planner", "planner.json").then((response) => response.text());
-  const started = start(planner, small ? "planner.wasm" : "planner-engines.wasm");
-  data = await text;
-  await started;
-  planner.load(data);
-  known = JSON.parse(planner.engines());
+/** Starts the planner; answers the page's data. */
+export async function startPlanner() {
+  const lists = fetched("page.json").then((response) => response.json());
+  const text = fetched("planner.txt").then((response) => response.text());
+  const wasm = source("planner.wasm");
+  first = await planner.start({ module_or_path: await wasm });
+  planner.load(await text);
   return lists;
 }
 
-/** Whether the planner at hand is the one that can do everything. */
-export const isWhole = () => whole === true || known.length > 1;
+async function add(name) {
+  const wasm = await source(`${name}.wasm`);
+  const imports = { __wasm_split: first };
+  await (wasm instanceof Response ? WebAssembly.instantiateStreaming(wasm, imports) : WebAssembly.instantiate(wasm, imports));
+}
 
-/** Whether the planner at hand has the rule of an engine (or of a name nobody has). */
-export const knows = (engine) => known.includes(engine) || whole === true;
+/** Does a thing once, and anew where it failed. */
+function once(done, name, work) {
+  if (!done.has(name)) {
+    const doing = work();
+    done.set(name, doing);
+    doing.catch(() => done.delete(name));
+  }
+  return done.get(name);
+}
 
-/** Brings the planner with every engine. */
-export function everyEngine() {
-  whole ??= (async () => {
-    const other = makePlanner();
-    await start(other, "planner-engines.wasm");
-    other.load(data);
-    Object.assign(planner, other);
-    known = JSON.parse(planner.engines());
-    whole = true;
-  })();
-  return whole;
+/** Brings a part of the planner. */
+export const bring = (part) => once(parts, part, async () => {
+  await Promise.all(PARTS[part].map((name) => once(files, name, () => add(name))));
+  planner.install(part);
+});
+
+/** Asks, and brings the parts that the answer lacks. */
+export async function asked(question) {
+  for (;;) {
+    const answer = JSON.parse(question());
+    if (!answer.part) return answer;
+    await bring(answer.part);
+  }
 }

@@ -10,16 +10,21 @@ export function startRests(data) {
 
 export function showRests(plan, command) {
   const { notes, model, engine, request } = plan;
+  const start = engine?.command; // what starts the engine with these settings
   const gpu = gpus.find((g) => g.id === request.gpu);
   const known = models.find((m) => m.id === model.id);
-  const part = (title, ...body) => el("div.rest", {}, el("h3", {}, t(title)), ...body);
-  const words = (value) => (Number.isInteger(value) ? count(value) : typeof value === "number" ? String(value) : typeof value === "string" ? value : JSON.stringify(value));
+  const part = (title, ...body) => el(["assume.command", "assume.start"].includes(title) ? "div.rest.wide" : "div.rest", {}, el("h3", {}, t(title)), ...body);
+  const words = (value) => (Number.isInteger(value) ? count(value) : typeof value === "number" ? value.toFixed(2) : typeof value === "string" ? value : JSON.stringify(value));
   const origin = (model.origin ?? []).map((o) => el("tr", {}, el("th", { scope: "row" }, el("code", {}, o.field)), el("td", {}, words(o.value)), el("td", {}, el("code", {}, o.from))));
   const own = Object.entries(engine ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
-  $("rests").replaceChildren(
+  $("rests").replaceChildren(...[
     part("assume.command",
       el("pre", { tabindex: "0" }, el("code", { id: "command" }, command)),
-      el("p.buttons", {}, copier("copy.command", () => command), copier("copy.link", () => location.href), copier("copy.json", () => JSON.stringify(plan, null, 2)))),
+      el("p.buttons", {}, copier("copy.command", "command", () => command), copier("copy.link", "command", () => location.href), copier("copy.json", "command", () => JSON.stringify(plan, null, 2)))),
+    start ? part("assume.start",
+      el("pre", { tabindex: "0" }, el("code", { id: "start" }, start.shell)),
+      el("p.buttons", {}, copier("copy.engine", "start", () => start.shell)),
+      ...start.notes.map((note) => el("p.small", {}, note.text))) : null,
     part("assume.notes",
       notes.length ? el("ul.notes", {}, ...notes.map((note) => el("li", {}, note.text))) : el("p.small", {}, t("assume.no_notes")),
       known?.source ? el("p.small", {}, `${model.name}: ${known.source}`) : null),
@@ -28,17 +33,19 @@ export function showRests(plan, command) {
       el("table.data", {}, el("thead", {}, el("tr", {}, ...["assume.field", "assume.value", "assume.from"].map((key) => el("th", { scope: "col" }, t(key))))), el("tbody", {}, ...origin)))),
     part("assume.engine", el("dl.pairs", {}, ...own.map(([key, value]) => el("div", {}, el("dt", {}, el("code", {}, key)), el("dd", {}, words(value)))))),
     el("details.rest", { ontoggle: (event) => { if (event.target.open) event.target.querySelector("pre").textContent = JSON.stringify(plan, null, 2); } },
-      el("summary", {}, t("assume.json")), el("pre", { tabindex: "0" })));
+      el("summary", {}, t("assume.json")), el("pre", { tabindex: "0" })),
+  ].filter(Boolean));
 }
 
-function copier(key, text) {
+/** A button that copies a text, or marks the element of an id for the reader to copy. */
+function copier(key, shown, text) {
   const button = el("button.plain", { type: "button", onclick: async () => {
     try {
       await navigator.clipboard.writeText(text());
       button.textContent = t("copy.done");
     } catch {
       const range = document.createRange();
-      range.selectNodeContents($("command"));
+      range.selectNodeContents($(shown));
       getSelection().removeAllRanges();
       getSelection().addRange(range);
       button.textContent = t("copy.failed");

@@ -42,7 +42,7 @@ function sum({ kv, request }) {
 function figures(plan) {
   const { kv, engine, request } = plan;
   const line = (name, bytes) => el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, size(bytes)), el("span.exact", {}, exact(bytes))));
-  const lines = [line(t("result.token"), kv.bytes_per_token), line(t("result.session"), kv.session_bytes)];
+  const lines = [line(t("word.token"), kv.bytes_per_token), line(t("word.session"), kv.session_bytes)];
   if (Number(kv.state_bytes_per_session) > 0) lines.push(line(t("result.state"), kv.state_bytes_per_session));
   lines.push(line(t("result.all"), kv.total_bytes));
   if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: t(`engine.${engine.id}`) }), engine.total_bytes));
@@ -64,7 +64,7 @@ function verdictBox(plan, apply) {
   const seq = count(request.seq);
   const users = count(request.users);
   if (!verdict || verdict.fits === null) return el("div.verdict.open", {}, el("p", {}, t("result.no_gpu")));
-  const where = `${request.gpus} × ${request.gpu ?? ""}`;
+  const where = `${request.gpus} × ${$("field-gpu").selectedOptions[0]?.textContent ?? request.gpu ?? ""}`;
   const limit = verdict.limited_by ? el("p.small", {}, t("result.limited_by", { what: t(`limit.${verdict.limited_by}`) })) : null;
   if (verdict.fits) {
     return el("div.verdict.fits", { tabindex: "-1" },
@@ -98,7 +98,7 @@ function memoryBar({ gpus }) {
   return el("figure.memory", {},
     el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
     el("div.stack", { role: "img", "aria-label": label }, ...parts.map(([kind, bytes]) => el(`i.${kind}`, { style: { "flex-grow": bytes / whole } }))),
-    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(`bar.${kind}`)), el("b", {}, size(bytes))))));
+    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(kind === "weights" ? "word.weights" : `bar.${kind}`)), el("b", {}, size(bytes))))));
 }
 
 /** Users against length, both on logarithmic scales. */
@@ -106,8 +106,10 @@ function usersChart(plan, points) {
   const known = points.filter((p) => p.max_users !== null);
   if (known.length < 2) return null;
   const { seq, users } = plan.request;
-  const w = Math.min(760, Math.max(320, $("result").clientWidth));
-  const [h, left, bottom, top, right] = [w < 500 ? 250 : 300, w < 500 ? 46 : 62, 40, 18, 14];
+  // as wide as the answer, in units of the text's size, so that the lettering keeps its own
+  const text = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  const w = Math.max(320, $("result").clientWidth / text);
+  const [h, left, bottom, top, right] = [w < 500 ? 250 : 330, w < 500 ? 46 : 62, 40, 18, 14];
   const floor = 0.7;
   const xs = known.map((p) => Number(p.seq));
   const x0 = Math.log(Math.min(...xs, Number(seq)));
@@ -133,6 +135,7 @@ function usersChart(plan, points) {
     ...xTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${x(v)} ${top}V${h - bottom}` }), svg("text", { x: x(v), y: h - bottom + 18, "text-anchor": "middle" }, short(v)))),
     ...yTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${left} ${y(v)}H${w - right}` }), svg("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, count(v)))),
     svg("polyline", { class: "limit", points: line.join(" ") }),
+    svg("text", { class: "name edge", x: w - right - 8, y: Math.min(y(Number(known[known.length - 1].max_users)) + 20, h - bottom - 8), "text-anchor": "end" }, t("chart.limit")),
     svg("path", { class: "guide", d: `M${left} ${py}H${px}V${h - bottom}` }),
     svg("circle", { class: fits ? "you" : "you not", cx: px, cy: py, r: 6.5 }),
     svg("text", { class: "mine", x: px + (anchor === "start" ? 12 : -12), y: py - 9, "text-anchor": anchor }, `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`),

@@ -118,7 +118,7 @@ function weights(run, frame, head) {
     return j >= s.first && j <= i ? s.weights[head][j - s.first] : undefined;
   };
   return matrix({
-    id: "w", title: `${t("why.weights")}, ${t("why.head")} ${head + 1}`, tokens, columns: tokens.length, group: 0, largest: 1,
+    id: "w", title: `${t("word.weights")}, ${t("why.head")} ${head + 1}`, tokens, columns: tokens.length, group: 0, largest: 1,
     cell: (i, j) => {
       if (i > newest || j > newest) return { state: "ghost" };
       if (j > i || value(i, j) === undefined) return { state: "masked", value: 0 };
@@ -126,7 +126,7 @@ function weights(run, frame, head) {
     },
     name: (i, j, state, x) => {
       if (state === "ghost") return undefined;
-      if (state === "gone") return t("why.cell_gone", { matrix: t("why.weights"), token: tokens[i] });
+      if (state === "gone") return t("why.cell_gone", { matrix: t("word.weights"), token: tokens[i] });
       if (state === "masked") return t("why.cell_masked", { query: tokens[i], token: tokens[j] });
       const s = run.steps[i];
       const score = told(s.scores[head][j - s.first]);
@@ -185,12 +185,12 @@ function work(run, step) {
   return el("div.work", {},
     line(t("why.rows_computed"), "total_rows"),
     line(t("why.multiply_adds"), "total_multiply_adds"),
-    curve(run, step));
+    el("div.counter", {}, el("h4", {}, t("why.curve")), curve(run, step)));
 }
 
 function curve(run, step) {
   const n = run.steps.length;
-  const [w, h] = [220, 120];
+  const [w, h] = [220, 84];
   const most = run.steps[n - 1].uncached.total_rows;
   const points = (kind) => [[0, 0], ...run.steps.slice(0, step).map((s, i) => [i + 1, s[kind].total_rows])];
   const at = ([x, y]) => `${(8 + (x * (w - 16)) / n).toFixed(1)},${(h - 8 - (y * (h - 20)) / most).toFixed(1)}`;
@@ -208,6 +208,9 @@ function curve(run, step) {
     svg("path", { class: "axis", d: `M8 8V${h - 8}H${w - 8}` }), ...line("uncached"), ...line("cached"));
 }
 
+const SAME_NAME = { sliding: "kind.sliding", recurrent: "kind.state" }; // as the layers below have it
+const kindName = (kind) => t(SAME_NAME[kind] ?? `kinds.${kind}`);
+
 /** What each variant keeps, the one shown marked. */
 function kinds(runs, variant, choose) {
   const n = runs.mha.tokens.length;
@@ -220,7 +223,7 @@ function kinds(runs, variant, choose) {
     const after = run.steps[n - 1].kept_bytes;
     return el("tr", { class: kind === variant ? "chosen" : undefined },
       el("th", { scope: "row" },
-        el("button.kind", { type: "button", "aria-pressed": String(kind === variant), onclick: () => choose(kind) }, t(`kinds.${kind}`))),
+        el("button.kind", { type: "button", "aria-pressed": String(kind === variant), onclick: () => choose(kind) }, kindName(kind))),
       el("td", {}, `${run.row_bytes} B`),
       el("td", {}, `${run.state_bytes} B`),
       el("td", {}, el("div", {},
@@ -270,7 +273,7 @@ function bridge(run, plan, part) {
     const values = { n: count(group.count), kind: t(`kind.${group.kind}`), each: size(group.each) };
     lines.push(line(t("model.layers", values), shape(group), `${count(group.count)} × ${exact(group.each)}`));
   }
-  lines.push(line(t("model.token"), "", exact(plan.kv.bytes_per_token), true));
+  lines.push(line(t("word.token"), "", exact(plan.kv.bytes_per_token), true));
   if (part > 1) {
     const { seq, users } = plan.request;
     if (Number(plan.kv.state_bytes_per_session) > 0) {

@@ -108,7 +108,7 @@ function show() {
       el("button", {
         type: "button", "aria-current": chapter === frame.chapter ? "step" : undefined,
         "aria-label": t(`story.c.${chapter}`), title: t(`story.c.${chapter}`), onclick: () => go(first),
-      }, el("span.done", { style: { width: `${100 * done}%` } })));
+      }, el("span.done", { style: { width: `${100 * done}%` } }), el("span.name", { "aria-hidden": "true" }, t(`story.c.${chapter}`))));
   }));
   const matrices = frame.pool === undefined && !frame.model;
   $("why-tokens").replaceChildren(...(matrices ? runs.mha.tokens.map((token, i) => chip(token, i, frame)) : []));

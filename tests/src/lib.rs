@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub mod transformers;
+pub mod weights;
 
 /// The `kvplan` binary that `cargo test --workspace` built beside this test.
 ///

@@ -93,12 +93,12 @@ fn try_everything(text: &str) -> Result<(), TestCaseError> {
             Ok(model) => {
                 let layers: u64 = model.layers.len() as u64;
                 prop_assert!(layers <= planner_core::spec::model::MAX_LAYERS);
-                for engine in planner_core::engine::ENGINES {
+                for engine in planner_core::engine::all() {
                     for (seq, users) in [(1, 1), (4_097, 3), (1 << 62, 1 << 40)] {
                         let request = Request {
                             seq: Some(seq),
                             users,
-                            engine: *engine,
+                            engine,
                             engine_version: engine.versions()[0],
                             kv_memory: Some(40 << 30),
                             ..Request::default()

@@ -1,6 +1,8 @@
 //! Released models against transformers' own answers (`tests/oracles/transformers`): every cache to the
 //! byte, layer by layer where the answer says so, and parameter counts.
 
+use planner_core::plan::plan;
+use planner_core::request::Request;
 use planner_tests::transformers::{answers, model, total};
 use serde_json::Value;
 
@@ -116,5 +118,36 @@ fn changed_sizes_change_the_answer_as_in_transformers() {
         }
     }
     assert!(wrong.is_empty(), "{equal} equal, {} not:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(equal >= 1_800 && refused <= 80, "{equal} cases equal, {refused} classes refused");
+    assert!(equal >= 2_300 && refused <= 20, "{equal} cases equal, {refused} classes refused");
+}
+
+/// Quantized caches of released models' prompts (`quantized.jsonl`): transformers' own layers, or its refusal.
+#[test]
+fn quantized_caches_are_what_transformers_packs() {
+    let text = std::fs::read_to_string(planner_tests::transformers::fixtures("transformers/quantized.jsonl"));
+    let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
+    let mut models = std::collections::BTreeMap::new();
+    for line in text.unwrap().lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let name = case["name"].as_str().unwrap().to_owned();
+        let model = models.entry(name).or_insert_with_key(|name| model(name).unwrap());
+        let mut request = Request::default();
+        for (flag, value) in [
+            ("engine", "transformers".to_owned()),
+            ("cache", "quantized".to_owned()),
+            ("kv-dtype", case["dtype"].as_str().unwrap().to_owned()),
+            ("seq", case["seq"].to_string()),
+            ("users", case["batch"].to_string()),
+        ] {
+            request.set(flag, &value).unwrap();
+        }
+        let ours = plan(model, &request).map(|plan| plan.engine.total_bytes);
+        match (ours, case["bytes"].as_u64()) {
+            (Ok(bytes), Some(theirs)) if bytes == theirs => equal += 1,
+            (Err(_), None) => refused += 1,
+            (ours, _) => wrong.push(format!("{case}: {ours:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{equal} equal, {refused} refused, {} not:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(equal > 0 && refused > 0, "{equal} equal, {refused} refused");
 }

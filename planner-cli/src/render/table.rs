@@ -1,7 +1,6 @@
 //! The answer for people: need first, the article's figure beside it, then what fits, notes last.
 
 use planner_core::plan::{Candidate, Plan, reserve};
-use planner_core::request::Request;
 use planner_core::text::{Lang, Message as M, raw, sessions, text, users};
 use planner_core::units::{group_digits, human_bytes};
 
@@ -136,11 +135,6 @@ pub fn engine_blocks(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     Some(text(lang, M::EngineBlocks, &figures.each_ref().map(String::as_str)))
 }
 
-/// The share of a GPU's memory that the engine may use.
-fn utilization(request: &Request) -> String {
-    request.memory_utilization.unwrap_or_else(|| request.engine.default_utilization()).to_string()
-}
-
 /// The verdict and the budget behind it.
 pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let (Some(verdict), Some(memory)) = (&plan.verdict, &plan.memory) else { return Vec::new() };
@@ -199,7 +193,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         None if !memory.weights_fit => {
             let figures = tightest.and_then(|gpu| gpu.budget_bytes.zip(gpu.total_bytes));
             let (budget, total) = figures.unwrap_or_default();
-            let share = utilization(plan.request);
+            let share = plan.run().utilization().to_string();
             text(lang, M::BudgetOf, &[&human_bytes(budget), &share, &human_bytes(total)]) + &device
         }
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
@@ -305,7 +299,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
             },
         ]);
     }
-    let places = [utilization(plan.request), human_bytes(reserve(plan.request))];
+    let places = [plan.run().utilization().to_string(), human_bytes(reserve(plan.request))];
     let footnote = text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str));
     let table: Vec<String> =
         rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();

@@ -150,7 +150,8 @@ impl Layout for Needed<'_> {
 pub fn check_parallel(run: &Run<'_>) -> Result<()> {
     let Some(heads) = run.model.attention_heads else { return Ok(()) };
     let tp = run.parallel.tp;
-    if heads % tp != 0 {
+    // vLLM's rule refuses such sizes itself, as input that the engine does not take
+    if heads % tp != 0 && run.request.engine.id() != "vllm" {
         return Err(Error::bad_value(
             "--tp",
             tp,

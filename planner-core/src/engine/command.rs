@@ -63,10 +63,10 @@ impl Command {
         self.given(name, (size > 1).then_some(size));
     }
 
-    /// Adds the longest session where it is not the model's own maximum.
-    pub fn length(&mut self, name: &str, run: &Run<'_>) {
+    /// Adds the longest session where it is not what the engine takes unasked.
+    pub fn length(&mut self, name: &str, run: &Run<'_>, unasked: Option<u64>) {
         let length = run.request.max_model_len.unwrap_or(run.tokens);
-        self.given(name, (run.model.max_position != Some(length)).then_some(length));
+        self.given(name, (unasked != Some(length)).then_some(length));
     }
 
     /// Notes the settings of the request that the command does not say; `said` names those it does.

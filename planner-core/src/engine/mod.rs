@@ -1,8 +1,10 @@
 //! Engines: what each one really allocates for a model.
 //!
-//! An engine is one file (or folder) and one line of [`ENGINES`]. It turns a model and a request
+//! An engine is one file (or folder) and one line of the list of [`all`] engines. It turns a model and a request
 //! into a [`Layout`], which answers for any number of sessions and tokens; everything about budgets,
 //! verdicts and output is common to all.
+
+use std::sync::{PoisonError, RwLock};
 
 use serde_json::{Map, Value as Json};
 
@@ -22,9 +24,9 @@ pub mod tensorrt_llm;
 pub mod transformers;
 pub mod vllm;
 
-/// Every engine; the first is the default. Without the feature `engines` it is the only
-/// one.
-pub static ENGINES: &[&dyn Engine] = &[
+/// The engines from the start; the first is the default. Without the feature `engines` it is the only
+/// one, until a program installs more.
+static FROM_START: &[&dyn Engine] = &[
     &architecture::Architecture,
     #[cfg(feature = "engines")]
     &vllm::Vllm,
@@ -55,6 +57,13 @@ pub struct Run<'a> {
     pub parallel: Parallel,
 }
 
+impl Run<'_> {
+    /// Share of the GPU's memory: what the user says, or what the engine takes.
+    pub fn utilization(&self) -> Ratio {
+        self.request.memory_utilization.unwrap_or_else(|| self.request.engine.utilization(self))
+    }
+}
+
 /// What an engine's memory fraction means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShareOf {
@@ -73,7 +82,7 @@ pub trait Engine: Sync + std::fmt::Debug {
     fn versions(&self) -> &'static [&'static str];
 
     /// Share of the GPU's memory that the engine uses unless told otherwise.
-    fn default_utilization(&self) -> Ratio {
+    fn utilization(&self, _: &Run<'_>) -> Ratio {
         crate::device::DEFAULT_UTILIZATION
     }
 
@@ -120,17 +129,33 @@ pub struct Details {
     pub notes: Vec<Note>,
 }
 
+static INSTALLED: RwLock<Vec<&dyn Engine>> = RwLock::new(Vec::new());
+
+/// Adds engines to the list: for a program that loads their code when they are asked for.
+pub fn install(engines: &[&'static dyn Engine]) {
+    let known: Vec<&str> = all().iter().map(|engine| engine.id()).collect();
+    let new = engines.iter().filter(|engine| !known.contains(&engine.id()));
+    INSTALLED.write().unwrap_or_else(PoisonError::into_inner).extend(new);
+}
+
+/// Every engine at hand; the first is the default.
+pub fn all() -> Vec<&'static dyn Engine> {
+    let installed = INSTALLED.read().unwrap_or_else(PoisonError::into_inner);
+    FROM_START.iter().chain(installed.iter()).copied().collect()
+}
+
 /// The engine that answers when none is named.
 pub fn default() -> &'static dyn Engine {
-    ENGINES[0]
+    &architecture::Architecture
 }
 
 /// An engine of a name, or of `NAME@VERSION`.
 pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
     let wanted = plain(name);
-    let engine = ENGINES.iter().find(|engine| plain(engine.id()) == wanted).ok_or_else(|| {
-        let ids = ENGINES.iter().map(|engine| engine.id());
+    let engines = all();
+    let engine = *engines.iter().find(|engine| plain(engine.id()) == wanted).ok_or_else(|| {
+        let ids = engines.iter().map(|engine| engine.id());
         let near = suggest::near(name, ids.clone());
         Error::Unknown {
             what: "engine",
@@ -138,7 +163,7 @@ pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
             near: if near.is_empty() { ids.map(str::to_owned).collect() } else { near },
         }
     })?;
-    let Some(version) = version else { return Ok((*engine, engine.versions()[0])) };
+    let Some(version) = version else { return Ok((engine, engine.versions()[0])) };
     let known = engine.versions();
     let found = known.iter().find(|known| **known == version).ok_or_else(|| {
         Error::bad_value(
@@ -147,7 +172,7 @@ pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
             format!("a known version of {}: {}", engine.id(), known.join(", ")),
         )
     })?;
-    Ok((*engine, found))
+    Ok((engine, found))
 }
 
 /// Other spellings of an engine's name: `llamacpp`, `trtllm`, `hf`, `truth`.

@@ -40,7 +40,7 @@ impl Engine for TensorRtLlm {
         &["1.2"]
     }
 
-    fn default_utilization(&self) -> Ratio {
+    fn utilization(&self, _: &Run<'_>) -> Ratio {
         Ratio { numerator: 9, denominator: 10 }
     }
 
@@ -55,7 +55,7 @@ impl Engine for TensorRtLlm {
         let mut command = Command::serving(&["trtllm-serve"], run);
         command.size("--tensor_parallel_size", run.parallel.tp);
         command.size("--pipeline_parallel_size", run.parallel.pp);
-        command.length("--max_seq_len", run);
+        command.length("--max_seq_len", run, run.model.max_position);
         command.given("--max_batch_size", request.max_num_seqs);
         command.given("--max_num_tokens", request.max_num_batched_tokens);
         command.given("--free_gpu_memory_fraction", request.memory_utilization);

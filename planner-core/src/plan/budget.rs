@@ -44,7 +44,7 @@ impl Memory {
         let gpus = parallel.gpus()?;
         let held =
             run.model.weight_bytes.div_ceil(product("number of GPUs", &[parallel.tp, parallel.pp])?.max(1));
-        let utilization = request.memory_utilization.unwrap_or_else(|| request.engine.default_utilization());
+        let utilization = run.utilization();
         let mut weights_fit = true;
         let one = match (request.kv_memory, &request.gpu) {
             (None, None) => return Ok(None),

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::plan;
-use crate::engine::ENGINES;
+use crate::engine;
 use crate::error::Error;
 use crate::render::json::integer;
 use crate::request::Request;
@@ -34,8 +34,8 @@ pub struct Allocated {
 
 /// Every engine's default version, in the registry's order.
 pub fn compare(model: &ModelSpec, request: &Request) -> Vec<Compared> {
-    let one = |engine: &&'static dyn crate::engine::Engine| {
-        let request = Request { engine: *engine, engine_version: engine.versions()[0], ..request.clone() };
+    let one = |engine: &'static dyn engine::Engine| {
+        let request = Request { engine, engine_version: engine.versions()[0], ..request.clone() };
         let answer = plan(model, &request).map(|plan| Allocated {
             session_bytes: plan.engine.session_bytes,
             total_bytes: plan.engine.total_bytes,
@@ -43,7 +43,7 @@ pub fn compare(model: &ModelSpec, request: &Request) -> Vec<Compared> {
         });
         Compared { id: engine.id(), version: engine.versions()[0], answer }
     };
-    ENGINES.iter().map(one).collect()
+    engine::all().into_iter().map(one).collect()
 }
 
 /// The `engines` list of the JSON.

@@ -46,8 +46,7 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
         && let (Some(total), Some(budget), Some(weights), Some(reserve)) =
             (gpu.total_bytes, gpu.budget_bytes, gpu.weight_bytes, gpu.reserve_bytes)
     {
-        let utilization =
-            plan.request.memory_utilization.unwrap_or_else(|| plan.request.engine.default_utilization());
+        let utilization = plan.run().utilization();
         all.push(section(
             M::ExplainBudget,
             vec![

@@ -132,6 +132,14 @@ pub struct Plan<'a> {
     pub notes: Vec<Note>,
 }
 
+impl Plan<'_> {
+    /// What was asked of the engine.
+    pub fn run(&self) -> Run<'_> {
+        let Self { model, request, tokens, source, parallel, .. } = *self;
+        Run { model, request, tokens, source, parallel }
+    }
+}
+
 /// Plans: bytes by the definition, by the engine, and what fits.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let (run, mut notes) = resolve(model, request)?;

@@ -106,7 +106,7 @@ fn request(plan: &Plan<'_>) -> Json {
         "weight_dtype": request.weight_dtype.map_or("auto", |dtype| dtype.name),
         "kv_heads": optional(request.kv_heads),
         "kv_memory": optional(request.kv_memory),
-        "memory_utilization": request.memory_utilization.unwrap_or_else(|| request.engine.default_utilization()).to_string(),
+        "memory_utilization": plan.run().utilization().to_string(),
         "reserve": integer(crate::plan::reserve(request)),
         "attention_backend": request.attention_backend,
         "block_size": optional(request.block_size),
@@ -127,6 +127,7 @@ fn request(plan: &Plan<'_>) -> Json {
         "cache": match request.cache {
             CacheKind::Dynamic => "dynamic",
             CacheKind::Static => "static",
+            CacheKind::Quantized => "quantized",
         },
         "source_len": integer(plan.source),
         "shared_prefix": optional(request.shared_prefix),

@@ -10,6 +10,7 @@ use super::layer::{Content, Layer};
 use super::model::{MAX_LAYERS, ModelSpec, Note, Origin, nested};
 use super::parameters::Counter;
 use super::rules::layer;
+use super::unknown;
 use super::value::Value;
 use super::weights::Storage;
 use crate::dtype::DType;
@@ -44,7 +45,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     let mut notes = Vec::new();
     let (family, defaults) = match find(model_type) {
         Some(found) => found,
-        None => unknown(model_type, &class, &config, strict, &mut notes)?,
+        None => unknown::plain(model_type, &class, &config, strict, &mut notes)?,
     };
     if let Some(why) = family.refuse {
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
@@ -114,83 +115,6 @@ pub(super) fn near_types(model_type: &str) -> String {
     }
 }
 
-/// Plain attention for an unknown `model_type`, when every key that could change its cache is one
-/// of the standard ones.
-fn unknown(
-    model_type: &str,
-    class: &str,
-    config: &Map<String, Json>,
-    strict: bool,
-    notes: &mut Vec<Note>,
-) -> Result<(&'static Family, Map<String, Json>)> {
-    let refuse = |why: String| Error::unsupported(format!("model_type `{model_type}` ({class})"), why);
-    if strict {
-        return Err(refuse(format!("no family knows it; {}", near_types(model_type))));
-    }
-    if ["ForMaskedLM", "ForSequenceClassification", "ForTokenClassification"]
-        .iter()
-        .any(|end| class.ends_with(end))
-    {
-        return Err(Error::NoCache {
-            architecture: class.to_owned(),
-            why: "it is an encoder: it reads its whole input at once and generates nothing".into(),
-        });
-    }
-    for field in
-        ["hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"]
-    {
-        if !config.contains_key(field) {
-            return Err(refuse(format!(
-                "no family knows it and it has no `{field}`; {}",
-                near_types(model_type)
-            )));
-        }
-    }
-    const SUSPECT: &[&str] = &[
-        "lora_rank",
-        "layer_types",
-        "sliding",
-        "window",
-        "chunk",
-        "mamba",
-        "ssm",
-        "state_",
-        "linear_",
-        "conv",
-        "recurrent",
-        "rwkv",
-        "block_types",
-        "layers_block_type",
-        "index_",
-        "compress",
-        "loop",
-        "shared",
-        "text_config",
-        "encoder",
-        "cross_attention",
-        "hybrid",
-        "attn_layer",
-        "nope",
-        "expert",
-        "v_head_dim",
-    ];
-    let suspect = config.iter().find(|(key, value)| {
-        let is_set = !matches!(value, Json::Null | Json::Bool(false));
-        is_set && SUSPECT.iter().any(|part| key.contains(part))
-    });
-    if let Some((key, _)) = suspect {
-        return Err(refuse(format!(
-            "no family knows it, and its key `{key}` may change what is cached; {}",
-            near_types(model_type)
-        )));
-    }
-    notes.push(Note::new(
-        "unknown_model_type",
-        format!("no family knows model_type `{model_type}`: planned as plain attention with a Llama-like block; --strict refuses instead"),
-    ).with(&[&model_type]));
-    find("llama").ok_or_else(|| refuse("the family `llama` is missing".into()))
-}
-
 fn assemble<'a>(
     text: &Scope<'a>,
     whole: Option<&Scope<'a>>,
@@ -200,6 +124,9 @@ fn assemble<'a>(
 ) -> Result<ModelSpec> {
     let dtype = model_dtype(text, &mut notes)?;
     let layer_count = bounded("num_hidden_layers", text.count("num_hidden_layers", "layers")?, MAX_LAYERS)?;
+    if layer_count == 0 {
+        return Err(Error::bad_value("num_hidden_layers", 0, "at least 1"));
+    }
     let quantization = [text.root, text.config].iter().find_map(|map| {
         ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
     });

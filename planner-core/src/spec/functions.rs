@@ -132,7 +132,18 @@ impl<'a> Scope<'a> {
             ("table", [rows, width]) => self.module(ModuleKind::Table, rows, Some(width), None),
             ("norm", [length, bias]) => self.module(ModuleKind::Vector, length, None, Some(bias)),
             ("norm" | "param", [length]) => self.module(ModuleKind::Vector, length, None, None),
+            ("buffer", [length]) => self.module(ModuleKind::Buffer, length, None, None),
+            ("f32", [module]) => self.stored(module, 4),
+            ("i64", [module]) => self.stored(module, 8),
             _ => Err(self.broken(&format!("unknown function `{function}` of {} arguments", arguments.len()))),
+        }
+    }
+
+    /// A module whose elements take `element_bytes` whatever the model's dtype.
+    fn stored(&self, module: &Expr<'static>, element_bytes: u64) -> Result<Value<'a>> {
+        match self.eval(module)? {
+            Value::Module(module) => Ok(Value::Module(Module { element_bytes, ..module })),
+            other => Err(Error::bad_value(subject(module), other.describe(), "a module")),
         }
     }
 
@@ -157,7 +168,7 @@ impl<'a> Scope<'a> {
             (true, ModuleKind::Vector) => inputs,
             (true, _) => outputs,
         };
-        Ok(Value::Module(Module { kind, inputs, outputs, bias }))
+        Ok(Value::Module(Module { kind, inputs, outputs, bias, element_bytes: 0 }))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod layer;
 pub mod model;
 mod parameters;
 mod rules;
+mod unknown;
 pub mod value;
 pub mod weights;
 

@@ -115,6 +115,18 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
+    /// Says which entry of the catalogue this is; `asked` is the id or hub id that it was asked for by.
+    pub fn set_entry(&mut self, id: &str, name: &str, hub: Option<&str>, asked: &str) {
+        id.clone_into(&mut self.id);
+        name.clone_into(&mut self.name);
+        self.location = hub.map(str::to_owned);
+        if !id.eq_ignore_ascii_case(asked) {
+            self.location = Some(asked.to_owned());
+            let text = format!("{asked} is answered from the catalogue ({id}), without the network");
+            self.notes.push(Note::new("from_catalogue", text).with(&[&asked, &id]));
+        }
+    }
+
     /// The language model's own configuration.
     pub fn text_config(&self) -> &Map<String, Json> {
         let nested = self.text_key.as_deref().and_then(|key| nested(&self.config, key));

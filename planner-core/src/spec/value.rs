@@ -136,6 +136,8 @@ pub enum ModuleKind {
     Vector,
     /// An embedding table `[rows, width]`.
     Table,
+    /// A vector of a checkpoint that no class counts as a parameter.
+    Buffer,
 }
 
 /// The shape of one module's parameters.
@@ -149,11 +151,16 @@ pub struct Module {
     pub outputs: u64,
     /// Bias elements.
     pub bias: u64,
+    /// Bytes of an element where they are not the model's dtype's; 0 where they are.
+    pub element_bytes: u64,
 }
 
 impl Module {
     /// Number of parameters.
     pub fn parameters(self) -> Result<u64> {
+        if self.kind == ModuleKind::Buffer {
+            return Ok(0);
+        }
         let weights = crate::units::product("parameters", &[self.inputs, self.outputs])?;
         crate::units::sum("parameters", [weights, self.bias])
     }

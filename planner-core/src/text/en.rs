@@ -242,7 +242,9 @@ pub(super) fn engine_rule(id: &str) -> &'static str {
         "vllm" => {
             "whole blocks; groups of layers share pages, windows keep tokens in flight, states are padded to a page"
         }
-        "sglang" => "rows of a token pool, window layers and states in pools of their own",
+        "sglang" => {
+            "rows of a token pool; some classes keep window layers in a pool of their own, states take slots"
+        }
         "tensorrt-llm" => "whole blocks of 32 tokens out of the memory left after the weights",
         "llama.cpp" => "all cells of the context are allocated at start, in multiples of 256; states in f32",
         "transformers" => {

@@ -202,6 +202,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
         "no_tensors" => "文件没有张量表：权重按 0 字节计",
         "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
+        "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
         "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
         "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
         "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
@@ -264,7 +265,7 @@ pub(super) fn engine_rule(id: &str) -> &'static str {
     match id {
         "architecture" => "仅为定义所需，不含任何引擎的取整",
         "vllm" => "按整块分配；各层组共用页，窗口层保留在途 token，状态填充到一页",
-        "sglang" => "token 池按行分配，窗口层与状态各有其池",
+        "sglang" => "token 池按行分配；部分模型类的窗口层另有其池，状态占用槽位",
         "tensorrt-llm" => "加载权重后的剩余内存按 32 个 token 的整块分配",
         "llama.cpp" => "启动时即分配整个上下文，按 256 取整；状态为 f32",
         "transformers" => "按张量实际大小；窗口满后少存一个 token；潜变量或展开的键按其类所存",

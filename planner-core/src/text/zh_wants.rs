@@ -12,7 +12,7 @@ const WANTS: &[(&str, &str)] = &[
     ("a share above 0 and up to 1, such as {}", "大于 0、不超过 1 的比例，例如 {}"),
     ("on or off", "on 或 off"),
     ("auto, on or off", "auto、on 或 off"),
-    ("dynamic or static", "dynamic 或 static"),
+    ("dynamic, static or quantized", "dynamic、static 或 quantized"),
     ("`auto` or one of {}", "`auto` 或下列之一：{}"),
     ("a multiple of {}", "{} 的倍数"),
     ("the product of {}, {} and {}", "{}、{} 与 {} 之积"),

@@ -3,13 +3,13 @@
 #![allow(dead_code)]
 
 use planner_core::text::{Lang, page::page};
-use planner_core::{dtype::DType, engine::ENGINES};
+use planner_core::{dtype::DType, engine};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Map, Value, json};
 
-/// What the planner reads.
-pub fn planner_data() -> Value {
-    let models = MODELS.iter().map(|m| json!({"id": m.id, "name": m.name, "hub": m.hub, "config": m.config}));
+/// What the planner reads: an index, and a line for each model and each family.
+pub fn planner_data() -> String {
+    let models = MODELS.iter().map(|m| json!({"id": m.id, "name": m.name, "hub": m.hub}));
     let gpus = GPUS.iter().map(|gpu| {
         json!({
             "id": gpu.id, "name": gpu.name, "memory_bytes": gpu.memory_bytes,
@@ -17,16 +17,18 @@ pub fn planner_data() -> Value {
         })
     });
     let encoders = ENCODERS.iter().map(|e| json!({"id": e.id, "hub": e.hub, "why": e.why}));
-    let families = FAMILIES.iter().filter(|family| !family.model_types.is_empty()).map(|family| {
-        let types: Vec<&str> = family.model_types.iter().map(|(name, _)| *name).collect();
-        json!({"types": types, "text": self::family(family).to_string()})
-    });
-    json!({
+    let families = || FAMILIES.iter().filter(|family| !family.model_types.is_empty());
+    let types = |family: &Family| family.model_types.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let index = json!({
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
         "encoders": encoders.collect::<Vec<_>>(),
-        "families": families.collect::<Vec<_>>(),
-    })
+        "families": families().map(types).collect::<Vec<_>>(),
+    });
+    let configs = MODELS.iter().map(|model| model.config.replace('\n', " "));
+    let texts = families().map(|family| self::family(family).to_string());
+    let lines: Vec<String> = std::iter::once(index.to_string()).chain(configs).chain(texts).collect();
+    lines.join("\n")
 }
 
 /// What the script reads: the lists it offers, and its sentences.
@@ -46,7 +48,7 @@ pub fn page_data() -> Value {
     json!({
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
-        "engines": ENGINES.iter().map(|engine| engine.id()).collect::<Vec<_>>(),
+        "engines": engine::all().iter().map(|engine| engine.id()).collect::<Vec<_>>(),
         "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
         "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })

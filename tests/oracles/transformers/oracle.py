@@ -81,14 +81,23 @@ class AnswerData(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
+NAMED = ('CAUSAL_LM', 'IMAGE_TEXT_TO_TEXT', 'SEQ_TO_SEQ_CAUSAL_LM', 'SPEECH_SEQ_2_SEQ', 'MULTIMODAL_LM', 'TEXT_TO_WAVEFORM',
+         'TEXT_TO_SPECTROGRAM', 'CAUSAL_IMAGE_MODELING', 'VISUAL_QUESTION_ANSWERING')
+# Classes that generate and stand in no auto class.
+UNNAMED = (('moshi', 'MoshiForConditionalGeneration'), ('glm_image', 'GlmImageForConditionalGeneration'),
+           ('seamless_m4t', 'SeamlessM4TForSpeechToSpeech'), ('seamless_m4t_v2', 'SeamlessM4Tv2ForSpeechToSpeech'),
+           ('rag', 'RagTokenForGeneration'), ('clvp', 'ClvpModelForConditionalGeneration'),
+           ('flaubert', 'FlaubertWithLMHeadModel'))
+
+
 def mappings():
     """(model_type, class name) in the order in which an auto class would be tried."""
-    m = modeling_auto
-    for names in (m.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, m.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
-                  m.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES, m.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
-                  m.MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES):
-        for model_type, classes in names.items():
-            yield model_type, classes[0] if isinstance(classes, (tuple, list)) else classes
+    for name in NAMED:
+        for model_type, classes in getattr(modeling_auto, f'MODEL_FOR_{name}_MAPPING_NAMES').items():
+            cls = classes[0] if isinstance(classes, (tuple, list)) else classes
+            if name in NAMED[:5] or getattr(transformers, cls).can_generate():
+                yield model_type, cls
+    yield from UNNAMED
 
 
 def class_of(config):
@@ -244,10 +253,93 @@ def first(config, *names):
     return None
 
 
+def zeros(*shape):
+    return torch.zeros(shape, dtype=torch.long, device='meta')
+
+
+def floats(*shape):
+    return torch.empty(shape, dtype=DTYPE, device='meta')
+
+
+def image(config, batch, *frames):
+    size = config.vision_config.image_size
+    return floats(batch, *frames, 3, size, size)
+
+
+def blip_inputs(config, cls, batch, seq):
+    if 'Question' in cls:
+        return {'input_ids': zeros(batch, SOURCE), 'decoder_input_ids': zeros(batch, seq), 'pixel_values': image(config, batch)}, SOURCE
+    # The class hands out no cache, so it is given one.
+    cache = cache_utils.EncoderDecoderCache(*(cache_utils.DynamicCache(config=config.text_config) for _ in range(2)))
+    patches = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
+    return {'input_ids': zeros(batch, seq), 'pixel_values': image(config, batch), 'past_key_values': cache}, patches + 1
+
+
+def qformer_inputs(config, cls, batch, seq):
+    # The classes hand out no cache, so they are given one.
+    frames = (1,) if 'Video' in cls else ()
+    given = {'pixel_values': image(config, batch, *frames)}
+    if 'Instruct' in cls:
+        given['qformer_input_ids'] = zeros(batch, 8)
+        given['qformer_attention_mask'] = zeros(batch, 8)
+    if config.text_config.is_encoder_decoder:
+        given['past_key_values'] = cache_utils.EncoderDecoderCache(cache_utils.DynamicCache(), cache_utils.DynamicCache())
+        return {'input_ids': zeros(batch, SOURCE), 'decoder_input_ids': zeros(batch, seq), **given}, SOURCE
+    given['past_key_values'] = cache_utils.DynamicCache(config=config.text_config)
+    return {'input_ids': zeros(batch, seq), **given}, None
+
+
+def musicgen_inputs(config, cls, batch, seq):
+    decoder = getattr(config, 'decoder', config)
+    ids = zeros(batch * decoder.num_codebooks, seq)
+    if 'CausalLM' in cls:
+        return {'input_ids': ids}, None
+    if 'Melody' in cls:
+        raise ValueError('words and melody stand in the one cache before the codes')
+    return {'input_ids': zeros(batch, SOURCE), 'decoder_input_ids': ids}, SOURCE
+
+
+def speecht5_inputs(config, cls, batch, seq):
+    if 'SpeechToText' in cls:
+        return {'input_values': floats(batch, 16000), 'decoder_input_ids': zeros(batch, seq)}, None
+    return {'input_ids': zeros(batch, SOURCE), 'decoder_input_values': floats(batch, seq, config.num_mel_bins),
+            'speaker_embeddings': floats(batch, config.speaker_embedding_dim)}, SOURCE
+
+
+def seamless_inputs(config, cls, batch, seq):
+    if cls.endswith('TextToText') or cls.endswith('TextToSpeech') or cls.endswith('Model'):
+        return {'input_ids': zeros(batch, SOURCE), 'decoder_input_ids': zeros(batch, seq)}, SOURCE
+    return {'input_features': floats(batch, 160, config.feature_projection_input_dim), 'decoder_input_ids': zeros(batch, seq)}, None
+
+
+def idefics_inputs(config, cls, batch, seq):
+    return {'input_ids': zeros(batch, seq), 'pixel_values': image(config, batch, 1),
+            'image_attention_mask': zeros(batch, seq, 1)}, None
+
+
+# What classes take beside, or instead of, the tokens of the text.
+OWN_INPUTS = {
+    'blip': blip_inputs, 'blip-2': qformer_inputs, 'instructblip': qformer_inputs, 'instructblipvideo': qformer_inputs,
+    'musicgen': musicgen_inputs, 'musicgen_decoder': musicgen_inputs, 'musicgen_melody': musicgen_inputs,
+    'musicgen_melody_decoder': musicgen_inputs, 'speecht5': speecht5_inputs, 'seamless_m4t': seamless_inputs,
+    'seamless_m4t_v2': seamless_inputs, 'idefics': idefics_inputs,
+    'pix2struct': lambda config, cls, batch, seq: (
+        {'flattened_patches': floats(batch, SOURCE, 2 + config.vision_config.patch_embed_hidden_size), 'decoder_input_ids': zeros(batch, seq)}, SOURCE),
+    'kosmos-2': lambda config, cls, batch, seq: ({'input_ids': zeros(batch, seq), 'pixel_values': image(config, batch)}, None),
+    'udop': lambda config, cls, batch, seq: (
+        {'input_ids': zeros(batch, SOURCE), 'bbox': floats(batch, SOURCE, 4), 'decoder_input_ids': zeros(batch, seq)}, SOURCE),
+    'speech-encoder-decoder': lambda config, cls, batch, seq: (
+        {'input_values': floats(batch, 16000), 'decoder_input_ids': zeros(batch, seq)}, None),
+}
+
+
 def inputs(model, batch, seq):
     """Prompt of `seq` decoder tokens; encoder inputs as small as the encoder takes them. Returns kwargs, source length."""
     config = model.config
     ids = torch.zeros((batch, seq), dtype=torch.long, device='meta')
+    own = OWN_INPUTS.get(config.model_type)
+    if own:
+        return own(config, type(model).__name__, batch, seq)
     if not config.is_encoder_decoder:
         return {'input_ids': ids}, None
     name = model.main_input_name
@@ -271,6 +363,12 @@ def cache_from(out):
     return None
 
 
+NO_STATIC = {
+    'blip': 'the decoder takes a cache of its own kind only',
+    'unlimited_ocr': 'the size of a static cache depends on where the prompt ends',
+}
+
+
 def static_cache(model, length, source):
     """As `generate` prepares it: the encoder's keys and values at their own length."""
     config = model.config
@@ -288,12 +386,15 @@ def case(model, batch, seq, static=None, seconds=120):
         kwargs['use_cache'] = True
         if source is not None:
             row['source'] = source
+        config_type = model.config.model_type
         with limit(seconds), torch.device('meta'):
             last = None
             for mode in (contextlib.nullcontext, AnswerData):
                 try:
                     if hasattr(model, '_setup_cache') or hasattr(getattr(model, 'model', None), '_setup_cache'):
                         kwargs['past_key_values'] = cache_utils.DynamicCache(config=model.config)
+                    if static and config_type in NO_STATIC:
+                        raise ValueError(NO_STATIC[config_type])
                     if static:
                         kwargs['past_key_values'] = static_cache(model, static, source)
                     with mode():

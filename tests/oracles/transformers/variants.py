@@ -1,12 +1,13 @@
 """variants.py OUT.jsonl [MODEL_TYPE...]: generating classes with their sizes changed at random, and transformers' answers.
 
-For every model type and class of the causal, image-text, sequence-to-sequence and speech auto classes, up to
-three draws that the class accepts, each written as the difference from the class's defaults.
+For every model type and class that generates, up to DRAWS (3) draws that the class accepts, each written as the
+difference from the class's defaults. SEED in the environment draws others.
 """
-import copy, json, math, random, re, sys
+import copy, json, math, os, random, re, sys
 
 import oracle
 
+DRAWS, SEED = int(os.environ.get('DRAWS', 3)), os.environ.get('SEED', '')
 CASES = ((1, 17, None), (2, 1000, None), (1, 17, 1024))
 DROP = re.compile(r'^(id2label|label2id|return_dict|problem_type|chunk_size_feed_forward|torchscript|transformers_version|_name_or_path|is_encoder_decoder|output_.*|rope.*|time_step.*|_experts_implementation)$|dropout|token_id$|initializer')
 
@@ -84,7 +85,7 @@ def clean(value):
 
 
 def draw(model_type, cls, base, name, attempt):
-    rng = random.Random(f'{name}-{attempt}')
+    rng = random.Random(f'{SEED}{name}-{attempt}')
     changed = mutate(copy.deepcopy(base), rng, 0.25 if attempt > 20 else 0.45)
     fix(changed, rng)
     kind = oracle.configuration_auto.CONFIG_MAPPING[model_type]
@@ -109,6 +110,10 @@ def main():
             continue
         base = json.loads(json.dumps(oracle.configuration_auto.CONFIG_MAPPING[model_type]().to_dict(), default=str))
         base.pop('architectures', None)
+        if 'vocabulary_map' in base:  # the map of image tokens has no default
+            base['vocabulary_map'] = {'<image>': 3}
+        if base.get('image_token_index', 0) is None:
+            base['image_token_index'] = 3
         got = 0
         for attempt in range(1, 41):
             try:
@@ -119,7 +124,8 @@ def main():
             if answer['caches']:
                 got += 1
                 out.write(json.dumps(answer, separators=(',', ':'), allow_nan=False) + '\n')
-            if got == 3:
+                out.flush()
+            if got == DRAWS:
                 break
         print(name, got, flush=True)
 

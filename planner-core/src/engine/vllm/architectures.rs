@@ -7,21 +7,50 @@ use serde_json::Value as Json;
 
 use super::classes::KNOWN;
 use super::config::Config;
+use super::transformers_classes::COMPATIBLE;
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
 pub fn known(class: &str) -> bool {
     KNOWN.binary_search(&class).is_ok()
 }
 
+/// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
+const UNFIT: [(&str, &str); 3] = [
+    (
+        "DiffLlamaForCausalLM",
+        "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
+    ),
+    ("GitForCausalLM", "look their attention up in a table of their own, which holds none of vLLM's"),
+    (
+        "IdeficsForVisionText2Text",
+        "dispatch attention from more than one module of a layer, which one vLLM attention layer cannot serve",
+    ),
+];
+
+/// How the names of generating classes end; others are pooled or drafted with, on a backbone that is planned
+/// all the same.
+const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ModelWithLMHead"];
+
 /// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
-/// attention, not states nor attention to an encoder, and needs a class that lets it
-/// (`is_backend_compatible`, `_can_set_attn_implementation` of transformers 5.20.2).
-pub fn not_run(class: &str, stateful: bool, crosses: bool) -> Option<&'static str> {
+/// attention, not states nor attention to an encoder, and needs a class of transformers that lets it. What a
+/// checkpoint's own code (`auto_map`) lets it do is not known here.
+pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<&'static str> {
+    let class = config.class;
     if known(class) {
         return None;
     }
-    if INCOMPATIBLE.binary_search(&class).is_ok() {
+    let generates = GENERATING.iter().any(|end| class.ends_with(end));
+    if generates && COMPATIBLE.binary_search(&class).is_err() && config.root.get("auto_map").is_none() {
         return Some("are not supported for now");
+    }
+    if let Some((_, why)) = UNFIT.iter().find(|(unfit, _)| *unfit == class) {
+        return Some(why);
+    }
+    let counts = |key: &str| config.text.contains_key(key);
+    if counts("encoder_layers") && counts("decoder_layers") {
+        return Some(
+            "are decoders of encoder-decoders: argument position_ids not found in their forward method",
+        );
     }
     if stateful {
         return Some(
@@ -69,29 +98,6 @@ pub fn without_pipeline(class: &str) -> bool {
 pub fn hybrid(class: &str) -> bool {
     HYBRID.binary_search(&class).is_ok()
 }
-
-/// Causal classes of transformers whose attention cannot be replaced.
-pub const INCOMPATIBLE: &[&str] = &[
-    "BigBirdForCausalLM",
-    "CodeGenForCausalLM",
-    "CpmAntForCausalLM",
-    "GPTNeoForCausalLM",
-    "GPTNeoXJapaneseForCausalLM",
-    "MPTForCausalLM",
-    "MegatronBertForCausalLM",
-    "MptForCausalLM",
-    "MvpForCausalLM",
-    "OpenAIGPTLMHeadModel",
-    "ProphetNetForCausalLM",
-    "ReformerModelWithLMHead",
-    "RemBertForCausalLM",
-    "RoFormerForCausalLM",
-    "RwkvForCausalLM",
-    "TrOCRForCausalLM",
-    "XGLMForCausalLM",
-    "XLMWithLMHeadModel",
-    "XLNetLMHeadModel",
-];
 
 /// Classes with attention and states.
 pub const HYBRID: &[&str] = &[
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_for_binary_search() {
-        for list in [KNOWN, HYBRID, WITHOUT_PIPELINE, INCOMPATIBLE] {
+        for list in [KNOWN, HYBRID, WITHOUT_PIPELINE, COMPATIBLE] {
             assert!(list.windows(2).all(|pair| pair[0] < pair[1]));
         }
     }

@@ -1,9 +1,8 @@
-//! Which attention backend serves a layer, and the block sizes its kernels take.
+//! The attention backends, the block sizes their kernels take and the layouts they read.
 //!
-//! Restates `_get_backend_priorities` and `get_valid_backends` of `vllm/platforms/cuda.py` and
-//! `AttentionBackend.validate_configuration` of `vllm/v1/attention/backend.py` with the backends under
-//! `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's optional
-//! kernel packages are not there.
+//! Restates `get_supported_kernel_block_sizes`, `get_preferred_block_size` and `supported_kv_cache_layouts` of
+//! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's
+//! optional kernel packages are not there. What each serves is in [`super::accept`].
 
 use super::dtype;
 use super::flash::{self, Ask as Flash};
@@ -258,127 +257,6 @@ impl Backend {
             _ => None,
         }
     }
-
-    /// Whether it serves this layer; `Err` gives the engine's reason not to.
-    pub(super) fn check(self, model: &Context, ask: &Ask) -> Result<(), &'static str> {
-        let head = ask.head;
-        let plain = !dtype::quantized(ask.cache_dtype);
-        let fp8 = matches!(ask.cache_dtype, "fp8" | "fp8_e4m3");
-        let half = ask.element == 2;
-        let major = model.device.major;
-        let demand = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(why) };
-        demand(ask.mla == self.is_mla(), "MLA or not")?;
-        demand(ask.sparse == self.is_sparse(), "sparse or not")?;
-        demand(ask.cache_dtype.is_empty() || self.stores(model, ask), "kv_cache_dtype not supported")?;
-        demand(model.user_block.is_none_or(|b| self.takes(model, b)), "block_size not supported")?;
-        demand(!ask.window || !matches!(self, Self::TurboQuant), "sliding window not supported")?;
-        demand(half || matches!(self, Self::TritonAttn | Self::FlexAttention), "dtype not supported")?;
-        if model.dcp > 1 {
-            let without = matches!(self, Self::TritonAttn | Self::FlexAttention | Self::TurboQuant)
-                || matches!(self, Self::TritonFlashAttn | Self::TritonFlashInfer)
-                || matches!(self, Self::FlashAttnMlaSparse);
-            demand(!without, "DCP not supported")?;
-        }
-        let flash = Flash {
-            head: Some(head),
-            sinks: ask.sinks,
-            block: model.user_block,
-            head_256: true,
-            ..Flash::default()
-        };
-        match self {
-            Self::FlashAttn => {
-                demand(major >= 8, "compute capability not supported")?;
-                demand(flash_heads(model, head), "head_size not supported")?;
-                demand(!ask.mm_prefix || flash::runs(4, major), "image prefix not supported")?;
-                let version = flash::version(model, Flash::default());
-                demand(!ask.sinks || matches!(version, Some(3 | 4)), "attention sinks not supported")?;
-                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), "per-head scales")?;
-                flash_combination(model, ask, flash)
-            }
-            Self::TritonFlashAttn => {
-                demand(ask.mm_prefix && major == 9, "compute capability not supported")?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")?;
-                let causal = Ask { mm_prefix: false, ..*ask };
-                flash_combination(model, &causal, flash)?;
-                demand(matches!(flash::version(model, flash), Some(3 | 4)), "needs FlashAttention 3 or 4")
-            }
-            Self::TritonFlashInfer => {
-                demand(ask.mm_prefix && major == 10, "compute capability not supported")?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")
-            }
-            Self::FlashInfer => {
-                demand(matches!(head, 64 | 128 | 256 | 512), "head_size not supported")?;
-                demand((8..=12).contains(&major), "compute capability not supported")?;
-                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, "not supported")?;
-                demand(!ask.per_head_scales, "per-head quant scales not supported")?;
-                let four = ask.cache_dtype.starts_with("nvfp4");
-                demand(!(four && head == 64), "fa2 prefill misreads an NVFP4 KV cache at head_size 64")
-            }
-            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, "head_size not supported"),
-            Self::FlexAttention => {
-                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, "not supported")
-            }
-            Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, "not supported"),
-            Self::FlashAttnMla => demand(major == 9 && plain && sparse::dense_width(head), "not supported"),
-            Self::FlashMla => {
-                demand(major == 9 && (plain || fp8) && sparse::dense_width(head), "not supported")
-            }
-            Self::FlashInferMla => {
-                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")?;
-                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), "qk_nope_head_dim")
-            }
-            Self::TokenspeedMla => Err("tokenspeed_mla package is not installed"),
-            Self::CutlassMla => {
-                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")
-            }
-            Self::TritonMla => demand(plain || fp8, "kv_cache_dtype not supported"),
-            _ => sparse::check(self, model, ask),
-        }
-    }
-
-    fn stores(self, model: &Context, ask: &Ask) -> bool {
-        let kv = ask.cache_dtype;
-        let plain = !dtype::quantized(kv);
-        let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
-        match self {
-            Self::FlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
-            Self::TritonFlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
-            Self::FlashInfer => {
-                let four = kv == "nvfp4" && matches!(model.device.major, 8 | 9 | 12);
-                plain || fp8 || kv == "fp8_e5m2" || four
-            }
-            Self::TritonFlashInfer => plain || fp8 || kv == "fp8_e5m2",
-            Self::TritonAttn => plain || fp8 || kv == "fp8_e5m2" || dtype::per_token_head(kv),
-            Self::TurboQuant => kv.starts_with("turboquant_"),
-            _ => true,
-        }
-    }
-
-    fn is_sparse(self) -> bool {
-        matches!(
-            self,
-            Self::FlashMlaSparse
-                | Self::FlashAttnMlaSparse
-                | Self::FlashAttnMlaSparseFa4
-                | Self::FlashInferMlaSparse
-                | Self::FlashInferMlaSparseSm90
-                | Self::FlashInferMlaSparseSm120
-        )
-    }
-
-    fn is_mla(self) -> bool {
-        self.is_sparse()
-            || matches!(
-                self,
-                Self::FlashAttnMla
-                    | Self::FlashMla
-                    | Self::FlashInferMla
-                    | Self::TokenspeedMla
-                    | Self::CutlassMla
-                    | Self::TritonMla
-            )
-    }
 }
 
 /// The one page size that FlashAttention's kernel takes, where it takes only one.
@@ -400,26 +278,4 @@ fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>)
     }
     let own = flash::head_256(Some(head), head_v, model.device.major);
     (own && version(of(head_v)) == Some(4)).then_some(flash::HEAD_256_PAGE)
-}
-
-fn flash_heads(model: &Context, head: u64) -> bool {
-    head.is_multiple_of(8) && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
-}
-
-fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), &'static str> {
-    let Device { major, minor } = model.device;
-    let quantized = dtype::quantized(ask.cache_dtype);
-    if ask.sinks && major < 9 {
-        return Err("sink not supported on compute capability < 9.0");
-    }
-    if ask.mm_prefix && quantized && (major, minor) == (9, 0) {
-        return Err("SM90 FP8 KV with mm_prefix requires Triton");
-    }
-    if quantized && !flash::reads(model, ask.cache_dtype, Flash { head_v: Some(ask.head), ..flash }) {
-        return Err("FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100");
-    }
-    if ask.mm_prefix && flash::version(model, flash) != Some(4) {
-        return Err("mm_prefix requires FlashAttention v4");
-    }
-    Ok(())
 }

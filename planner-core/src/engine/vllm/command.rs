@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
+use super::config::Config;
 use super::dtype;
+use super::length;
 use super::settings;
 use crate::engine::command::Command;
 use crate::engine::{Engine, Run};
@@ -35,12 +37,12 @@ pub fn command(run: &Run) -> Command {
     command.size("--pipeline-parallel-size", parallel.pp);
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
-    command.length("--max-model-len", run);
+    command.length("--max-model-len", run, length::default(Config::of(run.model), run.model.max_position));
     let kv_dtype = request.kv_dtype.as_deref().and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {
-        None if settings::old(request.engine_version) => Some(super::Vllm.default_utilization()),
+        None if settings::old(request.engine_version) => Some(super::Vllm.utilization(run)),
         given => given,
     };
     match request.kv_memory {

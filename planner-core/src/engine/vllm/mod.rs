@@ -1,7 +1,8 @@
 //! vLLM: pages of blocks from one pool, as its own planning code counts them.
 //!
-//! The path restated, in its order: settings and checkpoint decide the cache type ([`resolve`]), every
-//! layer gets a backend ([`select`], [`backend`], [`flash`], [`sparse`]), backends and states decide the block size
+//! The path restated, in its order: what the engine would not start is refused ([`architectures`], [`fields`],
+//! [`length`], [`shards`]), settings and checkpoint decide the cache type ([`resolve`]), every layer gets a
+//! backend ([`select`], [`backend`], [`accept`], [`flash`], [`sparse`]), backends and states decide the block size
 //! ([`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
 //! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
@@ -11,6 +12,7 @@ use super::command::Command;
 use super::{Engine, Layout, Run};
 use crate::error::{Error, Result};
 
+pub mod accept;
 pub mod architectures;
 pub mod backend;
 pub mod block;
@@ -21,9 +23,11 @@ pub mod config;
 pub mod draft;
 pub mod dtype;
 pub mod facts;
+pub mod fields;
 pub mod flash;
 pub mod group;
 pub mod layout;
+pub mod length;
 pub mod math;
 pub mod pack;
 pub mod planned;
@@ -31,10 +35,12 @@ pub mod refusal;
 pub mod resolve;
 pub mod select;
 pub mod settings;
+pub mod shards;
 pub mod sparse;
 pub mod spec;
 pub mod specs;
 pub mod state;
+pub mod transformers_classes;
 pub mod v4;
 
 /// vLLM's rule.

@@ -10,12 +10,16 @@ use super::config::Config;
 use super::draft;
 use super::dtype;
 use super::facts::{self, Cache};
+use super::fields;
 use super::group::{self, Group};
 use super::layout;
+use super::length;
 use super::math::{gcd, lcm};
 use super::refusal::Refusal;
 use super::resolve::{self, Wish};
+use super::select;
 use super::settings::{self, Settings};
+use super::shards;
 use super::spec::{Kind, Run as Blocksof, Spec};
 use super::specs::{self, Served};
 use super::state::Setting;
@@ -54,13 +58,24 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
     let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));
+    let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);
-    if let Some(why) = architectures::not_run(config.class, stateful, crosses) {
+    if let Some(why) = architectures::not_run(config, stateful, crosses) {
         return Err(Refusal::new(format!("Model architectures ['{}'] {why}.", config.class)));
     }
     if let Some(why) = architectures::refused(config) {
         return Err(Refusal::new(why));
     }
+    if let Some(key) = fields::missing(config) {
+        return Err(Refusal::new(format!(
+            "config.json says no `{key}`, which vLLM's {} reads",
+            config.class
+        )));
+    }
+    length::check(&run, config)?;
+    // the Transformers backend runs a sparse model as a dense one
+    select::prefill(config, latent && !(sparse && architectures::known(config.class)))?;
+    shards::check(&run, config)?;
     let set = settings::settings(&run, config, latent, stateful, attends)?;
     let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));

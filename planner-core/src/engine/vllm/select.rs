@@ -1,9 +1,10 @@
 //! The backend that serves a layer: the platform's candidates in order, the first that can.
 //!
 //! Restates `_get_backend_priorities`, `get_valid_backends` and `get_attn_backend_cls` of
-//! `vllm/platforms/cuda.py`, vLLM 0.33.0.
+//! `vllm/platforms/cuda.py` and `get_mla_prefill_backend_cls` of `vllm/platforms/interface.py`, vLLM 0.33.0.
 
 use super::backend::{Ask, Backend, Context};
+use super::config::Config;
 use super::dtype;
 use super::refusal::Refusal;
 
@@ -68,5 +69,25 @@ pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
         ask.cache_dtype,
         model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
         reasons.join("; ")
+    )))
+}
+
+/// Widths of keys without rotation, of their rotated part and of values for which a kernel reads prompts of
+/// latent attention: those of FLASH_ATTN, which is a candidate everywhere and takes what the others take.
+const PREFILL: [[u64; 3]; 4] = [[128, 64, 128], [192, 64, 256], [64, 64, 128], [256, 0, 256]];
+
+/// Refuses dense latent attention of widths that no prefill kernel takes.
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Refusal> {
+    let width = |key: &str| config.number(&[key]).unwrap_or(0);
+    let own = [width("qk_nope_head_dim"), width("qk_rope_head_dim"), width("v_head_dim")];
+    if !dense_latent || PREFILL.contains(&own) {
+        return Ok(());
+    }
+    let [nope, rope, v] = own;
+    Err(Refusal::new(format!(
+        "No valid MLA prefill backend found with qk_nope_head_dim={nope}, qk_rope_head_dim={rope}, v_head_dim={v}"
     )))
 }

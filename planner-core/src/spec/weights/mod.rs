@@ -1,10 +1,13 @@
 //! Bytes of the weights as an engine loads them: the model's dtype, or what `quantization_config`
 //! makes of each linear module, scales included.
 //!
-//! Sources: the quantizers of transformers 5.23 (`quantizers/`, `integrations/`), the compressors of
-//! compressed-tensors, ModelOpt's exported files, and the tensors that published checkpoints hold.
+//! Sources: the quantizers themselves, asked by `tests/oracles/weights` (bitsandbytes, GPTQModel,
+//! compressed-tensors, ModelOpt, transformers' own FP8 and MXFP4), and published checkpoints.
 //! A method that is not known here is refused, never taken for plain weights.
 
+mod compressed;
+pub mod expressions;
+mod method;
 mod names;
 mod scheme;
 
@@ -19,8 +22,11 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::units::{product, sum};
 
-/// Parts that no method quantizes: tables, routers, and encoders beside the language model.
-const PLAIN_PARTS: &[&str] = &["embeddings", "norm", "router", "vision", "audio", "projector"];
+/// Parts that no method quantizes: tables, norms and routers.
+const PLAIN_PARTS: &[&str] = &["embeddings", "norm", "router"];
+
+/// Parts beside the language model.
+const TOWERS: &[&str] = &["vision", "audio", "projector"];
 
 /// How one checkpoint stores its weights.
 #[derive(Debug, Clone)]
@@ -30,12 +36,22 @@ pub struct Storage {
     scheme: Option<Scheme>,
     /// Modules that have a scheme of their own, by canonical name.
     named: BTreeMap<String, Scheme>,
-    /// Groups of modules with a scheme of their own.
-    groups: Vec<(Patterns, Scheme)>,
+    /// Groups of modules with a scheme of their own, or with none.
+    groups: Vec<(Patterns, Option<Scheme>)>,
     /// The scheme of experts where it differs.
     experts: Option<Scheme>,
     /// Modules that stay in the model's dtype.
     kept: Patterns,
+    /// The only modules of a layer that are quantized; empty for all.
+    only: Patterns,
+    /// Whether the output layer is quantized too, where it is not kept.
+    head: bool,
+    /// Whether towers are quantized too, where they are not kept.
+    towers: bool,
+    /// Bytes of each scale of the cache that stands beside keys and values; 0 for none.
+    cache_scale: u64,
+    /// Whether the quantizer brings every 32-bit tensor to 16 bits.
+    halves: bool,
 }
 
 impl Storage {
@@ -48,6 +64,11 @@ impl Storage {
             groups: Vec::new(),
             experts: None,
             kept: Patterns::default(),
+            only: Patterns::default(),
+            head: false,
+            towers: false,
+            cache_scale: 0,
+            halves: false,
         }
     }
 
@@ -60,130 +81,86 @@ impl Storage {
         model: &Map<String, Json>,
     ) -> Result<Self> {
         let mut storage = Self::plain(dtype);
-        let Some(config) = config else { return Ok(storage) };
-        check(config)?;
-        let text = |key: &str| config.get(key).and_then(Json::as_str).unwrap_or_default();
-        let lists = |keys: &[&str]| {
-            let items = keys.iter().filter_map(|key| config.get(*key)?.as_array()).flatten();
-            Patterns::new(items.filter_map(Json::as_str))
-        };
-        // ModelOpt's first files name no method, only an algorithm.
-        let method = match text("quant_method") {
-            "" if config.contains_key("quant_algo") => "modelopt",
-            "" if config.contains_key("config_groups") => "compressed-tensors",
-            method => method,
-        };
-        match method {
-            "fp8" => {
-                let fp4_experts = model.get("expert_dtype").and_then(Json::as_str) == Some("fp4");
-                storage.scheme = Some(Scheme::fp8(config, fp4_experts)?);
-                storage.experts = fp4_experts.then(|| Scheme::mx(4));
-                storage.kept = lists(&["modules_to_not_convert", "ignored_layers"]);
-                storage.read_named(config)?;
-            }
-            "awq" => {
-                storage.scheme = Some(Scheme::awq(config)?);
-                storage.kept = lists(&["modules_to_not_convert"]);
-            }
-            "gptq" => storage.scheme = Some(Scheme::gptq(config)?),
-            "mxfp4" => {
-                storage.experts = Some(Scheme::mx(4));
-                storage.kept = lists(&["modules_to_not_convert"]);
-            }
-            "bitsandbytes" => {
-                storage.scheme = Some(Scheme::bitsandbytes(config)?);
-                storage.kept = lists(&["llm_int8_skip_modules"]);
-            }
-            "compressed-tensors" => {
-                storage.kept = lists(&["ignore"]);
-                storage.read_groups(config)?;
-            }
-            "modelopt" | "modelopt_fp4" | "modelopt_mixed" => {
-                storage.kept = lists(&["ignore", "exclude_modules"]);
-                match text("quant_algo") {
-                    "MIXED_PRECISION" => storage.read_named(config)?,
-                    algorithm => storage.scheme = Some(Scheme::modelopt(algorithm)?),
-                }
-            }
-            other => {
-                return Err(Error::unsupported(
-                    format!("quantization method `{other}`"),
-                    "known: fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
-                ));
-            }
+        if let Some(config) = config {
+            check(config)?;
+            storage.read(config, model)?;
         }
         Ok(storage)
     }
 
-    /// ModelOpt's `quantized_layers`: an algorithm per module.
-    fn read_named(&mut self, config: &Map<String, Json>) -> Result<()> {
-        let layers = config.get("quantized_layers").and_then(Json::as_object);
-        for (name, entry) in layers.into_iter().flatten() {
-            let algorithm = entry.get("quant_algo").and_then(Json::as_str).unwrap_or_default();
-            let _ = self.named.insert(canonical(name), Scheme::modelopt(algorithm)?);
-        }
-        Ok(())
-    }
-
-    /// compressed-tensors' `config_groups`: a scheme per group of targets; `Linear` means all.
-    fn read_groups(&mut self, config: &Map<String, Json>) -> Result<()> {
-        let groups = config.get("config_groups").and_then(Json::as_object);
-        for group in groups.into_iter().flatten().filter_map(|(_, group)| group.as_object()) {
-            let Some(scheme) = Scheme::compressed(config, group)? else { continue };
-            let targets = group.get("targets").and_then(Json::as_array);
-            let targets: Vec<&str> = targets.into_iter().flatten().filter_map(Json::as_str).collect();
-            if targets.is_empty() || targets.contains(&"Linear") {
-                self.scheme = Some(scheme);
-            } else {
-                self.groups.push((Patterns::new(targets.into_iter()), scheme));
-            }
-        }
-        Ok(())
-    }
-
     /// The scheme of one module.
-    fn scheme_of(&self, part: &str, path: &str, module: Module) -> Option<Scheme> {
+    fn scheme_of(&self, part: &str, path: &str, module: Module) -> Result<Option<Scheme>> {
         // A gate of one output is a plain linear in every class that has one.
         if module.kind != ModuleKind::Linear || module.outputs <= 1 {
-            return None;
+            return Ok(None);
         }
         let name = canonical(path);
-        if !self.named.is_empty() {
-            let mut rest = name.as_str();
-            loop {
-                if let Some(scheme) = self.named.get(rest) {
-                    return Some(*scheme);
-                }
-                match rest.rsplit_once('.') {
-                    Some((parent, _)) => rest = parent,
-                    None => break,
-                }
-            }
+        if let Some(scheme) = self.named_scheme(&name) {
+            return Ok(Some(scheme));
         }
-        if PLAIN_PARTS.contains(&part) || self.kept.contain(path, &name) {
-            return None;
+        let is_plain = PLAIN_PARTS.contains(&part)
+            || TOWERS.contains(&part) && !self.towers
+            || self.kept.contain(path, &name)
+            || part != "head" && !self.only.is_empty() && !self.only.contain(path, &name);
+        if is_plain {
+            return Ok(None);
         }
-        let grouped = self.groups.iter().find(|(targets, _)| targets.contain(path, &name));
-        if let Some((_, scheme)) = grouped {
-            return Some(*scheme);
+        let mut grouped = self.groups.iter().filter(|(targets, _)| targets.contain(path, &name));
+        if let Some((_, scheme)) = grouped.next() {
+            // Which of two rules is meant may depend on their order, which a JSON object does not keep.
+            return match grouped.find(|(_, other)| other != scheme) {
+                None => Ok(*scheme),
+                Some(_) => Err(Error::unsupported(
+                    format!("quantization_config with two rules for {path}"),
+                    "give each module one rule, or --weight-dtype to count every parameter in one dtype",
+                )),
+            };
         }
-        match part {
-            "head" => None,
+        Ok(match part {
+            "head" if !self.head => None,
             "experts" => self.experts.or(self.scheme),
             // modeling_deepseek_v32.py: the indexer's weights_proj stays in the model's dtype.
             "indexer" if name.ends_with("weights_proj") => None,
             _ => self.scheme,
+        })
+    }
+
+    /// The scheme that `quantized_layers` gives a module or one above it.
+    fn named_scheme(&self, name: &str) -> Option<Scheme> {
+        let mut rest = (!self.named.is_empty()).then_some(name);
+        while let Some(name) = rest {
+            if let Some(scheme) = self.named.get(name) {
+                return Some(*scheme);
+            }
+            rest = name.rsplit_once('.').map(|(parent, _)| parent);
+        }
+        None
+    }
+
+    /// Bytes of the cache's scales that stand beside this module: one each for keys and values.
+    fn cache_scales(&self, part: &str, path: &str) -> u64 {
+        let last = path.rsplit('.').next().unwrap_or_default();
+        match last {
+            _ if part != "attention" => 0,
+            "k_proj" | "v_proj" => self.cache_scale,
+            "qkv_proj" | "query_key_value" | "kv_a_proj_with_mqa" => 2 * self.cache_scale,
+            _ => 0,
         }
     }
 
     /// Bytes of `count` modules of this shape at this path.
     pub fn bytes(&self, part: &str, path: &str, module: Module, count: u64) -> Result<u64> {
-        let stored = match self.scheme_of(part, path, module) {
-            Some(scheme) => scheme.bytes(module.inputs, module.outputs)?,
-            None => self.dtype.row_bytes(product("weight bytes", &[module.inputs, module.outputs])?)?,
+        let row = |elements: u64| match module.element_bytes {
+            0 => self.dtype.row_bytes(elements),
+            4 if self.halves => product("weight bytes", &[elements, 2]),
+            bytes => product("weight bytes", &[elements, bytes]),
         };
-        let bias = self.dtype.row_bytes(module.bias)?;
-        product("weight bytes", &[sum("weight bytes", [stored, bias])?, count])
+        let stored = match self.scheme_of(part, path, module)? {
+            Some(scheme) => scheme.bytes(module.inputs, module.outputs)?,
+            None => row(product("weight bytes", &[module.inputs, module.outputs])?)?,
+        };
+        let beside = self.cache_scales(part, path);
+        product("weight bytes", &[sum("weight bytes", [stored, row(module.bias)?, beside])?, count])
     }
 }
 

@@ -4,11 +4,11 @@
 //! with experts (`block_sparse_moe`, `ffn`); both are brought to one form before they are compared.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-#[cfg(feature = "patterns")]
-use regex_lite::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::expressions::{self, Expression};
 use crate::error::{Error, Result};
 
 /// Starts of a name that say where in a wrapper the language model stands.
@@ -30,7 +30,8 @@ pub fn canonical(name: &str) -> String {
             "w2" => parts.push("down_proj"),
             "w3" => parts.push("up_proj"),
             number if previous == "experts" && number.parse::<u32>().is_ok() => {}
-            "shared_experts" => parts.push("shared_expert"),
+            // The longer word, which a pattern such as `shared_expert*` names too.
+            "shared_expert" => parts.push("shared_experts"),
             other => parts.push(other),
         }
     }
@@ -43,18 +44,20 @@ pub fn canonical(name: &str) -> String {
 pub struct Patterns {
     names: BTreeSet<String>,
     globs: Vec<String>,
-    #[cfg(feature = "patterns")]
-    expressions: Vec<Regex>,
+    expressions: Vec<Arc<dyn Expression>>,
 }
 
-/// Refuses regular expressions where this build cannot read them: a list that is read in part
+/// Refuses regular expressions where this program cannot read them: a list that is read in part
 /// would give wrong bytes.
 pub fn check(config: &Map<String, Json>) -> Result<()> {
-    if cfg!(feature = "patterns") || !Json::Object(config.clone()).to_string().contains("\"re:") {
+    if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    let what = "a list of modules with regular expressions";
-    Err(Error::unsupported(what, "this build was made without the feature `patterns`"))
+    Err(unread())
+}
+
+fn unread() -> Error {
+    Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`")
 }
 
 impl Patterns {
@@ -62,9 +65,8 @@ impl Patterns {
     pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let mut read = Self::default();
         for pattern in patterns {
-            if let Some(_expression) = pattern.strip_prefix("re:") {
-                #[cfg(feature = "patterns")]
-                read.expressions.extend(Regex::new(&format!("^(?:{_expression})")));
+            if let Some(expression) = pattern.strip_prefix("re:") {
+                read.expressions.extend(expressions::read(&format!("^(?:{expression})")));
             } else if pattern.contains('*') {
                 read.globs.push(canonical(pattern));
             } else {
@@ -74,36 +76,46 @@ impl Patterns {
         read
     }
 
+    /// One regular expression that must match from the start of a module's name.
+    pub fn expression(text: &str) -> Result<Self> {
+        if !expressions::are_read() {
+            return Err(unread());
+        }
+        let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
+            Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
+        })?;
+        Ok(Self { expressions: vec![expression], ..Self::default() })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.globs.is_empty() && self.expressions.is_empty()
+    }
+
     /// Whether they name a module: itself, a module above it, or the end of its name.
     pub fn contain(&self, path: &str, name: &str) -> bool {
         if !self.names.is_empty() {
             let mut rest = name;
             loop {
-                if self.names.contains(rest) {
-                    return true;
+                // The end of a name names every module that ends so.
+                let mut end = rest;
+                loop {
+                    if self.names.contains(end) {
+                        return true;
+                    }
+                    match end.split_once('.') {
+                        Some((_, shorter)) => end = shorter,
+                        None => break,
+                    }
                 }
-                // A single word names every module that is called so.
-                let last = rest.rsplit_once('.');
-                if self.names.contains(last.map_or(rest, |(_, last)| last)) {
-                    return true;
-                }
-                match last {
+                match rest.rsplit_once('.') {
                     Some((parent, _)) => rest = parent,
                     None => break,
                 }
             }
         }
-        self.globs.iter().any(|glob| glob_matches(glob, name)) || self.matches(path, name)
-    }
-
-    #[cfg(feature = "patterns")]
-    fn matches(&self, path: &str, name: &str) -> bool {
-        self.expressions.iter().any(|expression| expression.is_match(path) || expression.is_match(name))
-    }
-
-    #[cfg(not(feature = "patterns"))]
-    fn matches(&self, _: &str, _: &str) -> bool {
-        false
+        self.globs.iter().any(|glob| glob_matches(glob, name))
+            || self.expressions.iter().any(|read| read.matches(path) || read.matches(name))
     }
 }
 
@@ -150,6 +162,9 @@ mod tests {
         assert!(!named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.1.mlp.experts.up_proj"));
         assert!(named("lm_head", "lm_head"));
         assert!(named("gate", "model.layers.2.mlp.gate"));
+        assert!(named("layers.1.mlp", "model.layers.1.mlp.up_proj"));
+        assert!(named("model.layers.1.mlp.shared_experts*", "model.layers.1.mlp.shared_experts.up_proj"));
+        assert!(named("model.layers.1.mlp.shared_expert*", "model.layers.1.mlp.shared_experts.up_proj"));
         assert!(!named("gate", "model.layers.2.mlp.gate_proj"));
     }
 }

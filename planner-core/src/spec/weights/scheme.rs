@@ -9,30 +9,34 @@ use crate::units::{product, sum};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scheme {
     /// Bits of one code.
-    bits: u64,
+    pub(super) bits: u64,
+    /// Whether a row of codes fills whole 32-bit words.
+    pub(super) is_word_aligned: bool,
     /// Inputs that share a scale; 0 for none.
-    group: u64,
+    pub(super) group: u64,
     /// Outputs that share a scale; 0 means one.
-    rows: u64,
-    /// Bits per scale, zero point included.
-    group_bits: u64,
+    pub(super) rows: u64,
+    /// Bits of a scale.
+    pub(super) group_bits: u64,
+    /// Bits of the zero point beside a scale; those of a group fill whole words where codes do.
+    pub(super) zero_bits: u64,
     /// Weights that share a scale where the matrix is cut as one long row; 0 for none.
-    flat: u64,
+    pub(super) flat: u64,
     /// Such scales that share a second one of four bytes; 0 for none.
-    flat_nested: u64,
+    pub(super) flat_nested: u64,
     /// Bytes for every output.
-    output_bytes: u64,
+    pub(super) output_bytes: u64,
     /// Bytes for every input.
-    input_bytes: u64,
+    pub(super) input_bytes: u64,
     /// Bytes beside that.
-    tensor_bytes: u64,
+    pub(super) tensor_bytes: u64,
 }
 
 fn number(config: &Map<String, Json>, key: &str) -> Option<u64> {
     config.get(key).and_then(Json::as_u64)
 }
 
-fn bits(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
+pub(super) fn bits(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
     match keys.iter().find_map(|key| number(config, key)) {
         Some(bits @ (2 | 3 | 4 | 8)) => Ok(bits),
         Some(other) => Err(Error::bad_value(keys[0], other, "2, 3, 4 or 8")),
@@ -57,21 +61,41 @@ impl Scheme {
         }
     }
 
+    /// `quant_method: fbgemm_fp8`: a byte a weight, an f32 scale per output.
+    pub fn fp8_rows() -> Self {
+        Self { bits: 8, output_bytes: 4, ..Self::default() }
+    }
+
     /// AWQ (`WQLinear_GEMM`): codes and zero points packed in int32, an fp16 scale per group.
     pub fn awq(config: &Map<String, Json>) -> Result<Self> {
         // AwqConfig's defaults: 4 bits in groups of 128.
         let named = config.contains_key("bits") || config.contains_key("w_bit");
         let bits = if named { bits(config, &["bits", "w_bit"])? } else { 4 };
-        let has_zero = config.get("zero_point").and_then(Json::as_bool) != Some(false);
+        let version = config.get("version").and_then(Json::as_str).unwrap_or("gemm");
+        if !version.eq_ignore_ascii_case("gemm") {
+            return Err(Error::unsupported(
+                format!("version `{version}` of quant_method `awq`"),
+                "known: gemm; --weight-dtype counts every parameter in one dtype",
+            ));
+        }
         let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
-        Ok(Self { bits, group, group_bits: 16 + if has_zero { bits } else { 0 }, ..Self::default() })
+        // The layer holds zero points whether or not `zero_point` says that they are used.
+        Ok(Self { bits, is_word_aligned: true, group, group_bits: 16, zero_bits: bits, ..Self::default() })
     }
 
     /// GPTQ: `qweight`, `qzeros`, fp16 `scales` per group, and `g_idx` with four bytes an input.
     pub fn gptq(config: &Map<String, Json>) -> Result<Self> {
         let bits = bits(config, &["bits"])?;
         let group = group_size(config, &["group_size"]).or_else(default_group)?;
-        Ok(Self { bits, group, group_bits: 16 + bits, input_bytes: 4, ..Self::default() })
+        Ok(Self {
+            bits,
+            is_word_aligned: true,
+            group,
+            group_bits: 16,
+            zero_bits: bits,
+            input_bytes: 4,
+            ..Self::default()
+        })
     }
 
     /// bitsandbytes: 8 bits with an f32 scale per output (`SCB`), or 4 bits with an `absmax` per 64
@@ -104,78 +128,40 @@ impl Scheme {
     /// ModelOpt's algorithms. Each matrix has f32 scales of its weights and, where activations are
     /// quantized too, of its input.
     pub fn modelopt(algorithm: &str) -> Result<Self> {
-        Ok(match algorithm {
+        let float = |group: u64, tensor_bytes: u64| Self {
+            bits: 4,
+            group,
+            group_bits: 8,
+            tensor_bytes,
+            ..Self::default()
+        };
+        Ok(match algorithm.to_ascii_uppercase().as_str() {
             "FP8" => Self { bits: 8, tensor_bytes: 8, ..Self::default() },
-            "FP8_PER_CHANNEL_PER_TOKEN" => Self { bits: 8, output_bytes: 4, ..Self::default() },
+            "FP8_PER_CHANNEL_PER_TOKEN" | "W8A16" => Self::fp8_rows(),
+            "W8A8_SQ_PER_CHANNEL" => Self { input_bytes: 2, tensor_bytes: 4, ..Self::fp8_rows() },
             "FP8_PB_WO" => Self { bits: 8, rows: 128, group: 128, group_bits: 32, ..Self::default() },
-            "NVFP4" | "W4A4_NVFP4" => {
-                Self { bits: 4, group: 16, group_bits: 8, tensor_bytes: 8, ..Self::default() }
-            }
-            "W4A16_NVFP4" => Self { bits: 4, group: 16, group_bits: 8, tensor_bytes: 4, ..Self::default() },
+            "NVFP4" | "W4A4_NVFP4" => float(16, 8),
+            "W4A16_NVFP4" => float(16, 4),
+            "W4A8_NVFP4_FP8" => float(32, 8),
             "MXFP4" => Self::mx(4),
             "MXFP8" => Self::mx(8),
-            other => {
+            _ => {
                 return Err(Error::unsupported(
-                    format!("quant_algo `{other}`"),
-                    "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, MXFP4, MXFP8, MIXED_PRECISION",
+                    format!("quant_algo `{algorithm}`"),
+                    "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL, MIXED_PRECISION; --weight-dtype counts every parameter in one dtype",
                 ));
             }
         })
     }
 
-    /// One group of compressed-tensors; `None` where only activations or the cache are quantized.
-    /// Scales are in the model's 16-bit dtype; packed integers keep their shape in two int64.
-    pub fn compressed(config: &Map<String, Json>, group: &Map<String, Json>) -> Result<Option<Self>> {
-        let Some(weights) = group.get("weights").and_then(Json::as_object) else { return Ok(None) };
-        let own = group.get("format").and_then(Json::as_str);
-        let format = own.or_else(|| config.get("format").and_then(Json::as_str)).unwrap_or_default();
-        match format {
-            "mxfp4-pack-quantized" => return Ok(Some(Self::mx(4))),
-            "nvfp4-pack-quantized" => {
-                let has_inputs = group.get("input_activations").is_some_and(|inputs| !inputs.is_null());
-                return Self::modelopt(if has_inputs { "NVFP4" } else { "W4A16_NVFP4" }).map(Some);
-            }
-            "" | "float-quantized" | "int-quantized" | "naive-quantized" | "pack-quantized" | "dense" => {}
-            other => {
-                return Err(Error::unsupported(
-                    format!("compressed-tensors format `{other}`"),
-                    "known: float-, int-, naive- and pack-quantized, nvfp4- and mxfp4-pack-quantized",
-                ));
-            }
-        }
-        let bits = bits(weights, &["num_bits"])?;
-        let text = |key: &str| weights.get(key).and_then(Json::as_str).unwrap_or_default();
-        let is_packed = format == "pack-quantized";
-        let zero = if weights.get("symmetric").and_then(Json::as_bool) == Some(false) { bits } else { 0 };
-        let activations = group.get("input_activations").and_then(Json::as_object);
-        let has_input_scale =
-            activations.is_some_and(|inputs| inputs.get("dynamic").and_then(Json::as_bool) == Some(false));
-        let scheme = Self {
-            bits,
-            tensor_bytes: if is_packed { 16 } else { 0 } + if has_input_scale { 2 } else { 0 },
-            ..Self::default()
-        };
-        Ok(Some(match text("strategy") {
-            "channel" => Self { output_bytes: 2, ..scheme },
-            "block" => {
-                let block = weights.get("block_structure").and_then(Json::as_array);
-                let side = |at: usize| block.and_then(|block| block.get(at)?.as_u64()).unwrap_or(128);
-                Self { rows: side(0), group: side(1), group_bits: 16, ..scheme }
-            }
-            "group" | "tensor_group" => {
-                // Activation ordering by group keeps the group of every input.
-                let input_bytes = if text("actorder") == "group" { 4 } else { 0 };
-                let group = group_size(weights, &["group_size"])?;
-                Self { group, group_bits: 16 + zero, input_bytes, ..scheme }
-            }
-            _ => Self { tensor_bytes: scheme.tensor_bytes + 2, ..scheme },
-        }))
-    }
-
     /// Bytes of one matrix.
     pub fn bytes(self, inputs: u64, outputs: u64) -> Result<u64> {
         let weights = product("weight bytes", &[inputs, outputs])?;
-        let codes = product("weight bytes", &[weights, self.bits])?.div_ceil(8);
+        let codes = if self.is_word_aligned {
+            product("weight bytes", &[outputs, words(inputs, self.bits)?, 4])?
+        } else {
+            product("weight bytes", &[weights, self.bits])?.div_ceil(8)
+        };
         let groups = match self.group {
             0 => 0,
             WHOLE_ROW => 1,
@@ -183,6 +169,11 @@ impl Scheme {
         };
         let rows = outputs.div_ceil(self.rows.max(1));
         let scales = product("weight bytes", &[groups, rows, self.group_bits])?.div_ceil(8);
+        let zeros = match self.zero_bits {
+            0 => 0,
+            bits if self.is_word_aligned => product("weight bytes", &[groups, words(rows, bits)?, 4])?,
+            bits => product("weight bytes", &[groups, rows, bits])?.div_ceil(8),
+        };
         let blocks = if self.flat == 0 { 0 } else { weights.div_ceil(self.flat) };
         let flat = product("weight bytes", &[blocks, self.group_bits])?.div_ceil(8);
         let nested = if self.flat_nested == 0 {
@@ -192,19 +183,24 @@ impl Scheme {
         };
         let per_output = product("weight bytes", &[outputs, self.output_bytes])?;
         let per_input = product("weight bytes", &[inputs, self.input_bytes])?;
-        sum("weight bytes", [codes, scales, flat, nested, per_output, per_input, self.tensor_bytes])
+        sum("weight bytes", [codes, scales, zeros, flat, nested, per_output, per_input, self.tensor_bytes])
     }
 }
 
+/// 32-bit words that hold `count` codes.
+fn words(count: u64, bits: u64) -> Result<u64> {
+    Ok(product("weight bytes", &[count, bits])?.div_ceil(32))
+}
+
 /// Stands for a group of all inputs (`group_size: -1`).
-const WHOLE_ROW: u64 = u64::MAX;
+pub(super) const WHOLE_ROW: u64 = u64::MAX;
 
 /// The default of AwqConfig and GPTQConfig, where the key is missing.
 fn default_group(error: Error) -> Result<u64> {
     if matches!(error, Error::MissingField { .. }) { Ok(128) } else { Err(error) }
 }
 
-fn group_size(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
+pub(super) fn group_size(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
     let value = keys.iter().find_map(|key| config.get(*key)).filter(|value| !value.is_null());
     match value.map(|value| value.as_i64()) {
         Some(Some(-1)) => Ok(WHOLE_ROW),

@@ -8,7 +8,7 @@ fn bytes(quantization: &str, path: &str, inputs: u64, outputs: u64) -> u64 {
     let config: serde_json::Value = serde_json::from_str(quantization).unwrap();
     let empty = serde_json::Map::new();
     let storage = Storage::from_config(DType::BF16, config.as_object(), &empty).unwrap();
-    let module = Module { kind: ModuleKind::Linear, inputs, outputs, bias: 0 };
+    let module = Module { kind: ModuleKind::Linear, inputs, outputs, bias: 0, element_bytes: 0 };
     let part = if path.contains("expert") { "experts" } else { "attention" };
     storage.bytes(part, path, module, 1).unwrap()
 }

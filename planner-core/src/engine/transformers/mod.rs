@@ -12,9 +12,7 @@
 //! - `LinearAttentionLayer` and the hybrid layers keep a convolution and a recurrent state per session,
 //!   the same in both kinds of cache.
 //! - `DummyLayer`, for layers without attention and for those that read another's cache, keeps nothing.
-//! - `Fp8QuantizedLayer` (`QuantizedCache`, backend `fp8`) keeps one byte per element and a 4-byte scale
-//!   for the keys and one for the values of a layer, whatever the batch; only for models whose every
-//!   layer is full attention.
+//! - Quantized layers (`QuantizedCache`) are told in `quantized.rs`.
 //! - Compressed layers (`deepseek_v4/modeling_deepseek_v4.py`) keep a row per whole group of tokens
 //!   (`tokens_per_state`), the projections of the tokens of the open group (dimension `pending`,
 //!   elements a token) and the last closed group's (`overlap`, elements). They have no static form.
@@ -30,12 +28,12 @@ use crate::parallel::stage_slices;
 use crate::request::CacheKind;
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::units::{product, sum};
+use quantized::Stored;
+
+mod quantized;
 
 const ID: &str = "transformers";
 const SESSION: &str = "bytes of a session";
-
-/// Bytes of one scale of an fp8 layer: a float32 scalar.
-const SCALE_BYTES: u64 = 4;
 
 /// The rule of transformers.
 #[derive(Debug)]
@@ -58,20 +56,20 @@ impl Engine for Transformers {
                 "1: transformers does not divide tokens",
             ));
         }
-        let dtype = cache_dtype(&run)?;
+        let stored = quantized::asked(run.request)?;
+        let dtype = if stored.is_some() { run.model.dtype } else { cache_dtype(&run)? };
         let length = match run.request.cache {
-            CacheKind::Dynamic => None,
+            CacheKind::Dynamic | CacheKind::Quantized => None,
             CacheKind::Static => Some(static_length(&run)?),
         };
-        if dtype == DType::FP8 {
-            check_quantized(&run)?;
+        if let Some(stored) = stored {
+            quantized::check(&run, stored, |layer| kept(layer).collect())?;
         }
-        Ok(Box::new(Cache { run, dtype, length }))
+        Ok(Box::new(Cache { run, dtype, length, stored }))
     }
 }
 
-/// The cache is kept in what the model computes in; `fp8` is the one quantized layout whose size
-/// depends on nothing but the tokens.
+/// An unquantized cache is kept in what the model computes in.
 fn cache_dtype(run: &Run<'_>) -> Result<DType> {
     let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
     if k != v {
@@ -82,14 +80,8 @@ fn cache_dtype(run: &Run<'_>) -> Result<DType> {
         ));
     }
     match k {
-        DType::F32 | DType::F16 | DType::BF16 | DType::FP8 => Ok(k),
-        DType::INT4 | DType::INT8 => Err(Error::bad_value(
-            "--kv-dtype",
-            k.name,
-            "auto, f32, f16, bf16 or fp8: the integer caches of transformers keep up to 128 tokens unquantized, \
-             depending on how they arrived",
-        )),
-        _ => Err(Error::bad_value("--kv-dtype", k.name, "auto, f32, f16, bf16 or fp8")),
+        DType::F32 | DType::F16 | DType::BF16 => Ok(k),
+        _ => Err(Error::bad_value("--kv-dtype", k.name, quantized::names())),
     }
 }
 
@@ -106,6 +98,9 @@ fn static_length(run: &Run<'_>) -> Result<u64> {
     let own = |store: &Store| match store.content {
         Content::State { mixer: "lightning", .. } => Some("its own cache class"),
         _ if store.tokens_per_row > 1 => Some("compressed layers, which have no static form"),
+        _ if store.dim("decode_window").is_some() => {
+            Some("a static cache whose size depends on where the prompt ends")
+        }
         _ => None,
     };
     if let Some(why) = stores(&run.model.layers).find_map(own) {
@@ -115,33 +110,6 @@ fn static_length(run: &Run<'_>) -> Result<u64> {
         ));
     }
     Ok(length)
-}
-
-/// `QuantizedCache` makes one layer per configured layer and takes full attention only.
-fn check_quantized(run: &Run<'_>) -> Result<()> {
-    let model = run.model;
-    let plain = |layer: &Layer| {
-        layer.owner.is_none()
-            && matches!(
-                kept(layer).collect::<Vec<_>>().as_slice(),
-                [Store {
-                    extent: Extent::Full,
-                    content: Content::KeysValues { .. } | Content::Latent { .. },
-                    tokens_per_row: 1,
-                    ..
-                }]
-            )
-    };
-    if run.request.cache == CacheKind::Static {
-        return Err(Error::bad_value("--cache", "static", "dynamic: transformers has no static fp8 cache"));
-    }
-    if model.config_layers == model.layers.len() as u64 && model.layers.iter().all(plain) {
-        return Ok(());
-    }
-    Err(Error::unsupported(
-        format!("{} with an fp8 cache", model.name),
-        "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto",
-    ))
 }
 
 fn kept(layer: &Layer) -> impl Iterator<Item = &Store> {
@@ -158,6 +126,8 @@ struct Cache<'a> {
     dtype: DType,
     /// Tokens a static cache allocates.
     length: Option<u64>,
+    /// How a quantized cache stores its elements.
+    stored: Option<Stored>,
 }
 
 impl Cache<'_> {
@@ -214,24 +184,30 @@ impl Cache<'_> {
         if own == model && own != DType::F32 { self.dtype } else { own }
     }
 
-    fn layers(&self, layers: &[Layer], tokens: u64, tp: u64) -> Result<u64> {
+    /// Bytes of so many sessions in some layers of a tensor-parallel rank.
+    fn layers(&self, layers: &[Layer], users: u64, tokens: u64, tp: u64) -> Result<u64> {
         let mut total = 0;
         for (count, stores) in grouped(layers) {
             for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                let one = self.store(&share(store, tp), tokens)?;
-                total = sum(SESSION, [total, product(SESSION, &[one, count])?])?;
+                let own = share(store, tp);
+                let all = match self.stored {
+                    None => product(SESSION, &[self.store(&own, tokens)?, users])?,
+                    Some(stored) => self.quantized(stored, &own, users, tokens)?,
+                };
+                total = sum(SESSION, [total, product(SESSION, &[all, count])?])?;
             }
         }
         Ok(total)
     }
 
-    /// Bytes of the scales of all layers, once per batch.
-    fn scales(&self, layers: u64) -> Result<u64> {
-        if self.dtype == DType::FP8 { product("bytes of scales", &[layers, 2, SCALE_BYTES]) } else { Ok(0) }
-    }
-
-    fn all_scales(&self) -> Result<u64> {
-        self.scales(self.run.model.layers.len() as u64)
+    /// Bytes of all sessions in one store: groups and scales are those of the batch.
+    fn quantized(&self, stored: Stored, store: &Store, users: u64, tokens: u64) -> Result<u64> {
+        let mut both = 0;
+        for width in quantized::sides(store) {
+            let elements = product(SESSION, &[users, tokens, width])?;
+            both = sum(SESSION, [both, stored.side(elements, self.dtype.bytes)?])?;
+        }
+        Ok(both)
     }
 
     fn class(&self) -> &'static str {
@@ -248,34 +224,27 @@ impl Cache<'_> {
         if stores(&self.run.model.layers).any(|store| store.extent == Extent::Source) {
             return "EncoderDecoderCache";
         }
-        match (self.dtype, self.length) {
-            (DType::FP8, _) => "QuantizedCache",
-            (_, Some(_)) => "StaticCache",
-            (_, None) => "DynamicCache",
+        match (self.stored, self.length) {
+            (Some(_), _) => "QuantizedCache",
+            (None, Some(_)) => "StaticCache",
+            (None, None) => "DynamicCache",
         }
     }
 }
 
 impl Layout for Cache<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
-        sum(SESSION, [self.layers(&self.run.model.layers, tokens, 1)?, self.all_scales()?])
+        self.total_bytes(1, tokens)
     }
 
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
-        let each = self.layers(&self.run.model.layers, tokens, 1)?;
-        sum("bytes of all sessions", [product("bytes of all sessions", &[each, users])?, self.all_scales()?])
+        self.layers(&self.run.model.layers, users, tokens, 1)
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        let layers = &self.run.model.layers;
         let parallel = self.run.parallel;
-        let mut result = Vec::new();
-        for own in stage_slices(layers, parallel.pp) {
-            let each = self.layers(own, tokens, parallel.tp)?;
-            let all = product("bytes of all sessions", &[each, users])?;
-            result.push(sum("bytes of all sessions", [all, self.scales(own.len() as u64)?])?);
-        }
-        Ok(result)
+        let stages = stage_slices(&self.run.model.layers, parallel.pp);
+        stages.into_iter().map(|own| self.layers(own, users, tokens, parallel.tp)).collect()
     }
 
     fn floor_bytes(&self) -> Result<u64> {
@@ -288,7 +257,11 @@ impl Layout for Cache<'_> {
         if let Some(length) = self.length {
             keys.insert("max_cache_len".into(), length.into());
         }
-        Ok(Details { keys, notes: Vec::new() })
+        if let Some(stored) = self.stored {
+            keys.insert("backend".into(), stored.backend().into());
+        }
+        let notes = self.stored.and_then(Stored::note).into_iter().collect();
+        Ok(Details { keys, notes })
     }
 }
 
@@ -331,7 +304,6 @@ mod tests {
     fn an_fp8_cache_has_two_scales_per_layer_whatever_the_batch() {
         assert_eq!(total(&[("seq", "6"), ("kv-dtype", "fp8")]), Ok(1_176));
         assert_eq!(total(&[("seq", "21"), ("users", "3"), ("kv-dtype", "fp8")]), Ok(12_120));
-        assert!(total(&[("seq", "6"), ("kv-dtype", "int4")]).is_err());
         assert!(total(&[("seq", "6"), ("kv-dtype", "q8_0")]).is_err());
     }
 
@@ -340,7 +312,9 @@ mod tests {
         let model = from_config_json(TINY, true)?;
         let request = Request::default();
         let (run, _) = crate::plan::resolve(&model, &request)?;
-        let held = |length, extent, tokens| Cache { run, dtype: DType::BF16, length }.held(extent, tokens);
+        let held = |length, extent, tokens| {
+            Cache { run, dtype: DType::BF16, length, stored: None }.held(extent, tokens)
+        };
         assert_eq!(held(None, Extent::Window(128), 127), 127);
         assert_eq!(held(None, Extent::Window(128), 5000), 127);
         assert_eq!(held(None, Extent::Chunk(8192), 9000), 8191);

@@ -1,0 +1,209 @@
+//! Classes that SGLang treats in a way of their own: names as in `configs/model_config.py`,
+//! `arg_groups/overrides.py` and the model registry.
+
+use crate::error::{Error, Result};
+
+/// Classes that keep a pool for their window layers (`is_hybrid_swa_model`).
+pub(super) fn has_window_pool(class: &str) -> bool {
+    matches!(
+        class,
+        "BeamForCausalLM"
+            | "Llama4ForConditionalGeneration"
+            | "GptOssForCausalLM"
+            | "GraniteSWAForCausalLM"
+            | "GraniteMoeSWAForCausalLM"
+            | "IQuestQ1ForCausalLM"
+            | "MiMoV2ForCausalLM"
+            | "MiMoV2FlashForCausalLM"
+            | "Step3p5ForCausalLM"
+            | "Step3p7ForConditionalGeneration"
+            | "Gemma4ForCausalLM"
+            | "Gemma4ForConditionalGeneration"
+            | "Gemma4UnifiedForConditionalGeneration"
+            | "DiffusionGemmaForBlockDiffusion"
+            | "LagunaForCausalLM"
+            | "MellumForCausalLM"
+            | "MuseGlimmerForCausalLM"
+            | "MuseGlimmerForConditionalGeneration"
+            | "UnlimitedOCRForCausalLM"
+    )
+}
+
+/// Classes that count their own token out of the window (`get_attention_sliding_window_size`).
+pub(super) fn window_excludes_itself(class: &str) -> bool {
+    matches!(
+        class,
+        "BeamForCausalLM"
+            | "GptOssForCausalLM"
+            | "Gemma4ForCausalLM"
+            | "Gemma4ForConditionalGeneration"
+            | "Gemma4UnifiedForConditionalGeneration"
+            | "MellumForCausalLM"
+            | "MuseGlimmerForCausalLM"
+            | "MuseGlimmerForConditionalGeneration"
+    )
+}
+
+/// The one class with compressed pools.
+pub(super) fn is_v4(class: &str) -> bool {
+    class == "DeepseekV4ForCausalLM"
+}
+
+/// Classes whose latent is stored as one (`ModelConfig._derive_model_shapes`, `AttentionArch.MLA`).
+pub(super) fn stores_latents(class: &str) -> bool {
+    is_deepseek(class)
+        || matches!(
+            class,
+            "DeepseekV2ForCausalLM"
+                | "Glm4MoeLiteForCausalLM"
+                | "DotsVLMForCausalLM"
+                | "GigaChat35ForCausalLM"
+                | "MiniCPM3ForCausalLM"
+                | "DeepseekVL2ForCausalLM"
+                | "KimiVLForConditionalGeneration"
+                | "KimiLinearForCausalLM"
+                | "KimiK3LinearForCausalLM"
+                | "KimiK3ForConditionalGeneration"
+                | "BailingMoeV2_5ForCausalLM"
+                | "BailingMoeV3ForCausalLM"
+                | "BailingMoeV3VLForConditionalGeneration"
+                | "SarvamMLAForCausalLM"
+        )
+}
+
+/// `_DEEPSEEK_FAMILY_ARCHS`: TensorRT-LLM's latent kernels on Blackwell, and sparse attention where the
+/// configuration has an indexer.
+pub(super) fn is_deepseek(class: &str) -> bool {
+    matches!(
+        class,
+        "DeepseekV3ForCausalLM"
+            | "DeepseekV32ForCausalLM"
+            | "KimiK25ForConditionalGeneration"
+            | "MistralLarge3ForCausalLM"
+            | "PixtralForConditionalGeneration"
+            | "GlmMoeDsaForCausalLM"
+            | "Glm5NextForConditionalGeneration"
+            | "HYV4ForCausalLM"
+            | "LongcatFlashForCausalLM"
+            | "Dots3NoteForCausalLM"
+    )
+}
+
+/// Classes with gated delta-net layers whose page on Blackwell follows from prefix caching
+/// (`_qwen3_5_hybrid_overrides`).
+pub(super) fn pages_by_prefix(class: &str) -> bool {
+    matches!(
+        class,
+        "Qwen3NextForCausalLM"
+            | "Qwen3_5MoeForConditionalGeneration"
+            | "Qwen3_5ForConditionalGeneration"
+            | "InternS2PreviewForConditionalGeneration"
+            | "InternS2MobiusForConditionalGeneration"
+    )
+}
+
+/// Classes whose states are snapshot while a step is in flight (`_MAMBA_EXTRA_BUFFER_ARCHS`).
+pub(super) fn keeps_snapshots(class: &str) -> bool {
+    matches!(
+        class,
+        "KimiLinearForCausalLM"
+            | "KimiK3ForConditionalGeneration"
+            | "Qwen3_5ForConditionalGeneration"
+            | "Qwen3_5MoeForConditionalGeneration"
+            | "Qwen3_5MoeForCausalLM"
+            | "Qwen3_5ForCausalLM"
+            | "Qwen3NextForCausalLM"
+            | "Qwen4ExpForConditionalGeneration"
+            | "InternS2PreviewForConditionalGeneration"
+            | "MiniCPMV4_6ForConditionalGeneration"
+            | "MiniCPMV4_7ForConditionalGeneration"
+            | "BailingMoeV2_5ForCausalLM"
+            | "BailingMoeV3ForCausalLM"
+            | "BailingMoeV3VLForConditionalGeneration"
+            | "FalconH1ForCausalLM"
+            | "GraniteMoeHybridForCausalLM"
+            | "Glm5NextForConditionalGeneration"
+            | "NemotronHForCausalLM"
+            | "NemotronHPuzzleForCausalLM"
+            | "NemotronH_Omni_Reasoning_V3"
+            | "InklingForConditionalGeneration"
+    )
+}
+
+/// Classes whose towers are off unless `--enable-multimodal` is given (`mm_disabled_models`).
+pub(super) fn reads_text_only(class: &str) -> bool {
+    matches!(
+        class,
+        "Gemma3ForConditionalGeneration"
+            | "Llama4ForConditionalGeneration"
+            | "Step3VLForConditionalGeneration"
+            | "InklingForConditionalGeneration"
+    )
+}
+
+/// Multimodal classes whose prefill is captured as graphs all the same
+/// (`multimodal_breakable_cuda_graph_supported_model_archs`); Kimi K3 answered without them.
+pub(super) fn captures_prefill(class: &str) -> bool {
+    matches!(
+        class,
+        "MiniMaxM3SparseForCausalLM"
+            | "MiniMaxM3SparseForConditionalGeneration"
+            | "Cohere2VisionForConditionalGeneration"
+            | "Glm5NextForConditionalGeneration"
+            | "InternS2MobiusForConditionalGeneration"
+            | "PaddleOCRVLForConditionalGeneration"
+            | "Qwen3_5ForConditionalGeneration"
+            | "Qwen3_5MoeForConditionalGeneration"
+            | "Qwen4ExpForConditionalGeneration"
+            | "MuseGlimmerForConditionalGeneration"
+            | "MuseSparkForConditionalGeneration"
+            | "KimiK25ForConditionalGeneration"
+    )
+}
+
+/// Classes that the engine has not, and whose class in transformers 5.19 its backend for those cannot run
+/// (`is_backend_compatible`).
+const REFUSED: &str = "\
+    BambaForCausalLM BartForCausalLM BartForConditionalGeneration BigBirdForCausalLM BigBirdPegasusForCausalLM \
+    BigBirdPegasusForConditionalGeneration BioGptForCausalLM BlenderbotForCausalLM \
+    BlenderbotForConditionalGeneration BlenderbotSmallForCausalLM BlenderbotSmallForConditionalGeneration \
+    BlipForConditionalGeneration BloomForCausalLM BltForCausalLM CodeGenForCausalLM CpmAntForCausalLM \
+    DeepseekVLForConditionalGeneration DeepseekVLHybridForConditionalGeneration EncoderDecoderModel \
+    EvollaForProteinText2Text FSMTForConditionalGeneration FalconForCausalLM Florence2ForConditionalGeneration \
+    GPTNeoForCausalLM GPTNeoXJapaneseForCausalLM GitForCausalLM InklingForCausalLM JambaForCausalLM \
+    JanusForConditionalGeneration LEDForConditionalGeneration LongT5ForConditionalGeneration \
+    M2M100ForConditionalGeneration MBartForCausalLM MBartForConditionalGeneration MT5ForConditionalGeneration \
+    MarianForCausalLM MarianMTModel MegatronBertForCausalLM MptForCausalLM MusicgenForCausalLM \
+    MusicgenMelodyForCausalLM MvpForCausalLM MvpForConditionalGeneration NllbMoeForConditionalGeneration \
+    OlmoHybridForCausalLM OpenAIGPTLMHeadModel PLBartForCausalLM PLBartForConditionalGeneration \
+    PPFormulaNetForConditionalGeneration PegasusForCausalLM PegasusForConditionalGeneration \
+    PegasusXForConditionalGeneration Pix2StructForConditionalGeneration ProphetNetForCausalLM \
+    ProphetNetForConditionalGeneration Qwen4ExpForCausalLM ReformerModelWithLMHead RemBertForCausalLM \
+    RoFormerForCausalLM RwkvForCausalLM SeamlessM4TForTextToText SeamlessM4Tv2ForTextToText \
+    Step3p7FlashForCausalLM SwitchTransformersForConditionalGeneration T5ForConditionalGeneration \
+    TrOCRForCausalLM UMT5ForConditionalGeneration UdopForConditionalGeneration VisionEncoderDecoderModel \
+    WhisperForCausalLM XGLMForCausalLM XLMWithLMHeadModel XLNetLMHeadModel Zamba2ForCausalLM ZambaForCausalLM \
+    xLSTMForCausalLM";
+
+/// Refuses classes that the engine cannot serve.
+pub(super) fn check(class: &str) -> Result<()> {
+    if REFUSED.split(' ').any(|refused| refused == class) {
+        return Err(Error::unsupported(
+            format!("{class} under sglang"),
+            "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_refused_by_its_whole_name() {
+        assert!(check("FalconForCausalLM").is_err());
+        assert!(check("FalconH1ForCausalLM").is_ok());
+        assert!(check("xLSTMForCausalLM").is_err());
+    }
+}

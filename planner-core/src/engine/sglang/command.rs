@@ -1,0 +1,58 @@
+//! The command line: names of `arg_groups/fields/`, from which `server_args.py` makes the parser.
+
+use crate::dtype::DType;
+use crate::engine::Run;
+use crate::engine::command::Command;
+use crate::request::Speculative;
+
+/// Settings of a request that the command says.
+const SAID: &[&str] = &[
+    "pp",
+    "dp",
+    "kv-dtype",
+    "memory-utilization",
+    "block-size",
+    "max-num-seqs",
+    "max-num-batched-tokens",
+    "attention-backend",
+    "prefix-caching",
+    "async-scheduling",
+    "speculative",
+];
+
+pub(super) fn command(run: &Run<'_>) -> Command {
+    let request = run.request;
+    let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
+    command.size("--tp-size", run.parallel.tp);
+    command.size("--pp-size", run.parallel.pp);
+    command.size("--dp-size", run.parallel.dp);
+    command.length("--context-length", run, run.model.max_position);
+    let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+    command.given(
+        "--kv-cache-dtype",
+        kv_dtype.map(|dtype| match dtype {
+            DType::FP8 => "fp8_e4m3",
+            DType::BF16 => "bf16",
+            _ => "auto",
+        }),
+    );
+    // the share that is planned with otherwise is the engine's own default
+    command.given("--mem-fraction-static", request.memory_utilization);
+    command.given("--page-size", request.block_size);
+    command.given("--max-running-requests", request.max_num_seqs);
+    command.given("--chunked-prefill-size", request.max_num_batched_tokens);
+    command.given("--attention-backend", request.attention_backend.as_ref());
+    if request.prefix_caching == Some(false) {
+        command.switch("--disable-radix-cache");
+    }
+    if request.async_scheduling == Some(false) {
+        command.switch("--disable-overlap-schedule");
+    }
+    if let Some(Speculative::Mtp(tokens)) = request.speculative {
+        command.flag("--speculative-algorithm", "EAGLE");
+        command.flag("--speculative-num-steps", tokens);
+        command.flag("--speculative-eagle-topk", 1);
+        command.flag("--speculative-num-draft-tokens", tokens.saturating_add(1));
+    }
+    command.without(run, SAID)
+}

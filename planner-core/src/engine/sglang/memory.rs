@@ -1,0 +1,112 @@
+//! The share of a GPU's memory for weights and pools, and the prefill chunk, by the GPU's size
+//! (`arg_groups/memory_hook.py`, `handle_gpu_memory_settings`).
+//!
+//! What is kept free: 512 MiB, 1.5 MiB a token of a prefill chunk, 128 MiB a GPU of the replica, 2 MiB a
+//! request of the largest decode graph, and 8 MiB a prefill graph (1.5 GiB in all for latent attention, none
+//! for most multimodal models and under pipeline parallelism); at least 10 GiB on a GPU of more than 60 GiB. Models with a vision tower keep some more free, by its
+//! size.
+
+use super::classes;
+use crate::engine::Run;
+use crate::spec::model::nested;
+use crate::units::Ratio;
+
+const MIB: u64 = 1 << 20;
+
+/// Tokens of a prefill chunk, and requests of the largest decode graph.
+fn sizes(memory: u64, tp: u64) -> (u64, u64) {
+    let by_tp = |few: u64, many: u64| if tp < 4 { few } else { many };
+    match memory / 1024 {
+        0..20 => (2048, 8),
+        20..35 => (4096, by_tp(48, 160)),
+        35..60 => (4096, by_tp(32, 160)),
+        60..90 => (8192, by_tp(256, 512)),
+        90..160 => (8192, by_tp(256, 512)),
+        _ => (16384, 512),
+    }
+}
+
+/// MiB of the GPU; an H100's where none is named.
+fn memory(run: &Run<'_>) -> u64 {
+    run.request.gpu.as_ref().map_or(81_559, |gpu| gpu.memory_bytes / MIB)
+}
+
+/// `chunked_prefill_size`.
+pub(super) fn chunk(run: &Run<'_>) -> u64 {
+    run.request.max_num_batched_tokens.unwrap_or_else(|| sizes(memory(run), run.parallel.tp).0)
+}
+
+/// Token counts of up to `most` for which a prefill graph is captured
+/// (`generate_prefill_cuda_graph_batch_sizes`).
+fn graphs(most: u64) -> u64 {
+    let steps = [
+        (4, 32, 4),
+        (48, 256, 16),
+        (288, 512, 32),
+        (576, 1024, 64),
+        (1280, 4096, 256),
+        (4608, u64::MAX, 512),
+    ];
+    let counted = |(first, last, step): (u64, u64, u64)| (last.min(most) + step).saturating_sub(first) / step;
+    steps.into_iter().map(counted).sum()
+}
+
+/// `mem_fraction_static`, in thousandths.
+pub(super) fn fraction(run: &Run<'_>) -> Ratio {
+    let parallel = run.parallel;
+    let memory = memory(run);
+    let (_, decode) = sizes(memory, parallel.tp);
+    let decode = run.request.max_num_seqs.map_or(decode, |requests| requests.min(decode));
+    let chunk = chunk(run);
+    let class = run.model.architecture.as_str();
+    let captured = parallel.pp == 1 && (!is_multimodal(run) || classes::captures_prefill(class));
+    let prefill = match (captured && !classes::is_v4(class), classes::stores_latents(class)) {
+        (false, _) => 0,
+        (true, true) => 1536,
+        (true, false) => graphs(chunk) * 8,
+    };
+    let kept = 512 + chunk.max(2048) * 3 / 2 + parallel.tp * parallel.pp * 128 + decode * 2 + prefill;
+    let kept = if memory > 60 * 1024 { kept.max(10 * 1024) } else { kept };
+    let free = memory.saturating_sub(kept);
+    let thousandths = (free * 2000 / memory.max(1)).div_ceil(2).max(1);
+    vision(run, thousandths)
+}
+
+/// Whether the model reads more than text: the towers of a few classes are off unless asked for
+/// (`mm_disabled_models`).
+fn is_multimodal(run: &Run<'_>) -> bool {
+    let model = run.model;
+    let towers = ["vision_config", "audio_config"].iter().any(|key| nested(&model.config, key).is_some());
+    (towers || model.text_key.is_some()) && !classes::reads_text_only(&model.architecture)
+}
+
+/// `adjust_mem_fraction_for_vlm`: 0.95 × (1.1 − a tenth of the tower's size, as layers × width² in units of
+/// ViT-L/14's), the second factor between 0.8 and 1.05.
+fn vision(run: &Run<'_>, thousandths: u64) -> Ratio {
+    let plain = Ratio { numerator: thousandths, denominator: 1000 };
+    let tower = nested(&run.model.config, "vision_config").filter(|_| is_multimodal(run));
+    let Some(tower) = tower else { return plain };
+    let number =
+        |keys: [&str; 2], usual: u64| keys.iter().find_map(|key| tower.get(*key)?.as_u64()).unwrap_or(usual);
+    let layers = number(["num_hidden_layers", "vt_num_hidden_layers"], 24);
+    let width = number(["hidden_size", "vt_hidden_size"], 1024);
+    let unit = 24 * 1024 * 1024_u128;
+    let size = u128::from(layers) * u128::from(width) * u128::from(width) * 100_000 / unit;
+    let factor = 1_100_000_u128.saturating_sub(size).clamp(800_000, 1_050_000);
+    let millionths = (u128::from(thousandths) * 95 * factor + 50_000) / 100_000;
+    Ratio { numerator: u64::try_from(millionths).unwrap_or(0).max(1), denominator: 1_000_000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `generate_prefill_cuda_graph_batch_sizes(8192)` has 58 entries.
+    #[test]
+    fn graphs_are_counted_as_the_engine_lists_them() {
+        // 8 + 14 + 8 + 8 + 12 = 50 up to 4,096, and (8192 − 4608) / 512 + 1 = 8 more
+        assert_eq!(graphs(8192), 58);
+        assert_eq!(graphs(4096), 50);
+        assert_eq!(graphs(2048), 8 + 14 + 8 + 8 + 4);
+    }
+}

@@ -1,0 +1,57 @@
+//! SGLang 0.5.23: rows of token pools that share one budget, with pools of their own for the layers with a
+//! window and slots for states.
+//!
+//! Run on the engine's own code (`tests/oracles/sglang`): `ServerArgs.resolve_once`, `ModelConfig`,
+//! `model_executor/pool_configurator.py` and `mem_cache/kv_cache_configurator.py`. In short:
+//!
+//! - A token costs one row in every layer, by the configuration's own head count and widths: also in layers
+//!   that read another's cache. `max(1, kv_heads // tp)` heads; a latent is whole on every rank.
+//! - Only the classes of [`classes::has_window_pool`] keep a second pool for their windows, of 0.8 × the
+//!   tokens of the first; every other class keeps all tokens of its window layers.
+//! - States get 9 parts of 19 of the memory, one slot more than can be handed out, and a request takes one
+//!   (no prefix caching), three, or five slots (snapshots while a step is in flight).
+//! - Tokens are whole pages of 1 token unless the attention backend or the model's class says otherwise.
+
+use crate::engine::command::Command;
+use crate::engine::{Engine, Layout, Run};
+use crate::error::Result;
+use crate::units::Ratio;
+
+mod classes;
+mod command;
+mod memory;
+mod pools;
+mod rows;
+mod settings;
+mod states;
+mod v4;
+
+/// SGLang's rule.
+#[derive(Debug)]
+pub struct Sglang;
+
+impl Engine for Sglang {
+    fn id(&self) -> &'static str {
+        "sglang"
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["0.5.23"]
+    }
+
+    fn utilization(&self, run: &Run<'_>) -> Ratio {
+        memory::fraction(run)
+    }
+
+    fn command(&self, run: &Run<'_>) -> Option<Command> {
+        Some(command::command(run))
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+        let settings = settings::Settings::new(&run)?;
+        if classes::is_v4(&run.model.architecture) {
+            return Ok(Box::new(v4::Pools::new(run, settings)?));
+        }
+        Ok(Box::new(pools::Pools::new(run, settings)?))
+    }
+}

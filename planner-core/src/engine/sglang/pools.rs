@@ -1,0 +1,285 @@
+//! Pools of full rows, of window rows and of states (`DefaultPoolConfigurator`,
+//! `HybridSWAPoolConfigurator`, `SWARequestCapPoolConfigurator`, `_handle_max_mamba_cache`).
+
+use serde_json::{Map, Value as Json, json};
+
+use super::rows::{self, Cost};
+use super::settings::Settings;
+use super::{classes, memory};
+use crate::engine::{Details, Layout, Run};
+use crate::error::{Error, Result};
+use crate::render::json::integer;
+use crate::spec::layer::Extent;
+use crate::units::{product, sum};
+
+/// `swa_full_tokens_ratio`: tokens of the window pool per token of the full pool, 8 / 10.
+const WINDOW_SHARE: (u64, u64) = (8, 10);
+/// `mamba_full_memory_ratio` 0.9: states get 9 parts of 19.
+const STATE_PARTS: (u64, u64) = (9, 19);
+/// `SGLANG_SWA_EVICTION_INTERVAL`: tokens after which rows that left the window are freed.
+pub(super) const EVICTION: u64 = 128;
+
+pub(super) struct Pools<'a> {
+    run: Run<'a>,
+    settings: Settings,
+    stages: Vec<Cost>,
+    /// Bytes of a slot that every stage plans with: those of the stage with the most states.
+    slot: u64,
+    /// Longest window of the window pool.
+    window: Option<u64>,
+    /// Rows that a session's encoder tokens take.
+    source: u64,
+}
+
+/// What the memory of a stage gives.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    tokens: u64,
+    window_tokens: u64,
+    slots: u64,
+}
+
+impl<'a> Pools<'a> {
+    pub fn new(run: Run<'a>, settings: Settings) -> Result<Self> {
+        let (costs, window) = rows::layers(&run, &settings)?;
+        let mut stages = Vec::new();
+        for own in stage_slices(&costs, run.parallel.pp) {
+            let mut all = Cost::default();
+            for cost in own {
+                all = all.plus(*cost)?;
+            }
+            stages.push(rows::with_drafts(&run, &settings, all, own.len() as u64)?);
+        }
+        let slot = stages.iter().map(|stage| stage.state).max().unwrap_or(0);
+        let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
+        let source = if stores.any(|store| store.extent == Extent::Source) { run.source } else { 0 };
+        Ok(Self { run, settings, stages, slot, window, source })
+    }
+
+    fn pages(&self, tokens: u64) -> Result<u64> {
+        let page = self.settings.page;
+        product("rows of a session", &[tokens.div_ceil(page), page])
+    }
+
+    /// Rows that a session holds in the full and in the window pool. Of a window's rows those are freed
+    /// that left it, whole pages and every 128 tokens; the next page is there already.
+    fn rows(&self, tokens: u64) -> Result<(u64, u64)> {
+        let full = sum("rows of a session", [self.pages(tokens)?, self.source])?;
+        let Some(window) = self.window else { return Ok((full, 0)) };
+        let kept = sum("rows of a window", [window, EVICTION, self.settings.page])?;
+        Ok((full, full.min(self.pages(kept)?)))
+    }
+
+    /// Slots to be had for so many sessions: a running one takes several, and one is never handed out.
+    fn slots(&self, users: u64) -> Result<u64> {
+        sum("slots", [product("slots", &[users, self.settings.slots])?, 1])
+    }
+
+    /// `compute_swa_request_cap`: rows of the window pool where the number of requests is set and prefixes
+    /// are not cached, so that the pool need hold no more than the requests' windows and two prefill chunks.
+    fn window_cap(&self) -> Result<Option<u64>> {
+        let (Some(window), Some(requests)) = (self.window, self.settings.max_requests) else {
+            return Ok(None);
+        };
+        if self.settings.prefix_caching {
+            return Ok(None);
+        }
+        const WHAT: &str = "rows of a window";
+        let page = self.settings.page;
+        let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
+        let each = sum(WHAT, [window.saturating_sub(own), EVICTION, page, page])?;
+        let chunks = product(WHAT, &[if self.settings.overlap { 2 } else { 1 }, memory::chunk(&self.run)])?;
+        let rows = sum(WHAT, [product(WHAT, &[each, requests])?, chunks, page])?;
+        Ok(Some(rows.next_multiple_of(page)))
+    }
+
+    /// Least memory of which a stage gives that many rows and slots.
+    fn needed(&self, stage: Cost, users: u64, tokens: u64) -> Result<u64> {
+        const WHAT: &str = "bytes of the pools";
+        let (full, window) = self.rows(tokens)?;
+        let (full, window) = (product(WHAT, &[full, users])?, product(WHAT, &[window, users])?);
+        let cap = self.window_cap()?;
+        let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
+        if let Some(requests) = self.settings.max_requests.filter(|&requests| users > requests) {
+            return Err(Error::bad_value("--max-num-seqs", requests, format!("at least {users} users")));
+        }
+        let rows = match (stage.window, stage.full) {
+            (window_row, full_row) if cap.is_some() => {
+                let windows = product(WHAT, &[cap.unwrap_or(0), window_row])?;
+                sum(WHAT, [product(WHAT, &[full, full_row])?, windows])?
+            }
+            (0, full_row) => product(WHAT, &[full, full_row])?,
+            (window_row, 0) => product(WHAT, &[window, window_row])?,
+            (window_row, full_row) => {
+                let (share, whole) = WINDOW_SHARE;
+                let by_window = product(WHAT, &[window, whole])?.div_ceil(share);
+                let tokens = full.max(by_window.next_multiple_of(self.settings.page));
+                let windows = product(WHAT, &[tokens, share, window_row])?.div_ceil(whole);
+                sum(WHAT, [product(WHAT, &[tokens, full_row])?, windows])?
+            }
+        };
+        if self.slot == 0 {
+            return Ok(rows);
+        }
+        if let Some(requests) = self.settings.max_requests.filter(|_| fixed_requests) {
+            return sum(WHAT, [rows, product(WHAT, &[self.slots(requests)?, self.slot])?]);
+        }
+        let states = product(WHAT, &[self.slots(users)?, self.slot])?;
+        // Both shares must be large enough, since the engine divides the memory first.
+        let (part, parts) = STATE_PARTS;
+        let by_states = product(WHAT, &[states, parts])?.div_ceil(part);
+        let by_rows = product(WHAT, &[rows, parts])?.div_ceil(parts - part);
+        Ok(by_states.max(by_rows))
+    }
+
+    fn given(&self, stage: Cost, available: u64) -> Result<Given> {
+        let mut room = u128::from(available);
+        let mut slots = 0;
+        if self.slot > 0 {
+            let (part, parts) = (u128::from(STATE_PARTS.0), u128::from(STATE_PARTS.1));
+            let slot = u128::from(self.slot);
+            let all = match (self.settings.prefix_caching, self.settings.max_requests) {
+                (false, Some(requests)) => u128::from(requests) + 1,
+                _ => room * part / parts / slot,
+            };
+            slots = all.saturating_sub(1);
+            room = room.saturating_sub((slots + 1) * slot);
+        }
+        let cap = self.window_cap()?;
+        let page = u128::from(self.settings.page);
+        let whole = |tokens: u128| tokens / page * page;
+        let (full, window) = (u128::from(stage.full), u128::from(stage.window));
+        let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
+        let (tokens, window_tokens) = match (full, window) {
+            (0, 0) => (u128::from(u64::MAX), 0),
+            (full, window) if cap.is_some() => {
+                let cap = u128::from(cap.unwrap_or(0));
+                (whole(room.saturating_sub(cap * window) / full.max(1)), cap)
+            }
+            (full, 0) => (whole(room / full), 0),
+            (0, window) => (whole(room / window), whole(room / window)),
+            (full, window) => {
+                let tokens = whole(room * parts / (full * parts + window * share));
+                (tokens, whole(tokens * share / parts))
+            }
+        };
+        let clip = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
+        Ok(Given { tokens: clip(tokens), window_tokens: clip(window_tokens), slots: clip(slots) })
+    }
+
+    /// The stage with the fewest tokens decides for all.
+    fn least(&self, available: &[u64]) -> Result<Option<Given>> {
+        let each = self.stages.iter().zip(available).map(|(stage, room)| self.given(*stage, *room));
+        let each: Result<Vec<Given>> = each.collect();
+        Ok(each?.into_iter().reduce(|a, b| Given {
+            tokens: a.tokens.min(b.tokens),
+            window_tokens: a.window_tokens.min(b.window_tokens),
+            slots: a.slots.min(b.slots),
+        }))
+    }
+
+    /// `resolve_max_num_reqs`.
+    fn max_requests(&self, given: Given) -> u64 {
+        let context =
+            self.run.request.max_model_len.or(self.run.model.max_position).unwrap_or(self.run.tokens);
+        let usual = u128::from(given.tokens) * 512 / u128::from(context.max(1));
+        let usual = u64::try_from(usual).unwrap_or(u64::MAX).clamp(2048, 4096);
+        let most = self.settings.max_requests.unwrap_or(usual).min(given.tokens / 2);
+        if self.slot > 0 { most.min(given.slots / self.settings.slots) } else { most }
+    }
+
+    fn sum_of(&self, bytes: impl Fn(Cost) -> Result<u64>) -> Result<u64> {
+        let each: Result<Vec<u64>> = self.stages.iter().map(|stage| bytes(*stage)).collect();
+        product("bytes of all GPUs", &[sum("bytes of all stages", each?)?, self.run.parallel.tp])
+    }
+}
+
+/// Layers of each stage: the remainder goes one each to the last stages (`distributed/utils.py`,
+/// `get_pp_indices`).
+pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
+    let layers = costs.len() as u64;
+    let (each, rest) = (layers / pp, layers % pp);
+    let mut left = costs;
+    let take = |stage: u64| {
+        let (own, others) = left.split_at((each + u64::from(stage >= pp - rest)) as usize);
+        left = others;
+        own
+    };
+    (0..pp).map(take).collect()
+}
+
+impl Layout for Pools<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        const WHAT: &str = "bytes of a session";
+        let (full, window) = self.rows(tokens)?;
+        self.sum_of(|stage| {
+            let parts = [
+                product(WHAT, &[full, stage.full])?,
+                product(WHAT, &[window, stage.window])?,
+                product(WHAT, &[stage.state, self.settings.slots])?,
+            ];
+            sum(WHAT, parts)
+        })
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        self.stages.iter().map(|stage| self.needed(*stage, users, tokens)).collect()
+    }
+
+    fn floor_bytes(&self) -> Result<u64> {
+        self.sum_of(|stage| product("bytes of the states", &[stage.state, self.settings.slots]))
+    }
+
+    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+        let given = available.map(|available| self.least(available)).transpose()?.flatten();
+        let mut keys = Map::new();
+        let page = self.settings.page;
+        let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
+        let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);
+        keys.insert("block_size".into(), integer(page));
+        keys.insert("num_blocks".into(), or_null(given.map(|given| given.tokens / page)));
+        keys.insert("kv_cache_tokens".into(), or_null(given.map(|given| given.tokens)));
+        keys.insert("max_concurrency".into(), json!(given.map(|given| given.tokens as f64 / length as f64)));
+        keys.insert("max_running_requests".into(), or_null(given.map(|given| self.max_requests(given))));
+        if self.window.is_some() {
+            keys.insert("swa_tokens".into(), or_null(given.map(|given| given.window_tokens)));
+        }
+        if self.slot > 0 {
+            keys.insert("state_slots".into(), or_null(given.map(|given| given.slots)));
+            keys.insert("state_slots_per_request".into(), integer(self.settings.slots));
+        }
+        keys.insert("cache_dtype".into(), self.settings.dtype.name.into());
+        keys.insert("groups".into(), self.groups()?);
+        let hit = if self.settings.prefix_caching { integer(page) } else { Json::Null };
+        keys.insert("min_prefix_hit_tokens".into(), hit);
+        Ok(Details { keys, notes: Vec::new() })
+    }
+}
+
+impl Pools<'_> {
+    fn groups(&self) -> Result<Json> {
+        let (full, window) = self.rows(self.run.tokens)?;
+        let first = self.stages.first().copied().unwrap_or_default();
+        let pools = [
+            ("full", first.full, full),
+            ("window", first.window, window),
+            ("state", first.state, self.settings.slots),
+        ];
+        let group = |(kind, bytes, rows): &(&str, u64, u64)| json!({ "kind": kind, "row_bytes": integer(*bytes), "rows_per_session": integer(*rows) });
+        Ok(Json::Array(pools.iter().filter(|(_, bytes, _)| *bytes > 0).map(group).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `get_pp_indices(10, rank, 4)`: 0–2, 2–4, 4–7, 7–10.
+    #[test]
+    fn the_last_stages_take_the_remainder() {
+        let costs = [Cost::default(); 10];
+        let counts: Vec<usize> = stage_slices(&costs, 4).iter().map(|own| own.len()).collect();
+        assert_eq!(counts, [2, 2, 3, 3]);
+        assert_eq!(stage_slices(&costs[..2], 3).iter().map(|own| own.len()).collect::<Vec<_>>(), [0, 1, 1]);
+    }
+}

@@ -1,0 +1,141 @@
+//! What one token and one request cost in each layer, on one rank.
+
+use super::classes;
+use super::settings::{Settings, is_sparse};
+use super::states;
+use crate::dtype::DType;
+use crate::engine::Run;
+use crate::error::{Error, Result};
+use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::units::{product, sum};
+
+/// `DSATokenToKVPool.quant_block_size`: elements that share one f32 scale.
+const SCALE_BLOCK: u64 = 128;
+
+/// Bytes of a layer, or of the layers of a stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// One token in the full pool.
+    pub full: u64,
+    /// One token in the window pool.
+    pub window: u64,
+    /// One state slot.
+    pub state: u64,
+}
+
+impl Cost {
+    pub fn plus(self, other: Self) -> Result<Self> {
+        let add = |a, b| sum("bytes of a row", [a, b]);
+        Ok(Self {
+            full: add(self.full, other.full)?,
+            window: add(self.window, other.window)?,
+            state: add(self.state, other.state)?,
+        })
+    }
+}
+
+/// Every layer's cost, and the longest window of the window pool.
+pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, Option<u64>)> {
+    let model = run.model;
+    let stateful = states::kept(&model.layers);
+    let mut window = None;
+    let mut costs = Vec::new();
+    // A layer without a cache of its own gets the rows of the first one that has one, where the engine
+    // counts layers and not caches.
+    let first = model.layers.iter().find(|layer| rows_of(layer).next().is_some());
+    for layer in &model.layers {
+        let owner = layer.owner.and_then(|owner| model.layers.get(owner as usize));
+        let mut source = owner.unwrap_or(layer);
+        if rows_of(source).next().is_none() && !stateful {
+            source = first.unwrap_or(source);
+        }
+        let mut cost = Cost::default();
+        for store in stores(source) {
+            cost = cost.plus(one(run, settings, store, &mut window)?)?;
+        }
+        costs.push(cost);
+    }
+    Ok((costs, window))
+}
+
+/// Adds what the prediction layers cost to a stage of `layers` layers: their share of the rows' bytes, and
+/// an index key each where the model is sparse.
+pub(super) fn with_drafts(run: &Run<'_>, settings: &Settings, stage: Cost, layers: u64) -> Result<Cost> {
+    if settings.drafts == 0 || layers == 0 {
+        return Ok(stage);
+    }
+    let mut keys = 0;
+    let mut largest = 0;
+    for store in run.model.layers.iter().flat_map(stores) {
+        if matches!(store.content, Content::IndexKey { .. }) {
+            let own = one(run, settings, store, &mut None)?.full;
+            keys = sum("bytes of a row", [keys, own])?;
+            largest = own.max(largest);
+        }
+    }
+    let rows = product("bytes of a row", &[stage.full.saturating_sub(keys), settings.drafts])? / layers;
+    let drafts = [stage.full, rows, product("bytes of a row", &[largest, settings.drafts])?];
+    Ok(Cost { full: sum("bytes of a row", drafts)?, ..stage })
+}
+
+fn stores(layer: &Layer) -> impl Iterator<Item = &Store> {
+    layer.stores.iter().filter(|store| store.is_kept_by("sglang"))
+}
+
+fn rows_of(layer: &Layer) -> impl Iterator<Item = &Store> {
+    stores(layer).filter(|store| !matches!(store.content, Content::State { .. }))
+}
+
+fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u64>) -> Result<Cost> {
+    let (tp, dtype) = (run.parallel.tp, settings.dtype);
+    let class = run.model.architecture.as_str();
+    let not_covered = |what: &str| {
+        Error::unsupported(
+            format!("{what} under sglang"),
+            "its pools for it are not covered; --engine vllm is",
+        )
+    };
+    if store.tokens_per_row > 1 {
+        return Err(not_covered("a compressed cache"));
+    }
+    let row = match store.content {
+        Content::State { .. } => {
+            return Ok(Cost { state: states::bytes(store, tp)?, ..Cost::default() });
+        }
+        Content::KeysValues { heads, k_dim, v_dim } => {
+            let wide = sum("width", [k_dim, v_dim])?;
+            product("bytes of a row", &[(heads / tp).max(1), wide, dtype.bytes])?
+        }
+        Content::Latent { .. } if !classes::stores_latents(class) => {
+            return Err(not_covered("this class's latent"));
+        }
+        Content::Latent { rank, rope } => latent(run, settings, rank, rope)?,
+        Content::IndexKey { .. } if !is_sparse(run) => return Err(not_covered("this class's indexer")),
+        Content::IndexKey { heads, dim } => {
+            product("bytes of a row", &[heads, sum("width", [dim, dim / SCALE_BLOCK * 4])?])?
+        }
+        // The encoder's tokens take rows of the same pool, in every layer.
+        Content::Cross { heads, k_dim, v_dim } if class == "MllamaForConditionalGeneration" => {
+            let wide = sum("width", [k_dim, v_dim])?;
+            product("bytes of a row", &[(heads / tp).max(1), wide, dtype.bytes])?
+        }
+        Content::Cross { .. } => return Err(not_covered("cross-attention")),
+    };
+    match store.extent {
+        Extent::Window(n) | Extent::Chunk(n) if classes::has_window_pool(class) => {
+            *window = Some(window.map_or(n, |longest: u64| longest.max(n)));
+            Ok(Cost { window: row, ..Cost::default() })
+        }
+        _ => Ok(Cost { full: row, ..Cost::default() }),
+    }
+}
+
+/// A latent; a sparse one in fp8 is stored with a scale for 128 elements and its rotary part in bf16,
+/// except for TensorRT-LLM's kernels on Blackwell (`calculate_mla_kv_cache_dim`).
+fn latent(run: &Run<'_>, settings: &Settings, rank: u64, rope: u64) -> Result<u64> {
+    let scaled = is_sparse(run) && settings.dtype == DType::FP8 && settings.capability.0 < 10;
+    if scaled {
+        return sum("bytes of a row", [rank, rank / SCALE_BLOCK * 4, product("bytes of a row", &[rope, 2])?]);
+    }
+    product("bytes of a row", &[sum("width", [rank, rope])?, settings.dtype.bytes])
+}

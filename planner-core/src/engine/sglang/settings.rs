@@ -1,0 +1,216 @@
+//! Settings as the engine resolves them: cache type, page, slots of a request.
+//!
+//! Restates `arg_groups/overrides.py` (`_attention_backend_default`, `_mla_backend_page_constraints`,
+//! `_fa4_page_constraint`, `_page_size_default`, `_mamba_radix_cache_resolution`), the files of
+//! `arg_groups/model_overrides` and `mem_cache/kv_cache_dtype.py`.
+
+use serde_json::Value as Json;
+
+use super::classes;
+use crate::dtype::DType;
+use crate::engine::Run;
+use crate::engine::architecture::kv_dtypes;
+use crate::error::{Error, Result};
+use crate::request::Speculative;
+use crate::spec::layer::{Content, Store};
+use crate::spec::model::nested;
+
+/// A run's settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    /// What keys and values are stored in.
+    pub dtype: DType,
+    /// Tokens of a page.
+    pub page: u64,
+    /// State slots that one running request takes.
+    pub slots: u64,
+    /// Whether a prefix of a session can be found again.
+    pub prefix_caching: bool,
+    /// Most requests that run at once, where the user or the class says.
+    pub max_requests: Option<u64>,
+    /// Whether a step is planned while another runs.
+    pub overlap: bool,
+    /// Prediction layers that speculative decoding adds.
+    pub drafts: u64,
+    /// Compute capability of the GPU, Hopper where none is named.
+    pub capability: (u64, u64),
+}
+
+impl Settings {
+    pub fn new(run: &Run<'_>) -> Result<Self> {
+        let request = run.request;
+        if run.parallel.dcp > 1 {
+            return Err(Error::unsupported(
+                "--dcp with sglang",
+                "its decode-context pools are not covered; leave --dcp out",
+            ));
+        }
+        classes::check(&run.model.architecture)?;
+        let class = run.model.architecture.as_str();
+        let capability = capability(run);
+        let dtype = cache_dtype(run, capability)?;
+        let page = page(run, capability)?;
+        let prefix_caching = request.prefix_caching.unwrap_or(true);
+        // Stages switch the overlap of steps off after the slots are chosen.
+        let asked_overlap = request.async_scheduling.unwrap_or(true);
+        let snapshots =
+            classes::keeps_snapshots(class) && (asked_overlap || request.block_size.is_some_and(|n| n > 1));
+        let overlap = asked_overlap && run.parallel.pp == 1;
+        let tracking = if overlap { 2 } else { 1 };
+        let slots = match (prefix_caching, snapshots) {
+            (false, _) => 1,
+            (true, true) => 3 + tracking,
+            (true, false) => 3,
+        };
+        let drafts = drafts(run)?;
+        let usual = if classes::is_v4(class) { Some(256) } else { (drafts > 0).then_some(48) };
+        let max_requests = request.max_num_seqs.or(usual);
+        Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, capability })
+    }
+}
+
+/// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N
+/// (`SpecAuxHiddenStateConfig.eagle_draft_num_layers`).
+fn drafts(run: &Run<'_>) -> Result<u64> {
+    let Some(speculative) = &run.request.speculative else { return Ok(0) };
+    let refused = |want: &str| Err(Error::bad_value("--speculative", format!("{speculative:?}"), want));
+    let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
+    let class = run.model.architecture.as_str();
+    match speculative {
+        Speculative::Mtp(_) if layers == 0 => refused("left out: the model has no prediction layers"),
+        Speculative::Mtp(_)
+            if classes::is_v4(class)
+                || classes::has_window_pool(class)
+                || super::states::kept(&run.model.layers) =>
+        {
+            refused("left out: SGLang's draft pools for windows, states and compressed rows are not covered")
+        }
+        Speculative::Mtp(_) => Ok(layers),
+        _ => refused("mtp:N or left out: what this planner covers of SGLang's drafts"),
+    }
+}
+
+/// `major.minor` of the GPU; Hopper where no GPU is named.
+pub(super) fn capability(run: &Run<'_>) -> (u64, u64) {
+    let text = run.request.gpu.as_ref().and_then(|gpu| gpu.compute_capability).unwrap_or("9.0");
+    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+    (major.parse().unwrap_or(9), minor.parse().unwrap_or(0))
+}
+
+/// Whether the model is a sparse latent one that the engine serves with its `dsa` backend.
+pub(super) fn is_sparse(run: &Run<'_>) -> bool {
+    let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
+    classes::is_deepseek(&run.model.architecture)
+        && stores.any(|store| matches!(store.content, Content::IndexKey { .. }))
+}
+
+fn has_latent(run: &Run<'_>) -> bool {
+    let latent = |store: &Store| matches!(store.content, Content::Latent { .. });
+    run.model
+        .layers
+        .iter()
+        .flat_map(|layer| &layer.stores)
+        .any(|store| store.is_kept_by("sglang") && latent(store))
+}
+
+/// What `--kv-cache-dtype` stores: `auto` is the model's dtype, unless the checkpoint or the class says fp8.
+fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
+    let request = run.request;
+    let given = request.k_dtype.as_ref().or(request.kv_dtype.as_ref());
+    let (k, v) = kv_dtypes(request, run.model.dtype)?;
+    if k != v || given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
+        return Err(Error::bad_value(
+            if k == v { "--kv-dtype" } else { "--v-dtype" },
+            v.name,
+            "auto, bf16 or fp8 (SGLang's fp8_e4m3), the same for keys and values",
+        ));
+    }
+    if given.is_some() {
+        return Ok(k);
+    }
+    let class = run.model.architecture.as_str();
+    let fp8 = classes::is_v4(class)
+        || is_sparse(run) && capability.0 >= 10
+        || !is_sparse(run) && checkpoint_says_fp8(run);
+    Ok(if fp8 {
+        DType::FP8
+    } else if is_sparse(run) || k == DType::F32 {
+        // Models in f32 are served in 16 bits.
+        DType::BF16
+    } else {
+        k
+    })
+}
+
+/// The cache type of a ModelOpt checkpoint (`layers/quantization/modelopt_quant.py`).
+fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
+    let Some(outer) = nested(&run.model.config, "quantization_config") else { return false };
+    let map = if outer.contains_key("quant_algo") { Some(outer) } else { nested(outer, "quantization") };
+    let Some(map) = map.filter(|map| map.contains_key("quant_algo")) else { return false };
+    match nested(map, "kv_cache_scheme") {
+        Some(scheme) => {
+            scheme.get("type").and_then(Json::as_str) == Some("float")
+                && scheme.get("num_bits").and_then(Json::as_u64) == Some(8)
+        }
+        None => map
+            .get("kv_cache_quant_algo")
+            .and_then(Json::as_str)
+            .is_some_and(|name| name.eq_ignore_ascii_case("fp8")),
+    }
+}
+
+/// Tokens of a page.
+fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
+    let class = run.model.architecture.as_str();
+    if classes::is_v4(class) {
+        return Ok(256);
+    }
+    if is_sparse(run) {
+        return Ok(64);
+    }
+    if capability.0 == 10 && run.request.attention_backend.is_none() && classes::pages_by_prefix(class) {
+        return Ok(if run.request.prefix_caching.unwrap_or(true) { 1 } else { 64 });
+    }
+    let asked = run.request.block_size;
+    let backend = match run.request.attention_backend.as_deref() {
+        Some(name) => name.to_ascii_lowercase(),
+        None => default_backend(run, capability).to_owned(),
+    };
+    let one_of = |sizes: &[u64]| asked.filter(|size| sizes.contains(size)).unwrap_or(64);
+    Ok(match backend.as_str() {
+        "flashmla" => 64,
+        "trtllm_mla" | "cutedsl_mla" => one_of(&[32, 64]),
+        "trtllm_mha" => one_of(&[16, 32, 64, 128]),
+        "hpc_ops" => 64,
+        "fa4" if capability.0 == 10 && !has_latent(run) => 128,
+        "fa3" | "fa4" | "flashinfer" | "triton" | "torch_native" | "flex_attention" => asked.unwrap_or(1),
+        _ => {
+            return Err(Error::bad_value(
+                "--attention-backend",
+                backend,
+                "one of fa3, fa4, flashinfer, triton, flashmla, trtllm_mla, cutedsl_mla, trtllm_mha, hpc_ops, \
+                 torch_native or flex_attention",
+            ));
+        }
+    })
+}
+
+/// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`).
+fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
+    let uneven =
+        |store: &Store| matches!(store.content, Content::KeysValues { k_dim, v_dim, .. } if k_dim != v_dim);
+    let class = run.model.architecture.as_str();
+    let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
+    match (capability.0, has_latent(run)) {
+        (9, _) => "fa3",
+        (10, true) if classes::is_deepseek(class) || class == "KimiK3ForConditionalGeneration" => {
+            "trtllm_mla"
+        }
+        (10, true) => "flashinfer",
+        (10, false) if class == "FalconH1ForCausalLM" => "triton",
+        (10, false) if stores().any(uneven) => "fa4",
+        (10, false) => "trtllm_mha",
+        (_, true) => "triton",
+        (_, false) => "flashinfer",
+    }
+}

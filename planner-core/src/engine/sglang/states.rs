@@ -1,0 +1,62 @@
+//! Bytes of one request's states on a rank (`configs/mamba_utils.py`).
+//!
+//! The convolution is kept in bf16 whatever the model's dtype, for one token less than its kernel; the
+//! recurrent state in f32 unless the configuration's `mamba_ssm_dtype` says otherwise. Groups that do not
+//! divide over the ranks are extended until each rank has those of its heads.
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::spec::layer::{Content, Layer, Store};
+use crate::units::{product, sum};
+
+const WHAT: &str = "bytes of a state";
+
+/// Whether any layer keeps a state, so that the engine counts caches and not layers.
+pub(super) fn kept(layers: &[Layer]) -> bool {
+    let mut stores = layers.iter().flat_map(|layer| &layer.stores);
+    stores.any(|store| store.is_kept_by("sglang") && matches!(store.content, Content::State { .. }))
+}
+
+/// One request's state in one layer.
+pub(super) fn bytes(store: &Store, tp: u64) -> Result<u64> {
+    let Content::State { mixer, recurrent, recurrent_dtype, .. } = store.content else { return Ok(0) };
+    let dim = |name: &str| {
+        store.dim(name).ok_or_else(|| {
+            Error::unsupported(format!("a {mixer} state under sglang"), format!("its {name} is not known"))
+        })
+    };
+    let share = |what: &str, whole: u64| {
+        if whole.is_multiple_of(tp) {
+            Ok(whole / tp)
+        } else {
+            Err(Error::bad_value("--tp", tp, format!("a divisor of the {whole} {what} of the states")))
+        }
+    };
+    // Groups a rank's heads need, in all.
+    let groups = |groups: u64| if groups.is_multiple_of(tp) { groups } else { tp };
+    let width = match mixer {
+        "mamba2" => {
+            let (inner, state) = (dim("inner")?, dim("state")?);
+            let keys = product(WHAT, &[2, groups(dim("groups")?), state])?;
+            share("channels", sum(WHAT, [inner, keys])?)?
+        }
+        "gated_delta" => {
+            let values = product(WHAT, &[dim("v_heads")?, dim("v_dim")?])?;
+            let keys = product(WHAT, &[2, groups(dim("k_heads")?), dim("k_dim")?])?;
+            share("channels", sum(WHAT, [values, keys])?)?
+        }
+        "kda" | "short_conv" | "mamba1" => share("channels", dim("conv_dim")?)?,
+        "lightning" => 0,
+        _ => {
+            return Err(Error::unsupported(
+                format!("a {mixer} state under sglang"),
+                "its pool for it is not covered; --engine vllm is",
+            ));
+        }
+    };
+    let kernel = if width == 0 { 1 } else { dim("conv_kernel")? };
+    let conv = product(WHAT, &[width, kernel.saturating_sub(1)])?;
+    let recurrent = share("elements", recurrent)?;
+    let dtype = if recurrent == 0 { DType::F32 } else { recurrent_dtype };
+    sum(WHAT, [DType::BF16.row_bytes(conv)?, dtype.row_bytes(recurrent)?])
+}

@@ -1,0 +1,192 @@
+//! `QuantizedCache`: what its layers hold once a prompt went in.
+//!
+//! - quanto (`int4`, `int2`) and hqq (`hqq_int8` to `hqq_int1`): groups of 64 elements of all sessions
+//!   together, each with a scale and a zero point in the model's dtype. quanto packs groups of the same
+//!   position into bytes, so that an odd number of groups is padded; hqq packs each group's own elements,
+//!   of three bits ten to an int32.
+//! - fp8: one byte an element and a 4-byte scale for the keys and one for the values of a layer, whatever
+//!   the batch.
+//!
+//! Tokens that follow the prompt wait unquantized, up to 127 of them, in the integer layers.
+
+use crate::engine::Run;
+use crate::engine::architecture::kv_dtypes;
+use crate::error::{Error, Result};
+use crate::request::{CacheKind, Request};
+use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::spec::model::Note;
+use crate::units::{product, sum};
+
+/// `q_group_size`.
+const GROUP: u64 = 64;
+/// `residual_length`.
+const RESIDUAL: u64 = 128;
+/// Bytes of one scale of an fp8 layer: a float32 scalar.
+const FP8_SCALE: u64 = 4;
+const WHAT: &str = "bytes of a quantized cache";
+const NAMES: &str =
+    "auto, f32, f16, bf16, fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, hqq_int2 or hqq_int1";
+
+/// How elements are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    Fp8,
+    Quanto { bits: u64 },
+    Hqq { bits: u64 },
+}
+
+impl Stored {
+    fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "fp8" | "fp8_e4m3" => Self::Fp8,
+            "int4" | "i4" | "quanto_int4" => Self::Quanto { bits: 4 },
+            "int2" | "quanto_int2" => Self::Quanto { bits: 2 },
+            "int8" | "i8" | "hqq_int8" => Self::Hqq { bits: 8 },
+            "hqq_int4" => Self::Hqq { bits: 4 },
+            "hqq_int3" => Self::Hqq { bits: 3 },
+            "hqq_int2" => Self::Hqq { bits: 2 },
+            "hqq_int1" => Self::Hqq { bits: 1 },
+            _ => return None,
+        })
+    }
+
+    /// The library that packs the elements.
+    pub fn backend(self) -> &'static str {
+        match self {
+            Self::Fp8 => "fp8",
+            Self::Quanto { .. } => "quanto",
+            Self::Hqq { .. } => "hqq",
+        }
+    }
+
+    /// Keys or values of one layer: `elements` of all sessions, whose scales take `scale` bytes each.
+    pub fn side(self, elements: u64, scale: u64) -> Result<u64> {
+        let groups = elements.div_ceil(GROUP);
+        let packed = match self {
+            Self::Fp8 => return sum(WHAT, [elements, FP8_SCALE]),
+            Self::Quanto { bits } => product(WHAT, &[groups.div_ceil(8 / bits), GROUP])?,
+            Self::Hqq { bits: 3 } => product(WHAT, &[groups, GROUP.div_ceil(10), 4])?,
+            Self::Hqq { bits } => product(WHAT, &[groups, GROUP * bits / 8])?,
+        };
+        // quanto takes a tensor of a single group for 64 groups of one element.
+        let scales = if groups == 1 && matches!(self, Self::Quanto { .. }) { GROUP } else { groups };
+        sum(WHAT, [packed, product(WHAT, &[scales, 2, scale])?])
+    }
+
+    /// What a reader should know of tokens after the prompt.
+    pub fn note(self) -> Option<Note> {
+        let kept = RESIDUAL - 1;
+        let text = format!(
+            "the cache of a prompt: up to {kept} tokens generated after it wait unquantized until they are quantized together"
+        );
+        (self != Self::Fp8).then(|| Note::new("quantized_prompt", text).with(&[&kept]))
+    }
+}
+
+/// The quantized storage that a request asks for, by `--cache quantized` or by the dtype's name.
+pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
+    let name = |own: &Option<String>| own.clone().or_else(|| request.kv_dtype.clone());
+    let (k, v) = (name(&request.k_dtype), name(&request.v_dtype));
+    let stored = match k.as_deref() {
+        None if request.cache == CacheKind::Quantized => Some(Stored::Quanto { bits: 4 }),
+        None => None,
+        Some(name) => Stored::of_name(name),
+    };
+    match stored {
+        None if request.cache == CacheKind::Quantized => Err(Error::bad_value(
+            "--kv-dtype",
+            k.unwrap_or_default(),
+            "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
+             hqq_int2 or hqq_int1",
+        )),
+        Some(_) if k != v => Err(Error::bad_value(
+            "--v-dtype",
+            v.unwrap_or_default(),
+            "the same as the keys': transformers keeps both alike",
+        )),
+        Some(_) if request.cache == CacheKind::Static => Err(Error::bad_value(
+            "--cache",
+            "static",
+            "quantized: transformers has no static quantized cache",
+        )),
+        None if kv_dtypes(request, crate::dtype::DType::BF16).is_err() => {
+            Err(Error::bad_value("--kv-dtype", k.or(v).unwrap_or_default(), NAMES))
+        }
+        stored => Ok(stored),
+    }
+}
+
+/// The names of `--kv-dtype`, for a refusal.
+pub(super) fn names() -> &'static str {
+    NAMES
+}
+
+/// `QuantizedCache` makes one layer per configured layer and takes full attention only; groups must come
+/// out even.
+pub(super) fn check(run: &Run<'_>, stored: Stored, kept: impl Fn(&Layer) -> Vec<&Store>) -> Result<()> {
+    let model = run.model;
+    let plain = |layer: &Layer| {
+        layer.owner.is_none()
+            && matches!(
+                kept(layer).as_slice(),
+                [Store {
+                    extent: Extent::Full,
+                    content: Content::KeysValues { .. } | Content::Latent { .. },
+                    tokens_per_row: 1,
+                    ..
+                }]
+            )
+    };
+    if model.config_layers != model.layers.len() as u64 || !model.layers.iter().all(plain) {
+        return Err(Error::unsupported(
+            format!("{} with a quantized cache", model.name),
+            "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto",
+        ));
+    }
+    if stored == Stored::Fp8 {
+        return Ok(());
+    }
+    let rows = product(WHAT, &[run.tokens, run.parallel.users_per_replica(run.request.users)])?;
+    for store in model.layers.iter().flat_map(kept) {
+        for width in sides(store) {
+            if !product(WHAT, &[rows, width])?.is_multiple_of(GROUP) {
+                return Err(Error::bad_value(
+                    "--seq",
+                    run.tokens,
+                    format!(
+                        "such that all sessions' elements divide into groups of {GROUP}, as transformers asks"
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Elements of one token in the two tensors of a layer.
+pub(super) fn sides(store: &Store) -> [u64; 2] {
+    match store.content {
+        Content::KeysValues { heads, k_dim, v_dim } => {
+            [heads.saturating_mul(k_dim), heads.saturating_mul(v_dim)]
+        }
+        Content::Latent { rank, rope } => [rank, rope],
+        _ => [0, 0],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// optimum-quanto 0.2.7 and hqq 0.2.8 hold these for 2 heads of 64 and 7 tokens, one side of a layer.
+    #[test]
+    fn groups_of_64_have_a_scale_and_a_zero_point() {
+        let side = |stored: Stored| stored.side(2 * 64 * 7, 2).unwrap_or(0);
+        assert_eq!(side(Stored::Quanto { bits: 4 }), 448 + 28 + 28);
+        assert_eq!(side(Stored::Quanto { bits: 2 }), 256 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 8 }), 896 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 3 }), 392 + 28 + 28);
+        assert_eq!(side(Stored::Hqq { bits: 1 }), 112 + 28 + 28);
+        assert_eq!(side(Stored::Fp8), 896 + 4);
+    }
+}

@@ -1,0 +1,88 @@
+//! Weights that cannot be cut for the tensor-parallel ranks.
+//!
+//! Restates `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
+//! `vllm/model_executor/layers/quantization/utils/fp8_utils.py` for attention, MLP and experts, vLLM 0.33.0:
+//! blocks of quantized weights must be whole on every rank.
+
+use serde_json::Value as Json;
+
+use super::config::{Config, whole};
+use super::math::gcd;
+use super::refusal::Refusal;
+use crate::engine::Run;
+
+/// The finest blocks that the scales of experts are spread over where coarser ones cannot be cut
+/// (`refine_fp8_moe_block_shape` of `vllm/model_executor/layers/fused_moe/oracle/fp8.py`).
+const FINEST: u64 = 32;
+
+/// Refuses shards that the engine refuses.
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
+    let tp = run.parallel.tp;
+    // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
+    let kv_heads = run.model.kv_heads.unwrap_or(0);
+    if config.class.starts_with("GptOss") && tp > kv_heads {
+        return Err(Refusal::new(format!(
+            "ZeroDivisionError: {kv_heads} KV heads on {tp} tensor-parallel ranks"
+        )));
+    }
+    let Some([n, k]) = blocks(config) else { return Ok(()) };
+    let experts =
+        config.number(&["num_experts", "n_routed_experts", "num_local_experts"]).is_some_and(|n| n > 0);
+    if experts && let Some(width) = config.number(&["moe_intermediate_size"]) {
+        let part = width / tp;
+        let hidden = config.number(&["hidden_size"]).unwrap_or(0);
+        if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
+            return Ok(());
+        }
+        if !part.is_multiple_of(n) {
+            return Err(Refusal::new(format!(
+                "The output_size of gate's and up's weight = {part} is not divisible by weight quantization \
+                 block_n = {n}."
+            )));
+        }
+        if tp > 1 && !part.is_multiple_of(k) {
+            return Err(Refusal::new(format!(
+                "The input_size of down's weight = {part} is not divisible by weight quantization block_k = {k}."
+            )));
+        }
+    }
+    let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
+    if dense && let Some(width) = config.number(&["intermediate_size"]) {
+        rows(width / tp, k, tp)?;
+        columns(width / tp, n)?;
+    }
+    Ok(())
+}
+
+/// `weight_block_size` of a checkpoint in fp8 with a scale for each block.
+fn blocks(config: Config) -> Option<[u64; 2]> {
+    let quantization = config.quantization()?;
+    if quantization.get("quant_method").and_then(Json::as_str) != Some("fp8") {
+        return None;
+    }
+    match quantization.get("weight_block_size")?.as_array()?.as_slice() {
+        [n, k] => Some([whole(n).filter(|&n| n > 0)?, whole(k).filter(|&k| k > 0)?]),
+        _ => None,
+    }
+}
+
+fn rows(part: u64, k: u64, tp: u64) -> Result<(), Refusal> {
+    if tp == 1 || part.is_multiple_of(k) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "Weight input_size_per_partition = {part} is not divisible by weight quantization block_k = {k}."
+    )))
+}
+
+fn columns(part: u64, n: u64) -> Result<(), Refusal> {
+    if part.is_multiple_of(n) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "Weight output_partition_size = {part} is not divisible by weight quantization block_n = {n}."
+    )))
+}

@@ -1,0 +1,126 @@
+//! Configurations whose `model_type` no family answers for.
+
+use planner_models::Family;
+use serde_json::{Map, Value as Json};
+
+use super::family::{find, near_types};
+use super::model::{Note, nested};
+use crate::error::{Error, Result};
+
+/// Keys that a plain decoder has to have.
+const NEEDED: &[&str] =
+    &["hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"];
+
+/// Parts of keys that may change what is cached or what the weights take.
+const SUSPECT: &[&str] = &[
+    "lora",
+    "layer_types",
+    "sliding",
+    "window",
+    "chunk",
+    "mamba",
+    "ssm",
+    "state_",
+    "linear_",
+    "conv",
+    "recurrent",
+    "rwkv",
+    "block_types",
+    "layers_block_type",
+    "index_",
+    "compress",
+    "loop",
+    "shared",
+    "text_config",
+    "encoder",
+    "cross_attention",
+    "hybrid",
+    "attn_layer",
+    "nope",
+    "expert",
+    "v_head_dim",
+    "kv_channels",
+    "multi_query",
+    "vision",
+    "visual",
+    "image",
+    "img_",
+    "video",
+    "audio",
+    "speech",
+    "projector",
+    "codebook",
+];
+
+/// Keys whose meaning for the weights differs between models.
+const SUSPECT_NAMES: &[&str] = &["bias", "use_bias", "qkv_bias", "add_bias_linear", "add_qkv_bias"];
+
+/// Where wrappers keep a language model.
+const PARTS: &[&str] = &[
+    "text_config",
+    "llm_config",
+    "language_config",
+    "thinker_config",
+    "thinker_config.text_config",
+    "decoder_config",
+    "decoder",
+    "text_model",
+];
+
+/// Plain attention for an unknown `model_type`, when every key that could change its cache is one
+/// of the standard ones.
+pub(super) fn plain(
+    model_type: &str,
+    class: &str,
+    config: &Map<String, Json>,
+    strict: bool,
+    notes: &mut Vec<Note>,
+) -> Result<(&'static Family, Map<String, Json>)> {
+    let refuse = |why: String| {
+        let hint = part(config).unwrap_or_else(|| near_types(model_type));
+        Error::unsupported(format!("model_type `{model_type}` ({class})"), format!("{why}; {hint}"))
+    };
+    if strict {
+        return Err(refuse("no family knows it".into()));
+    }
+    if ["ForMaskedLM", "ForSequenceClassification", "ForTokenClassification"]
+        .iter()
+        .any(|end| class.ends_with(end))
+    {
+        return Err(Error::NoCache {
+            architecture: class.to_owned(),
+            why: "it is an encoder: it reads its whole input at once and generates nothing".into(),
+        });
+    }
+    if let Some(field) = NEEDED.iter().find(|field| !config.contains_key(**field)) {
+        return Err(refuse(format!("no family knows it and it has no `{field}`")));
+    }
+    let suspect = config.iter().find(|(key, value)| {
+        let is_set = !matches!(value, Json::Null | Json::Bool(false));
+        is_set && (SUSPECT.iter().any(|part| key.contains(part)) || SUSPECT_NAMES.contains(&key.as_str()))
+    });
+    if let Some((key, _)) = suspect {
+        return Err(refuse(format!(
+            "no family knows it, and its key `{key}` may change what is cached or what the weights take"
+        )));
+    }
+    notes.push(Note::new(
+        "unknown_model_type",
+        format!("no family knows model_type `{model_type}`: planned as plain attention with a Llama-like block; --strict refuses instead"),
+    ).with(&[&model_type]));
+    find("llama").ok_or_else(|| refuse("the family `llama` is missing".into()))
+}
+
+/// What can be planned of a wrapper that nothing is known about: a nested language model of a known
+/// type, whose cache is the least that the whole keeps.
+fn part(config: &Map<String, Json>) -> Option<String> {
+    PARTS.iter().find_map(|key| {
+        let model_type = nested(config, key)?.get("model_type")?.as_str()?;
+        let (family, _) = find(model_type).filter(|(family, _)| family.refuse.is_none())?;
+        let of = if family.language_model.is_some() { "a part" } else { "the language model" };
+        Some(format!(
+            "{of}, `{key}` of type `{model_type}`, is known: give that object as the config.json for its own cache, the least \
+             that the whole keeps"
+        ))
+    })
+}

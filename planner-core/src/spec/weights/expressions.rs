@@ -1,0 +1,55 @@
+//! Regular expressions, which few checkpoints use: with the feature `patterns` they are read from the
+//! start, without it once a program has installed a [`Reader`].
+
+use std::fmt::Debug;
+use std::sync::{Arc, OnceLock};
+
+/// What is refused where no expression can be read.
+pub const REFUSED: &str = "a list of modules with regular expressions";
+
+/// An expression that was read.
+pub trait Expression: Debug + Send + Sync {
+    /// Whether it matches somewhere in a text.
+    fn matches(&self, text: &str) -> bool;
+}
+
+/// Reads an expression, or says what is wrong with it.
+pub type Reader = fn(&str) -> Result<Arc<dyn Expression>, String>;
+
+static INSTALLED: OnceLock<Reader> = OnceLock::new();
+
+#[cfg(feature = "patterns")]
+const FROM_START: Option<Reader> = Some(regular);
+#[cfg(not(feature = "patterns"))]
+const FROM_START: Option<Reader> = None;
+
+/// Gives the reader that answers from now on; the first one stays.
+pub fn install(reader: Reader) {
+    let _ = INSTALLED.set(reader);
+}
+
+fn reader() -> Option<Reader> {
+    FROM_START.or(INSTALLED.get().copied())
+}
+
+/// Whether expressions can be read at all.
+pub(super) fn are_read() -> bool {
+    reader().is_some()
+}
+
+/// Reads an expression.
+pub(super) fn read(text: &str) -> Result<Arc<dyn Expression>, String> {
+    reader().ok_or(REFUSED)?(text)
+}
+
+/// The reader of `regex-lite`.
+pub fn regular(text: &str) -> Result<Arc<dyn Expression>, String> {
+    let read = regex_lite::Regex::new(text).map_err(|error| error.to_string())?;
+    Ok(Arc::new(read))
+}
+
+impl Expression for regex_lite::Regex {
+    fn matches(&self, text: &str) -> bool {
+        self.is_match(text)
+    }
+}

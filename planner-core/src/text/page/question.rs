@@ -1,0 +1,91 @@
+//! The fields of the question, and what is wrong with an entry.
+
+use super::Line;
+
+pub(super) static LINES: &[Line] = &[
+    ("ask.title", "How much memory will your users take?", "用户的对话要占多少显存？"),
+    (
+        "ask.deck",
+        "A model that serves many users keeps rows of numbers for every token of every conversation: the KV cache. Here it is to the byte, with the reason.",
+        "服务多个用户的模型，要为每段对话的每个 token 保存几行数字，这就是 KV 缓存。这里给出精确到字节的答案，并说明原因。",
+    ),
+    ("ask.form", "Your question", "你的问题"),
+    ("ask.model", "Model", "模型"),
+    (
+        "ask.model_hint",
+        "type to search, or drop a config.json or GGUF",
+        "输入以搜索，或拖入 config.json、GGUF",
+    ),
+    ("ask.seq", "Tokens per session", "每个会话的 token 数"),
+    ("ask.users", "Users at once", "同时在线用户数"),
+    ("ask.gpu", "GPU", "GPU"),
+    ("ask.gpu_none", "none: only the sizes", "不选：只算大小"),
+    ("ask.gpus", "Number of GPUs", "GPU 数量"),
+    ("ask.engine", "Engine", "推理引擎"),
+    ("ask.kv_dtype", "KV numbers as", "KV 精度"),
+    ("ask.weight_dtype", "Weights as", "权重精度"),
+    ("ask.tp", "Tensor parallel", "张量并行"),
+    ("ask.tp_auto", "all GPUs", "全部 GPU"),
+    ("ask.auto", "auto: the model’s own", "自动：随模型"),
+    ("ask.more", "More settings", "更多设置"),
+    ("ask.pp", "Pipeline parallel", "流水线并行"),
+    ("ask.utilization", "Share of memory used", "显存使用比例"),
+    ("ask.reserve", "Reserve per GPU", "每卡预留"),
+    ("ask.kv_heads", "KV heads, overriding the model", "KV 头数（覆盖模型设定）"),
+    ("ask.block", "Block size", "块大小"),
+    ("ask.batched", "Batched tokens", "批内 token 数上限"),
+    ("ask.engine_default", "the engine’s own", "引擎默认"),
+    ("ask.config", "Use a config.json or GGUF", "使用 config.json 或 GGUF"),
+    (
+        "ask.config_label",
+        "A model’s config.json, pasted or dropped here, or a GGUF file; read in this page only",
+        "把模型的 config.json 粘贴或拖到这里，也可以拖入 GGUF 文件；只在本页内读取",
+    ),
+    ("ask.config_file", "or choose a file", "或选择文件"),
+    ("ask.config_close", "Back to the catalogue", "回到模型目录"),
+    ("ask.config_name", "your config.json", "你的 config.json"),
+    (
+        "ask.config_size",
+        "This file has {size}. A config.json has a few kilobytes; at most 8 MB is read.",
+        "这个文件有 {size}。config.json 只有几 KB；最多读取 8 MB。",
+    ),
+    ("ask.config_json", "This is not JSON: {why}", "这不是 JSON：{why}"),
+    (
+        "ask.config_html",
+        "This is a web page, not a config.json. Open the file’s raw form and copy that.",
+        "这是网页，不是 config.json。请打开文件的原始内容再复制。",
+    ),
+    (
+        "ask.config_object",
+        "A config.json is one object, from { to }.",
+        "config.json 应是一个从 { 到 } 的对象。",
+    ),
+    (
+        "ask.config_long",
+        "Too long for a link: a copied address leaves this file out.",
+        "太长，放不进链接；复制的网址里不含这个文件。",
+    ),
+    ("ask.error_empty", "Write a number here.", "请在此填写数字。"),
+    (
+        "ask.error_number",
+        "“{text}” is no number of this kind. Whole numbers such as 1000, 8k or 128K.",
+        "“{text}”不是有效的数。请填整数，如 1000、8k 或 128K。",
+    ),
+    ("ask.error_zero", "At least 1.", "至少为 1。"),
+    ("ask.error_large", "That is more than can be planned.", "这个数太大，无法规划。"),
+    (
+        "ask.stale",
+        "The figures below are those of the last question that could be answered.",
+        "下面仍是上一个可回答的问题的结果。",
+    ),
+    (
+        "ask.gguf_long",
+        "The header of this GGUF file is longer than {size}, which is all that is read.",
+        "这个 GGUF 文件的头部超过 {size}，而最多只读取这么多。",
+    ),
+    (
+        "ask.config_several",
+        "Give one config.json, or all files of one GGUF model.",
+        "请给一个 config.json，或同一个 GGUF 模型的全部文件。",
+    ),
+];

@@ -1,0 +1,185 @@
+//! The story, step by step.
+
+use super::Line;
+
+pub(super) static LINES: &[Line] = &[
+    ("story.c.rows", "One token, three rows", "一个 token，三行数"),
+    ("story.c.next", "The next token", "下一个 token"),
+    ("story.c.each", "Token by token", "逐个解码"),
+    ("story.c.none", "Without a cache", "没有缓存"),
+    ("story.c.same", "The same answer", "结果相同"),
+    ("story.c.kinds", "What can be kept instead", "还能怎么存"),
+    ("story.c.pool", "Many users, one pool", "多个用户，一个池"),
+    ("story.c.model", "From toy to model", "从小例到真模型"),
+    (
+        "story.rows.1",
+        "The sentence is cut into {n} tokens. Each becomes a row of 8 numbers. A real model has learnt these numbers; here they are drawn from a fixed seed, so that everybody sees the same.",
+        "句子被切成 {n} 个 token，每个变成一行 8 个数。真模型的这些数是学来的；这里由固定的种子生成，所以每个人看到的都一样。",
+    ),
+    (
+        "story.rows.2",
+        "Three matrices turn that row into three: Q, the query, what “{token}” looks for; K, the key, what it can be found by; and V, the value, what it has to say. Four heads each own two columns.",
+        "三个矩阵把这一行变成三行：Q（查询），“{token}”想找什么；K（键），别人凭什么找到它；V（值），它要说的内容。四个头各占两列。",
+    ),
+    (
+        "story.rows.3",
+        "Q is compared with every K there is, head by head. So far there is one, so it gets all of the weight: 1. The weights then mix the V rows into the output.",
+        "Q 与现有的每一行 K 逐头比较。目前只有一行，所以它得到全部权重：1。再用这些权重把 V 行混合成输出。",
+    ),
+    (
+        "story.rows.4",
+        "Now two of the three rows are put aside: K and V. That is the whole KV cache, {row} bytes for this token. Why these two, and why not Q? Take the next token.",
+        "然后把三行中的两行存起来：K 和 V。这就是 KV 缓存的全部，这个 token 占 {row} 字节。为什么存这两行，而不存 Q？看下一个 token。",
+    ),
+    (
+        "story.next.1",
+        "“{token}” arrives. One more row goes through the three matrices. The rows of “{before}” are not touched: they depend on nothing that came after.",
+        "“{token}”来了，又有一行经过三个矩阵。“{before}”的几行不用动：它们不依赖后面的任何内容。",
+    ),
+    (
+        "story.next.2",
+        "Its Q is compared with both K rows: the one just made and the one that was kept. The scores become two weights that add up to 1.",
+        "它的 Q 与两行 K 比较：刚算出的一行和存下的一行。分数变成两个权重，加起来等于 1。",
+    ),
+    (
+        "story.next.3",
+        "The weights mix both V rows into one output. So the newest token reads every K and every V there has been. That is why they are kept.",
+        "权重把两行 V 混合成一行输出。所以最新的 token 要读此前的每一行 K 和每一行 V。这就是要存它们的原因。",
+    ),
+    (
+        "story.next.4",
+        "And the Q of “{before}”? It was read once, in its own step. Every later token brings a Q of its own. The hatched cell is the causal mask: “{before}” may not look ahead, so its output is final. Q goes; K and V stay.",
+        "那“{before}”的 Q 呢？它只在自己那一步读过一次，后面的 token 都带着自己的 Q。画斜线的格子是因果掩码：“{before}”不能往后看，所以它的输出已经定了。Q 可以丢，K 和 V 要留。",
+    ),
+    (
+        "story.each",
+        "“{token}”: one new row of Q, K and V; {t} rows of K and V read. The cache grows by one row and now holds {bytes} bytes. The work of a step grows only by the reading.",
+        "“{token}”：新算一行 Q、K、V；读 {t} 行 K 和 V。缓存多了一行，现在占 {bytes} 字节。每步的工作量只随读取而增加。",
+    ),
+    (
+        "story.none.first",
+        "The same sentence once more, and this time nothing is kept. For the first token it makes no difference.",
+        "同一句话再来一遍，这次什么都不存。对第一个 token 来说没有区别。",
+    ),
+    (
+        "story.none",
+        "“{token}” needs K and V of all {t} tokens, and none was kept: all {t} rows are computed again, and the attention of each. Rows so far: {uncached}. With a cache: {cached}.",
+        "“{token}”需要全部 {t} 个 token 的 K 和 V，却一行都没存：{t} 行都要重算，各自的注意力也要重算。累计 {uncached} 行；有缓存时只有 {cached} 行。",
+    ),
+    (
+        "story.none.last",
+        "Over n tokens that is n(n+1)/2 rows against n: a square against a line. At 1,000 tokens it is 500,500 against 1,000.",
+        "n 个 token 要算 n(n+1)/2 行，而有缓存时只要 n 行：一个平方增长，一个线性增长。1,000 个 token 就是 500,500 对 1,000。",
+    ),
+    (
+        "story.same",
+        "Is that paid for with a worse answer? No. The newest token’s output with the cache and from scratch: the same 8 numbers, bit for bit. The cache approximates nothing. It buys time with memory, and the rest of this page is about that memory.",
+        "这样会让结果变差吗？不会。最新 token 的输出，用缓存算和从头算是同样的 8 个数，逐位相等。缓存不是近似，它用显存换时间，而本页其余部分讲的就是这些显存。",
+    ),
+    (
+        "story.same_not",
+        "The two outputs should be equal bit for bit, and in this browser they are not. Please report it.",
+        "两个输出本应逐位相等，但在此浏览器中并非如此。请反馈。",
+    ),
+    (
+        "story.kind.mha",
+        "Multi-head attention (MHA), as so far. Each of the 4 heads has its own K and V: 2 × 4 heads × 2 columns × 4 bytes = 64 bytes a token.",
+        "多头注意力（MHA），即前面所用的。4 个头各有自己的 K 和 V：2 × 4 头 × 2 列 × 4 字节 = 每 token 64 字节。",
+    ),
+    (
+        "story.kind.gqa",
+        "Grouped-query attention (GQA). Two query heads share one head of K and V. Half the columns are gone, and half the bytes: 32.",
+        "分组查询注意力（GQA）。两个查询头共用一个 K、V 头。列数减半，字节也减半：32。",
+    ),
+    (
+        "story.kind.mqa",
+        "Multi-query attention (MQA). All 4 heads read the same K and V: 16 bytes a token, a quarter.",
+        "多查询注意力（MQA）。4 个头都读同一份 K 和 V：每 token 16 字节，只有四分之一。",
+    ),
+    (
+        "story.kind.sliding",
+        "Sliding window. The newest token sees only the last 3, so older rows can go. A token costs what it does under GQA, but the cache stops growing at 3 rows: 96 bytes.",
+        "滑动窗口。最新 token 只看最近 3 个，更早的行可以丢掉。每 token 与 GQA 一样贵，但缓存到 3 行就不再增长：96 字节。",
+    ),
+    (
+        "story.kind.mla",
+        "Multi-head latent attention (MLA). In place of K and V, one narrow latent of 4 columns, and a key of 2 that carries the position; all heads share both. 24 bytes a token, and each head still unfolds keys and values of its own.",
+        "多头潜变量注意力（MLA）。不存 K 和 V，只存一行 4 列的潜变量，再加 2 列带位置的键；所有头共用。每 token 24 字节，而每个头仍能从中展开自己的键和值。",
+    ),
+    (
+        "story.kind.recurrent",
+        "Recurrent state. No rows at all: each head keeps a 2 × 2 matrix into which every token is added while older ones fade. 64 bytes before the first token, and 64 after the millionth.",
+        "循环状态。完全没有行：每个头只存一个 2 × 2 矩阵，每个 token 都加进去，旧的逐渐淡去。首个 token 之前是 64 字节，第一百万个之后还是 64 字节。",
+    ),
+    ("story.kinds.what", "kept", "保存方式"),
+    ("story.kinds.token", "a token", "每 token"),
+    ("story.kinds.before", "before the first", "首个之前"),
+    ("story.kinds.after", "after {n}", "{n} 个之后"),
+    ("kinds.mha", "MHA", "MHA"),
+    ("kinds.gqa", "GQA", "GQA"),
+    ("kinds.mqa", "MQA", "MQA"),
+    ("kinds.mla", "MLA", "MLA"),
+    (
+        "story.pool.start",
+        "A server holds many conversations. Nobody reads another’s rows, so each user’s cache is independent. All share one pool of {blocks} blocks; a block has room for {rows} rows of one user.",
+        "一台服务器同时保存许多对话。谁也不读别人的行，所以每个用户的缓存互相独立。所有人共用一个 {blocks} 块的池，每块可放一个用户的 {rows} 行。",
+    ),
+    (
+        "story.pool.comes",
+        "{name} comes with a prompt of {rows} tokens and takes {blocks} blocks. Any free ones will do; they need not be neighbours.",
+        "{name} 带着 {rows} 个 token 的提示来了，占用 {blocks} 块。任何空闲块都行，不必相邻。",
+    ),
+    (
+        "story.pool.grow",
+        "Everybody decodes one token: one more row each. Whoever fills a block takes the next free one. Free now: {free}.",
+        "每人解码一个 token，各多一行。谁填满一块，就取下一个空闲块。现在空闲：{free}。",
+    ),
+    (
+        "story.pool.waits",
+        "{name} comes and has to wait: the prompt needs {need} blocks, and {free} are free. This is what “does not fit” means: not an error, a queue.",
+        "{name} 来了却只能等：提示需要 {need} 块，而空闲的只有 {free} 块。“放不下”就是这个意思：不是报错，而是排队。",
+    ),
+    (
+        "story.pool.still",
+        "{name} still waits: {free} free. The others go on, and hold on to what they have.",
+        "{name} 还在等：空闲 {free} 块。其他人继续，也继续占着自己的块。",
+    ),
+    (
+        "story.pool.done",
+        "{name} is done. The blocks are free again, and whoever waits is let in.",
+        "{name} 结束了，它的块重新空闲，等待的人可以进来。",
+    ),
+    (
+        "story.pool.both",
+        "{name} is done, its blocks are free, and {next} is let in at once.",
+        "{name} 结束，块被释放，{next} 立刻进来。",
+    ),
+    ("pool.user", "user {name}", "用户 {name}"),
+    ("pool.coming", "not here yet", "还没来"),
+    ("pool.waiting", "waits", "等待中"),
+    ("pool.running", "{rows} rows, {bytes}\u{a0}B", "{rows} 行，{bytes}\u{a0}B"),
+    ("pool.done", "done", "已结束"),
+    ("pool.free", "free", "空闲"),
+    ("pool.block", "block {i}: {user}, {rows} of {most} rows", "第 {i} 块：{user}，{rows}/{most} 行"),
+    (
+        "story.model.1",
+        "Now the same picture at full size. A token of {model} keeps its rows on every layer that keeps any; that is all that changes.",
+        "现在把同一幅图放大到真实尺寸。{model} 的一个 token，在每个要保存的层上都存几行，除此之外没有变化。",
+    ),
+    (
+        "story.model.2",
+        "Times {seq} tokens and {users} users, that is the figure at the top of this page. Change the question there, and this sum changes with it.",
+        "再乘以 {seq} 个 token 和 {users} 个用户，就是本页顶部的数字。改变上面的问题，这里的算式也随之改变。",
+    ),
+    ("model.toy", "the toy, one layer", "小例，一层"),
+    ("model.toy_sum", "2 × {heads} heads × {dim} columns × 4 B", "2 × {heads} 头 × {dim} 列 × 4 B"),
+    ("model.layers", "{n} layers of {kind}, {each} each", "{n} 层{kind}，每层 {each}"),
+    ("model.state", "states, whatever the length", "状态，与长度无关"),
+    ("model.session", "one session of {seq} tokens", "一个 {seq} token 的会话"),
+    ("model.total", "{users} users", "{users} 个用户"),
+    (
+        "model.none",
+        "The figure above has no answer yet, so there is nothing to compare with.",
+        "上面的问题还没有答案，暂时无法对照。",
+    ),
+];

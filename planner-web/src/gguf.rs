@@ -1,0 +1,98 @@
+//! GGUF files that the reader drops: each is given by its start, and only as much of it as its header
+//! takes. A model in several files is read when the last of them was given.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+
+use planner_core::error::{Error, Result};
+use planner_core::source::gguf::{Header, model};
+use planner_core::spec::model::ModelSpec;
+
+/// One of the files that were dropped together.
+#[derive(Debug)]
+pub struct File<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its first bytes.
+    pub start: &'a [u8],
+    /// How many there are in all.
+    pub bytes: u64,
+    /// Its place among the files dropped.
+    pub index: usize,
+    /// How many were dropped.
+    pub files: usize,
+}
+
+/// What became of a file.
+#[derive(Debug)]
+pub enum Given {
+    /// Its header is longer than the start that was given.
+    More,
+    /// Further files are to be given.
+    Next,
+    /// It was the last: the model and the name of its first file.
+    Model(String, Box<ModelSpec>),
+}
+
+thread_local! {
+    static HEADERS: RefCell<Vec<(String, Header)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The start of a file, and whether a reader came to its end.
+struct Start<'a> {
+    rest: &'a [u8],
+    ended: bool,
+}
+
+impl Read for Start<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.ended |= self.rest.len() < buffer.len();
+        self.rest.read(buffer)
+    }
+}
+
+/// Reads one file.
+pub fn read(file: &File<'_>) -> Result<Given> {
+    let mut start = Start { rest: file.start, ended: false };
+    let header = match Header::read(&mut start) {
+        Err(_) if start.ended && (file.start.len() as u64) < file.bytes => return Ok(Given::More),
+        header => header?,
+    };
+    let headers = HEADERS.with_borrow_mut(|headers| {
+        if file.index == 0 {
+            headers.clear();
+        }
+        headers.push((file.name.to_owned(), header));
+        (headers.len() == file.files).then(|| std::mem::take(headers))
+    });
+    let Some(headers) = headers else { return Ok(Given::Next) };
+    let (name, header) = joined(headers)?;
+    let id = name.strip_suffix(".gguf").unwrap_or(&name);
+    let mut model = model(id, &header)?;
+    model.location = Some(name.clone());
+    Ok(Given::Model(name, Box::new(model)))
+}
+
+/// The files of one model as one header, whatever order they came in.
+fn joined(mut headers: Vec<(String, Header)>) -> Result<(String, Header)> {
+    headers.sort_by_key(|(_, header)| header.split().1);
+    let given = headers.len() as u64;
+    let mut rest = headers.into_iter();
+    let Some((name, mut first)) = rest.next() else { return Err(unreadable("", "no file was given")) };
+    let (count, position) = first.split();
+    if count != given || position != 0 {
+        let why = format!("{given} of the {count} files of this model were given: give all of them at once");
+        return Err(unreadable(&name, why));
+    }
+    for (place, (other, header)) in rest.enumerate() {
+        if header.split() != (count, place as u64 + 1) {
+            return Err(unreadable(&other, format!("it is not part {} of {count} of {name}", place + 2)));
+        }
+        first.append(header)?;
+    }
+    Ok((name, first))
+}
+
+fn unreadable(path: &str, why: impl Into<String>) -> Error {
+    Error::Unreadable { path: path.to_owned(), why: why.into() }
+}
