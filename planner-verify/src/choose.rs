@@ -22,10 +22,8 @@ pub const PASSED_WINDOW: u64 = 1024;
 /// How far beyond a window the count is that passes it.
 const BEYOND: u64 = 8;
 
-/// Sessions of the batch unless the plan has more than one.
-const BATCH: u64 = 2;
-
-/// The most sessions of a batch that is not asked for by its own flag.
+/// The fewest and the most sessions of a batch that is not asked for by its own flag.
+const LEAST_BATCH: u64 = 2;
 const MOST_BATCH: u64 = 8;
 
 /// The model is narrowed to this width, on which no cache depends.
@@ -70,7 +68,7 @@ pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count
     let size = |value: u64, flag: &str| usize::try_from(value).map_err(|_| Error::overflow(flag.to_owned()));
     let single = |&tokens: &u64| Ok(Count { users: 1, tokens: size(tokens, "--verify-tokens")? });
     let mut counts = tokens.iter().map(single).collect::<Result<Vec<_>>>()?;
-    let batch = options.users.unwrap_or(if users > 1 { users.min(MOST_BATCH) } else { BATCH });
+    let batch = options.users.unwrap_or(users.clamp(LEAST_BATCH, MOST_BATCH));
     if let Some(middle) = counts.get(counts.len() / 2).filter(|_| batch > 1) {
         counts.push(Count { users: size(batch, "--verify-users")?, tokens: middle.tokens });
     }

@@ -25,7 +25,11 @@ fn cpu() -> Options {
 }
 
 fn check(model: &str, flags: &[(&str, &str)], kinds: &[&str]) -> Result<Report> {
-    let report = measured(model, flags, cpu())?;
+    check_at(model, flags, kinds, Vec::new())
+}
+
+fn check_at(model: &str, flags: &[(&str, &str)], kinds: &[&str], tokens: Vec<u64>) -> Result<Report> {
+    let report = measured(model, flags, Options { tokens, ..cpu() })?;
     assert_eq!(report.difference_bytes(), 0, "{model}: {:?}", report.points);
     assert!(report.logit_difference <= report.logit_tolerance, "{model}: logits {}", report.logit_difference);
     let found: Vec<_> = report.kinds.iter().map(|kind| kind.kind).collect();
@@ -45,8 +49,8 @@ fn grouped_heads_as_llama3_70b_has_them() -> Result<()> {
     let beyond = last.allocated_bytes.map(|bytes| bytes - last.measured_bytes);
     assert!(beyond.is_some_and(|bytes| bytes < 80 * 2 * 1024), "{beyond:?}");
     let module = report.module.map(|module| (module.predicted_bytes, module.measured_bytes));
-    // Two layers and 24 tokens of the same heads.
-    assert_eq!(module, Some((2 * 2 * 8 * 128 * 2 * 24, 2 * 2 * 8 * 128 * 2 * 24)));
+    // Two layers and 24 tokens of four heads as wide.
+    assert_eq!(module, Some((2 * 2 * 4 * 128 * 2 * 24, 2 * 2 * 4 * 128 * 2 * 24)));
     Ok(())
 }
 
@@ -107,7 +111,8 @@ fn no_byte_is_missing_for_any_kind_of_layer() -> Result<()> {
         // Keys of 192, values of 128.
         ("mimo-v2-flash", &["full", "sliding"]),
     ] {
-        check(model, &[], kinds)?;
+        // Few tokens: that rings turn is seen with Gemma 3 and in small models.
+        check_at(model, &[], kinds, vec![6, 20])?;
     }
     Ok(())
 }
