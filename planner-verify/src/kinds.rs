@@ -1,6 +1,7 @@
 //! The kinds of layers a model has, and the stacks that measure them.
 
 use planner_core::dtype::DType;
+use planner_core::spec::layer::{Extent, Layer, Store};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result};
 
@@ -48,9 +49,13 @@ impl Kind {
 }
 
 /// The kinds of a model's layers in the order in which they first come. Layers that keep nothing and
-/// read nothing (feed-forward layers of hybrids) are left out.
-pub fn kinds(model: &ModelSpec, dtypes: (DType, DType)) -> Result<Vec<Kind>> {
+/// read nothing (feed-forward layers of hybrids, cross-attention to no tokens) are left out.
+pub fn kinds(model: &ModelSpec, dtypes: (DType, DType), source: u64) -> Result<Vec<Kind>> {
     let mut kinds: Vec<Kind> = Vec::new();
+    let stores = |layer: &Layer| -> Vec<Store> {
+        let read = |store: &&Store| source > 0 || store.extent != Extent::Source;
+        layer.stores.iter().filter(read).cloned().collect()
+    };
     for layer in &model.layers {
         let owner = match layer.owner {
             None => None,
@@ -58,11 +63,11 @@ pub fn kinds(model: &ModelSpec, dtypes: (DType, DType)) -> Result<Vec<Kind>> {
                 Error::bad_value("the owner of a layer's cache", at, "a layer of the model")
             })?),
         };
-        let shape = LayerShape::of(layer, &owner.unwrap_or(layer).stores, dtypes)?;
+        let shape = LayerShape::of(layer, &stores(owner.unwrap_or(layer)), dtypes)?;
         if shape.stores.is_empty() {
             continue;
         }
-        let owner = owner.map(|owner| LayerShape::of(owner, &owner.stores, dtypes)).transpose()?;
+        let owner = owner.map(|owner| LayerShape::of(owner, &stores(owner), dtypes)).transpose()?;
         match kinds.iter_mut().find(|kind| kind.shape == shape && kind.owner == owner) {
             Some(kind) => kind.layers += 1,
             None => kinds.push(Kind { name: layer.kind(), layers: 1, owner, shape }),

@@ -108,7 +108,7 @@ pub fn verify(
     let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
     let (run, _) = resolve(model, request)?;
     let needed = Needed::of_definition(run)?;
-    let kinds = kinds(model, needed.dtypes())?;
+    let kinds = kinds(model, needed.dtypes(), run.source)?;
     if kinds.is_empty() {
         return Err(Error::unsupported(
             "--verify of a model that keeps nothing",

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -18,8 +18,11 @@ use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
 use planner_verify::real::{Generated, Options, generate, weights};
 
-/// The heap is one for all tests of this program, so only one measures at a time.
-static HEAP: Mutex<()> = Mutex::new(());
+/// The heap is one for all tests of this program, so only one runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static HEAP: Mutex<()> = Mutex::new(());
+    HEAP.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Two layers, four query heads and two KV heads of 16, so 2 × 2 × 2 × 16 × 4 B = 512 B per token in f32.
 const TOKEN: u64 = 512;
@@ -43,7 +46,6 @@ fn options() -> Options {
 }
 
 fn run(path: &Path, model: &ModelSpec, request: &Request, options: &Options) -> Generated {
-    let _one = HEAP.lock().unwrap_or_else(PoisonError::into_inner);
     generate(model, request, &weights(path, model).unwrap(), options).unwrap()
 }
 
@@ -114,6 +116,7 @@ const WHOLE: &[(&str, &[usize])] =
 
 #[test]
 fn a_gguf_file_of_llama_keeps_f32_whatever_it_stores() {
+    let _alone = alone();
     let path = write_gguf(
         "llama",
         &[
@@ -138,6 +141,7 @@ fn a_gguf_file_of_llama_keeps_f32_whatever_it_stores() {
 
 #[test]
 fn a_gguf_file_of_qwen2_grows_as_predicted() {
+    let _alone = alone();
     let mut layer = GATED.to_vec();
     layer.extend([("attn_q.bias", &[HIDDEN][..]), ("attn_k.bias", &[KEYS]), ("attn_v.bias", &[KEYS])]);
     let keys =
@@ -148,6 +152,7 @@ fn a_gguf_file_of_qwen2_grows_as_predicted() {
 
 #[test]
 fn a_gguf_file_of_gemma3_keeps_what_its_window_hides() {
+    let _alone = alone();
     let mut layer = GATED.to_vec();
     layer.extend([
         ("attn_q_norm.weight", &[16][..]),
@@ -168,6 +173,7 @@ fn a_gguf_file_of_gemma3_keeps_what_its_window_hides() {
 
 #[test]
 fn a_gguf_file_of_phi3_takes_its_whole_context_at_once() {
+    let _alone = alone();
     let layer: &[(&str, &[usize])] = &[
         ("attn_norm.weight", &[HIDDEN]),
         ("attn_qkv.weight", &[HIDDEN + 2 * KEYS, HIDDEN]),
@@ -194,6 +200,7 @@ fn a_gguf_file_of_phi3_takes_its_whole_context_at_once() {
 
 #[test]
 fn a_gguf_file_of_qwen3_is_run_and_not_compared() {
+    let _alone = alone();
     let mut layer = GATED.to_vec();
     layer.extend([("attn_q_norm.weight", &[16][..]), ("attn_k_norm.weight", &[16])]);
     let keys = [
@@ -249,6 +256,7 @@ const DECODER: &[(&str, &[usize])] = &[
 
 #[test]
 fn checkpoints_keep_the_type_they_are_run_in() {
+    let _alone = alone();
     let mut request = Request::default();
     let (llama, model) = write_checkpoint("llama", "", DECODER);
     check_growing(&run(&llama, &model, &request, &options()), TOKEN, true);
@@ -260,12 +268,14 @@ fn checkpoints_keep_the_type_they_are_run_in() {
 
 #[test]
 fn a_window_of_mistral_is_only_a_mask() {
+    let _alone = alone();
     let (mistral, model) = write_checkpoint("mistral", r#", "head_dim": 16, "sliding_window": 4"#, DECODER);
     check_growing(&run(&mistral, &model, &Request::default(), &options()), TOKEN, true);
 }
 
 #[test]
 fn qwen3_keeps_its_prompt_once_in_a_checkpoint() {
+    let _alone = alone();
     let mut layer = DECODER.to_vec();
     layer.extend([("self_attn.q_norm.weight", &[16][..]), ("self_attn.k_norm.weight", &[16])]);
     let more =
@@ -276,6 +286,7 @@ fn qwen3_keeps_its_prompt_once_in_a_checkpoint() {
 
 #[test]
 fn gpt2_runs_from_the_tensors_of_a_checkpoint() {
+    let _alone = alone();
     let folder = folder("gpt2");
     let config = r#"{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "dtype": "float32",
         "n_layer": 2, "n_embd": 64, "n_head": 4, "n_positions": 64, "n_ctx": 64, "vocab_size": 128}"#;
@@ -317,6 +328,7 @@ fn gpt2_runs_from_the_tensors_of_a_checkpoint() {
 
 #[test]
 fn weights_that_do_not_fit_their_configuration_are_refused_by_name() {
+    let _alone = alone();
     let (llama, _) = write_checkpoint("granite", "", DECODER);
     let text = std::fs::read_to_string(llama.join("config.json")).unwrap();
     let model = from_config_json(

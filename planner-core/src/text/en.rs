@@ -116,7 +116,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "Layers run in stacks, chosen for time and memory: {0}. It took {1} s. Other choices: --verify-layers, --verify-tokens, --verify-users."
         }
         M::VerifyColumns => {
-            "measured: elements × bytes of the cache tensors, which must equal predicted. allocated: what the allocator gave out for them, tensor headers and unused rows of rings included. device: {0}, for the layers that ran alone ({1} B of cache tensors in the last row). transient: the most that one decode step took beyond what it left behind, in these narrowed stacks."
+            "In bytes. measured: elements × bytes of the cache tensors, which must equal predicted. allocated: what the allocator gave out for them, tensor headers and unused rows of rings included. device: {0}, for the layers that ran alone ({1} B of cache tensors in the last row). transient: the most that one decode step took beyond what it left behind, in these narrowed stacks."
         }
         M::VerifyResident => "growth of the process's resident set, reused pages uncounted",
         M::VerifyCard => "memory of the card that is no longer free",
@@ -132,12 +132,12 @@ pub(super) fn message(message: Message) -> &'static str {
             "{0} itself, {1} narrowed layers, {2} tokens: {3} B predicted by --engine candle, {4} B measured, {5} B transient in a step"
         }
         M::VerifyModuleRefused => "candle's own module did not run: {0}",
-        M::ColumnBatch => "sessions",
+        M::ColumnBatch => "users",
         M::ColumnTokensHeld => "tokens",
-        M::ColumnPredicted => "predicted B",
-        M::ColumnMeasured => "measured B",
-        M::ColumnMeasuredExtrapolated => "measured B (extrapolated)",
-        M::ColumnDifference => "difference",
+        M::ColumnPredicted => "predicted",
+        M::ColumnMeasured => "measured",
+        M::ColumnMeasuredExtrapolated => "measured (extrapolated)",
+        M::ColumnDifference => "diff",
         M::RealTitle => "Its own weights with {0} on {1}: {2} new tokens after {3}, {4} tokens/s",
         M::RealFixedPrompt => "No text ({0}): fixed token ids instead.",
         M::RealMatch => {
@@ -146,11 +146,11 @@ pub(super) fn message(message: Message) -> &'static str {
         M::RealMismatch => "MISMATCH: {0} B difference from --engine candle",
         M::RealNotPredicted => "Not compared: {0}.",
         M::RealNotRun => "The weights themselves were not run: {0}.",
-        M::RealGrowth => "heap growth B",
-        M::ColumnHeapPredicted => "predicted growth B",
-        M::ColumnAllocated => "allocated B",
-        M::ColumnDevice => "device B",
-        M::ColumnTransient => "transient B",
+        M::RealGrowth => "heap growth",
+        M::ColumnHeapPredicted => "predicted growth",
+        M::ColumnAllocated => "allocated",
+        M::ColumnDevice => "device",
+        M::ColumnTransient => "transient",
         M::BenchTitle => {
             "{0} at its own shape ({1} weights, f32, {2}) with candle on {3}, {4} threads: {5} new tokens after {6}"
         }

@@ -108,7 +108,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "按时间与内存选择堆叠运行的层：{0}。用时 {1} 秒。可另选：--verify-layers、--verify-tokens、--verify-users。"
         }
         M::VerifyColumns => {
-            "实测：缓存张量的元素数 × 字节，须与预测相等。分配：分配器为其给出的字节，含张量头与环形缓冲未用的行。设备：{0}，仅计运行过的层（末行缓存张量 {1} B）。瞬时：在这些收窄的堆叠中，一步解码除留下的之外最多占用的字节。"
+            "单位为字节。实测：缓存张量的元素数 × 字节，须与预测相等。分配：分配器为其给出的字节，含张量头与环形缓冲未用的行。设备：{0}，仅计运行过的层（末行缓存张量 {1} B）。瞬时：在这些收窄的堆叠中，一步解码除留下的之外最多占用的字节。"
         }
         M::VerifyResident => "进程常驻内存的增长，重用的页不计",
         M::VerifyCard => "显卡不再空闲的显存",
@@ -124,9 +124,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
         M::ColumnBatch => "会话",
         M::ColumnTokensHeld => "token",
-        M::ColumnPredicted => "预测 B",
-        M::ColumnMeasured => "实测 B",
-        M::ColumnMeasuredExtrapolated => "实测 B（外推）",
+        M::ColumnPredicted => "预测",
+        M::ColumnMeasured => "实测",
+        M::ColumnMeasuredExtrapolated => "实测（外推）",
         M::ColumnDifference => "差",
         M::RealTitle => "以自身权重运行 {0}，{1}：{3} 个 token 之后生成 {2} 个，每秒 {4} 个",
         M::RealFixedPrompt => "没有文本（{0}）：改用固定的 token 编号。",
@@ -134,11 +134,11 @@ pub(super) fn message(message: Message) -> &'static str {
         M::RealMismatch => "不一致：与 --engine candle 相差 {0} B",
         M::RealNotPredicted => "未作对比：{0}。",
         M::RealNotRun => "未运行权重本身：{0}。",
-        M::RealGrowth => "堆增长 B",
-        M::ColumnHeapPredicted => "预测增长 B",
-        M::ColumnAllocated => "分配 B",
-        M::ColumnDevice => "设备 B",
-        M::ColumnTransient => "瞬时 B",
+        M::RealGrowth => "堆增长",
+        M::ColumnHeapPredicted => "预测增长",
+        M::ColumnAllocated => "分配",
+        M::ColumnDevice => "设备",
+        M::ColumnTransient => "瞬时",
         M::BenchTitle => {
             "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
         }

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Message as M, raw, text};
-use planner_core::units::{group_digits, parse_count, parse_tokens};
+use planner_core::units::{group_digits, human_bytes, parse_count, parse_tokens};
 use planner_core::{Error, Result};
 use planner_verify::{Options, Report, Watch};
 use serde_json::Value as Json;
@@ -130,7 +130,7 @@ fn rows(report: &Report, output: &Output) -> Rows {
         .map(|message| raw(lang, message)),
         &[Align::Right; 8],
     );
-    let optional = |bytes: Option<u64>| bytes.map_or_else(|| "-".into(), group_digits);
+    let unknown = || "-".to_owned();
     for point in &report.points {
         rows.push([
             group_digits(point.users),
@@ -138,12 +138,18 @@ fn rows(report: &Report, output: &Output) -> Rows {
             group_digits(point.predicted_bytes),
             group_digits(point.measured_bytes),
             point.difference().to_string(),
-            optional(point.allocated_bytes),
-            point.device_bytes.map_or_else(|| "-".into(), |bytes| bytes.to_string()),
-            optional(point.transient_bytes),
+            point.allocated_bytes.map_or_else(unknown, group_digits),
+            // Rounded: of these two no byte is claimed.
+            point.device_bytes.map_or_else(unknown, signed),
+            point.transient_bytes.map_or_else(unknown, human_bytes),
         ]);
     }
     rows
+}
+
+fn signed(bytes: i128) -> String {
+    let sign = if bytes < 0 { "-" } else { "" };
+    format!("{sign}{}", human_bytes(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)))
 }
 
 /// What was chosen, what the columns claim, and the verdict.
