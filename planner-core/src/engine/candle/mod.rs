@@ -19,7 +19,7 @@
 //!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
 //!   `conv1d_width` columns, and a state in f32.
 //!
-//! - The `quantized_*.rs` modules that read GGUF files: see [`modules`].
+//! - The `quantized_*.rs` modules that read GGUF files: see `modules`.
 //!
 //! The cache has the dtype the model computes in. Every module runs on one device.
 

@@ -6,7 +6,7 @@
 //!
 //! - A token costs one row in every layer, by the configuration's own head count and widths: also in layers
 //!   that read another's cache. `max(1, kv_heads // tp)` heads; a latent is whole on every rank.
-//! - Only the classes of [`classes::has_window_pool`] keep a second pool for their windows, of 0.8 × the
+//! - Only the classes of `classes::has_window_pool` keep a second pool for their windows, of 0.8 × the
 //!   tokens of the first; every other class keeps all tokens of its window layers.
 //! - States get 9 parts of 19 of the memory, one slot more than can be handed out, and a request takes one
 //!   (no prefix caching), three, or five slots (snapshots while a step is in flight).
