@@ -17,8 +17,8 @@ pub fn open(name: &str) -> Result<Device> {
         "metal" if !candle_core::utils::metal_is_available() => {
             Err(refuse(name, "this build has no Metal; build with --features metal".into()))
         }
-        "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, error.to_string())),
-        "metal" => Device::new_metal(0).map_err(|error| refuse(name, error.to_string())),
+        "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, first_line(&error))),
+        "metal" => Device::new_metal(0).map_err(|error| refuse(name, first_line(&error))),
         "auto" => {
             let gpu = || match candle_core::utils::cuda_is_available() {
                 true => Device::new_cuda(0).ok(),
@@ -29,6 +29,11 @@ pub fn open(name: &str) -> Result<Device> {
         }
         other => Err(Error::bad_value("--device", other, NAMES.join(", "))),
     }
+}
+
+/// What went wrong, without the backtrace that candle may add.
+pub fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// The name of an open device.

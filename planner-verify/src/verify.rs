@@ -57,8 +57,7 @@ pub struct Watch<'a> {
 
 /// What went wrong in the library that measures.
 pub(crate) fn failed(error: candle_core::Error) -> Error {
-    let text = error.to_string();
-    Error::unsupported("this measurement", text.lines().next().unwrap_or_default().to_owned())
+    Error::unsupported("this measurement", device::first_line(&error))
 }
 
 /// A measurement in progress.
