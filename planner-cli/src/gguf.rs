@@ -6,7 +6,7 @@ use std::path::Path;
 
 use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say};
 
 use crate::source::{path_id, unreadable};
 
@@ -19,13 +19,15 @@ pub fn from_path(path: &Path) -> Result<ModelSpec> {
         let first = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let names = if position == 0 { gguf::split_names(first, files) } else { None };
         let Some(names) = names else {
-            return Err(Error::Unreadable {
-                path: shown,
-                why: format!(
-                    "it is part {} of {files}: name the first, NAME-00001-of-{files:05}.gguf",
-                    position + 1
+            return Err(Error::unreadable(
+                shown,
+                say!(
+                    "it is part {0} of {1}: name the first, {2}",
+                    position + 1,
+                    files,
+                    format!("NAME-00001-of-{files:05}.gguf")
                 ),
-            });
+            ));
         };
         for name in names.iter().skip(1) {
             header.append(self::header(&path.with_file_name(name))?)?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use planner_core::Error;
+use planner_core::text::Sentence;
 
 mod args;
 mod cmd;
@@ -41,8 +42,10 @@ fn usage(error: &clap::Error, arguments: &[String]) -> ExitCode {
     if error.use_stderr() && output.format == Format::Json {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let json =
-            planner_core::render::json::failure(output.lang, &Error::unsupported(first, "kvplan --help"));
+        let json = planner_core::render::json::failure(
+            output.lang,
+            &Error::unsupported(Sentence::verbatim(first), Sentence::verbatim("kvplan --help")),
+        );
         let mut json = json;
         json["error"]["code"] = "usage".into();
         json["error"]["message"] = first.into();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use planner_core::spec::family;
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, catalog, source};
+use planner_core::text::Sentence;
+use planner_core::{Error, Result, catalog, say, source, words};
 
 /// The largest text that is read as a configuration.
 const MAX_CONFIG_BYTES: u64 = 64 << 20;
@@ -16,7 +17,7 @@ pub fn load(name: &str, strict: bool) -> Result<ModelSpec> {
     if name == "-" {
         let mut text = String::new();
         let read = std::io::stdin().lock().take(MAX_CONFIG_BYTES).read_to_string(&mut text);
-        read.map_err(|error| unreadable("standard input", &error))?;
+        read.map_err(|error| unreadable("-", &error))?;
         return source::from_config_json(&text, strict);
     }
     if catalog::find(name).is_some() {
@@ -44,7 +45,7 @@ fn looks_like_path(name: &str) -> bool {
 }
 
 pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Error {
-    Error::Unreadable { path: path.to_owned(), why: error.to_string() }
+    Error::unreadable(path, Sentence::io(error))
 }
 
 fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
@@ -53,7 +54,7 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     if metadata.is_dir() {
         let inside = path.join("config.json");
         if !inside.exists() {
-            return Err(Error::Unreadable { path: shown, why: "the folder holds no config.json".into() });
+            return Err(Error::unreadable(shown, words!("the folder holds no config.json")));
         }
         return from_path(&inside, strict);
     }
@@ -63,14 +64,14 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         return Ok(spec);
     }
     if metadata.len() > MAX_CONFIG_BYTES {
-        return Err(Error::Unreadable {
-            path: shown,
-            why: format!("{} bytes is too large for a configuration", metadata.len()),
-        });
+        return Err(Error::unreadable(
+            shown,
+            say!("{0} bytes is too large for a configuration", metadata.len()),
+        ));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::Unreadable { path: shown, why: "it is not UTF-8 text".into() })?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Error::unreadable(shown, words!("it is not UTF-8 text")))?;
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
@@ -103,10 +104,16 @@ fn starts_as_gguf(path: &Path) -> bool {
 
 /// A YAML model file: the keys of a config.json, or a catalogue entry with them under `config`.
 fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
-    let parse = |why: String| Error::Parse { format: "YAML model file", why };
-    let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| parse(error.to_string()))?;
+    let parse = |why: Sentence| Error::parse(words!("YAML model file"), why);
+    let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
+        let instead = match error.location() {
+            Some(at) => say!("it is not YAML in line {0}, column {1}", at.line(), at.column()),
+            None => words!("it is not YAML").into(),
+        };
+        parse(Sentence::foreign(error, instead))
+    })?;
     let serde_json::Value::Object(mut map) = value else {
-        return Err(parse("it is not a map of keys".into()));
+        return Err(parse(words!("it is not a map of keys").into()));
     };
     let name = map.get("name").and_then(|name| name.as_str()).map(str::to_owned);
     if let Some(serde_json::Value::Object(config)) = map.remove("config") {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use planner_models::{ENCODERS, MODELS, Model};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Known, Result};
 use crate::spec::family;
 use crate::spec::model::ModelSpec;
 use crate::suggest;
+use crate::text::Sentence;
 
 /// The catalogue's entry for an id or a hub id, in any letter case.
 pub fn find(name: &str) -> Option<&'static Model> {
@@ -25,10 +26,13 @@ pub fn model(name: &str) -> Result<ModelSpec> {
         std::iter::once(&encoder.id).chain(encoder.hub).any(|known| known.eq_ignore_ascii_case(name))
     });
     if let Some(encoder) = encoder {
-        return Err(Error::NoCache { architecture: encoder.id.to_owned(), why: encoder.why.to_owned() });
+        return Err(Error::NoCache {
+            architecture: encoder.id.to_owned(),
+            why: Sentence::Data(encoder.why.to_owned()),
+        });
     }
     let known = MODELS.iter().flat_map(|model| std::iter::once(model.id).chain(model.hub.iter().copied()));
-    Err(Error::Unknown { what: "model", name: name.to_owned(), near: suggest::near(name, known) })
+    Err(Error::Unknown { what: Known::Model, name: name.to_owned(), near: suggest::near(name, known) })
 }
 
 /// The model of one entry.

@@ -1,6 +1,6 @@
 //! GPUs: memory as the driver reports it, and the part of it that may hold weights and cache.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Known, Result};
 use crate::units::{Ratio, parse_size};
 
 /// Share of the memory an engine may use when `--memory-utilization` is not given: vLLM 0.33's
@@ -40,7 +40,7 @@ impl Device {
                 return Err(Error::bad_value(
                     "--gpu",
                     text,
-                    "a size of at least 1MiB, such as 80GiB (a bare number is bytes)",
+                    words!("a size of at least 1MiB, such as 80GiB (a bare number is bytes)"),
                 ));
             }
             return Ok(Self {
@@ -50,7 +50,7 @@ impl Device {
                 compute_capability: None,
             });
         }
-        Err(Error::Unknown { what: "GPU", name: text.to_owned(), near: Self::near(text) })
+        Err(Error::Unknown { what: Known::Gpu, name: text.to_owned(), near: Self::near(text) })
     }
 
     #[cfg(feature = "catalog")]

@@ -4,6 +4,7 @@
 //! block sizes are those of `ggml-common.h` (`block_q8_0` is 32 int8 and one f16 scale: 34 bytes).
 
 use crate::error::{Error, Result};
+use crate::text::Sentence;
 use crate::units::product;
 
 /// A storage type.
@@ -53,14 +54,14 @@ dtypes! {
 impl DType {
     /// Bytes of one row of `elements`, in whole blocks.
     pub fn row_bytes(self, elements: u64) -> Result<u64> {
-        product("bytes of a cache row", &[elements.div_ceil(self.elements), self.bytes])
+        product(words!("bytes of a cache row"), &[elements.div_ceil(self.elements), self.bytes])
     }
 
     /// The type of a name, or an error that lists the known ones.
     pub fn parse(flag: &str, name: &str) -> Result<Self> {
         Self::from_name(name).ok_or_else(|| {
             let known: Vec<&str> = Self::ALL.iter().map(|dtype| dtype.name).collect();
-            Error::bad_value(flag, name, format!("`auto` or one of {}", known.join(", ")))
+            Error::bad_value(flag, name, say!("`auto` or one of {0}", Sentence::list(known)))
         })
     }
 }

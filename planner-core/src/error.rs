@@ -2,8 +2,20 @@
 
 use std::fmt;
 
+use crate::text::{Argument, Sentence};
+
 /// The result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A list of known names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Known {
+    Model,
+    Gpu,
+    Engine,
+    Flag,
+}
 
 /// Why a question cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +23,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// No such name in a list of known ones.
     Unknown {
-        /// What was looked up: `model`, `GPU`, `engine`, `KV dtype` …
-        what: &'static str,
+        /// What was looked up.
+        what: Known,
         /// The name as given.
         name: String,
         /// The nearest known names.
@@ -23,49 +35,49 @@ pub enum Error {
         /// Class or `model_type`.
         architecture: String,
         /// Why.
-        why: String,
+        why: Sentence,
     },
     /// A configuration lacks a field without which nothing exact can be said.
     MissingField {
         /// The field.
         field: String,
         /// Where it was looked for.
-        looked_in: String,
+        looked_in: Sentence,
     },
     /// The input is understood but not supported, or the engine itself refuses it.
     Unsupported {
         /// What is not supported.
-        what: String,
+        what: Sentence,
         /// The reason or the way out.
-        hint: String,
+        hint: Sentence,
     },
     /// A flag or field has a value that it cannot have.
     BadValue {
         /// Flag (`--seq`) or field (`num_hidden_layers`).
-        field: String,
+        field: Sentence,
         /// The value as given.
-        got: String,
+        got: Sentence,
         /// What it should be.
-        want: String,
+        want: Sentence,
     },
     /// A result does not fit in 64 bits.
     Overflow {
         /// The quantity.
-        what: String,
+        what: Sentence,
     },
     /// Text that is not in its format.
     Parse {
         /// `config.json`, `GGUF` …
-        format: &'static str,
+        format: Sentence,
         /// What was wrong and where.
-        why: String,
+        why: Sentence,
     },
     /// A file that cannot be read.
     Unreadable {
         /// The path as given.
         path: String,
         /// The reason.
-        why: String,
+        why: Sentence,
     },
 }
 
@@ -73,8 +85,8 @@ impl Error {
     /// A stable code for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unknown { what: "model", .. } => "unknown_model",
-            Self::Unknown { what: "GPU", .. } => "unknown_gpu",
+            Self::Unknown { what: Known::Model, .. } => "unknown_model",
+            Self::Unknown { what: Known::Gpu, .. } => "unknown_gpu",
             Self::Unknown { .. } => "unknown_name",
             Self::NoCache { .. } => "no_kv_cache",
             Self::MissingField { .. } => "missing_field",
@@ -91,23 +103,51 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unknown { .. } | Self::Overflow { .. } => 2,
-            Self::BadValue { field, .. } if field.starts_with("--") => 2,
+            Self::BadValue { .. } if self.flag().is_some() => 2,
             _ => 3,
         }
     }
 
+    /// The flag that has a bad value, without its dashes.
+    pub fn flag(&self) -> Option<&str> {
+        match self {
+            Self::BadValue { field: Sentence::Verbatim(name), .. } => name.strip_prefix("--"),
+            _ => None,
+        }
+    }
+
     /// A bad value of a flag or field.
-    pub fn bad_value(field: impl Into<String>, got: impl fmt::Display, want: impl Into<String>) -> Self {
-        Self::BadValue { field: field.into(), got: got.to_string(), want: want.into() }
+    pub fn bad_value(field: impl Argument, got: impl Argument, want: impl Into<Sentence>) -> Self {
+        let got = Some(got.sentence()).filter(|got| !got.is_empty());
+        Self::BadValue {
+            field: field.sentence(),
+            got: got.unwrap_or_else(|| words!("empty").into()),
+            want: want.into(),
+        }
+    }
+
+    /// A field that is not there.
+    pub fn missing(field: impl Into<String>, looked_in: impl Into<Sentence>) -> Self {
+        Self::MissingField { field: field.into(), looked_in: looked_in.into() }
+    }
+
+    /// Text that is not in its format.
+    pub fn parse(format: impl Argument, why: impl Into<Sentence>) -> Self {
+        Self::Parse { format: format.sentence(), why: why.into() }
+    }
+
+    /// A file that cannot be read.
+    pub fn unreadable(path: impl Into<String>, why: impl Into<Sentence>) -> Self {
+        Self::Unreadable { path: path.into(), why: why.into() }
     }
 
     /// A result beyond 64 bits.
-    pub fn overflow(what: impl Into<String>) -> Self {
+    pub fn overflow(what: impl Into<Sentence>) -> Self {
         Self::Overflow { what: what.into() }
     }
 
     /// Something that is not supported, with the reason or the way out.
-    pub fn unsupported(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn unsupported(what: impl Into<Sentence>, hint: impl Into<Sentence>) -> Self {
         Self::Unsupported { what: what.into(), hint: hint.into() }
     }
 }

@@ -1,5 +1,8 @@
 //! KV-cache memory planning: exact bytes from a model's configuration.
 
+#[macro_use]
+pub mod text;
+
 #[cfg(feature = "catalog")]
 pub mod catalog;
 pub mod device;
@@ -13,7 +16,6 @@ pub mod request;
 pub mod source;
 pub mod spec;
 pub mod suggest;
-pub mod text;
 pub mod units;
 
 pub use error::{Error, Result};

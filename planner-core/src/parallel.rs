@@ -25,9 +25,9 @@ impl Parallel {
 
     /// GPUs in all.
     pub fn gpus(self) -> Result<u64> {
-        let gpus = product("number of GPUs", &[self.tp, self.pp, self.dp])?;
+        let gpus = product(words!("number of GPUs"), &[self.tp, self.pp, self.dp])?;
         if gpus > MAX_GPUS {
-            return Err(Error::bad_value("--tp × --pp × --dp", gpus, format!("at most {MAX_GPUS} GPUs")));
+            return Err(Error::bad_value("--tp × --pp × --dp", gpus, say!("at most {0} GPUs", MAX_GPUS)));
         }
         Ok(gpus)
     }

@@ -1,9 +1,11 @@
 //! The question: every flag of a plan, read and checked once for the command line and the page.
 
+use std::fmt;
+
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{self, Engine};
-use crate::error::{Error, Result};
+use crate::error::{Error, Known, Result};
 use crate::parallel::Parallel;
 use crate::units::{Ratio, parse_count, parse_size, parse_tokens};
 
@@ -38,6 +40,17 @@ pub enum Speculative {
     Mtp(u64),
     /// An EAGLE head of one layer drafting `n` tokens.
     Eagle(u64),
+}
+
+/// As it is given.
+impl fmt::Display for Speculative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ngram(n) => write!(f, "ngram:{n}"),
+            Self::Mtp(n) => write!(f, "mtp:{n}"),
+            Self::Eagle(n) => write!(f, "eagle:{n}"),
+        }
+    }
 }
 
 /// A question about one model. Everything optional is `None` until it is given.
@@ -175,7 +188,7 @@ impl Request {
                     "auto" => FlashAttention::Auto,
                     _ if on_off(name, text).is_ok_and(|on| on) => FlashAttention::On,
                     _ if on_off(name, text).is_ok() => FlashAttention::Off,
-                    _ => return Err(Error::bad_value(name, text, "auto, on or off")),
+                    _ => return Err(Error::bad_value(name, text, words!("auto, on or off"))),
                 }
             }
             "swa-full" => self.swa_full = on_off(name, text)?,
@@ -184,7 +197,7 @@ impl Request {
                     "dynamic" => CacheKind::Dynamic,
                     "static" => CacheKind::Static,
                     "quantized" => CacheKind::Quantized,
-                    _ => return Err(Error::bad_value(name, text, "dynamic, static or quantized")),
+                    _ => return Err(Error::bad_value(name, text, words!("dynamic, static or quantized"))),
                 }
             }
             "source-len" => self.source_len = tokens()?,
@@ -193,7 +206,7 @@ impl Request {
             "async-scheduling" => self.async_scheduling = switch()?,
             "prefix-caching" => self.prefix_caching = switch()?,
             "strict" => self.strict = on_off(name, text)?,
-            _ => return Err(Error::Unknown { what: "flag", name: name.to_owned(), near: Vec::new() }),
+            _ => return Err(Error::Unknown { what: Known::Flag, name: name.to_owned(), near: Vec::new() }),
         }
         Ok(())
     }
@@ -206,9 +219,9 @@ impl Request {
             (None, tp, dp) => Parallel { tp: tp.unwrap_or(1), pp, dp: dp.unwrap_or(1), dcp },
             (Some(gpus), tp, dp) => {
                 let given = [tp, self.pp, dp].into_iter().flatten().try_fold(1_u64, u64::checked_mul);
-                let given = given
-                    .filter(|&given| gpus % given == 0)
-                    .ok_or_else(|| Error::bad_value("--gpus", gpus, "a multiple of --tp × --pp × --dp"))?;
+                let given = given.filter(|&given| gpus % given == 0).ok_or_else(|| {
+                    Error::bad_value("--gpus", gpus, words!("a multiple of --tp × --pp × --dp"))
+                })?;
                 let rest = gpus / given;
                 match (tp, dp) {
                     (None, dp) => Parallel { tp: rest, pp, dp: dp.unwrap_or(1), dcp },
@@ -216,7 +229,13 @@ impl Request {
                     (Some(tp), Some(dp)) if rest == 1 || self.pp.is_none() => {
                         Parallel { tp, pp: pp * rest, dp, dcp }
                     }
-                    _ => return Err(Error::bad_value("--gpus", gpus, "the product of --tp, --pp and --dp")),
+                    _ => {
+                        return Err(Error::bad_value(
+                            "--gpus",
+                            gpus,
+                            words!("the product of --tp, --pp and --dp"),
+                        ));
+                    }
                 }
             }
         };
@@ -225,7 +244,7 @@ impl Request {
             return Err(Error::bad_value(
                 "--dcp",
                 sizes.dcp,
-                format!("a divisor of --tp, which is {}", sizes.tp),
+                say!("a divisor of --tp, which is {0}", sizes.tp),
             ));
         }
         Ok(sizes)
@@ -242,7 +261,7 @@ fn on_off(flag: &str, text: &str) -> Result<bool> {
     match text {
         "on" | "true" | "1" | "" => Ok(true),
         "off" | "false" | "0" => Ok(false),
-        _ => Err(Error::bad_value(flag, text, "on or off")),
+        _ => Err(Error::bad_value(flag, text, words!("on or off"))),
     }
 }
 
@@ -253,6 +272,6 @@ fn speculative(flag: &str, text: &str) -> Result<Speculative> {
         "ngram" => Ok(Speculative::Ngram(tokens)),
         "mtp" => Ok(Speculative::Mtp(tokens)),
         "eagle" | "eagle3" => Ok(Speculative::Eagle(tokens)),
-        _ => Err(Error::bad_value(flag, text, "ngram:N, mtp:N or eagle:N, N drafted tokens")),
+        _ => Err(Error::bad_value(flag, text, words!("ngram:N, mtp:N or eagle:N, N drafted tokens"))),
     }
 }

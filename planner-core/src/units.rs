@@ -4,9 +4,10 @@
 //! error that names the quantity, never a wrapped or saturated number.
 
 use crate::error::{Error, Result};
+use crate::text::{Sentence, Words};
 
 /// The product of all factors.
-pub fn product(what: &str, factors: &[u64]) -> Result<u64> {
+pub fn product(what: Words, factors: &[u64]) -> Result<u64> {
     let mut total: u128 = 1;
     if factors.contains(&0) {
         return Ok(0);
@@ -18,7 +19,7 @@ pub fn product(what: &str, factors: &[u64]) -> Result<u64> {
 }
 
 /// The sum of all terms.
-pub fn sum(what: &str, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
+pub fn sum(what: Words, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
     terms
         .into_iter()
         .try_fold(0_u64, |total, term| total.checked_add(term))
@@ -37,7 +38,7 @@ pub struct Ratio {
 impl Ratio {
     /// Reads `0.92` (at most nine decimals, from 0 to 1).
     pub fn parse(flag: &str, text: &str) -> Result<Self> {
-        let bad = || Error::bad_value(flag, text, "a share above 0 and up to 1, such as 0.92");
+        let bad = || Error::bad_value(flag, text, words!("a share above 0 and up to 1, such as 0.92"));
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = format!("{whole}{fraction}");
         if fraction.len() > 9 || digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -71,7 +72,7 @@ impl std::fmt::Display for Ratio {
 }
 
 /// Reads a positive whole number with an optional unit; `1.5` of a unit must come out whole.
-fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: &str) -> Result<u64> {
+fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: Words) -> Result<u64> {
     let bad = || Error::bad_value(flag, text, want);
     let trimmed = text.trim();
     let split = trimmed.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '_'));
@@ -84,19 +85,20 @@ fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: &str) -> Result<u
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || fraction.len() > 12 {
         return Err(bad());
     }
-    let digits: u128 = digits.parse().map_err(|_| Error::overflow(flag))?;
+    let overflow = || Error::overflow(Sentence::verbatim(flag));
+    let digits: u128 = digits.parse().map_err(|_| overflow())?;
     let power = 10_u128.pow(fraction.len() as u32);
-    let value = digits.checked_mul(u128::from(*scale)).ok_or_else(|| Error::overflow(flag))?;
+    let value = digits.checked_mul(u128::from(*scale)).ok_or_else(overflow)?;
     if value % power != 0 || value == 0 {
         return Err(bad());
     }
-    u64::try_from(value / power).map_err(|_| Error::overflow(flag))
+    u64::try_from(value / power).map_err(|_| overflow())
 }
 
 /// Reads a token count: `1000`, `1k` = 1,000, `1K` = 1,024, `1m` = 10⁶, `1M` = 1,024².
 pub fn parse_tokens(flag: &str, text: &str) -> Result<u64> {
     const UNITS: &[(&str, u64)] = &[("", 1), ("k", 1_000), ("K", 1 << 10), ("m", 1_000_000), ("M", 1 << 20)];
-    scaled(flag, text, UNITS, "a whole number of tokens of at least 1, such as 1000, 32k or 128K")
+    scaled(flag, text, UNITS, words!("a whole number of tokens of at least 1, such as 1000, 32k or 128K"))
 }
 
 /// Reads a size in bytes: a bare number is bytes, `GB` = 10⁹, `GiB` = 2³⁰.
@@ -114,12 +116,12 @@ pub fn parse_size(flag: &str, text: &str) -> Result<u64> {
         ("GiB", 1 << 30),
         ("TiB", 1 << 40),
     ];
-    scaled(flag, text, UNITS, "a size such as 80GiB, 24GB or a number of bytes")
+    scaled(flag, text, UNITS, words!("a size such as 80GiB, 24GB or a number of bytes"))
 }
 
 /// Reads a positive whole number.
 pub fn parse_count(flag: &str, text: &str) -> Result<u64> {
-    scaled(flag, text, &[("", 1)], "a whole number of at least 1")
+    scaled(flag, text, &[("", 1)], words!("a whole number of at least 1"))
 }
 
 /// `327680` as `327,680`.
@@ -197,10 +199,13 @@ mod tests {
 
     #[test]
     fn products_beyond_64_bits_are_errors() {
-        assert_eq!(product("x", &[1 << 32, 1 << 31]), Ok(1 << 63));
-        assert_eq!(product("x", &[1 << 32, 1 << 32]), Err(Error::overflow("x")));
-        assert_eq!(product("x", &[u64::MAX, u64::MAX, u64::MAX]), Err(Error::overflow("x")));
-        assert_eq!(product("x", &[u64::MAX, u64::MAX, 0]), Ok(0));
+        assert_eq!(product(words!("cells"), &[1 << 32, 1 << 31]), Ok(1 << 63));
+        assert_eq!(product(words!("cells"), &[1 << 32, 1 << 32]), Err(Error::overflow(words!("cells"))));
+        assert_eq!(
+            product(words!("cells"), &[u64::MAX, u64::MAX, u64::MAX]),
+            Err(Error::overflow(words!("cells")))
+        );
+        assert_eq!(product(words!("cells"), &[u64::MAX, u64::MAX, 0]), Ok(0));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::device::said;
 use candle_core::{Device, Tensor};
 use planner_core::{Error, Result};
 
 fn unreadable(path: &Path, why: impl ToString) -> Error {
-    Error::Unreadable { path: path.display().to_string(), why: why.to_string() }
+    Error::unreadable(path.display().to_string(), said(why.to_string()))
 }
 
 /// The safetensors files of a folder, sorted by name; none where it holds none or is no folder.

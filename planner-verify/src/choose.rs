@@ -2,8 +2,9 @@
 
 use planner_core::engine::Run;
 use planner_core::spec::layer::Extent;
+use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::attention::QUERY_BLOCK;
 use crate::decoder::Frame;
@@ -37,7 +38,8 @@ const ELEMENT: u64 = size_of::<f32>() as u64;
 
 /// The sizes of a run: those of the model that decide nothing are narrowed.
 pub fn frame(run: &Run<'_>) -> Result<Frame> {
-    let size = |value: u64| usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"));
+    let size =
+        |value: u64| usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")));
     let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;
     Ok(Frame {
         hidden,
@@ -65,7 +67,9 @@ pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count
     }
     tokens.sort_unstable();
     tokens.dedup();
-    let size = |value: u64, flag: &str| usize::try_from(value).map_err(|_| Error::overflow(flag.to_owned()));
+    let size = |value: u64, flag: &str| {
+        usize::try_from(value).map_err(|_| Error::overflow(Sentence::verbatim(flag)))
+    };
     let single = |&tokens: &u64| Ok(Count { users: 1, tokens: size(tokens, "--verify-tokens")? });
     let mut counts = tokens.iter().map(single).collect::<Result<Vec<_>>>()?;
     let batch = options.users.unwrap_or(users.clamp(LEAST_BATCH, MOST_BATCH));

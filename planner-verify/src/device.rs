@@ -1,24 +1,25 @@
 //! The device a measurement runs on.
 
 use candle_core::Device;
-use planner_core::{Error, Result};
+use planner_core::text::Sentence;
+use planner_core::{Error, Result, say, words};
 
 /// Names of the `--device` flag.
 pub const NAMES: &[&str] = &["auto", "cpu", "cuda", "metal"];
 
 /// A device of a name; `auto` is the first of a GPU this build knows and finds, else the CPU.
 pub fn open(name: &str) -> Result<Device> {
-    let refuse = |name: &str, why: String| Error::unsupported(format!("--device {name}"), why);
+    let refuse = |name: &str, why: Sentence| Error::unsupported(say!("--device {0}", name), why);
     match name {
         "cpu" => Ok(Device::Cpu),
         "cuda" if !candle_core::utils::cuda_is_available() => {
-            Err(refuse(name, "this build has no CUDA; build with --features cuda".into()))
+            Err(refuse(name, words!("this build has no CUDA; build with --features cuda").into()))
         }
         "metal" if !candle_core::utils::metal_is_available() => {
-            Err(refuse(name, "this build has no Metal; build with --features metal".into()))
+            Err(refuse(name, words!("this build has no Metal; build with --features metal").into()))
         }
-        "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, first_line(&error))),
-        "metal" => Device::new_metal(0).map_err(|error| refuse(name, first_line(&error))),
+        "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, said(first_line(&error)))),
+        "metal" => Device::new_metal(0).map_err(|error| refuse(name, said(first_line(&error)))),
         "auto" => {
             let gpu = || match candle_core::utils::cuda_is_available() {
                 true => Device::new_cuda(0).ok(),
@@ -27,8 +28,14 @@ pub fn open(name: &str) -> Result<Device> {
             };
             Ok(gpu().unwrap_or(Device::Cpu))
         }
-        other => Err(Error::bad_value("--device", other, NAMES.join(", "))),
+        other => Err(Error::bad_value("--device", other, Sentence::list(NAMES.iter().copied()))),
     }
+}
+
+/// What candle, or a library under it, says.
+pub fn said(line: String) -> Sentence {
+    let instead = say!("it reports: {0}", line);
+    Sentence::foreign(line, instead)
 }
 
 /// What went wrong, without the backtrace that candle may add.

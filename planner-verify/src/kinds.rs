@@ -3,7 +3,7 @@
 use planner_core::dtype::DType;
 use planner_core::spec::layer::{Extent, Layer, Store};
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::shape::LayerShape;
 
@@ -60,7 +60,7 @@ pub fn kinds(model: &ModelSpec, dtypes: (DType, DType), source: u64) -> Result<V
         let owner = match layer.owner {
             None => None,
             Some(at) => Some(model.layers.iter().find(|other| other.index == at).ok_or_else(|| {
-                Error::bad_value("the owner of a layer's cache", at, "a layer of the model")
+                Error::bad_value(words!("the owner of a layer's cache"), at, words!("a layer of the model"))
             })?),
         };
         let shape = LayerShape::of(layer, &stores(owner.unwrap_or(layer)), dtypes)?;

@@ -1,7 +1,7 @@
 //! Whether a measurement fits in memory, asked before anything is allocated.
 
 use planner_core::units::human_bytes;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say, words};
 
 /// What is taken as free where the system does not say.
 const ASSUMED_AVAILABLE: u64 = 4 << 30;
@@ -30,9 +30,9 @@ pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> String) -> Resu
         return Ok(());
     }
     Err(Error::unsupported(
-        "a measurement of this size",
-        format!(
-            "it needs about {}, and {} is available; {}",
+        words!("a measurement of this size"),
+        say!(
+            "it needs about {0}, and {1} is available; {2}",
             human_bytes(needed),
             human_bytes(budget),
             fits()

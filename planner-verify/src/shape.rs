@@ -3,7 +3,7 @@
 use candle_core::DType;
 use planner_core::dtype::DType as Planned;
 use planner_core::spec::layer::{Content, Extent, Layer, Store};
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::{attention, latent, state};
 
@@ -59,13 +59,13 @@ pub fn dtype(planned: Planned) -> Result<DType> {
         other => Err(Error::bad_value(
             "--kv-dtype",
             other.name,
-            "f32, f16, bf16 or fp8 with --verify: the types candle has tensors of",
+            words!("f32, f16, bf16 or fp8 with --verify: the types candle has tensors of"),
         )),
     }
 }
 
 fn size(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"))
+    usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")))
 }
 
 impl LayerShape {
@@ -86,8 +86,8 @@ impl LayerShape {
 fn store_shape(store: &Store, query_heads: u64, (k, v): (Planned, Planned)) -> Result<StoreShape> {
     if store.tokens_per_row > 1 {
         return Err(Error::unsupported(
-            "--verify of rows that several tokens share",
-            "no decoder for compressed caches is built in; the plan itself needs no --verify",
+            words!("--verify of rows that several tokens share"),
+            words!("no decoder for compressed caches is built in; the plan itself needs no --verify"),
         ));
     }
     let attention = |heads: u64, k_dim: u64, v_dim: u64, queries: u64| -> Result<Mixer> {

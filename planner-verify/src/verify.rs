@@ -7,8 +7,9 @@ use planner_core::engine::architecture::Needed;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
+use planner_core::text::Words;
 use planner_core::units::{product, sum};
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::choose::{self, check_memory, counts};
 use crate::decoder::{Decoder, Frame};
@@ -30,7 +31,7 @@ const TIMED_LAYERS: usize = 2;
 /// The seed of the weights.
 const SEED: u64 = 20_251_124;
 
-const BYTES: &str = "measured bytes";
+const BYTES: Words = words!("measured bytes");
 
 /// How to measure.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +58,7 @@ pub struct Watch<'a> {
 
 /// What went wrong in the library that measures.
 pub(crate) fn failed(error: candle_core::Error) -> Error {
-    Error::unsupported("this measurement", device::first_line(&error))
+    Error::unsupported(words!("this measurement"), device::said(device::first_line(&error)))
 }
 
 /// A measurement in progress.
@@ -110,8 +111,8 @@ pub fn verify(
     let kinds = kinds(model, needed.dtypes(), run.source)?;
     if kinds.is_empty() {
         return Err(Error::unsupported(
-            "--verify of a model that keeps nothing",
-            "there is nothing to measure",
+            words!("--verify of a model that keeps nothing"),
+            words!("there is nothing to measure"),
         ));
     }
     let counts = counts(&kinds, options, request.users)?;
@@ -136,8 +137,8 @@ pub fn verify(
     for (at, held) in held.iter().enumerate() {
         let count = counts[at];
         let session = needed.bytes(count.tokens as u64)?;
-        let predicted = product("predicted bytes", &[session, count.users as u64])?;
-        let planted = sum("predicted bytes", [predicted, options.planted_bytes])?;
+        let predicted = product(words!("predicted bytes"), &[session, count.users as u64])?;
+        let planted = sum(words!("predicted bytes"), [predicted, options.planted_bytes])?;
         points.push(point(count, planted, &kinds, &heights, &low, held, at)?);
     }
     let interrupted = held.len() < counts.len();
@@ -274,7 +275,7 @@ fn point(
         point.measured_bytes = sum(BYTES, [point.measured_bytes, held])?;
         let grown = high.grown.map(|high| whole(high, low.and_then(|low| low.grown)));
         point.allocated_bytes = match point.allocated_bytes.zip(grown) {
-            Some((all, one)) => Some(sum("allocated bytes", [all, one])?),
+            Some((all, one)) => Some(sum(words!("allocated bytes"), [all, one])?),
             None => None,
         };
         point.run_bytes = sum(BYTES, [point.run_bytes, high.layers.iter().sum()])?;
@@ -308,7 +309,8 @@ fn tolerance(kinds: &[Kind]) -> f64 {
 
 /// The kind with the most layers, generating with and without the cache.
 fn time(kinds: &[Kind], frame: Frame, device: &Device) -> Result<Timing> {
-    let kind = kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| Error::overflow("no kinds"))?;
+    let kind =
+        kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| Error::overflow(words!("no kinds")))?;
     let stack = kind.stack(TIMED_LAYERS.min(kind.most()));
     let timed = || -> candle_core::Result<Timing> {
         let decoder = Decoder::new(&stack, frame, SEED, device)?;

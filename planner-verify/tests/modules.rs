@@ -5,6 +5,7 @@
 
 use planner_core::request::Request;
 use planner_core::source::from_config_json;
+use planner_core::text::Sentence;
 use planner_core::{Error, Result};
 use planner_verify::{ModuleReport, own_module};
 
@@ -14,7 +15,9 @@ fn run(model_type: &str, keys: &str, dtype: &str) -> Result<ModuleReport> {
     let mut request = Request::default();
     request.set("kv-dtype", dtype)?;
     let found = own_module(&from_config_json(&text, true)?, &request)?;
-    found.ok_or_else(|| Error::unsupported(model_type, "no module ran"))
+    found.ok_or_else(|| {
+        Error::unsupported(Sentence::verbatim(model_type), Sentence::verbatim("no module ran"))
+    })
 }
 
 /// The usual keys: 4 query heads, 2 key-value heads of 16.

@@ -11,11 +11,12 @@ use std::cell::RefCell;
 
 use crate::families;
 use planner_core::device::Device;
-use planner_core::error::{Error, Result};
+use planner_core::error::{Error, Known, Result};
 use planner_core::source;
 use planner_core::spec::family;
 use planner_core::spec::model::ModelSpec;
 use planner_core::suggest;
+use planner_core::text::Sentence;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -65,11 +66,12 @@ pub fn model(name: &str) -> Result<ModelSpec> {
             return Ok(model);
         }
         if let Some(entry) = list(&data.index, "encoders").find(is) {
-            let (architecture, why) = (text(entry, "id").to_owned(), text(entry, "why").to_owned());
+            let (architecture, why) =
+                (text(entry, "id").to_owned(), Sentence::Data(text(entry, "why").to_owned()));
             return Err(Error::NoCache { architecture, why });
         }
         let known = list(&data.index, "models").flat_map(names);
-        Err(Error::Unknown { what: "model", name: name.to_owned(), near: suggest::near(name, known) })
+        Err(Error::Unknown { what: Known::Model, name: name.to_owned(), near: suggest::near(name, known) })
     })
 }
 

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use planner_core::error::{Error, Result};
 use planner_core::source::gguf::{Header, model};
 use planner_core::spec::model::ModelSpec;
+use planner_core::text::Sentence;
+use planner_core::{say, words};
 
 /// One of the files that were dropped together.
 #[derive(Debug)]
@@ -78,21 +80,27 @@ fn joined(mut headers: Vec<(String, Header)>) -> Result<(String, Header)> {
     headers.sort_by_key(|(_, header)| header.split().1);
     let given = headers.len() as u64;
     let mut rest = headers.into_iter();
-    let Some((name, mut first)) = rest.next() else { return Err(unreadable("", "no file was given")) };
+    let Some((name, mut first)) = rest.next() else {
+        return Err(unreadable("", words!("no file was given")));
+    };
     let (count, position) = first.split();
     if count != given || position != 0 {
-        let why = format!("{given} of the {count} files of this model were given: give all of them at once");
+        let why =
+            say!("{0} of the {1} files of this model were given: give all of them at once", given, count);
         return Err(unreadable(&name, why));
     }
     for (place, (other, header)) in rest.enumerate() {
         if header.split() != (count, place as u64 + 1) {
-            return Err(unreadable(&other, format!("it is not part {} of {count} of {name}", place + 2)));
+            return Err(unreadable(
+                &other,
+                say!("it is not part {0} of {1} of `{2}`", place + 2, count, name),
+            ));
         }
         first.append(header)?;
     }
     Ok((name, first))
 }
 
-fn unreadable(path: &str, why: impl Into<String>) -> Error {
-    Error::Unreadable { path: path.to_owned(), why: why.into() }
+fn unreadable(path: &str, why: impl Into<Sentence>) -> Error {
+    Error::unreadable(path, why)
 }

@@ -13,7 +13,7 @@ use planner_core::engine::{
     self, candle::Candle, llamacpp::LlamaCpp, sglang::Sglang, tensorrt_llm::TensorRtLlm,
     transformers::Transformers, vllm::Vllm,
 };
-use planner_core::error::{Error, Result};
+use planner_core::error::{Error, Known, Result};
 use planner_core::spec::weights::expressions;
 
 use serde_json::{Value, json};
@@ -65,14 +65,14 @@ fn has(name: &str) -> bool {
 /// The part that could answer where an error says that something is not known.
 pub fn missing(error: &Error) -> Option<&'static str> {
     let part = match error {
-        Error::Unknown { what: "engine", name, .. } => {
+        Error::Unknown { what: Known::Engine, name, .. } => {
             let id = name.split('@').next().unwrap_or(name);
             let holds = |part: &&Part| part.1.contains(&id);
             // another spelling of a name may be in any of them
             let any = || PARTS.iter().find(|part| !part.1.is_empty() && !has(part.0));
             PARTS.iter().find(holds).or_else(any)?.0
         }
-        Error::Unsupported { what, .. } if what == expressions::REFUSED => OTHERS,
+        Error::Unsupported { what, .. } if *what == expressions::REFUSED.into() => OTHERS,
         _ => return None,
     };
     (!has(part)).then_some(part)

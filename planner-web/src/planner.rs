@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use crate::gguf::{File, Given};
 use crate::{data, parts};
-use planner_core::error::{Error, Result};
+use planner_core::error::{Error, Known, Result};
 use planner_core::plan;
 use planner_core::render::json;
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::Lang;
+use planner_core::{say, words};
 use serde_json::{Value, json};
 
 /// Models kept ready, so that a keystroke in another field need not read the
@@ -42,10 +43,9 @@ impl Refused {
     /// The flag that a plan's error names, or nothing.
     fn of_plan(error: Error) -> Refused {
         let field = match &error {
-            Error::BadValue { field, .. } => field.strip_prefix("--").unwrap_or("model").to_owned(),
+            Error::BadValue { .. } => error.flag().unwrap_or("model").to_owned(),
             Error::Overflow { .. } => "seq".to_owned(),
-            Error::Unknown { what: "engine", .. } => "engine".to_owned(),
-            Error::Unknown { what, .. } if what.contains("dtype") => "kv-dtype".to_owned(),
+            Error::Unknown { what: Known::Engine, .. } => "engine".to_owned(),
             Error::MissingField { .. } | Error::NoCache { .. } => "model".to_owned(),
             _ => String::new(),
         };
@@ -125,15 +125,12 @@ fn dropped(name: &str) -> Result<Rc<ModelSpec>> {
     let found = FILE.with_borrow(|file| {
         file.as_ref().filter(|(kept, _)| kept == name).map(|(_, model)| Rc::clone(model))
     });
-    found.ok_or_else(|| Error::Unreadable { path: name.to_owned(), why: "it was not read yet".into() })
+    found.ok_or_else(|| Error::unreadable(name, words!("it was not read yet")))
 }
 
 fn from_config(text: &str) -> Result<ModelSpec> {
     if text.len() > LONGEST_CONFIG {
-        return Err(Error::Parse {
-            format: "config.json",
-            why: format!("{} bytes are too many", text.len()),
-        });
+        return Err(Error::parse("config.json", say!("{0} bytes are too many", text.len())));
     }
     source::from_config_json(text, false)
 }

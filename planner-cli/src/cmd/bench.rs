@@ -9,8 +9,8 @@ use crate::output::Output;
 #[cfg(not(feature = "verify"))]
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
     Err(planner_core::Error::unsupported(
-        "bench-cache",
-        "this build has no measuring backend: build with --features verify",
+        planner_core::text::Sentence::verbatim("bench-cache"),
+        planner_core::words!("this build has no measuring backend: build with --features verify"),
     ))
 }
 
@@ -27,9 +27,9 @@ mod measuring {
 
     use clap::ArgMatches;
     use planner_core::request::Request;
-    use planner_core::text::{Message as M, raw, text};
+    use planner_core::text::{Message as M, Sentence, raw, text};
     use planner_core::units::parse_count;
-    use planner_core::{Error, Result};
+    use planner_core::{Error, Result, say};
     use planner_verify::bench::{Event, Options, Prepared, on_cpu};
     use planner_verify::checkpoint;
 
@@ -57,7 +57,7 @@ mod measuring {
         };
         match usize::try_from(value) {
             Ok(count) if (least..=MOST).contains(&value) => Ok(count),
-            _ => Err(Error::bad_value(flag, value, format!("from {least} to {MOST}"))),
+            _ => Err(Error::bad_value(flag, value, say!("from {0} to {1}", least, MOST))),
         }
     }
 
@@ -87,10 +87,8 @@ mod measuring {
         let svg = matches.get_one::<String>("svg").map(Path::new);
         if let Some(file) = svg {
             // Better now than after ten minutes.
-            std::fs::write(file, "").map_err(|error| Error::Unreadable {
-                path: file.display().to_string(),
-                why: error.to_string(),
-            })?;
+            std::fs::write(file, "")
+                .map_err(|error| Error::unreadable(file.display().to_string(), Sentence::io(&error)))?;
         }
         watch_interrupts();
         let prepared = Prepared::new(&model, &options)?;
@@ -133,9 +131,10 @@ mod measuring {
         output.print(&render::render(&model, &found, output));
         if let Some(file) = svg {
             let drawing = plot::svg(&model.name, &found, lang);
-            let written =
-                drawing.and_then(|text| std::fs::write(file, text).map_err(|error| error.to_string()));
-            written.map_err(|why| Error::Unreadable { path: file.display().to_string(), why })?;
+            let written = drawing
+                .map_err(Sentence::verbatim)
+                .and_then(|text| std::fs::write(file, text).map_err(|error| Sentence::io(&error)));
+            written.map_err(|why| Error::unreadable(file.display().to_string(), why))?;
             output.tell(&text(lang, M::BenchWrote, &[&file.display().to_string()]));
         }
         Ok(match (found.same_tokens, found.interrupted) {

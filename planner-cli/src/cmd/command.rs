@@ -2,8 +2,7 @@
 
 use clap::ArgMatches;
 use planner_core::plan::plan;
-use planner_core::text::note;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::args;
 use crate::output::{Format, Output, to_text};
@@ -17,14 +16,14 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Error::bad_value(
             "--engine",
             plan.engine.id,
-            "a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp",
+            words!("a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp"),
         )
     })?;
     match output.format {
         Format::Json => output.print(&to_text(&command.json(output.lang))),
         Format::Table | Format::Csv | Format::Markdown => {
             output.print(&command.shell());
-            command.notes.iter().for_each(|said| output.tell(&note(output.lang, said)));
+            command.notes.iter().for_each(|said| output.tell(&said.text.text(output.lang)));
         }
     }
     Ok(0)

@@ -5,7 +5,7 @@ use planner_core::device::Device;
 use planner_core::render::json;
 use planner_core::text::{Message as M, raw, text};
 use planner_core::units::human_bytes;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, error::Known};
 use planner_models::{GPUS, Gpu};
 use serde_json::{Value as Json, json};
 
@@ -68,7 +68,7 @@ fn all(output: &Output) -> Result<u8> {
 fn one(name: &str, output: &Output) -> Result<u8> {
     let device = Device::resolve(name)?;
     let gpu = GPUS.iter().find(|gpu| gpu.id == device.id).ok_or_else(|| Error::Unknown {
-        what: "GPU",
+        what: Known::Gpu,
         name: name.to_owned(),
         near: Vec::new(),
     })?;

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use planner_core::plan::{adjust, candidates, compare, plan};
 use planner_core::render::json;
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, words};
 
 use crate::output::{Format, Output, to_text};
 use crate::{args, render, source};
@@ -18,7 +18,11 @@ const DOES_NOT_FIT: u8 = 1;
 /// The model that a command line names, with the request's overrides applied.
 pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> Result<ModelSpec> {
     let name = matches.get_one::<String>("model").ok_or_else(|| {
-        Error::bad_value("--model", "missing", "a model, such as llama3-70b (see `kvplan models`)")
+        Error::bad_value(
+            "--model",
+            words!("not given"),
+            words!("a model, such as llama3-70b (see `kvplan models`)"),
+        )
     })?;
     adjust(source::load(name, request.strict)?, request)
 }
@@ -41,8 +45,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         if matches.get_flag("verify") {
             return Err(Error::bad_value(
                 "--verify",
-                "given with --engine all",
-                "left out, or with one engine",
+                words!("given with --engine all"),
+                words!("left out, or with one engine"),
             ));
         }
         return compare_engines(matches, output);

@@ -11,7 +11,8 @@ mod missing {
     use clap::ArgMatches;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::{Error, Result};
+    use planner_core::text::Sentence;
+    use planner_core::{Error, Result, words};
     use serde_json::Value as Json;
 
     use crate::output::Output;
@@ -35,8 +36,8 @@ mod missing {
         match matches.get_one::<String>("prompt") {
             None => Ok(None),
             Some(_) => Err(Error::unsupported(
-                "--prompt",
-                "this build has no measuring backend: build with --features verify",
+                Sentence::verbatim("--prompt"),
+                words!("this build has no measuring backend: build with --features verify"),
             )),
         }
     }
@@ -49,7 +50,7 @@ mod measuring {
     use planner_core::spec::model::ModelSpec;
     use planner_core::text::{Message as M, error_message, raw, text};
     use planner_core::units::{group_digits, parse_count};
-    use planner_core::{Error, Result};
+    use planner_core::{Error, Result, say, words};
     use planner_verify::real::{Generated, Options, generate, weights};
     use serde_json::Value as Json;
 
@@ -83,8 +84,8 @@ mod measuring {
                 false => Ok(None),
                 true => Err(Error::bad_value(
                     if prompt.is_some() { "--prompt" } else { "--new-tokens" },
-                    "given without weights",
-                    "left out, or with a --model that is a GGUF file or a folder of safetensors",
+                    words!("given without weights"),
+                    words!("left out, or with a --model that is a GGUF file or a folder of safetensors"),
                 )),
             };
         };
@@ -93,7 +94,7 @@ mod measuring {
             Some(text) => match parse_count("--new-tokens", text)? {
                 count @ 1..=MOST_TOKENS => usize::try_from(count).ok(),
                 count => {
-                    return Err(Error::bad_value("--new-tokens", count, format!("from 1 to {MOST_TOKENS}")));
+                    return Err(Error::bad_value("--new-tokens", count, say!("from 1 to {0}", MOST_TOKENS)));
                 }
             },
         };

@@ -25,8 +25,7 @@ pub fn plan(plan: &Plan<'_>, output: &Output) -> String {
     parts.extend(table::engine(plan, lang));
     parts.extend(table::engine_blocks(plan, lang));
     parts.extend(table::verdict_lines(plan, lang));
-    let notes: Vec<String> =
-        plan.notes.iter().map(|note| format!("- {}", planner_core::text::note(lang, note))).collect();
+    let notes: Vec<String> = plan.notes.iter().map(|note| format!("- {}", note.text.text(lang))).collect();
     if !notes.is_empty() {
         parts.push(format!("{}:\n\n{}", raw(lang, M::NotesTitle), notes.join("\n")));
     }

@@ -259,7 +259,7 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
     if !plan.notes.is_empty() {
         text_out.push_str(&format!("\n{}\n", bold(raw(lang, M::NotesTitle))));
         for note in &plan.notes {
-            text_out.push_str(&format!("{}\n", wrap(&planner_core::text::note(lang, note), output.width, 2)));
+            text_out.push_str(&format!("{}\n", wrap(&note.text.text(lang), output.width, 2)));
         }
     }
     text_out

@@ -81,8 +81,8 @@ impl<'a> Needed<'a> {
         for (layers, stores) in groups {
             for store in stores.iter().filter(|store| store.is_kept_by("architecture")) {
                 total = sum(
-                    "bytes of a session",
-                    [total, product("bytes of a session", &[bytes(store)?, *layers])?],
+                    words!("bytes of a session"),
+                    [total, product(words!("bytes of a session"), &[bytes(store)?, *layers])?],
                 )?;
             }
         }
@@ -132,7 +132,7 @@ impl Layout for Needed<'_> {
             let session = self.each(&grouped(own), |store| {
                 share(store, parallel.tp).session_bytes(held, self.run.source, self.k, self.v)
             })?;
-            result.push(product("bytes of all sessions", &[session, users])?);
+            result.push(product(words!("bytes of all sessions"), &[session, users])?);
         }
         Ok(result)
     }
@@ -155,7 +155,7 @@ pub fn check_parallel(run: &Run<'_>) -> Result<()> {
         return Err(Error::bad_value(
             "--tp",
             tp,
-            format!("a divisor of the model's {heads} attention heads"),
+            say!("a divisor of the model's {0} attention heads", heads),
         ));
     }
     Ok(())

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::Run;
 use crate::request::{CacheKind, FlashAttention, Request};
 use crate::spec::model::Note;
-use crate::text::{self, Lang};
+use crate::text::{Lang, Sentence};
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,10 @@ impl Command {
     pub fn serving(program: &[&str], run: &Run<'_>) -> Self {
         let Some(location) = run.model.location.as_deref() else {
             let mut command = Self::new(program, "MODEL");
-            command
-                .notes
-                .push(Note::new("command_model", "MODEL stands for the checkpoint's hub id or folder"));
+            command.notes.push(Note::new(
+                "command_model",
+                words!("MODEL stands for the checkpoint's hub id or folder"),
+            ));
             return command;
         };
         Self::new(program, location)
@@ -78,9 +79,9 @@ impl Command {
             .map(|(name, _)| format!("--{name}"))
             .collect();
         if !unsaid.is_empty() {
-            let flags = unsaid.join(", ");
-            let note = Note::new("command_left_out", format!("the command has no flag for {flags}"));
-            self.notes.push(note.with(&[&flags]));
+            let flags = Sentence::list(unsaid);
+            let note = Note::new("command_left_out", say!("the command has no flag for {0}", flags));
+            self.notes.push(note);
         }
         self
     }
@@ -97,7 +98,7 @@ impl Command {
 
     /// The `command` object of the JSON.
     pub fn json(&self, lang: Lang) -> Json {
-        let note = |note: &Note| json!({ "code": note.code, "text": text::note(lang, note) });
+        let note = |note: &Note| json!({ "code": note.code, "text": note.text.text(lang) });
         json!({
             "args": self.words,
             "shell": self.shell(),

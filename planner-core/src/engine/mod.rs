@@ -8,11 +8,12 @@ use std::sync::{PoisonError, RwLock};
 
 use serde_json::{Map, Value as Json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Known, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::model::{ModelSpec, Note};
 use crate::suggest;
+use crate::text::Sentence;
 use crate::units::Ratio;
 
 pub mod architecture;
@@ -107,7 +108,7 @@ pub trait Layout {
 
     /// Bytes `users` sessions of `tokens` take, over all GPUs of one replica.
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
-        crate::units::product("bytes of all sessions", &[self.session_bytes(tokens)?, users])
+        crate::units::product(words!("bytes of all sessions"), &[self.session_bytes(tokens)?, users])
     }
 
     /// Bytes that `users` sessions of `tokens` take on a GPU of each pipeline stage.
@@ -158,7 +159,7 @@ pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
         let ids = engines.iter().map(|engine| engine.id());
         let near = suggest::near(name, ids.clone());
         Error::Unknown {
-            what: "engine",
+            what: Known::Engine,
             name: name.to_owned(),
             near: if near.is_empty() { ids.map(str::to_owned).collect() } else { near },
         }
@@ -169,7 +170,7 @@ pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
         Error::bad_value(
             "--engine",
             text,
-            format!("a known version of {}: {}", engine.id(), known.join(", ")),
+            say!("a known version of {0}: {1}", engine.id(), Sentence::list(known.iter().copied())),
         )
     })?;
     Ok((engine, found))

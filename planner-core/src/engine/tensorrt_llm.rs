@@ -20,6 +20,7 @@ use crate::parallel::{heads_per_rank, stage_slices};
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
+use crate::text::Words;
 use crate::units::{Ratio, product, sum};
 
 /// `KvCacheConfig.tokens_per_block`.
@@ -104,8 +105,8 @@ impl Blocks {
     fn new(run: Run<'_>) -> Result<Self> {
         if run.parallel.dcp > 1 {
             return Err(Error::unsupported(
-                "--dcp with tensorrt-llm",
-                "its context-parallel caches are not covered; leave --dcp out",
+                words!("--dcp with tensorrt-llm"),
+                words!("its context-parallel caches are not covered; leave --dcp out"),
             ));
         }
         let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
@@ -113,7 +114,9 @@ impl Blocks {
             return Err(Error::bad_value(
                 "--kv-dtype",
                 k.name,
-                "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types), the same for keys and values",
+                words!(
+                    "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types), the same for keys and values"
+                ),
             ));
         }
         let mut stages_bytes = Vec::new();
@@ -122,7 +125,7 @@ impl Blocks {
             for store in
                 own.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("tensorrt-llm"))
             {
-                bytes = sum("bytes of a token", [bytes, token_bytes(store, k, run.parallel.tp)?])?;
+                bytes = sum(words!("bytes of a token"), [bytes, token_bytes(store, k, run.parallel.tp)?])?;
             }
             stages_bytes.push(bytes);
         }
@@ -140,30 +143,34 @@ impl Blocks {
     }
 
     fn block_bytes(&self, token: u64) -> Result<u64> {
-        product("bytes of a block", &[token, self.tokens_per_block])
+        product(words!("bytes of a block"), &[token, self.tokens_per_block])
     }
 }
 
 fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
-    let not_covered = |what: &str| {
-        Error::unsupported(format!("{what} under tensorrt-llm"), "its cache manager for it is not covered")
+    let not_covered = |what: Words| {
+        Error::unsupported(
+            say!("{0} under tensorrt-llm", what),
+            words!("its cache manager for it is not covered"),
+        )
     };
     if store.tokens_per_row > 1 {
-        return Err(not_covered("a compressed cache"));
+        return Err(not_covered(words!("a compressed cache")));
     }
     match store.content {
         Content::KeysValues { heads, k_dim, v_dim } if k_dim == v_dim => {
-            product("bytes of a token", &[heads_per_rank(heads, tp), 2, k_dim, dtype.bytes])
+            product(words!("bytes of a token"), &[heads_per_rank(heads, tp), 2, k_dim, dtype.bytes])
         }
-        Content::KeysValues { .. } => Err(not_covered("keys and values of different width")),
-        Content::Latent { rank, rope } => {
-            product("bytes of a token", &[sum("width of a latent", [rank, rope])?, dtype.bytes])
-        }
+        Content::KeysValues { .. } => Err(not_covered(words!("keys and values of different width"))),
+        Content::Latent { rank, rope } => product(
+            words!("bytes of a token"),
+            &[sum(words!("width of a latent"), [rank, rope])?, dtype.bytes],
+        ),
         Content::IndexKey { heads, dim } => {
-            product("bytes of a token", &[heads, dim + dim / INDEX_SCALE_BLOCK * 4])
+            product(words!("bytes of a token"), &[heads, dim + dim / INDEX_SCALE_BLOCK * 4])
         }
-        Content::State { .. } => Err(not_covered("a recurrent state")),
-        Content::Cross { .. } => Err(not_covered("cross-attention")),
+        Content::State { .. } => Err(not_covered(words!("a recurrent state"))),
+        Content::Cross { .. } => Err(not_covered(words!("cross-attention"))),
     }
 }
 
@@ -171,16 +178,18 @@ impl Layout for Blocks {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         let mut total = 0;
         for stage in &self.stages {
-            let bytes =
-                product("bytes of a session", &[self.blocks(tokens), self.block_bytes(*stage)?, self.tp])?;
-            total = sum("bytes of a session", [total, bytes])?;
+            let bytes = product(
+                words!("bytes of a session"),
+                &[self.blocks(tokens), self.block_bytes(*stage)?, self.tp],
+            )?;
+            total = sum(words!("bytes of a session"), [total, bytes])?;
         }
         Ok(total)
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         let one = |stage: &u64| {
-            product("bytes of all sessions", &[users, self.blocks(tokens), self.block_bytes(*stage)?])
+            product(words!("bytes of all sessions"), &[users, self.blocks(tokens), self.block_bytes(*stage)?])
         };
         self.stages.iter().map(one).collect()
     }
@@ -209,8 +218,11 @@ impl Layout for Blocks {
         keys.insert("max_concurrency".into(), json!(blocks.map(|blocks| blocks as f64 / a_session as f64)));
         keys.insert("blocks_per_session".into(), integer(self.blocks(self.tokens)));
         keys.insert("min_prefix_hit_tokens".into(), integer(self.tokens_per_block));
-        let text = "tensorrt-llm 1.2: the rule was read in its source, not compared with a running engine";
-        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text).with(&[&"tensorrt-llm 1.2"])] })
+        let text = say!(
+            "{0}: the rule was read in its source, not compared with a running engine",
+            "tensorrt-llm 1.2"
+        );
+        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text)] })
     }
 }
 

@@ -42,8 +42,10 @@ impl Memory {
     pub fn of(run: &Run<'_>) -> Result<Option<Self>> {
         let (request, parallel) = (run.request, run.parallel);
         let gpus = parallel.gpus()?;
-        let held =
-            run.model.weight_bytes.div_ceil(product("number of GPUs", &[parallel.tp, parallel.pp])?.max(1));
+        let held = run
+            .model
+            .weight_bytes
+            .div_ceil(product(words!("number of GPUs"), &[parallel.tp, parallel.pp])?.max(1));
         let utilization = run.utilization();
         let mut weights_fit = true;
         let one = match (request.kv_memory, &request.gpu) {
@@ -66,7 +68,7 @@ impl Memory {
                     ShareOf::FreeAfterWeights => after(device.memory_bytes).map(|free| utilization.of(free)),
                 };
                 let budget = match (request.engine.utilization_of(), room) {
-                    (ShareOf::FreeAfterWeights, Some(room)) => sum("budget", [room, held, reserve])?,
+                    (ShareOf::FreeAfterWeights, Some(room)) => sum(words!("budget"), [room, held, reserve])?,
                     _ => utilization.of(device.memory_bytes),
                 };
                 weights_fit = room.is_some();

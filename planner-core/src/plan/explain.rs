@@ -3,7 +3,7 @@
 use super::{LayerGroup, Plan};
 use crate::dtype::DType;
 use crate::spec::layer::{Content, Extent, Store};
-use crate::text::{self, Lang, Message as M, raw, sessions, text};
+use crate::text::{Lang, Message as M, raw, sessions, text};
 use crate::units::{group_digits, human_bytes};
 
 /// The article's measurement of GPT-2: 1,000 new tokens, mean and deviation of ten runs, in seconds.
@@ -66,7 +66,7 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
         all.push(section(M::ExplainEngine, engine));
     }
     if let Some(command) = &plan.engine.command {
-        let notes = command.notes.iter().map(|note| text::note(lang, note));
+        let notes = command.notes.iter().map(|note| note.text.text(lang));
         all.push(section(M::ExplainCommand, std::iter::once(command.shell()).chain(notes).collect()));
     }
     let parts =

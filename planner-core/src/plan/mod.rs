@@ -157,7 +157,9 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
         session_bytes: layout.session_bytes(run.tokens)?,
         total_bytes: match run.parallel.dp {
             1 => layout.total_bytes(request.users, run.tokens)?,
-            dp => product("bytes of all sessions", &[layout.total_bytes(per_replica, run.tokens)?, dp])?,
+            dp => {
+                product(words!("bytes of all sessions"), &[layout.total_bytes(per_replica, run.tokens)?, dp])?
+            }
         },
         floor_bytes_per_session: layout.floor_bytes()?,
         details,
@@ -208,7 +210,7 @@ fn kv(run: &Run<'_>, truth: &Needed<'_>) -> Result<Kv> {
         slopes,
         state_bytes_per_session: truth.bytes(0)?,
         session_bytes,
-        total_bytes: product("bytes of all sessions", &[session_bytes, run.request.users])?,
+        total_bytes: product(words!("bytes of all sessions"), &[session_bytes, run.request.users])?,
         all_heads: all_heads(run, truth)?,
     })
 }
@@ -248,8 +250,8 @@ fn slopes(run: &Run<'_>, truth: &Needed<'_>) -> Result<Vec<Slope>> {
                         if grows {
                             let rows = period / store.tokens_per_row.max(1);
                             own = sum(
-                                "bytes per token",
-                                [own, product("bytes per token", &[store.row_bytes(k, v)?, rows])?],
+                                words!("bytes per token"),
+                                [own, product(words!("bytes per token"), &[store.row_bytes(k, v)?, rows])?],
                             )?;
                         }
                     }
@@ -257,7 +259,7 @@ fn slopes(run: &Run<'_>, truth: &Needed<'_>) -> Result<Vec<Slope>> {
                 }
             };
             last = Some((layer, own));
-            bytes = sum("bytes per token", [bytes, own])?;
+            bytes = sum(words!("bytes per token"), [bytes, own])?;
         }
         if slopes.last().is_none_or(|slope| slope.bytes != bytes) {
             slopes.push(Slope { from_token, bytes, per_tokens: period });
@@ -285,15 +287,15 @@ fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
         else {
             continue;
         };
-        let keys = k.row_bytes(product("bytes per token", &[layer.query_heads, k_dim])?)?;
-        let values = v.row_bytes(product("bytes per token", &[layer.query_heads, v_dim])?)?;
-        bytes_per_token = sum("bytes per token", [bytes_per_token, keys, values])?;
+        let keys = k.row_bytes(product(words!("bytes per token"), &[layer.query_heads, k_dim])?)?;
+        let values = v.row_bytes(product(words!("bytes per token"), &[layer.query_heads, v_dim])?)?;
+        bytes_per_token = sum(words!("bytes per token"), [bytes_per_token, keys, values])?;
     }
     if bytes_per_token == 0 {
         return Ok(None);
     }
-    let session_bytes = product("bytes with all heads", &[bytes_per_token, run.tokens])?;
-    let total_bytes = product("bytes with all heads", &[session_bytes, run.request.users])?;
+    let session_bytes = product(words!("bytes with all heads"), &[bytes_per_token, run.tokens])?;
+    let total_bytes = product(words!("bytes with all heads"), &[session_bytes, run.request.users])?;
     Ok(Some(AllHeads { bytes_per_token, session_bytes, total_bytes }))
 }
 
@@ -328,12 +330,14 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
         let bytes = |tokens: u64| {
             let mut total = 0;
             for store in kept(group.layer) {
-                total = sum("bytes of a layer", [total, store.session_bytes(tokens, run.source, k, v)?])?;
+                total =
+                    sum(words!("bytes of a layer"), [total, store.session_bytes(tokens, run.source, k, v)?])?;
             }
             Ok(total)
         };
-        group.bytes_per_token = product("bytes of a layer", &[marginal(run.tokens, bytes)?, group.count])?;
-        group.session_bytes = product("bytes of a layer", &[bytes(run.tokens)?, group.count])?;
+        group.bytes_per_token =
+            product(words!("bytes of a layer"), &[marginal(run.tokens, bytes)?, group.count])?;
+        group.session_bytes = product(words!("bytes of a layer"), &[bytes(run.tokens)?, group.count])?;
     }
     Ok(groups)
 }

@@ -29,27 +29,21 @@ pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
             return Err(Error::bad_value(
                 "--kv-heads",
                 wanted,
-                format!("left out: {} keeps no key and value heads", model.name),
+                say!("left out: {0} keeps no key and value heads", model.name),
             ));
         }
-        model.notes.push(
-            Note::new(
-                "kv_heads_overridden",
-                format!("--kv-heads {wanted}: not the model's own number of KV heads"),
-            )
-            .with(&[&wanted]),
-        );
+        model.notes.push(Note::new(
+            "kv_heads_overridden",
+            say!("--kv-heads {0}: not the model's own number of KV heads", wanted),
+        ));
         model.kv_heads = Some(wanted);
     }
     if let Some(dtype) = request.weight_dtype {
         model.weight_bytes = dtype.row_bytes(model.parameters)?;
-        model.notes.push(
-            Note::new(
-                "weight_dtype_overridden",
-                format!("--weight-dtype {}: every parameter counted in it, without scales", dtype.name),
-            )
-            .with(&[&dtype.name]),
-        );
+        model.notes.push(Note::new(
+            "weight_dtype_overridden",
+            say!("--weight-dtype {0}: every parameter counted in it, without scales", dtype.name),
+        ));
     } else if let Some(refusal) = &model.weight_refusal {
         return Err(refusal.clone());
     }
@@ -61,26 +55,27 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a
     let mut notes = model.notes.clone();
     let tokens = request.seq.unwrap_or_else(|| {
         let tokens = model.max_position.unwrap_or(DEFAULT_SEQ_CAP).min(DEFAULT_SEQ_CAP);
-        notes.push(Note::new("seq_default", format!("--seq not given: {tokens} tokens, the model's maximum or {DEFAULT_SEQ_CAP}, whichever is less")).with(&[&tokens, &DEFAULT_SEQ_CAP]));
+        notes.push(Note::new(
+            "seq_default",
+            say!(
+                "--seq not given: {0} tokens, the model's maximum or {1}, whichever is less",
+                tokens,
+                DEFAULT_SEQ_CAP
+            ),
+        ));
         tokens
     });
     if let Some(max) = model.max_position.filter(|&max| tokens > max) {
-        notes.push(
-            Note::new(
-                "beyond_max_position",
-                format!("{tokens} tokens is beyond the {max} that the model is made for"),
-            )
-            .with(&[&tokens, &max]),
-        );
+        notes.push(Note::new(
+            "beyond_max_position",
+            say!("{0} tokens is beyond the {1} that the model is made for", tokens, max),
+        ));
     }
     let has_cross =
         model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
     let source = request.source_len.or(model.source_len).unwrap_or(DEFAULT_SOURCE);
     if has_cross && request.source_len.is_none() {
-        notes.push(
-            Note::new("source_default", format!("--source-len not given: {source} encoder tokens"))
-                .with(&[&source]),
-        );
+        notes.push(Note::new("source_default", say!("--source-len not given: {0} encoder tokens", source)));
     }
     let mut parallel = request.parallel()?;
     if request.gpus.is_some()
@@ -88,18 +83,12 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a
         && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
     {
         parallel = Parallel { pp: parallel.pp * parallel.tp, tp: 1, ..parallel };
-        notes.push(
-            Note::new(
-                "gpus_as_pipeline",
-                format!("--gpus as {} pipeline stages: the attention heads do not divide by it", parallel.pp),
-            )
-            .with(&[&parallel.pp]),
-        );
+        notes.push(Note::new(
+            "gpus_as_pipeline",
+            say!("--gpus as {0} pipeline stages: the attention heads do not divide by it", parallel.pp),
+        ));
     } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
-        notes.push(
-            Note::new("gpus_as_tensor", format!("--gpus as tensor parallelism: --tp {}", parallel.tp))
-                .with(&[&parallel.tp]),
-        );
+        notes.push(Note::new("gpus_as_tensor", say!("--gpus as tensor parallelism: --tp {0}", parallel.tp)));
     }
     let run = Run { model, request, tokens, source, parallel };
     check_parallel(&run)?;

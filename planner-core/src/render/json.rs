@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::error::Error;
 use crate::plan::{LayerGroup, Memory, Plan, Verdict};
-use crate::request::{CacheKind, FlashAttention, Request, Speculative};
+use crate::request::{CacheKind, FlashAttention, Request};
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
-use crate::text::{self, Lang, error_hint, error_message};
+use crate::text::{Lang, error_hint, error_message};
 
 /// Version of the keys.
 pub const SCHEMA: u64 = 1;
@@ -51,7 +51,7 @@ pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
         "engine": engine,
         "memory": plan.memory.as_ref().map_or(Json::Null, memory),
         "verdict": verdict(plan.verdict.as_ref()),
-        "notes": plan.notes.iter().map(|note| json!({ "code": note.code, "text": text::note(lang, note) })).collect::<Vec<_>>(),
+        "notes": plan.notes.iter().map(|note| json!({ "code": note.code, "text": note.text.text(lang) })).collect::<Vec<_>>(),
     })
 }
 
@@ -131,11 +131,7 @@ fn request(plan: &Plan<'_>) -> Json {
         },
         "source_len": integer(plan.source),
         "shared_prefix": optional(request.shared_prefix),
-        "speculative": request.speculative.as_ref().map(|speculative| match speculative {
-            Speculative::Ngram(n) => format!("ngram:{n}"),
-            Speculative::Mtp(n) => format!("mtp:{n}"),
-            Speculative::Eagle(n) => format!("eagle:{n}"),
-        }),
+        "speculative": request.speculative.as_ref().map(ToString::to_string),
         "async_scheduling": request.async_scheduling,
         "prefix_caching": request.prefix_caching,
     })

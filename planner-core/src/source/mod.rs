@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::error::{Error, Result};
 use crate::spec::family;
 use crate::spec::model::ModelSpec;
+use crate::text::Sentence;
 
 pub mod gguf;
 
@@ -43,13 +44,13 @@ fn as_written_later(file: &Map<String, Json>) -> Map<String, Json> {
 /// Parses a JSON object, with an error that says what the text looks like instead.
 pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     let text = text.trim_start_matches('\u{feff}').trim();
-    let parse = |why: String| Error::Parse { format: "config.json", why };
+    let parse = |why: Sentence| Error::parse("config.json", why);
     if text.is_empty() {
-        return Err(parse("it is empty".into()));
+        return Err(parse(words!("it is empty").into()));
     }
     if text.starts_with('<') {
         return Err(parse(
-            "it is HTML or XML, not JSON: was a web page saved instead of the raw file?".into(),
+            words!("it is HTML or XML, not JSON: was a web page saved instead of the raw file?").into(),
         ));
     }
     let parsed = serde_json::from_str(text).or_else(|error| {
@@ -58,8 +59,14 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     });
     match parsed {
         Ok(Json::Object(map)) => Ok(map),
-        Ok(_) => Err(parse("it is JSON but not an object".into())),
-        Err(error) => Err(parse(error.to_string())),
+        Ok(_) => Err(parse(words!("it is JSON but not an object").into())),
+        Err(error) => {
+            let instead = match error.is_eof() {
+                true => say!("it ends too early, in line {0}, column {1}", error.line(), error.column()),
+                false => say!("it is not JSON in line {0}, column {1}", error.line(), error.column()),
+            };
+            Err(parse(Sentence::foreign(error, instead)))
+        }
     }
 }
 

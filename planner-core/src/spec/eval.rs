@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::value::{Number, Value};
 use crate::error::{Error, Result};
+use crate::text::{Argument, Sentence, Words};
 
 /// Keys that give the model's size: a class default stands in for them only within a wrapper, whose
 /// checkpoints leave out what equals it. An outermost configuration without them is incomplete.
@@ -150,7 +151,7 @@ impl<'a> Scope<'a> {
         if let Some(expr) = self.parsed.borrow().get(source) {
             return Ok(expr.clone());
         }
-        let expr = parse(source).map_err(|why| Error::Parse { format: "family", why })?;
+        let expr = parse(source).map_err(|why| Error::parse(words!("family"), Sentence::verbatim(why)))?;
         let expr = std::rc::Rc::new(expr);
         self.parsed.borrow_mut().insert(source, expr.clone());
         Ok(expr)
@@ -160,7 +161,7 @@ impl<'a> Scope<'a> {
         match name {
             "i" => {
                 self.used_index.set(true);
-                let index = self.index.get().ok_or_else(|| self.broken("`i` outside a layer"))?;
+                let index = self.index.get().ok_or_else(|| self.broken(words!("`i` outside a layer")))?;
                 return Ok(Value::Number(Number::whole(index)));
             }
             "class" => return Ok(Value::Text(self.class)),
@@ -180,7 +181,7 @@ impl<'a> Scope<'a> {
             return Ok(value.clone());
         }
         if self.open.borrow().len() >= MAX_DEPTH {
-            return Err(self.broken("definitions that go in a circle"));
+            return Err(self.broken(words!("definitions that go in a circle")));
         }
         let outer = self.used_index.replace(false);
         self.open.borrow_mut().push(name);
@@ -196,8 +197,8 @@ impl<'a> Scope<'a> {
         Ok(value)
     }
 
-    pub(super) fn broken(&self, what: &str) -> Error {
-        Error::Parse { format: "family", why: format!("{}: {what}", self.family.name) }
+    pub(super) fn broken(&self, what: impl Argument) -> Error {
+        Error::parse(words!("family"), say!("{0}: {1}", self.family.name, what))
     }
 
     fn note(&self, key: &str, value: &Json, is_default: bool) {
@@ -213,21 +214,21 @@ impl<'a> Scope<'a> {
         if let Some(json) = self.config.get(name) {
             self.note(name, json, false);
             return Value::from_json(json)
-                .map_err(|_| Error::bad_value(name, json, "a number of ordinary size"));
+                .map_err(|_| Error::bad_value(name, json, words!("a number of ordinary size")));
         }
         let is_outermost = std::ptr::eq(self.config, self.root);
         if let Some(json) = self.defaults.get(name).filter(|_| !(is_outermost && REQUIRED.contains(&name))) {
             self.note(name, json, true);
             return Value::from_json(json);
         }
-        Err(Error::MissingField { field: name.to_owned(), looked_in: self.place() })
+        Err(Error::missing(name, self.place()))
     }
 
-    pub(super) fn place(&self) -> String {
+    pub(super) fn place(&self) -> Words {
         if std::ptr::eq(self.config, self.root) {
-            "config.json".into()
+            words!("config.json")
         } else {
-            "the language model's part of config.json".into()
+            words!("the language model's part of config.json")
         }
     }
 
@@ -255,7 +256,7 @@ impl<'a> Scope<'a> {
         match self.eval(expr)? {
             Value::Number(number) => Ok(number),
             Value::Flag(flag) => Ok(Number::whole(u64::from(flag))),
-            other => Err(Error::bad_value(subject(expr), other.describe(), "a number")),
+            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a number"))),
         }
     }
 
@@ -267,19 +268,20 @@ impl<'a> Scope<'a> {
             {
                 let found = self.root.get(*name).or_else(|| self.defaults.get(*name));
                 let Some(json) = found else { return self.key(name) };
-                ((*name).to_owned(), Value::from_json(json)?)
+                (Some((*name).to_owned()), Value::from_json(json)?)
             }
-            _ => (subject(object), self.eval(object)?),
+            _ => (name_of(object), self.eval(object)?),
         };
-        let missing = || Error::MissingField { field: format!("{path}.{key}"), looked_in: self.place() };
+        let field = path.as_ref().map_or_else(|| key.to_owned(), |path| format!("{path}.{key}"));
+        let missing = || Error::missing(field.as_str(), self.place());
         match value {
             Value::Object(map) => {
                 let json = map.get(key).ok_or_else(missing)?;
-                self.note(&format!("{path}.{key}"), json, false);
+                self.note(&field, json, false);
                 Value::from_json(json)
             }
             Value::Null => Err(missing()),
-            other => Err(Error::bad_value(path, other.describe(), "an object")),
+            other => Err(Error::bad_value(subject(object), other.describe(), words!("an object"))),
         }
     }
 
@@ -289,7 +291,7 @@ impl<'a> Scope<'a> {
             // An object keyed by layer number has its numbers as text.
             let key = match self.eval(index)? {
                 Value::Text(key) => key.to_owned(),
-                other => other.describe(),
+                other => other.describe().to_string(),
             };
             return map.get(&key).map_or(Ok(Value::Null), Value::from_json);
         }
@@ -299,8 +301,8 @@ impl<'a> Scope<'a> {
             Value::List(items) => items.len(),
             // What is no list has no such element: `has(x[0])` tells one from the other.
             _ => {
-                let field = format!("{}[{position}]", subject(list));
-                return Err(Error::MissingField { field, looked_in: self.place() });
+                let list = name_of(list).unwrap_or_default();
+                return Err(Error::missing(format!("{list}[{position}]"), self.place()));
             }
         };
         let length = i128::try_from(length).unwrap_or(i128::MAX);
@@ -314,8 +316,8 @@ impl<'a> Scope<'a> {
         found.ok_or_else(|| {
             Error::bad_value(
                 subject(list),
-                format!("{length} entries"),
-                format!("an entry for position {position}"),
+                say!("{0} entries", length),
+                say!("an entry for position {0}", position),
             )
         })
     }
@@ -360,22 +362,23 @@ impl<'a> Scope<'a> {
 }
 
 /// What a message calls an expression: its name where it has one.
-pub(super) fn subject(expr: &Expr<'_>) -> String {
-    match expr {
-        Expr::Name(name) => (*name).to_owned(),
-        Expr::Member(object, key) => format!("{}.{key}", subject(object)),
-        Expr::Index(list, _) => subject(list),
-        Expr::Binary(_, left, right) => match subject(left) {
-            name if name == VALUE => subject(right),
-            name => name,
-        },
-        Expr::Condition(test, _, _) => subject(test),
-        Expr::Call(_, arguments) => arguments.first().map_or_else(|| VALUE.into(), subject),
-        _ => VALUE.into(),
-    }
+pub(super) fn subject(expr: &Expr<'_>) -> Sentence {
+    name_of(expr).map_or_else(|| words!("a value of the configuration").into(), Sentence::Verbatim)
 }
 
-const VALUE: &str = "a value of the configuration";
+fn name_of(expr: &Expr<'_>) -> Option<String> {
+    match expr {
+        Expr::Name(name) => Some((*name).to_owned()),
+        Expr::Member(object, key) => {
+            Some(name_of(object).map_or_else(|| (*key).to_owned(), |object| format!("{object}.{key}")))
+        }
+        Expr::Index(list, _) => name_of(list),
+        Expr::Binary(_, left, right) => name_of(left).or_else(|| name_of(right)),
+        Expr::Condition(test, _, _) => name_of(test),
+        Expr::Call(_, arguments) => arguments.first().and_then(name_of),
+        _ => None,
+    }
+}
 
 fn as_count(name: &str, source: &str, value: &Value<'_>) -> Result<u64> {
     let count = match value {
@@ -384,10 +387,7 @@ fn as_count(name: &str, source: &str, value: &Value<'_>) -> Result<u64> {
         _ => None,
     };
     count.ok_or_else(|| {
-        let field = match parse(source) {
-            Ok(expr) if subject(&expr) != VALUE => subject(&expr),
-            _ => name.to_owned(),
-        };
-        Error::bad_value(field, value.describe(), "a whole number of at least 0")
+        let field = parse(source).ok().and_then(|expr| name_of(&expr)).unwrap_or_else(|| name.to_owned());
+        Error::bad_value(field, value.describe(), words!("a whole number of at least 0"))
     })
 }

@@ -16,6 +16,7 @@ use super::weights::Storage;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::suggest;
+use crate::text::Sentence;
 use crate::units::sum;
 
 /// The family that answers for a `model_type`, and that type's class defaults.
@@ -40,7 +41,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         .to_owned();
     let model_type = config.get("model_type").and_then(Json::as_str);
     let Some(model_type) = model_type else {
-        return Err(Error::MissingField { field: "model_type".into(), looked_in: "config.json".into() });
+        return Err(Error::missing("model_type", words!("config.json")));
     };
     let mut notes = Vec::new();
     let (family, defaults) = match find(model_type) {
@@ -49,7 +50,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     };
     if let Some(why) = family.refuse {
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
-        return Err(Error::NoCache { architecture, why: why.to_owned() });
+        return Err(Error::NoCache { architecture, why: Sentence::Data(why.to_owned()) });
     }
     let mut filled = fill(&config, &defaults);
     let Some((key, text_type)) = family.language_model else {
@@ -69,7 +70,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     let text_type = named.filter(|named| !is_flat && *named != model_type).unwrap_or(text_type);
     let Some((text_family, mut text_defaults)) = find(text_type) else {
         return Err(Error::unsupported(
-            format!("language model `{text_type}` in {key}"),
+            say!("language model `{0}` in {1}", text_type, key),
             near_types(text_type),
         ));
     };
@@ -107,11 +108,11 @@ pub(super) fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> 
     filled
 }
 
-pub(super) fn near_types(model_type: &str) -> String {
+pub(super) fn near_types(model_type: &str) -> Sentence {
     let near = suggest::near(model_type, model_types());
     match near.as_slice() {
-        [] => "`kvplan models --families` lists what is known".into(),
-        near => format!("near names: {}", near.join(", ")),
+        [] => words!("`kvplan models --families` lists what is known").into(),
+        near => say!("near names: {0}", Sentence::list(near)),
     }
 }
 
@@ -125,7 +126,7 @@ fn assemble<'a>(
     let dtype = model_dtype(text, &mut notes)?;
     let layer_count = bounded("num_hidden_layers", text.count("num_hidden_layers", "layers")?, MAX_LAYERS)?;
     if layer_count == 0 {
-        return Err(Error::bad_value("num_hidden_layers", 0, "at least 1"));
+        return Err(Error::bad_value("num_hidden_layers", 0, words!("at least 1")));
     }
     let quantization = [text.root, text.config].iter().find_map(|map| {
         ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
@@ -181,9 +182,9 @@ fn assemble<'a>(
         head_dim,
         config_layers: layer_count,
         source_len: optional("source_len")?,
-        parameters: sum("parameters", parts.iter().map(|part| part.parameters))?,
+        parameters: sum(words!("parameters"), parts.iter().map(|part| part.parameters))?,
         weight_refusal,
-        weight_bytes: sum("weight bytes", parts.iter().map(|part| part.bytes))?,
+        weight_bytes: sum(words!("weight bytes"), parts.iter().map(|part| part.bytes))?,
         parts,
         origin: origins(text)?,
         layers,
@@ -195,7 +196,7 @@ fn assemble<'a>(
 
 pub(super) fn bounded(field: &str, value: u64, most: u64) -> Result<u64> {
     if value > most {
-        return Err(Error::bad_value(field, value, format!("at most {most}")));
+        return Err(Error::bad_value(field, value, say!("at most {0}", most)));
     }
     Ok(value)
 }
@@ -203,7 +204,7 @@ pub(super) fn bounded(field: &str, value: u64, most: u64) -> Result<u64> {
 fn text_value<'a>(scope: &Scope<'a>, name: &'static str) -> Result<&'a str> {
     match scope.evaluate(name)? {
         Value::Text(text) => Ok(text),
-        other => Err(Error::bad_value(name, other.describe(), "a string")),
+        other => Err(Error::bad_value(name, other.describe(), words!("a string"))),
     }
 }
 
@@ -215,16 +216,16 @@ fn model_dtype(scope: &Scope<'_>, notes: &mut Vec<Note>) -> Result<DType> {
                 Some(Json::String(name)) => {
                     let name = name.trim_start_matches("torch.");
                     return DType::from_name(name)
-                        .ok_or_else(|| Error::bad_value(key, name, "float32, float16 or bfloat16"));
+                        .ok_or_else(|| Error::bad_value(key, name, words!("float32, float16 or bfloat16")));
                 }
                 None | Some(Json::Null) => {}
-                Some(other) => return Err(Error::bad_value(key, other, "a dtype's name")),
+                Some(other) => return Err(Error::bad_value(key, other, words!("a dtype's name"))),
             }
         }
     }
     notes.push(Note::new(
         "dtype_assumed",
-        "the configuration names no dtype: bfloat16 assumed; --kv-dtype and --weight-dtype set it",
+        words!("the configuration names no dtype: bfloat16 assumed; --kv-dtype and --weight-dtype set it"),
     ));
     Ok(DType::BF16)
 }

@@ -11,6 +11,7 @@ use planner_models::expr::Expr;
 use super::eval::{Scope, subject};
 use super::value::{Module, ModuleKind, Number, Value};
 use crate::error::{Error, Result};
+use crate::text::Sentence;
 
 impl<'a> Scope<'a> {
     pub(super) fn elements(&self, expr: &Expr<'static>) -> Result<Vec<Value<'a>>> {
@@ -18,7 +19,7 @@ impl<'a> Scope<'a> {
             Value::Array(items) => items.iter().map(Value::from_json).collect(),
             Value::List(items) => Ok(items),
             Value::Null => Ok(Vec::new()),
-            other => Err(Error::bad_value(subject(expr), other.describe(), "a list")),
+            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a list"))),
         }
     }
 
@@ -26,7 +27,7 @@ impl<'a> Scope<'a> {
         match self.eval(expr)? {
             Value::Text(text) => Ok(text),
             Value::Null => Ok(""),
-            other => Err(Error::bad_value(subject(expr), other.describe(), "a string")),
+            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a string"))),
         }
     }
 
@@ -86,7 +87,11 @@ impl<'a> Scope<'a> {
                 let mut total = Number::whole(0);
                 for item in self.elements(list)? {
                     let Value::Number(number) = item else {
-                        return Err(Error::bad_value(subject(&arguments[0]), item.describe(), "a number"));
+                        return Err(Error::bad_value(
+                            subject(&arguments[0]),
+                            item.describe(),
+                            words!("a number"),
+                        ));
                     };
                     total = total.plus(number)?;
                 }
@@ -109,7 +114,7 @@ impl<'a> Scope<'a> {
             }
             ("refuse", [why]) => {
                 let name = if self.class.is_empty() { self.model_type } else { self.class };
-                Err(Error::unsupported(name.to_owned(), self.text(why)?.to_owned()))
+                Err(Error::unsupported(Sentence::verbatim(name), Sentence::Data(self.text(why)?.to_owned())))
             }
             ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
             ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),
@@ -122,7 +127,7 @@ impl<'a> Scope<'a> {
                 let found = at.and_then(|at| text.get(at..=at));
                 found
                     .map(Value::Text)
-                    .ok_or_else(|| Error::bad_value(subject(&arguments[0]), text, "a longer pattern"))
+                    .ok_or_else(|| Error::bad_value(subject(&arguments[0]), text, words!("a longer pattern")))
             }
             ("length", [text]) => whole(self.text(text)?.len()),
             ("linear", [inputs, outputs]) => self.module(ModuleKind::Linear, inputs, Some(outputs), None),
@@ -135,7 +140,7 @@ impl<'a> Scope<'a> {
             ("buffer", [length]) => self.module(ModuleKind::Buffer, length, None, None),
             ("f32", [module]) => self.stored(module, 4),
             ("i64", [module]) => self.stored(module, 8),
-            _ => Err(self.broken(&format!("unknown function `{function}` of {} arguments", arguments.len()))),
+            _ => Err(self.broken(say!("unknown function `{0}` of {1} arguments", function, arguments.len()))),
         }
     }
 
@@ -143,7 +148,7 @@ impl<'a> Scope<'a> {
     fn stored(&self, module: &Expr<'static>, element_bytes: u64) -> Result<Value<'a>> {
         match self.eval(module)? {
             Value::Module(module) => Ok(Value::Module(Module { element_bytes, ..module })),
-            other => Err(Error::bad_value(subject(module), other.describe(), "a module")),
+            other => Err(Error::bad_value(subject(module), other.describe(), words!("a module"))),
         }
     }
 
@@ -156,9 +161,9 @@ impl<'a> Scope<'a> {
     ) -> Result<Value<'a>> {
         let width = |expr: &Expr<'static>| {
             let number = self.number(expr)?;
-            number
-                .as_u64()
-                .ok_or_else(|| Error::bad_value(subject(expr), number, "a whole number of at least 0"))
+            number.as_u64().ok_or_else(|| {
+                Error::bad_value(subject(expr), number, words!("a whole number of at least 0"))
+            })
         };
         let inputs = width(inputs)?;
         let outputs = outputs.map_or(Ok(1), width)?;
@@ -176,7 +181,11 @@ impl<'a> Scope<'a> {
 fn sum_primes<'a>(after: u64, skip: u64, count: u64) -> Result<Value<'a>> {
     let wanted = skip.saturating_add(count);
     if after > 1 << 32 || wanted > 4096 {
-        return Err(Error::bad_value("the primes of an n-gram table", wanted, "at most 4096 below 2^32"));
+        return Err(Error::bad_value(
+            words!("the primes of an n-gram table"),
+            wanted,
+            words!("at most 4096 below 2^32"),
+        ));
     }
     let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     let primes = (after + 1..).filter(|&n| is_prime(n)).take(usize::try_from(wanted).unwrap_or(0));

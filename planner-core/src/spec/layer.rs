@@ -113,27 +113,28 @@ impl Store {
     /// Bytes of one row with keys in `k` and values in `v`.
     pub fn row_bytes(&self, k: DType, v: DType) -> Result<u64> {
         let pair = |heads: u64, k_dim: u64, v_dim: u64| {
-            let keys = k.row_bytes(product("elements of a key row", &[heads, k_dim])?)?;
-            let values = v.row_bytes(product("elements of a value row", &[heads, v_dim])?)?;
-            sum("bytes of a cache row", [keys, values])
+            let keys = k.row_bytes(product(words!("elements of a key row"), &[heads, k_dim])?)?;
+            let values = v.row_bytes(product(words!("elements of a value row"), &[heads, v_dim])?)?;
+            sum(words!("bytes of a cache row"), [keys, values])
         };
         match self.content {
             Content::KeysValues { heads, k_dim, v_dim } | Content::Cross { heads, k_dim, v_dim } => {
                 pair(heads, k_dim, v_dim)
             }
-            Content::Latent { rank, rope } => k.row_bytes(sum("elements of a latent", [rank, rope])?),
+            Content::Latent { rank, rope } => k.row_bytes(sum(words!("elements of a latent"), [rank, rope])?),
             Content::IndexKey { heads, dim } => {
-                k.row_bytes(product("elements of an index key", &[heads, dim])?)
+                k.row_bytes(product(words!("elements of an index key"), &[heads, dim])?)
             }
-            Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => {
-                sum("bytes of a state", [conv_dtype.row_bytes(conv)?, recurrent_dtype.row_bytes(recurrent)?])
-            }
+            Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => sum(
+                words!("bytes of a state"),
+                [conv_dtype.row_bytes(conv)?, recurrent_dtype.row_bytes(recurrent)?],
+            ),
         }
     }
 
     /// Bytes held for a session.
     pub fn session_bytes(&self, tokens: u64, source: u64, k: DType, v: DType) -> Result<u64> {
-        product("bytes of a session", &[self.rows(tokens, source), self.row_bytes(k, v)?])
+        product(words!("bytes of a session"), &[self.rows(tokens, source), self.row_bytes(k, v)?])
     }
 }
 

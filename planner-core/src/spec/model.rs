@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::layer::Layer;
 use crate::dtype::DType;
 use crate::error::Error;
+use crate::text::Sentence;
 
 /// The most layers or blocks a configuration may ask for; more is a mistake, not a model.
 pub const MAX_LAYERS: u64 = 10_000;
@@ -41,23 +42,14 @@ pub struct Part {
 pub struct Note {
     /// Stable code.
     pub code: &'static str,
-    /// English text.
-    pub text: String,
-    /// What the text says of this plan, for other languages' templates (`text::note`).
-    pub arguments: Vec<String>,
+    /// What it says.
+    pub text: Sentence,
 }
 
 impl Note {
     /// A note.
-    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), arguments: Vec::new() }
-    }
-
-    /// The same note with what other languages put into their texts.
-    #[must_use]
-    pub fn with(mut self, arguments: &[&dyn std::fmt::Display]) -> Self {
-        self.arguments = arguments.iter().map(ToString::to_string).collect();
-        self
+    pub fn new(code: &'static str, text: impl Into<Sentence>) -> Self {
+        Self { code, text: text.into() }
     }
 }
 
@@ -122,8 +114,8 @@ impl ModelSpec {
         self.location = hub.map(str::to_owned);
         if !id.eq_ignore_ascii_case(asked) {
             self.location = Some(asked.to_owned());
-            let text = format!("{asked} is answered from the catalogue ({id}), without the network");
-            self.notes.push(Note::new("from_catalogue", text).with(&[&asked, &id]));
+            let text = say!("{0} is answered from the catalogue ({1}), without the network", asked, id);
+            self.notes.push(Note::new("from_catalogue", text));
         }
     }
 

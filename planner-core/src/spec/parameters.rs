@@ -33,7 +33,7 @@ impl Counter {
             }
             let module = match scope.evaluate(rule.is)? {
                 Value::Module(module) => module,
-                other => return Err(Error::bad_value(rule.path, other.describe(), "a module")),
+                other => return Err(Error::bad_value(rule.path, other.describe(), words!("a module"))),
             };
             let count = rule.count.map_or(Ok(1), |count| scope.count(rule.path, count))?;
             let active = rule.active.map_or(Ok(count), |active| scope.count(rule.path, active))?;
@@ -45,10 +45,13 @@ impl Counter {
                 active: 0,
                 bytes: 0,
             });
-            part.parameters = sum("parameters", [part.parameters, product("parameters", &[each, count])?])?;
-            part.active =
-                sum("parameters", [part.active, product("parameters", &[each, active.min(count)])?])?;
-            part.bytes = sum("weight bytes", [part.bytes, bytes])?;
+            part.parameters =
+                sum(words!("parameters"), [part.parameters, product(words!("parameters"), &[each, count])?])?;
+            part.active = sum(
+                words!("parameters"),
+                [part.active, product(words!("parameters"), &[each, active.min(count)])?],
+            )?;
+            part.bytes = sum(words!("weight bytes"), [part.bytes, bytes])?;
         }
         Ok(())
     }
@@ -77,7 +80,7 @@ impl Counter {
         let model_type = named.unwrap_or(tower.model_type);
         let Some((family, mut defaults)) = find(model_type) else {
             return Err(Error::unsupported(
-                format!("`{model_type}` in {}", tower.config),
+                say!("`{0}` in {1}", model_type, tower.config),
                 near_types(model_type),
             ));
         };

@@ -38,7 +38,11 @@ pub fn layer(scope: &Scope<'_>, index: u64, dtype: DType) -> Result<Layer> {
             && let Some(owner) = scope.optional_count("owner", owner)?.filter(|&owner| owner != index)
         {
             if owner > index {
-                return Err(Error::bad_value("the layer whose cache is shared", owner, "an earlier layer"));
+                return Err(Error::bad_value(
+                    words!("the layer whose cache is shared"),
+                    owner,
+                    words!("an earlier layer"),
+                ));
             }
             layer.owner = Some(owner);
             layer.query_heads = query_heads(scope, rule)?;
@@ -63,14 +67,13 @@ fn query_heads(scope: &Scope<'_>, rule: &CacheRule) -> Result<u64> {
 
 fn store(scope: &Scope<'_>, rule: &'static CacheRule, dtype: DType) -> Result<Store> {
     let need = |name: &'static str| -> Result<u64> {
-        let source = rule.field(name).ok_or_else(|| Error::Parse {
-            format: "family",
-            why: format!("{}: cache rule `{}` needs `{name}`", scope.family.name, rule.kind),
-        })?;
+        let source = rule
+            .field(name)
+            .ok_or_else(|| scope.broken(say!("cache rule `{0}` needs `{1}`", rule.kind, name)))?;
         scope.count(name, source)
     };
     let positive = |name: &'static str| match need(name)? {
-        0 => Err(Error::bad_value(rule.field(name).unwrap_or(name), 0, "at least 1")),
+        0 => Err(Error::bad_value(rule.field(name).unwrap_or(name), 0, words!("at least 1"))),
         value => Ok(value),
     };
     let or = |name: &'static str, default: u64| match rule.field(name) {
@@ -84,7 +87,7 @@ fn store(scope: &Scope<'_>, rule: &'static CacheRule, dtype: DType) -> Result<St
                 Value::Text("model") => Ok(dtype),
                 Value::Text(text) => DType::parse(name, text),
                 Value::Null => Ok(default),
-                other => Err(Error::bad_value(name, other.describe(), "a dtype's name")),
+                other => Err(Error::bad_value(name, other.describe(), words!("a dtype's name"))),
             },
         };
     let content = match rule.kind {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::family::{find, near_types};
 use super::model::{Note, nested};
 use crate::error::{Error, Result};
+use crate::text::Sentence;
 
 /// Keys that a plain decoder has to have.
 const NEEDED: &[&str] =
@@ -76,12 +77,16 @@ pub(super) fn plain(
     strict: bool,
     notes: &mut Vec<Note>,
 ) -> Result<(&'static Family, Map<String, Json>)> {
-    let refuse = |why: String| {
+    let refuse = |why: Sentence| {
         let hint = part(config).unwrap_or_else(|| near_types(model_type));
-        Error::unsupported(format!("model_type `{model_type}` ({class})"), format!("{why}; {hint}"))
+        let what = match class {
+            "" => say!("model_type `{0}`", model_type),
+            class => say!("model_type `{0}` ({1})", model_type, class),
+        };
+        Error::unsupported(what, say!("{0}; {1}", why, hint))
     };
     if strict {
-        return Err(refuse("no family knows it".into()));
+        return Err(refuse(words!("no family knows it").into()));
     }
     if ["ForMaskedLM", "ForSequenceClassification", "ForTokenClassification"]
         .iter()
@@ -89,38 +94,42 @@ pub(super) fn plain(
     {
         return Err(Error::NoCache {
             architecture: class.to_owned(),
-            why: "it is an encoder: it reads its whole input at once and generates nothing".into(),
+            why: words!("it is an encoder: it reads its whole input at once and generates nothing").into(),
         });
     }
     if let Some(field) = NEEDED.iter().find(|field| !config.contains_key(**field)) {
-        return Err(refuse(format!("no family knows it and it has no `{field}`")));
+        return Err(refuse(say!("no family knows it and it has no `{0}`", field)));
     }
     let suspect = config.iter().find(|(key, value)| {
         let is_set = !matches!(value, Json::Null | Json::Bool(false));
         is_set && (SUSPECT.iter().any(|part| key.contains(part)) || SUSPECT_NAMES.contains(&key.as_str()))
     });
     if let Some((key, _)) = suspect {
-        return Err(refuse(format!(
-            "no family knows it, and its key `{key}` may change what is cached or what the weights take"
+        return Err(refuse(say!(
+            "no family knows it, and its key `{0}` may change what is cached or what the weights take",
+            key
         )));
     }
     notes.push(Note::new(
         "unknown_model_type",
-        format!("no family knows model_type `{model_type}`: planned as plain attention with a Llama-like block; --strict refuses instead"),
-    ).with(&[&model_type]));
-    find("llama").ok_or_else(|| refuse("the family `llama` is missing".into()))
+        say!("no family knows model_type `{0}`: planned as plain attention with a Llama-like block; --strict refuses instead", model_type),
+    ));
+    find("llama").ok_or_else(|| refuse(words!("the family `llama` is missing").into()))
 }
 
 /// What can be planned of a wrapper that nothing is known about: a nested language model of a known
 /// type, whose cache is the least that the whole keeps.
-fn part(config: &Map<String, Json>) -> Option<String> {
+fn part(config: &Map<String, Json>) -> Option<Sentence> {
     PARTS.iter().find_map(|key| {
         let model_type = nested(config, key)?.get("model_type")?.as_str()?;
         let (family, _) = find(model_type).filter(|(family, _)| family.refuse.is_none())?;
-        let of = if family.language_model.is_some() { "a part" } else { "the language model" };
-        Some(format!(
-            "{of}, `{key}` of type `{model_type}`, is known: give that object as the config.json for its own cache, the least \
-             that the whole keeps"
+        let of = if family.language_model.is_some() { words!("a part") } else { words!("the language model") };
+        Some(say!(
+            "{0}, `{1}` of type `{2}`, is known: give that object as the config.json for its own cache, the least \
+             that the whole keeps",
+            of,
+            key,
+            model_type
         ))
     })
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
+use crate::text::Sentence;
 
 /// An exact fraction in lowest terms with a positive denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +15,9 @@ pub struct Number {
 impl Number {
     /// `numerator / denominator`; the denominator must not be 0.
     pub fn new(numerator: i128, denominator: i128) -> Result<Self> {
-        let overflow = || Error::overflow("a number of the configuration");
+        let overflow = || Error::overflow(words!("a number of the configuration"));
         if denominator == 0 {
-            return Err(Error::bad_value("a divisor of the configuration", 0, "not 0"));
+            return Err(Error::bad_value(words!("a divisor of the configuration"), 0, words!("not 0")));
         }
         let sign = if denominator < 0 { -1 } else { 1 };
         let divisor = gcd(numerator.unsigned_abs(), denominator.unsigned_abs());
@@ -35,7 +36,13 @@ impl Number {
     /// The exact value of a JSON number's decimal text.
     pub fn from_json(number: &serde_json::Number) -> Result<Self> {
         let text = number.to_string();
-        let bad = || Error::bad_value("a number of the configuration", &text, "a number of ordinary size");
+        let bad = || {
+            Error::bad_value(
+                words!("a number of the configuration"),
+                &text,
+                words!("a number of ordinary size"),
+            )
+        };
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| bad())?),
             None => (text.as_str(), 0),
@@ -53,7 +60,7 @@ impl Number {
     fn combine(numerator: Option<i128>, denominator: Option<i128>) -> Result<Self> {
         match (numerator, denominator) {
             (Some(numerator), Some(denominator)) => Self::new(numerator, denominator),
-            _ => Err(Error::overflow("a number of the configuration")),
+            _ => Err(Error::overflow(words!("a number of the configuration"))),
         }
     }
 
@@ -161,8 +168,8 @@ impl Module {
         if self.kind == ModuleKind::Buffer {
             return Ok(0);
         }
-        let weights = crate::units::product("parameters", &[self.inputs, self.outputs])?;
-        crate::units::sum("parameters", [weights, self.bias])
+        let weights = crate::units::product(words!("parameters"), &[self.inputs, self.outputs])?;
+        crate::units::sum(words!("parameters"), [weights, self.bias])
     }
 }
 
@@ -226,15 +233,15 @@ impl<'a> Value<'a> {
     }
 
     /// The value as people read it in a message.
-    pub fn describe(&self) -> String {
+    pub fn describe(&self) -> Sentence {
         match self {
-            Self::Null => "null".into(),
-            Self::Flag(flag) => flag.to_string(),
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => format!("\"{text}\""),
-            Self::Array(_) | Self::List(_) => "a list".into(),
-            Self::Object(_) => "an object".into(),
-            Self::Module(_) => "a module".into(),
+            Self::Null => Sentence::verbatim("null"),
+            Self::Flag(flag) => Sentence::verbatim(flag.to_string()),
+            Self::Number(number) => Sentence::verbatim(number.to_string()),
+            Self::Text(text) => Sentence::verbatim(format!("\"{text}\"")),
+            Self::Array(_) | Self::List(_) => words!("a list").into(),
+            Self::Object(_) => words!("an object").into(),
+            Self::Module(_) => words!("a module").into(),
         }
     }
 }

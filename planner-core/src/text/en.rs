@@ -1,7 +1,7 @@
 //! English messages.
 
-use super::Message;
-use crate::error::Error;
+use super::{Lang, Message, quoted};
+use crate::error::{Error, Known};
 
 pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
@@ -193,7 +193,7 @@ pub(super) fn message(message: Message) -> &'static str {
 
 pub(super) fn error_message(error: &Error) -> String {
     match error {
-        Error::Unknown { what, name, .. } => format!("unknown {what} `{name}`"),
+        Error::Unknown { what, name, .. } => format!("unknown {} `{name}`", kind(*what)),
         Error::NoCache { architecture, why } => {
             format!("`{architecture}` has no KV cache, because {why}")
         }
@@ -201,7 +201,9 @@ pub(super) fn error_message(error: &Error) -> String {
             format!("`{field}` is missing: looked for it in {looked_in}")
         }
         Error::Unsupported { what, .. } => format!("{what} is not supported"),
-        Error::BadValue { field, got, want } => format!("`{field}` is {got}, but must be {want}"),
+        Error::BadValue { field, got, want } => {
+            format!("{} is {got}, but must be {want}", quoted(field, Lang::En))
+        }
         Error::Overflow { what } => format!("{what} is too large: it does not fit in 64 bits"),
         Error::Parse { format, why } => format!("{format}: {why}"),
         Error::Unreadable { path, why } => format!("cannot read `{path}`: {why}"),
@@ -211,10 +213,10 @@ pub(super) fn error_message(error: &Error) -> String {
 pub(super) fn error_hint(error: &Error) -> Option<String> {
     match error {
         Error::Unknown { what, near, .. } => {
-            let list = match *what {
-                "model" => "`kvplan models` lists what is known; a path to a config.json also works",
-                "GPU" => "`kvplan gpus` lists what is known; a size such as 80GiB also works",
-                _ => "",
+            let list = match what {
+                Known::Model => "`kvplan models` lists what is known; a path to a config.json also works",
+                Known::Gpu => "`kvplan gpus` lists what is known; a size such as 80GiB also works",
+                Known::Engine | Known::Flag => "",
             };
             let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
             match (near.is_empty(), list.is_empty()) {
@@ -230,9 +232,18 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
         Error::MissingField { field, .. } => {
             Some(format!("add `{field}` to the configuration; it is never guessed"))
         }
-        Error::Unsupported { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+        Error::Unsupported { hint, .. } => Some(hint.text(Lang::En)).filter(|hint| !hint.is_empty()),
         Error::Overflow { .. } => Some("smaller --seq or --users".into()),
         Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
+    }
+}
+
+fn kind(what: Known) -> &'static str {
+    match what {
+        Known::Model => "model",
+        Known::Gpu => "GPU",
+        Known::Engine => "engine",
+        Known::Flag => "flag",
     }
 }
 

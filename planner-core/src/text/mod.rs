@@ -4,13 +4,15 @@
 //! `{0}`, `{1}` … in a text are places for arguments.
 
 use crate::error::Error;
-use crate::spec::model::Note;
 use crate::units::group_digits;
 
+#[macro_use]
+mod sentence;
 mod en;
 pub mod page;
 mod zh;
-mod zh_wants;
+
+pub use sentence::{Argument, Sentence, Words};
 
 /// A language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -186,25 +188,45 @@ pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
     fill(raw(lang, message), arguments.iter().copied())
 }
 
-/// Puts arguments in: `{0}` is the first, `{0:layer/layers}` one of two words by whether it is 1.
+/// Puts arguments in: `{0}` is the first, `{0:layer/layers}` one of two words by whether it is 1. Where a
+/// Chinese character meets a Latin word at such a place, a space parts them.
 fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let arguments: Vec<&str> = arguments.into_iter().collect();
     let mut text = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((place, after)) = after.split_once('}') else { break };
-        text.push_str(before);
+        push(&mut text, before, false);
         let (position, words) = place.split_once(':').map_or((place, None), |(at, words)| (at, Some(words)));
         let argument = position.parse().ok().and_then(|at: usize| arguments.get(at)).copied();
-        text.push_str(match (argument.unwrap_or_default(), words.and_then(|words| words.split_once('/'))) {
-            ("1", Some((one, _))) => one,
-            (_, Some((_, many))) => many,
-            (argument, None) => argument,
-        });
+        push(
+            &mut text,
+            match (argument.unwrap_or_default(), words.and_then(|words| words.split_once('/'))) {
+                ("1", Some((one, _))) => one,
+                (_, Some((_, many))) => many,
+                (argument, None) => argument,
+            },
+            true,
+        );
         rest = after;
     }
-    text.push_str(rest);
+    push(&mut text, rest, false);
     text
+}
+
+/// Adds an argument, or the piece of the template after one, with a space where two scripts would touch.
+fn push(text: &mut String, part: &str, is_argument: bool) {
+    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    let is_word =
+        |c: char, of_argument: bool| c.is_ascii_alphanumeric() || (of_argument && matches!(c, '`' | '-'));
+    if let (Some(last), Some(first)) = (text.chars().next_back(), part.chars().next()) {
+        let meet = (is_chinese(last) && is_word(first, is_argument))
+            || (is_word(last, !is_argument) && is_chinese(first));
+        if meet {
+            text.push(' ');
+        }
+    }
+    text.push_str(part);
 }
 
 /// `20 users`, `1 user`.
@@ -217,17 +239,6 @@ pub fn sessions(lang: Lang, count: u64) -> String {
     match count {
         1 => raw(lang, Message::OneSessionOnly).to_owned(),
         count => text(lang, Message::Sessions, &[&group_digits(count)]),
-    }
-}
-
-/// A note; one that has no translation yet stays English.
-pub fn note(lang: Lang, note: &Note) -> String {
-    match lang {
-        Lang::En => note.text.clone(),
-        Lang::Zh => zh::note(note.code).map_or_else(
-            || note.text.clone(),
-            |template| fill(template, note.arguments.iter().map(String::as_str)),
-        ),
     }
 }
 
@@ -244,6 +255,14 @@ pub fn error_message(lang: Lang, error: &Error) -> String {
     match lang {
         Lang::En => en::error_message(error),
         Lang::Zh => zh::error_message(error),
+    }
+}
+
+/// A name in quotes, or what is said instead of one.
+fn quoted(name: &Sentence, lang: Lang) -> String {
+    match name {
+        Sentence::Verbatim(name) => format!("`{name}`"),
+        said => said.text(lang),
     }
 }
 
@@ -273,5 +292,13 @@ mod tests {
         assert_eq!(fill(template, ["1", "it"]), "it has 1 page");
         assert_eq!(fill(template, ["12", "it"]), "it has 12 pages");
         assert_eq!(fill("nothing {2} here", ["1"]), "nothing  here");
+    }
+
+    #[test]
+    fn a_space_parts_two_scripts_at_a_place_and_nowhere_else() {
+        assert_eq!(fill("缺少{0}：已在{1}中", ["`a`", "config.json"]), "缺少 `a`：已在 config.json 中");
+        assert_eq!(fill("`{0}`是{1}", ["模型a", "列表"]), "`模型a`是列表");
+        assert_eq!(fill("{0}过大", ["--seq"]), "--seq 过大");
+        assert_eq!(fill("{0}过大", ["参数量"]), "参数量过大");
     }
 }

@@ -9,7 +9,7 @@ use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent};
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say, words};
 use serde_json::Value as Json;
 
 use super::dense::{Dense, Sizes};
@@ -47,7 +47,7 @@ pub struct Prepared {
 }
 
 fn size(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::overflow("the size of a tensor"))
+    usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")))
 }
 
 impl Prepared {
@@ -64,16 +64,18 @@ impl Prepared {
         };
         let (Some(sizes), "gpt2") = (sizes, model.model_type.as_str()) else {
             return Err(Error::unsupported(
-                format!("bench-cache with the weights of {}", model.name),
-                "it reads checkpoints of GPT-2; others run with made-up weights when --model names their config.json",
+                say!("bench-cache with the weights of {0}", model.name),
+                words!(
+                    "it reads checkpoints of GPT-2; others run with made-up weights when --model names their config.json"
+                ),
             ));
         };
         if tokens > size(model.max_position.unwrap_or(0))? {
             return Err(Error::bad_value(
                 "--new-tokens",
                 options.new_tokens,
-                format!(
-                    "at most {}: the checkpoint has no positions beyond",
+                say!(
+                    "at most {0}: the checkpoint has no positions beyond",
                     sizes.positions.saturating_sub(PROMPT_TOKENS)
                 ),
             ));
@@ -108,8 +110,8 @@ impl Prepared {
         let dtypes = Needed::of_definition(run)?.dtypes();
         if model.layers.iter().any(|layer| layer.owner.is_some()) {
             return Err(Error::unsupported(
-                format!("bench-cache of {}", model.name),
-                "layers that share a cache are measured by --verify; bench-cache takes plain stacks",
+                say!("bench-cache of {0}", model.name),
+                words!("layers that share a cache are measured by --verify; bench-cache takes plain stacks"),
             ));
         }
         let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
@@ -154,15 +156,17 @@ pub(crate) fn dense_of(folder: &Path, model: &ModelSpec, device: &Device) -> Res
     let tokens = size(model.max_position.unwrap_or(1))?;
     let Some(sizes) = sizes(model, tokens)? else {
         return Err(Error::unsupported(
-            format!("text from {}", model.name),
-            "its layers are not those of GPT-2",
+            say!("text from {0}", model.name),
+            words!("its layers are not those of GPT-2"),
         ));
     };
     memory::check(sizes.parameters().saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
     let mut source = Source::Given(checkpoint::tensors(folder)?, device.clone());
-    let dense = Dense::new(sizes, tokens, &mut source, device).map_err(|error| Error::Unreadable {
-        path: folder.display().to_string(),
-        why: error.to_string().lines().next().unwrap_or_default().to_owned(),
+    let dense = Dense::new(sizes, tokens, &mut source, device).map_err(|error| {
+        Error::unreadable(
+            folder.display().to_string(),
+            crate::device::said(crate::device::first_line(&error)),
+        )
     })?;
     Ok((dense, tokens))
 }

@@ -10,11 +10,12 @@ use candle_transformers::models::{
 use planner_core::engine::architecture::kv_dtypes;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say, words};
 use serde::de::DeserializeOwned;
 
 use super::text::Text;
 use super::{Loaded, Module, printed};
+use crate::device::{first_line, said};
 use crate::{checkpoint, memory, shape};
 
 /// Tensors as saved and as converted.
@@ -80,7 +81,10 @@ impl Module for Llama {
 fn config<C: DeserializeOwned>(model: &ModelSpec) -> Result<C> {
     let config = serde_json::Value::Object(model.text_config().clone());
     serde_json::from_value(config).map_err(|error| {
-        Error::unsupported(format!("text from {}", model.name), format!("candle's configuration: {error}"))
+        Error::unsupported(
+            say!("text from {0}", model.name),
+            say!("candle's configuration: {0}", error.to_string()),
+        )
     })
 }
 
@@ -114,8 +118,10 @@ fn build(model: &ModelSpec, vb: VarBuilder<'_>) -> Result<(&'static str, Candle<
         }
         other => {
             return Err(Error::unsupported(
-                format!("text from a checkpoint of `{other}`"),
-                "gemma, gemma2, gemma3_text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3 and starcoder2 are run",
+                say!("text from a checkpoint of `{0}`", other),
+                words!(
+                    "gemma, gemma2, gemma3_text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3 and starcoder2 are run"
+                ),
             ));
         }
     })
@@ -129,10 +135,8 @@ pub fn load(folder: &Path, model: &ModelSpec, request: &Request, device: &Device
     let (dtype, _) = kv_dtypes(request, model.dtype)?;
     let vb = VarBuilder::from_tensors(checkpoint::tensors(folder)?, shape::dtype(dtype)?, device);
     let (name, module) = build(model, vb)?;
-    let module = module.map_err(|error| Error::Unreadable {
-        path: folder.display().to_string(),
-        why: error.to_string().lines().next().unwrap_or_default().to_owned(),
-    })?;
+    let module =
+        module.map_err(|error| Error::unreadable(folder.display().to_string(), said(first_line(&error))))?;
     let vocab = usize::try_from(model.vocab_size).unwrap_or(1);
     let text = Text::of_folder(folder, model.text_config(), vocab);
     Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), text })

@@ -10,10 +10,11 @@ use candle_transformers::models::{
     quantized_gemma3, quantized_llama, quantized_phi, quantized_phi3, quantized_qwen2, quantized_qwen3,
 };
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say, words};
 
 use super::text::Text;
 use super::{Loaded, Module, printed};
+use crate::device::said;
 use crate::memory;
 
 /// Bytes that a byte of the file becomes at most: the embedding is widened to f32.
@@ -69,9 +70,8 @@ impl Module for Qwen3 {
 /// Reads a file's weights and tokenizer.
 pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
     let shown = path.display().to_string();
-    let unreadable = |why: String| Error::Unreadable {
-        path: shown.clone(),
-        why: why.lines().next().unwrap_or_default().to_owned(),
+    let unreadable = |why: String| {
+        Error::unreadable(shown.as_str(), said(why.lines().next().unwrap_or_default().to_owned()))
     };
     let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
@@ -113,8 +113,8 @@ pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
         ),
         other => {
             return Err(Error::unsupported(
-                format!("text from a GGUF file of `{other}`"),
-                "files of llama, gemma3, phi2, phi3, qwen2 and qwen3 are run",
+                say!("text from a GGUF file of `{0}`", other),
+                words!("files of llama, gemma3, phi2, phi3, qwen2 and qwen3 are run"),
             ));
         }
     };

@@ -19,7 +19,7 @@ use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Lang, error_hint};
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say, words};
 use serde_json::{Value as Json, json};
 
 use crate::alloc::live_bytes;
@@ -208,7 +208,7 @@ pub fn generate(
         return Err(Error::bad_value(
             "--new-tokens",
             new,
-            format!("at most {}: the model ends at {reach} tokens", reach.saturating_sub(ids.len())),
+            say!("at most {0}: the model ends at {1} tokens", reach.saturating_sub(ids.len()), reach),
         ));
     }
     let run = steps(&mut loaded, &ids, new, &device).map_err(failed)?;
@@ -281,7 +281,7 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
     let key = |name: &str| details.keys.get(name).and_then(Json::as_u64);
     match (key("used_bytes"), key("allocated_bytes")) {
         (Some(used), Some(allocated)) => Ok((used, allocated)),
-        _ => Err(Error::overflow("bytes of a session")),
+        _ => Err(Error::overflow(words!("bytes of a session"))),
     }
 }
 

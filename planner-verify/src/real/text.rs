@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use crate::device::said;
 use candle_core::quantized::gguf_file;
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
-use planner_core::{Error, Result};
+use planner_core::text::Words;
+use planner_core::{Error, Result, words};
 use tokenizers::Tokenizer;
 
 /// A tokenizer, or why there is none.
@@ -18,8 +20,8 @@ pub struct Text {
 /// Tokens of the prompt where text cannot be read.
 const PROMPT_TOKENS: usize = 8;
 
-fn failed(what: &str, error: impl ToString) -> Error {
-    Error::unsupported(what, error.to_string().lines().next().unwrap_or_default().to_owned())
+fn failed(what: Words, error: impl ToString) -> Error {
+    Error::unsupported(what, said(error.to_string().lines().next().unwrap_or_default().to_owned()))
 }
 
 impl Text {
@@ -64,9 +66,9 @@ impl Text {
         let Ok(tokenizer) = &self.tokenizer else {
             return Ok(crate::timing::prompt(PROMPT_TOKENS, self.vocab.max(1)));
         };
-        let encoded = tokenizer.encode(text, true).map_err(|error| failed("this --prompt", error))?;
+        let encoded = tokenizer.encode(text, true).map_err(|error| failed(words!("this --prompt"), error))?;
         match encoded.get_ids() {
-            [] => Err(Error::bad_value("--prompt", "no token", "some text")),
+            [] => Err(Error::bad_value("--prompt", words!("no token"), words!("some text"))),
             ids => Ok(ids.to_vec()),
         }
     }
@@ -74,7 +76,7 @@ impl Text {
     /// The text of tokens.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         let Ok(tokenizer) = &self.tokenizer else { return Ok(String::new()) };
-        tokenizer.decode(tokens, true).map_err(|error| failed("the text of these tokens", error))
+        tokenizer.decode(tokens, true).map_err(|error| failed(words!("the text of these tokens"), error))
     }
 
     /// Whether a token ends a text.

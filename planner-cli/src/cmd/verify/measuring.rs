@@ -7,7 +7,7 @@ use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Message as M, raw, text};
 use planner_core::units::{group_digits, human_bytes, parse_count, parse_tokens};
-use planner_core::{Error, Result};
+use planner_core::{Error, Result, say};
 use planner_verify::{Options, Report, Watch};
 use serde_json::Value as Json;
 
@@ -33,7 +33,7 @@ fn count(matches: &ArgMatches, name: &str, least: u64) -> Result<Option<u64>> {
     let value = parse_count(&flag, text)?;
     match (least..=MOST).contains(&value) {
         true => Ok(Some(value)),
-        false => Err(Error::bad_value(flag, value, format!("from {least} to {MOST}"))),
+        false => Err(Error::bad_value(flag, value, say!("from {0} to {1}", least, MOST))),
     }
 }
 
@@ -42,7 +42,7 @@ fn options(matches: &ArgMatches) -> Result<Options> {
     for text in matches.get_many::<String>("verify-tokens").into_iter().flatten() {
         let count = parse_tokens("--verify-tokens", text)?;
         if count > MOST_TOKENS {
-            return Err(Error::bad_value("--verify-tokens", count, format!("at most {MOST_TOKENS}")));
+            return Err(Error::bad_value("--verify-tokens", count, say!("at most {0}", MOST_TOKENS)));
         }
         tokens.push(count);
     }

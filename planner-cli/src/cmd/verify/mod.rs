@@ -16,7 +16,8 @@ mod missing {
     use clap::ArgMatches;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::{Error, Result};
+    use planner_core::text::Sentence;
+    use planner_core::{Error, Result, words};
     use serde_json::Value as Json;
 
     use crate::output::Output;
@@ -38,8 +39,8 @@ mod missing {
 
     pub fn run(_: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Verified> {
         Err(Error::unsupported(
-            "--verify",
-            "this build has no measuring backend: build with --features verify",
+            Sentence::verbatim("--verify"),
+            words!("this build has no measuring backend: build with --features verify"),
         ))
     }
 }

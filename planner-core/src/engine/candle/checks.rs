@@ -10,6 +10,7 @@ use crate::engine::architecture::kv_dtypes;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::ModelSpec;
+use crate::text::Words;
 
 /// Modules that decode one session only.
 const ONE_SESSION: &[&str] = &["falcon", "glm4_new", "lfm2", "mamba"];
@@ -27,18 +28,17 @@ pub(super) fn all(run: &Run<'_>, module: &Module) -> Result<DType> {
     cache_dtype(run, module)
 }
 
-fn refuse<T>(model: &ModelSpec, module: &Module, why: &str) -> Result<T> {
-    Err(Error::unsupported(
-        format!("{} in candle", model.name),
-        format!("its module `{}` {why}", module.file),
-    ))
+fn refuse<T>(model: &ModelSpec, module: &Module, why: Words) -> Result<T> {
+    Err(Error::unsupported(say!("{0} in candle", model.name), say!("its module `{0}` {1}", module.file, why)))
 }
 
 fn check_single_device(run: &Run<'_>) -> Result<()> {
     let parallel = run.parallel;
     let sizes = [("--tp", parallel.tp), ("--pp", parallel.pp), ("--dcp", parallel.dcp)];
     match sizes.into_iter().find(|(_, size)| *size > 1) {
-        Some((flag, size)) => Err(Error::bad_value(flag, size, "1: candle's modules run on one device")),
+        Some((flag, size)) => {
+            Err(Error::bad_value(flag, size, words!("1: candle's modules run on one device")))
+        }
         None => Ok(()),
     }
 }
@@ -51,7 +51,7 @@ fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
         return refuse(
             run.model,
             module,
-            "reads plain weights only (--weight-dtype if they are converted first)",
+            words!("reads plain weights only (--weight-dtype if they are converted first)"),
         );
     }
     Ok(())
@@ -63,30 +63,32 @@ fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
     let own = if quantized { DType::F32 } else { run.model.dtype };
     let (k, v) = kv_dtypes(run.request, own)?;
     if k != v {
-        return Err(Error::bad_value("--v-dtype", v.name, format!("{}, as the keys", k.name)));
+        return Err(Error::bad_value("--v-dtype", v.name, say!("{0}, as the keys", k.name)));
     }
     if ![DType::F32, DType::F16, DType::BF16].contains(&k) {
         return Err(Error::bad_value(
             "--kv-dtype",
             k.name,
-            "auto, f32, f16 or bf16: what candle computes in",
+            words!("auto, f32, f16 or bf16: what candle computes in"),
         ));
     }
     if quantized && k != DType::F32 {
         return Err(Error::bad_value(
             "--kv-dtype",
             k.name,
-            format!("auto or f32: candle's `{}` computes in f32 whatever the file stores", module.file),
+            say!("auto or f32: candle's `{0}` computes in f32 whatever the file stores", module.file),
         ));
     }
     let only_f32 = match module.file {
-        "bigcode" => Some("bigcode.rs:Attention::attn` refuses queries of another type"),
-        "mixtral" => Some("mixtral.rs:SparseMoeBlock::forward` weighs what its experts give in f32"),
-        "phi" => Some("phi.rs:RotaryEmbedding::apply_rotary_emb` has its tables in f32"),
+        "bigcode" => Some(words!("f32: `bigcode.rs:Attention::attn` refuses queries of another type")),
+        "mixtral" => {
+            Some(words!("f32: `mixtral.rs:SparseMoeBlock::forward` weighs what its experts give in f32"))
+        }
+        "phi" => Some(words!("f32: `phi.rs:RotaryEmbedding::apply_rotary_emb` has its tables in f32")),
         _ => None,
     };
     if let Some(why) = only_f32.filter(|_| k != DType::F32) {
-        return Err(Error::bad_value("--kv-dtype", k.name, format!("f32: `{why}")));
+        return Err(Error::bad_value("--kv-dtype", k.name, why));
     }
     Ok(k)
 }
@@ -100,7 +102,7 @@ fn check_sessions(run: &Run<'_>, module: &Module) -> Result<()> {
         return Err(Error::bad_value(
             "--users",
             run.request.users,
-            format!("1: candle's `{}` cannot decode several sessions in a batch", module.file),
+            say!("1: candle's `{0}` cannot decode several sessions in a batch", module.file),
         ));
     }
     Ok(())
@@ -119,33 +121,41 @@ fn check_module(model: &ModelSpec, module: &Module) -> Result<()> {
             return refuse(
                 model,
                 module,
-                "supports neither alibi nor new_decoder_architecture (Config::validate)",
+                words!("supports neither alibi nor new_decoder_architecture (Config::validate)"),
             );
         }
         "falcon" | "bigcode" if model.kv_heads != Some(1) => {
-            return refuse(model, module, "reshapes correctly for one KV head (multi_query) only");
+            return refuse(model, module, words!("reshapes correctly for one KV head (multi_query) only"));
         }
         "qwen3" | "qwen3_moe" | "smol/smollm3" if on("use_sliding_window") => {
-            return refuse(model, module, "refuses use_sliding_window");
+            return refuse(model, module, words!("refuses use_sliding_window"));
         }
         "deepseek2"
             if !is("scoring_func", &["softmax"])
                 || !is("topk_method", &["greedy", "group_limited_greedy"]) =>
         {
-            return refuse(model, module, "knows softmax scoring with greedy or group_limited_greedy only");
+            return refuse(
+                model,
+                module,
+                words!("knows softmax scoring with greedy or group_limited_greedy only"),
+            );
         }
         "granitemoehybrid" if states(model).next().is_some() => {
-            return refuse(model, module, "does not support mamba layers");
+            return refuse(model, module, words!("does not support mamba layers"));
         }
         "gemma4/text" if model.layers.iter().any(|layer| layer.owner.is_some()) => {
             return refuse(
                 model,
                 module,
-                "knows no layers that share keys and values (num_kv_shared_layers)",
+                words!("knows no layers that share keys and values (num_kv_shared_layers)"),
             );
         }
         "gemma4/text" if on("attention_k_eq_v") => {
-            return refuse(model, module, "loads a v_proj in every layer, which attention_k_eq_v leaves out");
+            return refuse(
+                model,
+                module,
+                words!("loads a v_proj in every layer, which attention_k_eq_v leaves out"),
+            );
         }
         "mamba" | "mamba2" => check_state(model, module)?,
         _ => {}
@@ -177,7 +187,9 @@ fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
             return refuse(
                 model,
                 module,
-                "fixes the kernel at 4 (and in mamba the state at 16, the width at twice the model's)",
+                words!(
+                    "fixes the kernel at 4 (and in mamba the state at 16, the width at twice the model's)"
+                ),
             );
         }
     }
@@ -196,7 +208,7 @@ fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
         return refuse(
             model,
             module,
-            "takes head_dim as hidden_size / num_attention_heads, which is not this model's",
+            words!("takes head_dim as hidden_size / num_attention_heads, which is not this model's"),
         );
     }
     Ok(())
@@ -213,7 +225,7 @@ fn check_reach(run: &Run<'_>, module: &Module) -> Result<()> {
         Some(reach) => Err(Error::bad_value(
             "--seq",
             run.tokens,
-            format!("at most {reach}: the position tables of candle's `{}` end there", module.file),
+            say!("at most {0}: the position tables of candle's `{1}` end there", reach, module.file),
         )),
         None => Ok(()),
     }

@@ -31,6 +31,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
+use crate::text::{Sentence, Words};
 use crate::units::{product, sum};
 
 mod checks;
@@ -39,7 +40,7 @@ mod modules;
 use modules::{Keep, Module};
 
 const ID: &str = "candle";
-const SESSION: &str = "bytes of a session";
+const SESSION: Words = words!("bytes of a session");
 
 /// Rows of the convolution that `mamba.rs` and `mamba2.rs` keep: `D_CONV`.
 const MAMBA_CONV: u64 = 4;
@@ -70,20 +71,20 @@ const GGUF: &str = "gguf";
 
 /// The module that runs a model.
 fn module(model: &ModelSpec) -> Result<&'static Module> {
-    let refuse = |why: String| Error::unsupported(format!("{} in candle", model.name), why);
+    let refuse = |why: Sentence| Error::unsupported(say!("{0} in candle", model.name), why);
     if model.family != GGUF {
         return modules::of(&model.model_type).ok_or_else(|| {
-            refuse(format!("candle-transformers 0.11.1 has no module for model_type `{}`", model.model_type))
+            refuse(say!("candle-transformers 0.11.1 has no module for model_type `{0}`", model.model_type))
         });
     }
     modules::of_gguf(&model.model_type).ok_or_else(|| match model.model_type.as_str() {
         // `quantized_qwen3.rs:AttentionWeights::forward`: `interleaved_cache` holds the prompt,
         // `raw_cache` the prompt and all that follows.
         "qwen3" => refuse(
-            "its module `quantized_qwen3` keeps the prompt twice on a CPU, and a plan does not know how long the prompt is"
+            words!("its module `quantized_qwen3` keeps the prompt twice on a CPU, and a plan does not know how long the prompt is")
                 .into(),
         ),
-        other => refuse(format!("no rule is known for how candle-transformers 0.11.1 runs a GGUF file of `{other}`")),
+        other => refuse(say!("no rule is known for how candle-transformers 0.11.1 runs a GGUF file of `{0}`", other)),
     })
 }
 
@@ -166,10 +167,10 @@ impl Cache<'_> {
     fn expanded(&self) -> Result<u64> {
         let config = self.run.model.text_config();
         let key = |name: &'static str| {
-            config.get(name).and_then(Json::as_u64).ok_or_else(|| Error::MissingField {
-                field: name.to_owned(),
-                looked_in: "the configuration of candle's `deepseek2`".to_owned(),
-            })
+            config
+                .get(name)
+                .and_then(Json::as_u64)
+                .ok_or_else(|| Error::missing(name, words!("the configuration of candle's `deepseek2`")))
         };
         let width = sum(SESSION, [key("qk_nope_head_dim")?, key("qk_rope_head_dim")?, key("v_head_dim")?])?;
         product(SESSION, &[key("num_attention_heads")?, width])
@@ -219,23 +220,18 @@ impl Cache<'_> {
                 }
             });
         match (self.module.keep, window) {
-            (Keep::Concatenated, Some(window)) if self.run.tokens > window => vec![
-                Note::new(
-                    "candle_window_is_a_mask",
-                    format!(
-                        "candle's `{}` keeps every token: the window of {window} is only a mask",
-                        self.module.file
-                    ),
-                )
-                .with(&[&self.module.file, &window]),
-            ],
-            (Keep::Expanded, _) => vec![
-                Note::new(
-                    "candle_expands_latent",
-                    "candle's `deepseek2` caches keys and values of every head, not the latent",
-                )
-                .with(&[&self.module.file]),
-            ],
+            (Keep::Concatenated, Some(window)) if self.run.tokens > window => vec![Note::new(
+                "candle_window_is_a_mask",
+                say!(
+                    "candle's `{0}` keeps every token: the window of {1} is only a mask",
+                    self.module.file,
+                    window
+                ),
+            )],
+            (Keep::Expanded, _) => vec![Note::new(
+                "candle_expands_latent",
+                words!("candle's `deepseek2` caches keys and values of every head, not the latent"),
+            )],
             _ => Vec::new(),
         }
     }
@@ -274,10 +270,13 @@ impl Layout for Cache<'_> {
             }
             .into(),
         );
-        keys.insert("used_bytes".into(), product("bytes of all sessions", &[held.used, sessions])?.into());
+        keys.insert(
+            "used_bytes".into(),
+            product(words!("bytes of all sessions"), &[held.used, sessions])?.into(),
+        );
         keys.insert(
             "allocated_bytes".into(),
-            product("bytes of all sessions", &[held.allocated, sessions])?.into(),
+            product(words!("bytes of all sessions"), &[held.allocated, sessions])?.into(),
         );
         Ok(Details { keys, notes: self.notes() })
     }

@@ -1,6 +1,7 @@
 //! How llama.cpp's architectures differ in what they keep: `load_arch_hparams` of
 //! `src/models/*.cpp` and `llama_model::create_memory` of `src/llama-model.cpp`, `0c1e57098`.
 
+use crate::text::Words;
 /// Which layers attend only to a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
@@ -99,19 +100,19 @@ pub fn recurrent(arch: &str) -> Recurrent {
 }
 
 /// Why a context of this architecture has no cache, or none that can be told.
-pub fn no_cache(arch: &str) -> Option<&'static str> {
+pub fn no_cache(arch: &str) -> Option<Words> {
     match arch {
         "bert" | "jina-bert-v2" | "jina-bert-v3" | "nomic-bert" | "nomic-bert-moe" | "neo-bert"
         | "eurobert" | "modern-bert" | "gemma-embedding" | "t5encoder" | "wavtokenizer-dec" => {
-            Some("it is an encoder: llama.cpp makes no memory for it")
+            Some(words!("it is an encoder: llama.cpp makes no memory for it"))
         }
-        "dream" | "llada" | "llada-moe" | "rnd1" => {
-            Some("it generates by diffusion over the whole sequence: llama.cpp makes no memory for it")
-        }
+        "dream" | "llada" | "llada-moe" | "rnd1" => Some(words!(
+            "it generates by diffusion over the whole sequence: llama.cpp makes no memory for it"
+        )),
         "eagle3" | "dflash" | "gemma4-assistant" => {
-            Some("it is a draft model: llama.cpp makes its context only beside its target's")
+            Some(words!("it is a draft model: llama.cpp makes its context only beside its target's"))
         }
-        "clip" => Some("it is a projector, not a language model"),
+        "clip" => Some(words!("it is a projector, not a language model")),
         _ => None,
     }
 }

@@ -39,7 +39,7 @@ impl Cache {
 
     /// All its bytes.
     pub fn bytes(&self) -> Result<u64> {
-        sum("bytes of a cache", [self.k_bytes, self.v_bytes])
+        sum(words!("bytes of a cache"), [self.k_bytes, self.v_bytes])
     }
 }
 
@@ -107,7 +107,7 @@ impl Builder<'_> {
     }
 
     fn attention_row(&self, layer: &LayerShape) -> Result<(u64, u64)> {
-        let overflow = || Error::overflow("elements of a cache row");
+        let overflow = || Error::overflow(words!("elements of a cache row"));
         let k = layer.k_row().ok_or_else(overflow)?;
         let v = match (self.shape.mla, self.rows.transposed) {
             (true, _) => 0,
@@ -131,13 +131,13 @@ impl Builder<'_> {
         for (index, layer) in self.shape.layers.iter().enumerate().filter(|(_, layer)| holds(layer)) {
             let (k, v) = row(layer)?;
             let bytes = |dtype: DType, elements| {
-                product("bytes of a cache", &[whole_row(dtype, elements)?, cells, streams])
+                product(words!("bytes of a cache"), &[whole_row(dtype, elements)?, cells, streams])
             };
             let (k, v) = (bytes(self.rows.k, k)?, bytes(self.rows.v, v)?);
             cache.layers += 1;
-            cache.k_bytes = sum("bytes of a cache", [cache.k_bytes, k])?;
-            cache.v_bytes = sum("bytes of a cache", [cache.v_bytes, v])?;
-            cache.by_layer.push((index, sum("bytes of a cache", [k, v])?));
+            cache.k_bytes = sum(words!("bytes of a cache"), [cache.k_bytes, k])?;
+            cache.v_bytes = sum(words!("bytes of a cache"), [cache.v_bytes, v])?;
+            cache.by_layer.push((index, sum(words!("bytes of a cache"), [k, v])?));
         }
         Ok(cache)
     }
@@ -149,15 +149,15 @@ impl Builder<'_> {
         let mut by_layer = Vec::new();
         for (index, layer) in self.shape.layers.iter().enumerate().filter(|(_, layer)| layer.recurrent) {
             let extra = if layer.extra { self.shape.extra_state } else { 0 };
-            let elements = sum("elements of a state", [self.shape.state, extra])?;
-            by_layer.push((index, product("bytes of states", &[elements, rows, DType::F32.bytes])?));
+            let elements = sum(words!("elements of a state"), [self.shape.state, extra])?;
+            by_layer.push((index, product(words!("bytes of states"), &[elements, rows, DType::F32.bytes])?));
         }
         Ok(Cache {
             kind: "recurrent",
             cells: rows,
             layers: by_layer.len() as u64,
             streams: 1,
-            k_bytes: sum("bytes of states", by_layer.iter().map(|(_, bytes)| *bytes))?,
+            k_bytes: sum(words!("bytes of states"), by_layer.iter().map(|(_, bytes)| *bytes))?,
             v_bytes: 0,
             by_layer,
         })
@@ -171,7 +171,7 @@ impl Builder<'_> {
         let window = self.shape.window.unwrap_or(0);
         let index = self.shape.indexer.map_or(0, |indexer| indexer.k);
         let row = |layer: &LayerShape| {
-            Ok((layer.k_row().ok_or_else(|| Error::overflow("elements of a cache row"))?, 0))
+            Ok((layer.k_row().ok_or_else(|| Error::overflow(words!("elements of a cache row")))?, 0))
         };
         let cells = |ratio: u64| pad(context.n_ctx_seq.div_ceil(ratio));
         all.push(self.cache(
@@ -213,9 +213,9 @@ impl Builder<'_> {
         let mut by_layer = Vec::new();
         let layers = self.shape.layers.iter().enumerate();
         for (index, layer) in layers.filter(|(_, layer)| layer.compress == ratio) {
-            let bytes = product("bytes of states", &[width(layer), rows, streams, DType::F32.bytes])?;
-            one = sum("bytes of states", [one, bytes])?;
-            by_layer.push((index, product("bytes of states", &[bytes, 2])?));
+            let bytes = product(words!("bytes of states"), &[width(layer), rows, streams, DType::F32.bytes])?;
+            one = sum(words!("bytes of states"), [one, bytes])?;
+            by_layer.push((index, product(words!("bytes of states"), &[bytes, 2])?));
         }
         let layers = by_layer.len() as u64;
         Ok(Cache { kind, cells: rows, layers, streams, k_bytes: one, v_bytes: one, by_layer })
@@ -226,8 +226,8 @@ impl Builder<'_> {
 fn whole_row(dtype: DType, elements: u64) -> Result<u64> {
     if !elements.is_multiple_of(dtype.elements) {
         return Err(Error::unsupported(
-            format!("a row of {elements} elements in {}", dtype.name),
-            format!("llama.cpp stores whole blocks of {} elements", dtype.elements),
+            say!("a row of {0} elements in {1}", elements, dtype.name),
+            say!("llama.cpp stores whole blocks of {0} elements", dtype.elements),
         ));
     }
     dtype.row_bytes(elements)

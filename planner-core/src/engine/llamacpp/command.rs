@@ -29,7 +29,7 @@ pub fn command(run: &Run, cells: Option<u64>, slots: u64) -> Command {
             let mut command = Command::new(&["llama-server", "-m"], "MODEL.gguf");
             command
                 .notes
-                .push(Note::new("command_gguf", "MODEL.gguf stands for the model converted to GGUF"));
+                .push(Note::new("command_gguf", words!("MODEL.gguf stands for the model converted to GGUF")));
             command
         }
     };

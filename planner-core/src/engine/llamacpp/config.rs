@@ -34,9 +34,9 @@ impl<'a> Config<'a> {
 
     /// The same, or an error that names the first key.
     pub fn need(&self, keys: &[&str]) -> Result<u64> {
-        self.number(keys).ok_or_else(|| Error::MissingField {
-            field: keys.first().copied().unwrap_or_default().into(),
-            looked_in: "the configuration, for llama.cpp's converter".into(),
+        self.number(keys).ok_or_else(|| {
+            let field = keys.first().copied().unwrap_or_default();
+            Error::missing(field, words!("the configuration, for llama.cpp's converter"))
         })
     }
 

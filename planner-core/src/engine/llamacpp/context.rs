@@ -60,20 +60,20 @@ impl Context {
     pub fn resolve(shape: &Shape, asked: Asked) -> Result<Self> {
         if asked.sequences > MAX_SEQUENCES {
             return Err(Error::unsupported(
-                format!("{} parallel sequences", asked.sequences),
-                format!("llama.cpp refuses: n_seq_max must be <= {MAX_SEQUENCES}"),
+                say!("{0} parallel sequences", asked.sequences),
+                say!("llama.cpp refuses: n_seq_max must be <= {0}", MAX_SEQUENCES),
             ));
         }
         let sequences = asked.sequences.max(1);
         let wanted = match asked.ctx_size.filter(|&size| size > 0) {
             Some(size) => size,
-            None => shape.trained.ok_or_else(|| Error::MissingField {
-                field: "max_position_embeddings".into(),
-                looked_in: "the configuration, for llama.cpp's default --ctx-size".into(),
+            None => shape.trained.ok_or_else(|| {
+                let looked_in = words!("the configuration, for llama.cpp's default --ctx-size");
+                Error::missing("max_position_embeddings", looked_in)
             })?,
         };
         if wanted > MAX_CONTEXT {
-            return Err(Error::bad_value("--ctx-size", wanted, format!("at most {MAX_CONTEXT}")));
+            return Err(Error::bad_value("--ctx-size", wanted, say!("at most {0}", MAX_CONTEXT)));
         }
         let batch = asked.batch.unwrap_or(DEFAULT_BATCH);
         let n_batch = if shape.causal { wanted.min(batch) } else { batch };
@@ -84,7 +84,7 @@ impl Context {
         let padded = pad(wanted);
         let n_ctx_seq = if asked.unified { padded } else { pad(padded / sequences) };
         // where the slots do not divide the context evenly it grows to whole slots
-        let n_ctx = if asked.unified { padded } else { product("cells", &[n_ctx_seq, sequences])? };
+        let n_ctx = if asked.unified { padded } else { product(words!("cells"), &[n_ctx_seq, sequences])? };
         Ok(Self { n_ctx, n_ctx_seq, n_ubatch, sequences, unified: asked.unified, swa_full: asked.swa_full })
     }
 

@@ -13,6 +13,7 @@ use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::spec::model::ModelSpec;
 use crate::suggest;
+use crate::text::Sentence;
 
 /// Metadata being written.
 pub struct Writer {
@@ -56,7 +57,7 @@ pub fn shape(model: &ModelSpec) -> Result<Shape> {
     attention::latent(&mut writer, &config)?;
     state::states(&mut writer, &config)?;
     let missing =
-        || Error::unsupported(format!("{} in llama.cpp", model.architecture), "no such architecture");
+        || Error::unsupported(say!("{0} in llama.cpp", model.architecture), words!("no such architecture"));
     Metadata::of(&writer.map).ok_or_else(missing)?.shape()
 }
 
@@ -78,10 +79,10 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
     let Some(arch) = classes::architecture(&class) else {
         let near = suggest::near(&class, classes::all());
         let hint = match near.as_slice() {
-            [] => "its converter (0c1e57098) has no such class".into(),
-            near => format!("its converter (0c1e57098) has no such class; near: {}", near.join(", ")),
+            [] => words!("its converter (0c1e57098) has no such class").into(),
+            near => say!("its converter (0c1e57098) has no such class; near: {0}", Sentence::list(near)),
         };
-        return Err(Error::unsupported(format!("{class} in llama.cpp"), hint));
+        return Err(Error::unsupported(say!("{0} in llama.cpp", class), hint));
     };
     let sparse = config.number(&["num_experts_per_tok", "num_experts_per_token"]).is_some();
     Ok(match arch {

@@ -119,10 +119,7 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 }
 
 fn missing(field: &str) -> Error {
-    Error::MissingField {
-        field: field.into(),
-        looked_in: "the configuration, for llama.cpp's converter".into(),
-    }
+    Error::missing(field, words!("the configuration, for llama.cpp's converter"))
 }
 
 /// `DeciModel.__init__`: heads by layer from `block_configs`, 0 where attention is left out.

@@ -29,10 +29,8 @@ impl<'a> Metadata<'a> {
     }
 
     fn need(&self, key: &str) -> Result<u64> {
-        self.number(key).ok_or_else(|| Error::MissingField {
-            field: format!("{}.{key}", self.arch),
-            looked_in: "the GGUF metadata".into(),
-        })
+        self.number(key)
+            .ok_or_else(|| Error::missing(format!("{}.{key}", self.arch), words!("the GGUF metadata")))
     }
 
     /// One number for all of `count` layers, or a list with one each; what the list lacks is 0.
@@ -44,7 +42,11 @@ impl<'a> Metadata<'a> {
             value => value.as_u64().or_else(|| value.as_i64().map(|_| 0)),
         };
         let bad = |got: &Json| {
-            Error::bad_value(format!("{}.{key}", self.arch), got, "a number, or a list of one for each layer")
+            Error::bad_value(
+                format!("{}.{key}", self.arch),
+                got,
+                words!("a number, or a list of one for each layer"),
+            )
         };
         match value {
             Json::Array(list) => {
@@ -67,7 +69,7 @@ impl<'a> Metadata<'a> {
             return Err(Error::bad_value(
                 format!("{}.block_count", self.arch),
                 all,
-                format!("from 1 to {MAX_LAYERS}, prediction layers included"),
+                say!("from 1 to {0}, prediction layers included", MAX_LAYERS),
             ));
         }
         let count = all as usize;
@@ -145,9 +147,9 @@ impl<'a> Metadata<'a> {
             }
             Window::Listed => (
                 self.need("attention.sliding_window")?,
-                listed.ok_or_else(|| Error::MissingField {
-                    field: format!("{}.attention.sliding_window_pattern", self.arch),
-                    looked_in: "the GGUF metadata".into(),
+                listed.ok_or_else(|| {
+                    let field = format!("{}.attention.sliding_window_pattern", self.arch);
+                    Error::missing(field, words!("the GGUF metadata"))
                 })?,
             ),
             Window::All => (self.need("attention.sliding_window")?, vec![1; shape.layers.len()]),
@@ -180,7 +182,7 @@ impl<'a> Metadata<'a> {
                     return Err(Error::bad_value(
                         "nanbeige.num_loops",
                         loops,
-                        format!("at most {MAX_LAYERS} layers in all"),
+                        say!("at most {0} layers in all", MAX_LAYERS),
                     ));
                 }
                 shape.layers = (0..loops).flat_map(|_| once.iter().copied()).collect();
@@ -201,7 +203,7 @@ impl<'a> Metadata<'a> {
         let count = shape.layers.len();
         let ff = self.per_layer("feed_forward_length", count)?.unwrap_or_else(|| vec![0; count]);
         let interval = match self.number("full_attention_interval").unwrap_or(4) {
-            0 => return Err(Error::bad_value("full_attention_interval", 0, "at least 1")),
+            0 => return Err(Error::bad_value("full_attention_interval", 0, words!("at least 1"))),
             interval => interval,
         };
         let listed = self.per_layer("attention.recurrent_layers", count)?;
@@ -243,8 +245,9 @@ impl<'a> Metadata<'a> {
         let heads = self.per_layer("attention.head_count", 1)?.and_then(|heads| heads.first().copied());
         let heads = heads.unwrap_or(0);
         let terms = |terms: &[&[u64]]| {
-            let products = terms.iter().map(|factors| crate::units::product("elements of a state", factors));
-            crate::units::sum("elements of a state", products.collect::<Result<Vec<_>>>()?)
+            let products =
+                terms.iter().map(|factors| crate::units::product(words!("elements of a state"), factors));
+            crate::units::sum(words!("elements of a state"), products.collect::<Result<Vec<_>>>()?)
         };
         let wkv = or_zero("wkv.head_size");
         if wkv > 0 {
@@ -284,7 +287,7 @@ impl<'a> Metadata<'a> {
         let ngram = self.need("ple.ngram_size")?;
         let streams = self.need("hyper_connection.count")?;
         let factors = [taps, ngram, streams, self.need("embedding_length")?];
-        shape.extra_state = crate::units::product("elements of a state", &factors)?;
+        shape.extra_state = crate::units::product(words!("elements of a state"), &factors)?;
         for index in layers.iter().filter_map(Json::as_u64) {
             if let Some(layer) = shape.layers.get_mut(index as usize) {
                 layer.extra = true;

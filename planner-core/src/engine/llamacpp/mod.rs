@@ -19,6 +19,7 @@ use super::{Details, Engine, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::model::Note;
+use crate::text::Sentence;
 use crate::units::{product, sum};
 
 pub mod arch;
@@ -65,8 +66,8 @@ impl Engine for LlamaCpp {
             && !shape.layers.iter().any(|layer| layer.sliding)
         {
             return Err(Error::unsupported(
-                format!("{} with a sliding window but no layer that slides", shape.arch),
-                "llama.cpp stops at its own check (is_swa_any) in create_memory",
+                say!("{0} with a sliding window but no layer that slides", shape.arch),
+                words!("llama.cpp stops at its own check (is_swa_any) in create_memory"),
             ));
         }
         let request = run.request;
@@ -96,7 +97,7 @@ fn cells(run: &Run<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
         return Ok(request.ctx_size);
     }
     let slots = request.n_parallel.unwrap_or(users).max(users);
-    product("cells", &[slots, tokens]).map(Some)
+    product(words!("cells"), &[slots, tokens]).map(Some)
 }
 
 /// Contexts for any number of sessions.
@@ -131,22 +132,23 @@ impl Contexts<'_> {
 
     fn bytes(&self, context: &Context) -> Result<u64> {
         let caches = self.caches(context)?;
-        sum("bytes of a context", caches.iter().map(Cache::bytes).collect::<Result<Vec<_>>>()?)
+        sum(words!("bytes of a context"), caches.iter().map(Cache::bytes).collect::<Result<Vec<_>>>()?)
     }
 
     /// Whether `users` sessions of `tokens` find room in a context; only what is asked for counts.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
-        let what = format!("{users} sessions of {tokens} tokens in a context of {} cells", context.n_ctx);
-        let room = |why: String| Err(Error::unsupported(what, why));
+        let what = say!("{0} sessions of {1} tokens in a context of {2} cells", users, tokens, context.n_ctx);
+        let room = |why: Sentence| Err(Error::unsupported(what, why));
         if request.n_parallel.is_some() && users > context.sequences {
-            return room(format!("--n-parallel {} is fewer slots than {users} sessions", context.sequences));
+            return room(say!("--n-parallel {0} is fewer slots than {1} sessions", context.sequences, users));
         }
         let needed = if context.unified { users.saturating_mul(tokens) } else { tokens };
         if request.ctx_size.is_some() && request.seq.is_some() && needed > context.n_ctx_seq {
-            return room(format!(
-                "each stream has {} cells, {needed} are needed: raise --ctx-size",
-                context.n_ctx_seq
+            return room(say!(
+                "each stream has {0} cells, {1} are needed: raise --ctx-size",
+                context.n_ctx_seq,
+                needed
             ));
         }
         Ok(())
@@ -180,7 +182,7 @@ impl Layout for Contexts<'_> {
         let count = devices.len();
         for (layer, bytes) in self.caches(&context)?.iter().flat_map(|cache| &cache.by_layer) {
             if let Some(device) = devices.get_mut(layer * count / (self.shape.layers.len() + 1)) {
-                *device = sum("bytes of a device", [*device, *bytes])?;
+                *device = sum(words!("bytes of a device"), [*device, *bytes])?;
             }
         }
         Ok(devices.chunks(tp).map(|stage| stage.iter().copied().max().unwrap_or(0)).collect())
@@ -196,7 +198,7 @@ impl Layout for Contexts<'_> {
         let context = self.asked_context(request.users, self.run.tokens)?;
         let caches = self.caches(&context)?;
         let mut keys = Map::new();
-        let total = |pick: &dyn Fn(&Cache) -> u64| sum("bytes of a context", caches.iter().map(pick));
+        let total = |pick: &dyn Fn(&Cache) -> u64| sum(words!("bytes of a context"), caches.iter().map(pick));
         let attention = |cache: &Cache, bytes: u64| if cache.is_attention() { bytes } else { 0 };
         let recurrent = |cache: &Cache| if cache.kind == "recurrent" { cache.k_bytes } else { 0 };
         let figures = [
@@ -234,29 +236,29 @@ impl Contexts<'_> {
         let request = self.run.request;
         let mut notes = Vec::new();
         if request.n_parallel.is_some_and(|slots| request.users > slots) {
-            let text = format!("{} users share {} slots: the others wait", request.users, context.sequences);
-            let note = Note::new("more_users_than_slots", text);
-            notes.push(note.with(&[&request.users, &context.sequences]));
+            let text = say!("{0} users share {1} slots: the others wait", request.users, context.sequences);
+            notes.push(Note::new("more_users_than_slots", text));
         }
         if let Some(size) = request.ctx_size.filter(|&size| size > 0 && size != context.n_ctx) {
-            let text = format!(
-                "--ctx-size {size} becomes {}: {} cells for each stream, in whole blocks of 256",
-                context.n_ctx, context.n_ctx_seq
+            let text = say!(
+                "--ctx-size {0} becomes {1}: {2} cells for each stream, in whole blocks of 256",
+                size,
+                context.n_ctx,
+                context.n_ctx_seq
             );
-            let note = Note::new("context_padded", text);
-            notes.push(note.with(&[&size, &context.n_ctx, &context.n_ctx_seq]));
+            notes.push(Note::new("context_padded", text));
         }
         if self.shape.arch == "nemotron_h_moe" && convert_state::has_dense_layers(self.run.model) {
             notes.push(Note::new(
                 "mlp_layers_with_states",
-                "llama.cpp's converter writes this model's MLP layers as layers with a state; a GGUF file that \
-                 gives them a feed-forward width takes less",
+                words!("llama.cpp's converter writes this model's MLP layers as layers with a state; a GGUF file that \
+                 gives them a feed-forward width takes less"),
             ));
         }
         if self.run.parallel.tp > 1 {
             notes.push(Note::new(
                 "layers_split",
-                "llama.cpp splits whole layers over GPUs: each figure is that of the fullest GPU",
+                words!("llama.cpp splits whole layers over GPUs: each figure is that of the fullest GPU"),
             ));
         }
         notes

@@ -6,6 +6,7 @@ use super::shape::Shape;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::request::FlashAttention;
+use crate::text::Sentence;
 
 /// Types that llama.cpp's tools take for the cache (`kv_cache_types`, `common/arg.cpp`).
 const TYPES: &[DType] = &[
@@ -26,7 +27,7 @@ pub fn cache_type(flag: &str, name: Option<&str>) -> Result<DType> {
     let known = DType::from_name(name).filter(|dtype| TYPES.contains(dtype));
     known.ok_or_else(|| {
         let names: Vec<&str> = TYPES.iter().map(|dtype| dtype.name).collect();
-        Error::bad_value(flag, name, format!("a cache type of llama.cpp: {}", names.join(", ")))
+        Error::bad_value(flag, name, say!("a cache type of llama.cpp: {0}", Sentence::list(names)))
     })
 }
 
@@ -36,17 +37,20 @@ fn is_quantized(dtype: DType) -> bool {
 
 /// Applies the checks of flash attention and cache types.
 pub fn rows(shape: &Shape, k: DType, v: DType, asked: FlashAttention) -> Result<Rows> {
-    let refused = |why: String| Error::unsupported(format!("{} K and {} V caches", k.name, v.name), why);
+    let refused = |why: Sentence| Error::unsupported(say!("{0} K and {1} V caches", k.name, v.name), why);
     // Grok turns flash attention off before anything is checked
     let flash = if shape.arch == "grok" { FlashAttention::Off } else { asked };
     if (shape.mla || shape.is_compressed()) && k != v {
-        return Err(refused(format!(
-            "llama.cpp refuses: model does not support different K ({}) and V ({}) cache types",
-            k.name, v.name
+        return Err(refused(say!(
+            "llama.cpp refuses: model does not support different K ({0}) and V ({1}) cache types",
+            k.name,
+            v.name
         )));
     }
     if is_quantized(v) && flash == FlashAttention::Off {
-        return Err(refused("llama.cpp refuses: quantized V cache requires flash_attn to be enabled".into()));
+        return Err(refused(
+            words!("llama.cpp refuses: quantized V cache requires flash_attn to be enabled").into(),
+        ));
     }
     if flash != FlashAttention::Off {
         let trunk = shape.layers.get(..shape.trunk).unwrap_or(&shape.layers);
@@ -54,11 +58,13 @@ pub fn rows(shape: &Shape, k: DType, v: DType, asked: FlashAttention) -> Result<
             let mut widths = trunk.iter().map(|layer| if name == "k" { layer.k } else { layer.v });
             let odd = widths.find(|width| !width.is_multiple_of(dtype.elements));
             if let Some(width) = odd.filter(|_| is_quantized(dtype)) {
-                return Err(refused(format!(
-                    "llama.cpp refuses: {} cache type {} with block size {} does not divide n_embd_head_{name}={width}",
+                return Err(refused(say!(
+                    "llama.cpp refuses: {0} cache type {1} with block size {2} does not divide n_embd_head_{3}={4}",
                     name.to_uppercase(),
                     dtype.name,
-                    dtype.elements
+                    dtype.elements,
+                    name,
+                    width
                 )));
             }
         }

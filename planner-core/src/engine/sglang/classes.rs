@@ -189,8 +189,10 @@ const REFUSED: &str = "\
 pub(super) fn check(class: &str) -> Result<()> {
     if REFUSED.split(' ').any(|refused| refused == class) {
         return Err(Error::unsupported(
-            format!("{class} under sglang"),
-            "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own",
+            say!("{0} under sglang", class),
+            words!(
+                "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own"
+            ),
         ));
     }
     Ok(())

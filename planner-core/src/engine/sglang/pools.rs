@@ -10,6 +10,7 @@ use crate::engine::{Details, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
+use crate::text::Words;
 use crate::units::{product, sum};
 
 /// `swa_full_tokens_ratio`: tokens of the window pool per token of the full pool, 8 / 10.
@@ -58,21 +59,21 @@ impl<'a> Pools<'a> {
 
     fn pages(&self, tokens: u64) -> Result<u64> {
         let page = self.settings.page;
-        product("rows of a session", &[tokens.div_ceil(page), page])
+        product(words!("rows of a session"), &[tokens.div_ceil(page), page])
     }
 
     /// Rows that a session holds in the full and in the window pool. Of a window's rows those are freed
     /// that left it, whole pages and every 128 tokens; the next page is there already.
     fn rows(&self, tokens: u64) -> Result<(u64, u64)> {
-        let full = sum("rows of a session", [self.pages(tokens)?, self.source])?;
+        let full = sum(words!("rows of a session"), [self.pages(tokens)?, self.source])?;
         let Some(window) = self.window else { return Ok((full, 0)) };
-        let kept = sum("rows of a window", [window, EVICTION, self.settings.page])?;
+        let kept = sum(words!("rows of a window"), [window, EVICTION, self.settings.page])?;
         Ok((full, full.min(self.pages(kept)?)))
     }
 
     /// Slots to be had for so many sessions: a running one takes several, and one is never handed out.
     fn slots(&self, users: u64) -> Result<u64> {
-        sum("slots", [product("slots", &[users, self.settings.slots])?, 1])
+        sum(words!("slots"), [product(words!("slots"), &[users, self.settings.slots])?, 1])
     }
 
     /// `compute_swa_request_cap`: rows of the window pool where the number of requests is set and prefixes
@@ -84,7 +85,7 @@ impl<'a> Pools<'a> {
         if self.settings.prefix_caching {
             return Ok(None);
         }
-        const WHAT: &str = "rows of a window";
+        const WHAT: Words = words!("rows of a window");
         let page = self.settings.page;
         let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
         let each = sum(WHAT, [window.saturating_sub(own), EVICTION, page, page])?;
@@ -95,13 +96,13 @@ impl<'a> Pools<'a> {
 
     /// Least memory of which a stage gives that many rows and slots.
     fn needed(&self, stage: Cost, users: u64, tokens: u64) -> Result<u64> {
-        const WHAT: &str = "bytes of the pools";
+        const WHAT: Words = words!("bytes of the pools");
         let (full, window) = self.rows(tokens)?;
         let (full, window) = (product(WHAT, &[full, users])?, product(WHAT, &[window, users])?);
         let cap = self.window_cap()?;
         let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
         if let Some(requests) = self.settings.max_requests.filter(|&requests| users > requests) {
-            return Err(Error::bad_value("--max-num-seqs", requests, format!("at least {users} users")));
+            return Err(Error::bad_value("--max-num-seqs", requests, say!("at least {0} users", users)));
         }
         let rows = match (stage.window, stage.full) {
             (window_row, full_row) if cap.is_some() => {
@@ -190,7 +191,10 @@ impl<'a> Pools<'a> {
 
     fn sum_of(&self, bytes: impl Fn(Cost) -> Result<u64>) -> Result<u64> {
         let each: Result<Vec<u64>> = self.stages.iter().map(|stage| bytes(*stage)).collect();
-        product("bytes of all GPUs", &[sum("bytes of all stages", each?)?, self.run.parallel.tp])
+        product(
+            words!("bytes of all GPUs"),
+            &[sum(words!("bytes of all stages"), each?)?, self.run.parallel.tp],
+        )
     }
 }
 
@@ -210,7 +214,7 @@ pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
 
 impl Layout for Pools<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
-        const WHAT: &str = "bytes of a session";
+        const WHAT: Words = words!("bytes of a session");
         let (full, window) = self.rows(tokens)?;
         self.sum_of(|stage| {
             let parts = [
@@ -227,7 +231,7 @@ impl Layout for Pools<'_> {
     }
 
     fn floor_bytes(&self) -> Result<u64> {
-        self.sum_of(|stage| product("bytes of the states", &[stage.state, self.settings.slots]))
+        self.sum_of(|stage| product(words!("bytes of the states"), &[stage.state, self.settings.slots]))
     }
 
     fn details(&self, available: Option<&[u64]>) -> Result<Details> {

@@ -7,6 +7,7 @@ use crate::dtype::DType;
 use crate::engine::Run;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::text::Words;
 use crate::units::{product, sum};
 
 /// `DSATokenToKVPool.quant_block_size`: elements that share one f32 scale.
@@ -25,7 +26,7 @@ pub(super) struct Cost {
 
 impl Cost {
     pub fn plus(self, other: Self) -> Result<Self> {
-        let add = |a, b| sum("bytes of a row", [a, b]);
+        let add = |a, b| sum(words!("bytes of a row"), [a, b]);
         Ok(Self {
             full: add(self.full, other.full)?,
             window: add(self.window, other.window)?,
@@ -69,13 +70,14 @@ pub(super) fn with_drafts(run: &Run<'_>, settings: &Settings, stage: Cost, layer
     for store in run.model.layers.iter().flat_map(stores) {
         if matches!(store.content, Content::IndexKey { .. }) {
             let own = one(run, settings, store, &mut None)?.full;
-            keys = sum("bytes of a row", [keys, own])?;
+            keys = sum(words!("bytes of a row"), [keys, own])?;
             largest = own.max(largest);
         }
     }
-    let rows = product("bytes of a row", &[stage.full.saturating_sub(keys), settings.drafts])? / layers;
-    let drafts = [stage.full, rows, product("bytes of a row", &[largest, settings.drafts])?];
-    Ok(Cost { full: sum("bytes of a row", drafts)?, ..stage })
+    let rows =
+        product(words!("bytes of a row"), &[stage.full.saturating_sub(keys), settings.drafts])? / layers;
+    let drafts = [stage.full, rows, product(words!("bytes of a row"), &[largest, settings.drafts])?];
+    Ok(Cost { full: sum(words!("bytes of a row"), drafts)?, ..stage })
 }
 
 fn stores(layer: &Layer) -> impl Iterator<Item = &Store> {
@@ -89,37 +91,39 @@ fn rows_of(layer: &Layer) -> impl Iterator<Item = &Store> {
 fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u64>) -> Result<Cost> {
     let (tp, dtype) = (run.parallel.tp, settings.dtype);
     let class = run.model.architecture.as_str();
-    let not_covered = |what: &str| {
+    let not_covered = |what: Words| {
         Error::unsupported(
-            format!("{what} under sglang"),
-            "its pools for it are not covered; --engine vllm is",
+            say!("{0} under sglang", what),
+            words!("its pools for it are not covered; --engine vllm is"),
         )
     };
     if store.tokens_per_row > 1 {
-        return Err(not_covered("a compressed cache"));
+        return Err(not_covered(words!("a compressed cache")));
     }
     let row = match store.content {
         Content::State { .. } => {
             return Ok(Cost { state: states::bytes(store, tp)?, ..Cost::default() });
         }
         Content::KeysValues { heads, k_dim, v_dim } => {
-            let wide = sum("width", [k_dim, v_dim])?;
-            product("bytes of a row", &[(heads / tp).max(1), wide, dtype.bytes])?
+            let wide = sum(words!("width"), [k_dim, v_dim])?;
+            product(words!("bytes of a row"), &[(heads / tp).max(1), wide, dtype.bytes])?
         }
         Content::Latent { .. } if !classes::stores_latents(class) => {
-            return Err(not_covered("this class's latent"));
+            return Err(not_covered(words!("this class's latent")));
         }
         Content::Latent { rank, rope } => latent(run, settings, rank, rope)?,
-        Content::IndexKey { .. } if !is_sparse(run) => return Err(not_covered("this class's indexer")),
+        Content::IndexKey { .. } if !is_sparse(run) => {
+            return Err(not_covered(words!("this class's indexer")));
+        }
         Content::IndexKey { heads, dim } => {
-            product("bytes of a row", &[heads, sum("width", [dim, dim / SCALE_BLOCK * 4])?])?
+            product(words!("bytes of a row"), &[heads, sum(words!("width"), [dim, dim / SCALE_BLOCK * 4])?])?
         }
         // The encoder's tokens take rows of the same pool, in every layer.
         Content::Cross { heads, k_dim, v_dim } if class == "MllamaForConditionalGeneration" => {
-            let wide = sum("width", [k_dim, v_dim])?;
-            product("bytes of a row", &[(heads / tp).max(1), wide, dtype.bytes])?
+            let wide = sum(words!("width"), [k_dim, v_dim])?;
+            product(words!("bytes of a row"), &[(heads / tp).max(1), wide, dtype.bytes])?
         }
-        Content::Cross { .. } => return Err(not_covered("cross-attention")),
+        Content::Cross { .. } => return Err(not_covered(words!("cross-attention"))),
     };
     match store.extent {
         Extent::Window(n) | Extent::Chunk(n) if classes::has_window_pool(class) => {
@@ -135,7 +139,10 @@ fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u6
 fn latent(run: &Run<'_>, settings: &Settings, rank: u64, rope: u64) -> Result<u64> {
     let scaled = is_sparse(run) && settings.dtype == DType::FP8 && settings.capability.0 < 10;
     if scaled {
-        return sum("bytes of a row", [rank, rank / SCALE_BLOCK * 4, product("bytes of a row", &[rope, 2])?]);
+        return sum(
+            words!("bytes of a row"),
+            [rank, rank / SCALE_BLOCK * 4, product(words!("bytes of a row"), &[rope, 2])?],
+        );
     }
-    product("bytes of a row", &[sum("width", [rank, rope])?, settings.dtype.bytes])
+    product(words!("bytes of a row"), &[sum(words!("width"), [rank, rope])?, settings.dtype.bytes])
 }

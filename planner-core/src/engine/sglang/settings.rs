@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::nested;
+use crate::text::Words;
 
 /// A run's settings.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +42,8 @@ impl Settings {
         let request = run.request;
         if run.parallel.dcp > 1 {
             return Err(Error::unsupported(
-                "--dcp with sglang",
-                "its decode-context pools are not covered; leave --dcp out",
+                words!("--dcp with sglang"),
+                words!("its decode-context pools are not covered; leave --dcp out"),
             ));
         }
         classes::check(&run.model.architecture)?;
@@ -74,22 +75,24 @@ impl Settings {
 /// (`SpecAuxHiddenStateConfig.eagle_draft_num_layers`).
 fn drafts(run: &Run<'_>) -> Result<u64> {
     let Some(speculative) = &run.request.speculative else { return Ok(0) };
-    let refused = |want: &str| Err(Error::bad_value("--speculative", format!("{speculative:?}"), want));
+    let refused = |want: Words| Err(Error::bad_value("--speculative", speculative.to_string(), want));
     let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
     let class = run.model.architecture.as_str();
     match speculative {
-        Speculative::Mtp(_) if layers == 0 => refused("left out: the model has no prediction layers"),
+        Speculative::Mtp(_) if layers == 0 => refused(words!("left out: the model has no prediction layers")),
         Speculative::Mtp(_)
             if classes::is_v4(class)
                 || classes::has_window_pool(class)
                 || super::states::kept(&run.model.layers) =>
         {
-            refused("left out: SGLang's draft pools for windows, states and compressed rows are not covered")
+            refused(words!(
+                "left out: SGLang's draft pools for windows, states and compressed rows are not covered"
+            ))
         }
         Speculative::Mtp(_) => Ok(layers),
         // looks tokens up in the prompt: no layers
         Speculative::Ngram(_) if !super::states::kept(&run.model.layers) && !classes::is_v4(class) => Ok(0),
-        _ => refused("mtp:N or left out: what this planner covers of SGLang's drafts"),
+        _ => refused(words!("mtp:N or left out: what this planner covers of SGLang's drafts")),
     }
 }
 
@@ -125,7 +128,7 @@ fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
         return Err(Error::bad_value(
             if k == v { "--kv-dtype" } else { "--v-dtype" },
             v.name,
-            "auto, bf16 or fp8 (SGLang's fp8_e4m3), the same for keys and values",
+            words!("auto, bf16 or fp8 (SGLang's fp8_e4m3), the same for keys and values"),
         ));
     }
     if given.is_some() {
@@ -191,8 +194,10 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
             return Err(Error::bad_value(
                 "--attention-backend",
                 backend,
-                "one of fa3, fa4, flashinfer, triton, flashmla, trtllm_mla, cutedsl_mla, trtllm_mha, hpc_ops, \
-                 torch_native or flex_attention",
+                words!(
+                    "one of fa3, fa4, flashinfer, triton, flashmla, trtllm_mla, cutedsl_mla, trtllm_mha, hpc_ops, \
+                 torch_native or flex_attention"
+                ),
             ));
         }
     })

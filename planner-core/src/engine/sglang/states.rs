@@ -7,9 +7,10 @@
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Layer, Store};
+use crate::text::Words;
 use crate::units::{product, sum};
 
-const WHAT: &str = "bytes of a state";
+const WHAT: Words = words!("bytes of a state");
 
 /// Whether any layer keeps a state, so that the engine counts caches and not layers.
 pub(super) fn kept(layers: &[Layer]) -> bool {
@@ -22,14 +23,14 @@ pub(super) fn bytes(store: &Store, tp: u64) -> Result<u64> {
     let Content::State { mixer, recurrent, recurrent_dtype, .. } = store.content else { return Ok(0) };
     let dim = |name: &str| {
         store.dim(name).ok_or_else(|| {
-            Error::unsupported(format!("a {mixer} state under sglang"), format!("its {name} is not known"))
+            Error::unsupported(say!("a {0} state under sglang", mixer), say!("its {0} is not known", name))
         })
     };
-    let share = |what: &str, whole: u64| {
+    let share = |what: Words, whole: u64| {
         if whole.is_multiple_of(tp) {
             Ok(whole / tp)
         } else {
-            Err(Error::bad_value("--tp", tp, format!("a divisor of the {whole} {what} of the states")))
+            Err(Error::bad_value("--tp", tp, say!("a divisor of the {0} {1} of the states", whole, what)))
         }
     };
     // Groups a rank's heads need, in all.
@@ -38,25 +39,25 @@ pub(super) fn bytes(store: &Store, tp: u64) -> Result<u64> {
         "mamba2" => {
             let (inner, state) = (dim("inner")?, dim("state")?);
             let keys = product(WHAT, &[2, groups(dim("groups")?), state])?;
-            share("channels", sum(WHAT, [inner, keys])?)?
+            share(words!("channels"), sum(WHAT, [inner, keys])?)?
         }
         "gated_delta" => {
             let values = product(WHAT, &[dim("v_heads")?, dim("v_dim")?])?;
             let keys = product(WHAT, &[2, groups(dim("k_heads")?), dim("k_dim")?])?;
-            share("channels", sum(WHAT, [values, keys])?)?
+            share(words!("channels"), sum(WHAT, [values, keys])?)?
         }
-        "kda" | "short_conv" | "mamba1" => share("channels", dim("conv_dim")?)?,
+        "kda" | "short_conv" | "mamba1" => share(words!("channels"), dim("conv_dim")?)?,
         "lightning" => 0,
         _ => {
             return Err(Error::unsupported(
-                format!("a {mixer} state under sglang"),
-                "its pool for it is not covered; --engine vllm is",
+                say!("a {0} state under sglang", mixer),
+                words!("its pool for it is not covered; --engine vllm is"),
             ));
         }
     };
     let kernel = if width == 0 { 1 } else { dim("conv_kernel")? };
     let conv = product(WHAT, &[width, kernel.saturating_sub(1)])?;
-    let recurrent = share("elements", recurrent)?;
+    let recurrent = share(words!("elements"), recurrent)?;
     let dtype = if recurrent == 0 { DType::F32 } else { recurrent_dtype };
     sum(WHAT, [DType::BF16.row_bytes(conv)?, dtype.row_bytes(recurrent)?])
 }

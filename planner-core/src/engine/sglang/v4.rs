@@ -15,6 +15,7 @@ use crate::engine::{Details, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Extent, Layer};
+use crate::text::Words;
 use crate::units::{product, sum};
 
 /// `DSV4_DEFAULT_SWA_FULL_TOKENS_RATIO`: one token of the window pool for ten.
@@ -26,7 +27,7 @@ const PAGE_ALIGNMENT: u64 = 576;
 /// `get_compress_state_ring_size`.
 const RING_4: u64 = 8;
 const RING_128: u64 = 128;
-const WHAT: &str = "bytes of the pools";
+const WHAT: Words = words!("bytes of the pools");
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Stage {
@@ -107,7 +108,10 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
         }
     }
     let Some((rank, rope, tokens)) = window else {
-        return Err(Error::unsupported("this layer under sglang", "it keeps no window of latents"));
+        return Err(Error::unsupported(
+            words!("this layer under sglang"),
+            words!("it keeps no window of latents"),
+        ));
     };
     let row = sum(WHAT, [rank, product(WHAT, &[rope, 2])?, 8])?;
     // 256ths of a byte of a row, its share of the page's padding included.
@@ -129,8 +133,8 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
         Some(128) => compressed = padded(PAGE / 128)? / 128,
         Some(other) => {
             return Err(Error::unsupported(
-                format!("rows of {other} tokens under sglang"),
-                "its pools are of 4 and of 128",
+                say!("rows of {0} tokens under sglang", other),
+                words!("its pools are of 4 and of 128"),
             ));
         }
     }
@@ -144,12 +148,15 @@ impl Layout for Pools<'_> {
             sum(WHAT, [self.token_bytes(*stage, self.needed_tokens(1, tokens)?)?, ring])
         };
         let each: Result<Vec<u64>> = self.stages.iter().map(one).collect();
-        product("bytes of all GPUs", &[sum("bytes of all stages", each?)?, self.run.parallel.tp])
+        product(
+            words!("bytes of all GPUs"),
+            &[sum(words!("bytes of all stages"), each?)?, self.run.parallel.tp],
+        )
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         if users > self.requests {
-            return Err(Error::bad_value("--max-num-seqs", self.requests, format!("at least {users} users")));
+            return Err(Error::bad_value("--max-num-seqs", self.requests, say!("at least {0} users", users)));
         }
         let needed = |stage: &Stage| {
             sum(WHAT, [self.token_bytes(*stage, self.needed_tokens(users, tokens)?)?, self.fixed(*stage)?])

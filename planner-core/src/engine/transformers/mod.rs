@@ -27,13 +27,14 @@ use crate::error::{Error, Result};
 use crate::parallel::stage_slices;
 use crate::request::CacheKind;
 use crate::spec::layer::{Content, Extent, Layer, Store};
+use crate::text::Words;
 use crate::units::{product, sum};
 use quantized::Stored;
 
 mod quantized;
 
 const ID: &str = "transformers";
-const SESSION: &str = "bytes of a session";
+const SESSION: Words = words!("bytes of a session");
 
 /// The rule of transformers.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Engine for Transformers {
             return Err(Error::bad_value(
                 "--dcp",
                 run.parallel.dcp,
-                "1: transformers does not divide tokens",
+                words!("1: transformers does not divide tokens"),
             ));
         }
         let stored = quantized::asked(run.request)?;
@@ -76,12 +77,12 @@ fn cache_dtype(run: &Run<'_>) -> Result<DType> {
         return Err(Error::bad_value(
             "--v-dtype",
             v.name,
-            format!("{}, as the keys: transformers keeps both alike", k.name),
+            say!("{0}, as the keys: transformers keeps both alike", k.name),
         ));
     }
     match k {
         DType::F32 | DType::F16 | DType::BF16 => Ok(k),
-        _ => Err(Error::bad_value("--kv-dtype", k.name, quantized::names())),
+        _ => Err(Error::bad_value("--kv-dtype", k.name, quantized::NAMES)),
     }
 }
 
@@ -92,21 +93,21 @@ fn static_length(run: &Run<'_>) -> Result<u64> {
         return Err(Error::bad_value(
             "--max-model-len",
             length,
-            format!("at least the {} tokens of a session", run.tokens),
+            say!("at least the {0} tokens of a session", run.tokens),
         ));
     }
     let own = |store: &Store| match store.content {
-        Content::State { mixer: "lightning", .. } => Some("its own cache class"),
-        _ if store.tokens_per_row > 1 => Some("compressed layers, which have no static form"),
+        Content::State { mixer: "lightning", .. } => Some(words!("its own cache class")),
+        _ if store.tokens_per_row > 1 => Some(words!("compressed layers, which have no static form")),
         _ if store.dim("decode_window").is_some() => {
-            Some("a static cache whose size depends on where the prompt ends")
+            Some(words!("a static cache whose size depends on where the prompt ends"))
         }
         _ => None,
     };
     if let Some(why) = stores(&run.model.layers).find_map(own) {
         return Err(Error::unsupported(
-            format!("{} with a static cache", run.model.name),
-            format!("transformers gives this model {why}; use --cache dynamic"),
+            say!("{0} with a static cache", run.model.name),
+            say!("transformers gives this model {0}; use --cache dynamic", why),
         ));
     }
     Ok(length)

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::spec::model::Note;
+use crate::text::Words;
 use crate::units::{product, sum};
 
 /// `q_group_size`.
@@ -23,9 +24,10 @@ const GROUP: u64 = 64;
 const RESIDUAL: u64 = 128;
 /// Bytes of one scale of an fp8 layer: a float32 scalar.
 const FP8_SCALE: u64 = 4;
-const WHAT: &str = "bytes of a quantized cache";
-const NAMES: &str =
-    "auto, f32, f16, bf16, fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, hqq_int2 or hqq_int1";
+const WHAT: Words = words!("bytes of a quantized cache");
+/// The names of `--kv-dtype`, for a refusal.
+pub(super) const NAMES: Words =
+    words!("auto, f32, f16, bf16, fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, hqq_int2 or hqq_int1");
 
 /// How elements are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +78,11 @@ impl Stored {
     /// What a reader should know of tokens after the prompt.
     pub fn note(self) -> Option<Note> {
         let kept = RESIDUAL - 1;
-        let text = format!(
-            "the cache of a prompt: up to {kept} tokens generated after it wait unquantized until they are quantized together"
+        let text = say!(
+            "the cache of a prompt: up to {0} tokens generated after it wait unquantized until they are quantized together",
+            kept
         );
-        (self != Self::Fp8).then(|| Note::new("quantized_prompt", text).with(&[&kept]))
+        (self != Self::Fp8).then(|| Note::new("quantized_prompt", text))
     }
 }
 
@@ -96,29 +99,26 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
         None if request.cache == CacheKind::Quantized => Err(Error::bad_value(
             "--kv-dtype",
             k.unwrap_or_default(),
-            "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
-             hqq_int2 or hqq_int1",
+            words!(
+                "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
+             hqq_int2 or hqq_int1"
+            ),
         )),
         Some(_) if k != v => Err(Error::bad_value(
             "--v-dtype",
             v.unwrap_or_default(),
-            "the same as the keys': transformers keeps both alike",
+            words!("the same as the keys': transformers keeps both alike"),
         )),
         Some(_) if request.cache == CacheKind::Static => Err(Error::bad_value(
             "--cache",
             "static",
-            "quantized: transformers has no static quantized cache",
+            words!("quantized: transformers has no static quantized cache"),
         )),
         None if kv_dtypes(request, crate::dtype::DType::BF16).is_err() => {
             Err(Error::bad_value("--kv-dtype", k.or(v).unwrap_or_default(), NAMES))
         }
         stored => Ok(stored),
     }
-}
-
-/// The names of `--kv-dtype`, for a refusal.
-pub(super) fn names() -> &'static str {
-    NAMES
 }
 
 /// `QuantizedCache` makes one layer per configured layer and takes full attention only; groups must come
@@ -139,8 +139,10 @@ pub(super) fn check(run: &Run<'_>, stored: Stored, kept: impl Fn(&Layer) -> Vec<
     };
     if model.config_layers != model.layers.len() as u64 || !model.layers.iter().all(plain) {
         return Err(Error::unsupported(
-            format!("{} with a quantized cache", model.name),
-            "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto",
+            say!("{0} with a quantized cache", model.name),
+            words!(
+                "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto"
+            ),
         ));
     }
     if stored == Stored::Fp8 {
@@ -153,8 +155,9 @@ pub(super) fn check(run: &Run<'_>, stored: Stored, kept: impl Fn(&Layer) -> Vec<
                 return Err(Error::bad_value(
                     "--seq",
                     run.tokens,
-                    format!(
-                        "such that all sessions' elements divide into groups of {GROUP}, as transformers asks"
+                    say!(
+                        "such that all sessions' elements divide into groups of {0}, as transformers asks",
+                        GROUP
                     ),
                 ));
             }

@@ -7,27 +7,34 @@ use super::backend::{Ask, Backend, Context, Device};
 use super::dtype;
 use super::flash::{self, Ask as Flash};
 use super::sparse;
+use crate::text::Words;
 
 impl Backend {
     /// Whether it serves this layer; `Err` gives the engine's reason not to.
-    pub(super) fn check(self, model: &Context, ask: &Ask) -> Result<(), &'static str> {
+    pub(super) fn check(self, model: &Context, ask: &Ask) -> Result<(), Words> {
         let head = ask.head;
         let plain = !dtype::quantized(ask.cache_dtype);
         let fp8 = matches!(ask.cache_dtype, "fp8" | "fp8_e4m3");
         let half = ask.element == 2;
         let major = model.device.major;
-        let demand = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(why) };
-        demand(ask.mla == self.is_mla(), "MLA or not")?;
-        demand(ask.sparse == self.is_sparse(), "sparse or not")?;
-        demand(ask.cache_dtype.is_empty() || self.stores(model, ask), "kv_cache_dtype not supported")?;
-        demand(model.user_block.is_none_or(|b| self.takes(model, b)), "block_size not supported")?;
-        demand(!ask.window || !matches!(self, Self::TurboQuant), "sliding window not supported")?;
-        demand(half || matches!(self, Self::TritonAttn | Self::FlexAttention), "dtype not supported")?;
+        let demand = |holds: bool, why: Words| if holds { Ok(()) } else { Err(why) };
+        demand(ask.mla == self.is_mla(), words!("MLA or not"))?;
+        demand(ask.sparse == self.is_sparse(), words!("sparse or not"))?;
+        demand(
+            ask.cache_dtype.is_empty() || self.stores(model, ask),
+            words!("kv_cache_dtype not supported"),
+        )?;
+        demand(model.user_block.is_none_or(|b| self.takes(model, b)), words!("block_size not supported"))?;
+        demand(!ask.window || !matches!(self, Self::TurboQuant), words!("sliding window not supported"))?;
+        demand(
+            half || matches!(self, Self::TritonAttn | Self::FlexAttention),
+            words!("dtype not supported"),
+        )?;
         if model.dcp > 1 {
             let without = matches!(self, Self::TritonAttn | Self::FlexAttention | Self::TurboQuant)
                 || matches!(self, Self::TritonFlashAttn | Self::TritonFlashInfer)
                 || matches!(self, Self::FlashAttnMlaSparse);
-            demand(!without, "DCP not supported")?;
+            demand(!without, words!("DCP not supported"))?;
         }
         let flash = Flash {
             head: Some(head),
@@ -38,51 +45,62 @@ impl Backend {
         };
         match self {
             Self::FlashAttn => {
-                demand(major >= 8, "compute capability not supported")?;
-                demand(flash_heads(model, head), "head_size not supported")?;
-                demand(!ask.mm_prefix || flash::runs(4, major), "image prefix not supported")?;
+                demand(major >= 8, words!("compute capability not supported"))?;
+                demand(flash_heads(model, head), words!("head_size not supported"))?;
+                demand(!ask.mm_prefix || flash::runs(4, major), words!("image prefix not supported"))?;
                 let version = flash::version(model, Flash::default());
-                demand(!ask.sinks || matches!(version, Some(3 | 4)), "attention sinks not supported")?;
-                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), "per-head scales")?;
+                demand(
+                    !ask.sinks || matches!(version, Some(3 | 4)),
+                    words!("attention sinks not supported"),
+                )?;
+                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), words!("per-head scales"))?;
                 flash_combination(model, ask, flash)
             }
             Self::TritonFlashAttn => {
-                demand(ask.mm_prefix && major == 9, "compute capability not supported")?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")?;
+                demand(ask.mm_prefix && major == 9, words!("compute capability not supported"))?;
+                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))?;
                 let causal = Ask { mm_prefix: false, ..*ask };
                 flash_combination(model, &causal, flash)?;
-                demand(matches!(flash::version(model, flash), Some(3 | 4)), "needs FlashAttention 3 or 4")
+                demand(
+                    matches!(flash::version(model, flash), Some(3 | 4)),
+                    words!("needs FlashAttention 3 or 4"),
+                )
             }
             Self::TritonFlashInfer => {
-                demand(ask.mm_prefix && major == 10, "compute capability not supported")?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, "not supported")
+                demand(ask.mm_prefix && major == 10, words!("compute capability not supported"))?;
+                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))
             }
             Self::FlashInfer => {
-                demand(matches!(head, 64 | 128 | 256 | 512), "head_size not supported")?;
-                demand((8..=12).contains(&major), "compute capability not supported")?;
-                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, "not supported")?;
-                demand(!ask.per_head_scales, "per-head quant scales not supported")?;
+                demand(matches!(head, 64 | 128 | 256 | 512), words!("head_size not supported"))?;
+                demand((8..=12).contains(&major), words!("compute capability not supported"))?;
+                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, words!("not supported"))?;
+                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))?;
                 let four = ask.cache_dtype.starts_with("nvfp4");
-                demand(!(four && head == 64), "fa2 prefill misreads an NVFP4 KV cache at head_size 64")
+                demand(
+                    !(four && head == 64),
+                    words!("fa2 prefill misreads an NVFP4 KV cache at head_size 64"),
+                )
             }
-            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, "head_size not supported"),
+            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, words!("head_size not supported")),
             Self::FlexAttention => {
-                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, "not supported")
+                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, words!("not supported"))
             }
-            Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, "not supported"),
-            Self::FlashAttnMla => demand(major == 9 && plain && sparse::dense_width(head), "not supported"),
+            Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, words!("not supported")),
+            Self::FlashAttnMla => {
+                demand(major == 9 && plain && sparse::dense_width(head), words!("not supported"))
+            }
             Self::FlashMla => {
-                demand(major == 9 && (plain || fp8) && sparse::dense_width(head), "not supported")
+                demand(major == 9 && (plain || fp8) && sparse::dense_width(head), words!("not supported"))
             }
             Self::FlashInferMla => {
-                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")?;
-                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), "qk_nope_head_dim")
+                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), words!("not supported"))?;
+                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), words!("qk_nope_head_dim"))
             }
-            Self::TokenspeedMla => Err("tokenspeed_mla package is not installed"),
+            Self::TokenspeedMla => Err(words!("tokenspeed_mla package is not installed")),
             Self::CutlassMla => {
-                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), "not supported")
+                demand(major == 10 && (plain || fp8) && sparse::dense_width(head), words!("not supported"))
             }
-            Self::TritonMla => demand(plain || fp8, "kv_cache_dtype not supported"),
+            Self::TritonMla => demand(plain || fp8, words!("kv_cache_dtype not supported")),
             _ => sparse::check(self, model, ask),
         }
     }
@@ -135,20 +153,22 @@ fn flash_heads(model: &Context, head: u64) -> bool {
     head.is_multiple_of(8) && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
 }
 
-fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), &'static str> {
+fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), Words> {
     let Device { major, minor } = model.device;
     let quantized = dtype::quantized(ask.cache_dtype);
     if ask.sinks && major < 9 {
-        return Err("sink not supported on compute capability < 9.0");
+        return Err(words!("sink not supported on compute capability < 9.0"));
     }
     if ask.mm_prefix && quantized && (major, minor) == (9, 0) {
-        return Err("SM90 FP8 KV with mm_prefix requires Triton");
+        return Err(words!("SM90 FP8 KV with mm_prefix requires Triton"));
     }
     if quantized && !flash::reads(model, ask.cache_dtype, Flash { head_v: Some(ask.head), ..flash }) {
-        return Err("FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100");
+        return Err(words!(
+            "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
+        ));
     }
     if ask.mm_prefix && flash::version(model, flash) != Some(4) {
-        return Err("mm_prefix requires FlashAttention v4");
+        return Err(words!("mm_prefix requires FlashAttention v4"));
     }
     Ok(())
 }

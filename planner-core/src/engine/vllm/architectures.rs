@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::classes::KNOWN;
 use super::config::Config;
 use super::transformers_classes::COMPATIBLE;
+use crate::text::Words;
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
 pub fn known(class: &str) -> bool {
@@ -15,15 +16,19 @@ pub fn known(class: &str) -> bool {
 }
 
 /// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
-const UNFIT: [(&str, &str); 3] = [
+const UNFIT: [(&str, Words); 3] = [
     (
         "DiffLlamaForCausalLM",
-        "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
+        words!(
+            "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them"
+        ),
     ),
-    ("GitForCausalLM", "look their attention up in a table of their own, which holds none of vLLM's"),
+    ("GitForCausalLM", words!("look their attention up in a table of their own, which holds none of vLLM's")),
     (
         "IdeficsForVisionText2Text",
-        "dispatch attention from more than one module of a layer, which one vLLM attention layer cannot serve",
+        words!(
+            "dispatch attention from more than one module of a layer, which one vLLM attention layer cannot serve"
+        ),
     ),
 ];
 
@@ -34,31 +39,31 @@ const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHea
 /// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
 /// attention, not states nor attention to an encoder, and needs a class of transformers that lets it. What a
 /// checkpoint's own code (`auto_map`) lets it do is not known here.
-pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<&'static str> {
+pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<Words> {
     let class = config.class;
     if known(class) {
         return None;
     }
     let generates = GENERATING.iter().any(|end| class.ends_with(end));
     if generates && COMPATIBLE.binary_search(&class).is_err() && config.root.get("auto_map").is_none() {
-        return Some("are not supported for now");
+        return Some(words!("are not supported for now"));
     }
     if let Some((_, why)) = UNFIT.iter().find(|(unfit, _)| *unfit == class) {
-        return Some(why);
+        return Some(*why);
     }
     let counts = |key: &str| config.text.contains_key(key);
     if counts("encoder_layers") && counts("decoder_layers") {
-        return Some(
-            "are decoders of encoder-decoders: argument position_ids not found in their forward method",
-        );
+        return Some(words!(
+            "are decoders of encoder-decoders: argument position_ids not found in their forward method"
+        ));
     }
     if stateful {
-        return Some(
+        return Some(words!(
             "keep states: such layers do not dispatch through the Transformers attention interface and \
-             vLLM has no other way to handle them",
-        );
+             vLLM has no other way to handle them"
+        ));
     }
-    crosses.then_some("are encoder-decoders, which vLLM runs only where it builds the class itself")
+    crosses.then_some(words!("are encoder-decoders, which vLLM runs only where it builds the class itself"))
 }
 
 /// Classes with specs of their own under `vllm/models/` and `vllm/model_executor/layers/attention/`, by the
@@ -67,24 +72,28 @@ const NOT_RESTATED: [&str; 7] =
     ["DeepseekV41", "Dots3Note", "Glm5Next", "Qwen4Exp", "Step5", "UnlimitedOCR", "VoxtralRealtime"];
 
 /// Configurations that the engine's class refuses to build, or that this rule leaves to it.
-pub fn refused(config: Config) -> Option<&'static str> {
+pub fn refused(config: Config) -> Option<Words> {
     let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
     if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
-        return Some(
+        return Some(words!(
             "vLLM builds caches of this model's own for it (rings, pooled keys, several latents), \
-             which this rule does not restate yet; ask the architecture engine",
-        );
+             which this rule does not restate yet; ask the architecture engine"
+        ));
     }
     if config.class.starts_with("Inkling") && config.get("local_layer_ids").is_none() {
-        return Some("config.json names no `local_layer_ids`, without which vLLM's windows are not known");
+        return Some(words!(
+            "config.json names no `local_layer_ids`, without which vLLM's windows are not known"
+        ));
     }
     if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
-        return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");
+        return Some(words!("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only"));
     }
     let experts = config.number(&["n_routed_experts"]).is_some();
     if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
         // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
-        return Some("num_expert_group and topk_group must be provided when use_grouped_topk is True");
+        return Some(words!(
+            "num_expert_group and topk_group must be provided when use_grouped_topk is True"
+        ));
     }
     None
 }

@@ -9,6 +9,7 @@ use super::flash::{self, Ask as Flash};
 use super::layout::Layout;
 use super::refusal::Refusal;
 use super::sparse;
+use crate::text::Sentence;
 
 /// A GPU as the engine sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +186,7 @@ impl Backend {
         let found = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, backend)| *backend).ok_or_else(|| {
             let known: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
-            Refusal::new(format!("unknown attention backend `{name}`; known: {}", known.join(", ")))
+            Refusal::new(say!("unknown attention backend `{0}`; known: {1}", name, Sentence::list(known)))
         })
     }
 

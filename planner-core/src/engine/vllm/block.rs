@@ -46,7 +46,7 @@ pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Refusal> 
     candidates
         .into_iter()
         .find(|c| backends.iter().all(|b| b.takes(model, *c)))
-        .ok_or_else(|| Refusal::new("The attention backends share no supported KV cache block size"))
+        .ok_or_else(|| Refusal::new(words!("The attention backends share no supported KV cache block size")))
 }
 
 /// Aligns attention blocks with states (phase 2): `token` is the bytes that one token takes in one

@@ -34,9 +34,9 @@ impl Ranks {
             (0..pp).map(|rank| group::project(groups, |layer| stage(layer) == rank)).collect();
         let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
         if block_bytes.contains(&0) {
-            return Err(Refusal::new(
-                "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes",
-            ));
+            return Err(Refusal::new(words!(
+                "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes"
+            )));
         }
         Ok(Self { groups: ranks, block_bytes })
     }

@@ -63,9 +63,10 @@ pub fn command(run: &Run) -> Command {
         };
         if matches!(speculative, Speculative::Eagle(_)) {
             config["model"] = "DRAFT".into();
-            command
-                .notes
-                .push(Note::new("command_draft", "DRAFT stands for the hub id or folder of the EAGLE head"));
+            command.notes.push(Note::new(
+                "command_draft",
+                words!("DRAFT stands for the hub id or folder of the EAGLE head"),
+            ));
         }
         command.flag("--speculative-config", config);
     }

@@ -98,8 +98,8 @@ fn prediction_layers(config: Config) -> Result<u64, Refusal> {
     let names = [config.root_type(), config.model_type];
     let known = names.iter().any(|name| PREDICTING.iter().any(|p| name.starts_with(p)));
     if !known {
-        return Err(Refusal::new(format!(
-            "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{}`",
+        return Err(Refusal::new(say!(
+            "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{0}`",
             config.root_type()
         )));
     }

@@ -5,6 +5,7 @@
 //! `vllm/model_executor/layers/quantization/turboquant/config.py`.
 
 use super::refusal::Refusal;
+use crate::text::Sentence;
 
 /// Every name, in the engine's order.
 pub const NAMES: [&str; 22] = [
@@ -43,7 +44,11 @@ pub fn name(given: &str) -> Result<&'static str, Refusal> {
         other => other,
     };
     NAMES.iter().copied().find(|n| *n == given).ok_or_else(|| {
-        Refusal::new(format!("vLLM 0.33.0 knows no KV cache type `{given}`; it accepts {}", NAMES.join(", ")))
+        Refusal::new(say!(
+            "vLLM 0.33.0 knows no KV cache type `{0}`; it accepts {1}",
+            given,
+            Sentence::list(NAMES.iter().copied())
+        ))
     })
 }
 
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_refused_with_the_list() {
-        let text = name("q8_0").map_err(|r| r.to_string());
+        let text = name("q8_0").map_err(|r| r.0.to_string());
         assert!(text.is_err_and(|t| t.contains("nvfp4_4over6")));
     }
 

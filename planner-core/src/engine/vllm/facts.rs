@@ -81,8 +81,10 @@ pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
     if fits {
         Ok((total / tp).max(1))
     } else {
-        Err(Refusal::new(format!(
-            "AssertionError: {total} KV heads and tensor parallel size {tp} do not divide one another"
+        Err(Refusal::new(say!(
+            "AssertionError: {0} KV heads and tensor parallel size {1} do not divide one another",
+            total,
+            tp
         )))
     }
 }
@@ -204,11 +206,13 @@ fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache
     let hidden = config.number(&["hidden_size"]);
     let taps = config.number(&["sconv_kernel_size", "conv_kernel_size"]);
     let (Some(hidden), Some(taps)) = (hidden, taps) else {
-        return Err(Refusal::new("config.json says no hidden_size or sconv_kernel_size"));
+        return Err(Refusal::new(words!("config.json says no hidden_size or sconv_kernel_size")));
     };
     if heads == 0 || tp > heads {
-        return Err(Refusal::new(format!(
-            "sconv SWA cache supports tp_size <= num_kv_heads ({heads}), got {tp}"
+        return Err(Refusal::new(say!(
+            "sconv SWA cache supports tp_size <= num_kv_heads ({0}), got {1}",
+            heads,
+            tp
         )));
     }
     let width = (2 * k_dim).saturating_add(2 * (hidden / heads)).next_power_of_two();

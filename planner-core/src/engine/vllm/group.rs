@@ -86,10 +86,10 @@ fn unify(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
             if page > 0 && !matches!(spec.kind, Kind::Mla) && largest % page != 0 {
                 return Ok(Spec { padded: Some(largest), ..spec.clone() });
             }
-            Err(Refusal::new(
+            Err(Refusal::new(words!(
                 "page size is not divisible by the maximum page size and cannot be padded. Padding is \
-                 only supported for non-MLA attention layers.",
-            ))
+                 only supported for non-MLA attention layers."
+            )))
         })
         .collect()
 }
@@ -185,7 +185,7 @@ fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
     if one_type(&promoted) {
         Ok(promoted)
     } else {
-        Err(Refusal::new("Failed to promote local KV cache specs to one unified type."))
+        Err(Refusal::new(words!("Failed to promote local KV cache specs to one unified type.")))
     }
 }
 

@@ -62,7 +62,7 @@ pub fn supported(declared: &[&'static [Layout]]) -> Result<Vec<Layout>, Refusal>
     shared.sort();
     shared.sort_by_key(|layout| std::cmp::Reverse(votes(layout)));
     if shared.is_empty() {
-        return Err(Refusal::new("No KV cache layout satisfies every supported set."));
+        return Err(Refusal::new(words!("No KV cache layout satisfies every supported set.")));
     }
     Ok(shared)
 }
@@ -87,6 +87,6 @@ pub fn resolve(candidates: Vec<Layout>, specs: &[Spec]) -> Result<Layout, Refusa
         candidates.retain(|layout| layout.block_outermost());
     }
     candidates.first().copied().ok_or_else(|| {
-        Refusal::new("The attention backends share no KV cache layout that this mix of pages fits.")
+        Refusal::new(words!("The attention backends share no KV cache layout that this mix of pages fits."))
     })
 }

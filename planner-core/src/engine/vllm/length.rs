@@ -62,10 +62,12 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
     if allowed {
         return Ok(());
     }
-    Err(Refusal::new(format!(
-        "User-specified max_model_len ({length}) is greater than the derived max_model_len ({bound}). To allow \
+    Err(Refusal::new(say!(
+        "User-specified max_model_len ({0}) is greater than the derived max_model_len ({1}). To allow \
          overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1; here: a smaller --seq or \
-         --max-model-len"
+         --max-model-len",
+        length,
+        bound
     )))
 }
 

@@ -63,8 +63,8 @@ impl Engine for Vllm {
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
         let planned = planned::plan(run).map_err(|refusal| {
             Error::unsupported(
-                format!("vLLM {} refuses this model or setting", run.request.engine_version),
-                refusal.to_string(),
+                say!("this model or setting in vLLM {0}", run.request.engine_version),
+                refusal.0,
             )
         })?;
         Ok(Box::new(planned))

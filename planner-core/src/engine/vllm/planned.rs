@@ -62,14 +62,15 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);
     if let Some(why) = architectures::not_run(config, stateful, crosses) {
-        return Err(Refusal::new(format!("Model architectures ['{}'] {why}.", config.class)));
+        return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
     }
     if let Some(why) = architectures::refused(config) {
         return Err(Refusal::new(why));
     }
     if let Some(key) = fields::missing(config) {
-        return Err(Refusal::new(format!(
-            "config.json says no `{key}`, which vLLM's {} reads",
+        return Err(Refusal::new(say!(
+            "config.json says no `{0}`, which vLLM's {1} reads",
+            key,
             config.class
         )));
     }
@@ -110,14 +111,14 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
         ordinary(&context, &served, &set, hybrid, align_states, model.config_layers)?
     };
     if specs.iter().any(|s| s.page() == 0) {
-        return Err(Refusal::new("ZeroDivisionError: a block of this size holds no whole state"));
+        return Err(Refusal::new(words!("ZeroDivisionError: a block of this size holds no whole state")));
     }
     let declared: Vec<&'static [layout::Layout]> =
         backends.iter().filter_map(|b| b.layouts(&context)).collect();
     let layout = layout::resolve(layout::supported(&declared)?, &specs)?;
     let groups = group::groups(&specs, layout, false)?;
     if groups.is_empty() {
-        return Err(Refusal::new("the model keeps no KV cache in vLLM"));
+        return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
     }
     let stage_ends: Vec<u64> = stages(model.config_layers, set.pp)
         .iter()
@@ -160,15 +161,17 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
     if !set.device_known {
         notes.push(Note::new(
             "vllm_device_assumed",
-            "no GPU of known compute capability named: vLLM's backends and block size are those of \
-             Hopper (9.0)",
+            words!(
+                "no GPU of known compute capability named: vLLM's backends and block size are those of \
+             Hopper (9.0)"
+            ),
         ));
     }
     if !architectures::known(config.class) {
         notes.push(Note::new(
             "vllm_class_unknown",
-            format!(
-                "vLLM 0.33.0 does not build `{}` itself: the figures are those of its general rule",
+            say!(
+                "vLLM 0.33.0 does not build `{0}` itself: the figures are those of its general rule",
                 config.class
             ),
         ));
@@ -176,15 +179,15 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
     if let Some(Speculative::Eagle(_)) = run.request.speculative {
         notes.push(Note::new(
             "vllm_draft_assumed",
-            "the EAGLE head is taken to be one layer of the model's own heads and widths: one of another shape \
-             takes other pages",
+            words!("the EAGLE head is taken to be one layer of the model's own heads and widths: one of another shape \
+             takes other pages"),
         ));
     }
     if settings::old(run.request.engine_version) {
         notes.push(Note::new(
             "vllm_version",
-            "of this version only the reserve of window layers for tokens in flight is restated; the rest \
-             is that of 0.33.0",
+            words!("of this version only the reserve of window layers for tokens in flight is restated; the rest \
+             is that of 0.33.0"),
         ));
     }
     notes
@@ -285,7 +288,7 @@ impl Planned {
     /// Bytes of `blocks` block ids on all GPUs of a replica.
     fn everywhere(&self, blocks: u64) -> Result<u64> {
         let ranks = self.ranks.block_bytes.iter().fold(0, |all: u64, b| all.saturating_add(*b));
-        product("bytes of a session", &[ranks, blocks, self.settings.tp])
+        product(words!("bytes of a session"), &[ranks, blocks, self.settings.tp])
     }
 
     /// Shortest shared prefix that can be reused: the grain of cache hits
@@ -308,7 +311,7 @@ impl Planned {
 }
 
 fn refused(refusal: Refusal) -> Error {
-    Error::unsupported("vLLM refuses this setting", refusal.to_string())
+    Error::unsupported(words!("this setting in vLLM"), refusal.0)
 }
 
 impl Layout for Planned {
@@ -320,12 +323,12 @@ impl Layout for Planned {
         // the pool keeps one block back, and must hold one request of the longest length
         let longest = self.settings.max_model_len.max(tokens);
         let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
-        let sessions = product("blocks of all sessions", &[self.blocks(tokens)?, users])?;
+        let sessions = product(words!("blocks of all sessions"), &[self.blocks(tokens)?, users])?;
         let blocks = sessions.max(least).saturating_add(1);
         self.ranks
             .block_bytes
             .iter()
-            .map(|bytes| product("bytes of all sessions", &[*bytes, blocks]))
+            .map(|bytes| product(words!("bytes of all sessions"), &[*bytes, blocks]))
             .collect()
     }
 

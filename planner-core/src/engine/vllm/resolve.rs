@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use super::select;
 use super::sparse;
 use super::specs::Served;
+use crate::text::Words;
 
 /// The cache type of the run.
 pub fn cache_dtype(config: Config, given: &'static str, device: &Device) -> String {
@@ -297,7 +298,7 @@ pub fn serve(
                     uneven(context, &ask, head_v, config, window)
                 };
                 if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
-                    return Err(Refusal::new("Flint requires FlashInfer attention"));
+                    return Err(Refusal::new(words!("Flint requires FlashInfer attention")));
                 }
                 runs_attention(context, backend, &kv, head, ask.sinks)?;
                 Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
@@ -326,8 +327,10 @@ fn uneven(context: &Context, ask: &Ask, head_v: u64, config: Config, window: Opt
     }
 }
 
-const NATIVE_FP8: &str = "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
-                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.";
+const NATIVE_FP8: Words = words!(
+    "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
+                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16."
+);
 
 fn before_sm89(device: &Device) -> bool {
     (device.major, device.minor) < (8, 9)
@@ -355,7 +358,7 @@ fn runs_attention(
         block: None,
     };
     if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
-        return Err(Refusal::new("FlashAttention does not support fp8 kv-cache on this device."));
+        return Err(Refusal::new(words!("FlashAttention does not support fp8 kv-cache on this device.")));
     }
     Ok(())
 }
@@ -365,10 +368,10 @@ fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(NATIVE_FP8));
     }
     if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
-        return Err(Refusal::new(
+        return Err(Refusal::new(words!(
             "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
-             supported under DCP.",
-        ));
+             supported under DCP."
+        )));
     }
     Ok(())
 }

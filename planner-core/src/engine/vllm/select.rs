@@ -7,6 +7,7 @@ use super::backend::{Ask, Backend, Context};
 use super::config::Config;
 use super::dtype;
 use super::refusal::Refusal;
+use crate::text::Sentence;
 
 /// Candidates in the platform's order.
 fn candidates(model: &Context, ask: &Ask) -> Vec<Backend> {
@@ -50,25 +51,29 @@ fn candidates(model: &Context, ask: &Ask) -> Vec<Backend> {
 pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
     if let Some(forced) = model.forced {
         return forced.check(model, ask).map(|()| forced).map_err(|why| {
-            Refusal::new(format!(
-                "Selected backend {} is not valid for this configuration. Reason: {why}",
-                forced.name()
+            Refusal::new(say!(
+                "Selected backend {0} is not valid for this configuration. Reason: {1}",
+                forced.name(),
+                why
             ))
         });
     }
-    let mut reasons = Vec::new();
+    let mut reasons: Option<Sentence> = None;
     for backend in candidates(model, ask) {
         match backend.check(model, ask) {
             Ok(()) => return Ok(backend),
-            Err(why) => reasons.push(format!("{}: {why}", backend.name())),
+            Err(why) => {
+                let why = say!("{0}: {1}", backend.name(), why);
+                reasons = Some(reasons.map_or_else(|| why.clone(), |before| say!("{0}; {1}", before, why)));
+            }
         }
     }
-    Err(Refusal::new(format!(
-        "No valid attention backend found for cuda with head_size={}, kv_cache_dtype={}{}. {}",
+    Err(Refusal::new(say!(
+        "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{2}. {3}",
         ask.head,
         ask.cache_dtype,
-        model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
-        reasons.join("; ")
+        model.user_block.map_or_else(|| Sentence::verbatim(""), |b| say!(", block_size={0}", b)),
+        reasons.unwrap_or_else(|| Sentence::verbatim(""))
     )))
 }
 
@@ -87,7 +92,10 @@ pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Refusal> {
         return Ok(());
     }
     let [nope, rope, v] = own;
-    Err(Refusal::new(format!(
-        "No valid MLA prefill backend found with qk_nope_head_dim={nope}, qk_rope_head_dim={rope}, v_head_dim={v}"
+    Err(Refusal::new(say!(
+        "No valid MLA prefill backend found with qk_nope_head_dim={0}, qk_rope_head_dim={1}, v_head_dim={2}",
+        nope,
+        rope,
+        v
     )))
 }

@@ -120,39 +120,49 @@ fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
     let (tp, dcp) = (parallel.tp, parallel.dcp);
     let heads = run.model.attention_heads.unwrap_or(0);
     if !heads.is_multiple_of(tp) {
-        return Err(Refusal::new(format!(
-            "Total number of attention heads ({heads}) must be divisible by tensor parallel size ({tp})."
+        return Err(Refusal::new(say!(
+            "Total number of attention heads ({0}) must be divisible by tensor parallel size ({1}).",
+            heads,
+            tp
         )));
     }
     if parallel.pp > 1 && architectures::without_pipeline(config.class) {
-        return Err(Refusal::new(
+        return Err(Refusal::new(words!(
             "Pipeline parallelism is not supported for this model. Supported models implement the \
-             `SupportsPP` interface.",
-        ));
+             `SupportsPP` interface."
+        )));
     }
     if dcp > 1 && !latent {
         let kv = run.model.kv_heads.unwrap_or(heads);
         if kv == 0 {
-            return Err(Refusal::new("ZeroDivisionError: decode context parallelism without KV heads"));
+            return Err(Refusal::new(words!(
+                "ZeroDivisionError: decode context parallelism without KV heads"
+            )));
         }
         if tp <= kv {
-            return Err(Refusal::new(format!(
-                "Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({tp}) to be \
-                 greater than the model's total number of KV heads ({kv})."
+            return Err(Refusal::new(say!(
+                "Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({0}) to be \
+                 greater than the model's total number of KV heads ({1}).",
+                tp,
+                kv
             )));
         }
         if dcp > tp / kv {
-            return Err(Refusal::new(format!(
-                "`--decode-context-parallel-size` ({dcp}) exceeds the maximum supported value ({}) for \
-                 `--tensor-parallel-size` ({tp}) and {kv} model KV heads.",
-                tp / kv
+            return Err(Refusal::new(say!(
+                "`--decode-context-parallel-size` ({0}) exceeds the maximum supported value ({1}) for \
+                 `--tensor-parallel-size` ({2}) and {3} model KV heads.",
+                dcp,
+                tp / kv,
+                tp,
+                kv
             )));
         }
         if !(heads / kv).is_multiple_of(dcp) {
-            return Err(Refusal::new(format!(
-                "The model's number of query heads per KV head ({}) must be divisible by \
-                 `--decode-context-parallel-size` ({dcp}) for GQA/MQA.",
-                heads / kv
+            return Err(Refusal::new(say!(
+                "The model's number of query heads per KV head ({0}) must be divisible by \
+                 `--decode-context-parallel-size` ({1}) for GQA/MQA.",
+                heads / kv,
+                dcp
             )));
         }
     }

@@ -24,8 +24,10 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
     // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
     let kv_heads = run.model.kv_heads.unwrap_or(0);
     if config.class.starts_with("GptOss") && tp > kv_heads {
-        return Err(Refusal::new(format!(
-            "ZeroDivisionError: {kv_heads} KV heads on {tp} tensor-parallel ranks"
+        return Err(Refusal::new(say!(
+            "ZeroDivisionError: {0} KV heads on {1} tensor-parallel ranks",
+            kv_heads,
+            tp
         )));
     }
     let Some([n, k]) = blocks(config) else { return Ok(()) };
@@ -38,14 +40,18 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
             return Ok(());
         }
         if !part.is_multiple_of(n) {
-            return Err(Refusal::new(format!(
-                "The output_size of gate's and up's weight = {part} is not divisible by weight quantization \
-                 block_n = {n}."
+            return Err(Refusal::new(say!(
+                "The output_size of gate's and up's weight = {0} is not divisible by weight quantization \
+                 block_n = {1}.",
+                part,
+                n
             )));
         }
         if tp > 1 && !part.is_multiple_of(k) {
-            return Err(Refusal::new(format!(
-                "The input_size of down's weight = {part} is not divisible by weight quantization block_k = {k}."
+            return Err(Refusal::new(say!(
+                "The input_size of down's weight = {0} is not divisible by weight quantization block_k = {1}.",
+                part,
+                k
             )));
         }
     }
@@ -73,8 +79,10 @@ fn rows(part: u64, k: u64, tp: u64) -> Result<(), Refusal> {
     if tp == 1 || part.is_multiple_of(k) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
-        "Weight input_size_per_partition = {part} is not divisible by weight quantization block_k = {k}."
+    Err(Refusal::new(say!(
+        "Weight input_size_per_partition = {0} is not divisible by weight quantization block_k = {1}.",
+        part,
+        k
     )))
 }
 
@@ -82,7 +90,9 @@ fn columns(part: u64, n: u64) -> Result<(), Refusal> {
     if part.is_multiple_of(n) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
-        "Weight output_partition_size = {part} is not divisible by weight quantization block_n = {n}."
+    Err(Refusal::new(say!(
+        "Weight output_partition_size = {0} is not divisible by weight quantization block_n = {1}.",
+        part,
+        n
     )))
 }

@@ -212,7 +212,7 @@ impl Spec {
             }
             Kind::Sliding { window } | Kind::SlidingMla { window } => {
                 if self.dcp_sharded && run.dcp > 1 {
-                    return Err(Refusal::new("DCP not support sliding window."));
+                    return Err(Refusal::new(words!("DCP not support sliding window.")));
                 }
                 let kept = window.saturating_sub(1).saturating_add(self.retained);
                 ceil_div(capped(kept), block) + 1

@@ -9,6 +9,7 @@ use super::backend::Device;
 use super::config::{Config, whole};
 use super::refusal::Refusal;
 use crate::spec::layer::Store;
+use crate::text::{Sentence, Words};
 
 /// A state of one layer on one rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,10 @@ impl Dims<'_> {
     fn get(&self, name: &str, keys: &[&str]) -> Result<u64, Refusal> {
         let found = self.store.dim(name).or_else(|| self.config.number(keys));
         found.ok_or_else(|| {
-            Refusal::new(format!("config.json says neither {} for its states", keys.join(" nor ")))
+            let keys = keys.iter().map(|key| Sentence::verbatim(*key));
+            let keys = keys.reduce(|first, more| say!("{0} nor {1}", first, more));
+            let keys = keys.unwrap_or_else(|| Sentence::verbatim(name));
+            Refusal::new(say!("config.json says neither {0} for its states", keys))
         })
     }
 
@@ -61,11 +65,11 @@ impl Dims<'_> {
     }
 }
 
-fn divide(what: &str, n: u64, by: u64) -> Result<u64, Refusal> {
+fn divide(what: Words, n: u64, by: u64) -> Result<u64, Refusal> {
     if by > 0 && n.is_multiple_of(by) {
         Ok(n / by)
     } else {
-        Err(Refusal::new(format!("AssertionError: {what} {n} is not divisible by {by}")))
+        Err(Refusal::new(say!("AssertionError: {0} {1} is not divisible by {2}", what, n, by)))
     }
 }
 
@@ -90,7 +94,7 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             };
             let state = d("state", &["mamba_d_state", "state_size", "ssm_state_size"])?;
             let kernel = d("conv_kernel", &["mamba_d_conv", "conv_kernel", "d_conv"])?;
-            let inner = divide("intermediate size", inner, set.tp)?;
+            let inner = divide(words!("intermediate size"), inner, set.tp)?;
             let conv = inner.saturating_mul(kernel.saturating_sub(1));
             let bytes = total(conv, inner.saturating_mul(state));
             Ok(kept("mamba1", "MAMBA1_ATTN", bytes))
@@ -103,16 +107,16 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             let kernel = d("conv_kernel", &["conv_kernel", "mamba_d_conv", "conv_kernel_size"])?;
             let inner = store.dim("inner").unwrap_or_else(|| heads.saturating_mul(head));
             if groups % set.tp != 0 && groups != 1 {
-                return Err(Refusal::new(
+                return Err(Refusal::new(words!(
                     "AssertionError: If tensor parallel world size does not divide num_groups, then \
-                     num_groups must equal 1.",
-                ));
+                     num_groups must equal 1."
+                )));
             }
             let groups = if groups % set.tp == 0 { groups } else { set.tp };
             let width = inner.saturating_add(groups.saturating_mul(state).saturating_mul(2));
-            let width = divide("convolution width", width, set.tp)?;
+            let width = divide(words!("convolution width"), width, set.tp)?;
             let conv = width.saturating_mul(kernel.saturating_sub(1) + set.drafts);
-            let heads = divide("Mamba heads", heads, set.tp)?;
+            let heads = divide(words!("Mamba heads"), heads, set.tp)?;
             let recurrent = heads.saturating_mul(head).saturating_mul(state);
             let bytes = total(conv, recurrent);
             Ok(State { checkpoint: true, alignment: Some(1), ..kept("mamba2", "MAMBA2_ATTN", bytes) })
@@ -123,9 +127,9 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             let k_dim = d("k_head_dim", &["linear_key_head_dim"])?;
             let v_dim = d("v_head_dim", &["linear_value_head_dim"])?;
             let kernel = d("conv_kernel", &["linear_conv_kernel_dim"])?;
-            let width = divide("convolution width", k_dim * k_heads * 2 + v_dim * v_heads, set.tp)?;
+            let width = divide(words!("convolution width"), k_dim * k_heads * 2 + v_dim * v_heads, set.tp)?;
             let conv = width.saturating_mul(kernel.saturating_sub(1) + set.drafts);
-            let heads = divide("value heads", v_heads, set.tp)?;
+            let heads = divide(words!("value heads"), v_heads, set.tp)?;
             let bytes = total(conv, heads.saturating_mul(v_dim).saturating_mul(k_dim));
             // the Qwen layer exports checkpoints where FlashInfer's prefill kernel runs
             let flash = match (set.device.major, set.device.minor) {
@@ -147,9 +151,10 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             let head = or("head_dim", "head_dim", &["linear_key_head_dim", "head_dim"])?;
             let keys = ["linear_conv_kernel_dim", "short_conv_kernel_size", "linear_conv_kernel_size"];
             let kernel = or("conv_kernel", "short_conv_kernel_size", &keys)?;
-            let width = divide("convolution width", heads.saturating_mul(head).saturating_mul(3), set.tp)?;
+            let width =
+                divide(words!("convolution width"), heads.saturating_mul(head).saturating_mul(3), set.tp)?;
             let conv = width.saturating_mul(kernel.saturating_sub(1) + set.drafts);
-            let own = divide("KDA heads", heads, set.tp)?;
+            let own = divide(words!("KDA heads"), heads, set.tp)?;
             let bytes = total(conv, own.saturating_mul(head).saturating_mul(head));
             let bounded =
                 config.root_type().starts_with("kimi_k3") || config.model_type.starts_with("glm5_next");
@@ -168,11 +173,11 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
         "short_conv" | "conv" => {
             let width = d("dim", &["conv_dim", "hidden_size"])?;
             let kernel = d("conv_kernel", &["conv_L_cache", "conv_kernel"])?;
-            let width = divide("convolution width", width, set.tp)?;
+            let width = divide(words!("convolution width"), width, set.tp)?;
             let bytes = total(width.saturating_mul(kernel.saturating_sub(1)), 0);
             Ok(kept("short_conv", "SHORT_CONV_ATTN", bytes))
         }
-        other => Err(Refusal::new(format!("vLLM 0.33.0 keeps no state of mixer `{other}` in its cache"))),
+        other => Err(Refusal::new(say!("vLLM 0.33.0 keeps no state of mixer `{0}` in its cache", other))),
     }
 }
 
@@ -184,7 +189,7 @@ fn inner_width(config: Config) -> Result<u64, Refusal> {
     }
     config
         .number(&["intermediate_size"])
-        .ok_or_else(|| Refusal::new("config.json says no inner width of its Mamba layers"))
+        .ok_or_else(|| Refusal::new(words!("config.json says no inner width of its Mamba layers")))
 }
 
 /// Bytes of an element of the recurrent part.

@@ -40,7 +40,7 @@ fn ratios(config: Config) -> Result<Vec<u64>, Refusal> {
             .iter()
             .map(|t| t.as_str().and_then(|name| rates.get(name)).and_then(whole).unwrap_or(0))
             .collect()),
-        _ => Err(Refusal::new("config.json has neither `compress_ratios` nor `compress_rates`")),
+        _ => Err(Refusal::new(words!("config.json has neither `compress_ratios` nor `compress_rates`"))),
     }
 }
 
@@ -61,8 +61,8 @@ pub fn plan(
     drafts: u64,
 ) -> Result<(Vec<Spec>, Vec<u64>, u64, Vec<Backend>), Refusal> {
     if context.cache_dtype != "auto" && !context.cache_dtype.starts_with("fp8") {
-        return Err(Refusal::new(format!(
-            "DeepSeek-V4 needs an fp8 kv-cache, got {}. Please set --kv-cache-dtype fp8.",
+        return Err(Refusal::new(say!(
+            "DeepSeek-V4 needs an fp8 kv-cache, got {0}. Please set --kv-cache-dtype fp8.",
             context.cache_dtype
         )));
     }
@@ -130,7 +130,7 @@ fn compressor(ratio: u64, head: u64) -> Result<Spec, Refusal> {
     let (block, overlap) = match ratio {
         4 => (4, 2),
         128 => (8, 1),
-        _ => return Err(Refusal::new(format!("Invalid compress ratio: {ratio}"))),
+        _ => return Err(Refusal::new(say!("Invalid compress ratio: {0}", ratio))),
     };
     let kind = Kind::SlidingMla { window: overlap * ratio };
     Ok(cache(kind, block, 1, 2 * overlap * head * 4, "compressor"))

@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value as Json, json};
 
 use super::types::{TensorType, tensor_type};
 use crate::error::{Error, Result};
+use crate::text::{Argument, Sentence};
 use crate::units::product;
 
 /// Most keys and tensors of a file; real ones have a few thousand at most.
@@ -55,8 +56,8 @@ pub struct Header {
     pub data_bytes: u64,
 }
 
-fn error(why: impl Into<String>) -> Error {
-    Error::Parse { format: "GGUF", why: why.into() }
+fn error(why: impl Into<Sentence>) -> Error {
+    Error::parse("GGUF", why)
 }
 
 /// Whether these first bytes of a file are those of a GGUF file.
@@ -71,30 +72,30 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fill(&mut self, buffer: &mut [u8], what: &str) -> Result<()> {
-        self.input
-            .read_exact(buffer)
-            .map_err(|cause| error(format!("{what} at byte {} cannot be read: {cause}", self.at)))?;
+    fn fill(&mut self, buffer: &mut [u8], what: &dyn Argument) -> Result<()> {
+        self.input.read_exact(buffer).map_err(|cause| {
+            error(say!("{0} at byte {1} cannot be read: {2}", what, self.at, Sentence::io(&cause)))
+        })?;
         self.at += buffer.len() as u64;
         Ok(())
     }
 
-    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
+    fn array<const N: usize>(&mut self, what: &dyn Argument) -> Result<[u8; N]> {
         let mut buffer = [0; N];
         self.fill(&mut buffer, what)?;
         Ok(buffer)
     }
 
-    fn u32(&mut self, what: &str) -> Result<u32> {
+    fn u32(&mut self, what: &dyn Argument) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array(what)?))
     }
 
-    fn u64(&mut self, what: &str) -> Result<u64> {
+    fn u64(&mut self, what: &dyn Argument) -> Result<u64> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
     /// Reads and forgets.
-    fn skip(&mut self, mut count: u64, what: &str) -> Result<()> {
+    fn skip(&mut self, mut count: u64, what: &dyn Argument) -> Result<()> {
         let mut buffer = [0; 4096];
         while count > 0 {
             let part = count.min(buffer.len() as u64) as usize;
@@ -108,29 +109,31 @@ impl Reader<'_> {
     fn keep(&mut self, bytes: u64) -> Result<()> {
         self.kept = self.kept.saturating_add(bytes);
         match self.kept > KEPT_BYTES {
-            true => Err(error(format!("its metadata is beyond {KEPT_BYTES} bytes at byte {}", self.at))),
+            true => Err(error(say!("its metadata is beyond {0} bytes at byte {1}", KEPT_BYTES, self.at))),
             false => Ok(()),
         }
     }
 
-    fn count(&mut self, what: &str, most: u64) -> Result<u64> {
+    fn count(&mut self, what: &dyn Argument, most: u64) -> Result<u64> {
         let at = self.at;
         match self.u64(what)? {
-            count if count > most => Err(error(format!("{what} at byte {at} is {count}, at most {most}"))),
+            count if count > most => {
+                Err(error(say!("{0} at byte {1} is {2}, at most {3}", what, at, count, most)))
+            }
             count => Ok(count),
         }
     }
 
-    fn string(&mut self, what: &str, most: u64) -> Result<String> {
-        let length = self.count(&format!("length of {what}"), most)?;
+    fn string(&mut self, what: &dyn Argument, most: u64) -> Result<String> {
+        let length = self.count(&say!("length of {0}", what), most)?;
         self.keep(length)?;
         let mut bytes = vec![0; length as usize];
         self.fill(&mut bytes, what)?;
-        String::from_utf8(bytes).map_err(|_| error(format!("{what} is not UTF-8")))
+        String::from_utf8(bytes).map_err(|_| error(say!("{0} is not UTF-8", what)))
     }
 
     fn value(&mut self, kind: u32, key: &str) -> Result<Json> {
-        let what = format!("value of `{key}`");
+        let what = say!("value of `{0}`", key);
         let float = |value: f64| Number::from_f64(value).map_or(Json::Null, Json::Number);
         Ok(match kind {
             0 => u8::from_le_bytes(self.array(&what)?).into(),
@@ -142,7 +145,7 @@ impl Reader<'_> {
             6 => float(f64::from(f32::from_le_bytes(self.array(&what)?))),
             7 => Json::Bool(self.array::<1>(&what)? != [0]),
             8 => {
-                let length = self.count(&format!("length of the {what}"), MAX_STRING)?;
+                let length = self.count(&say!("length of the {0}", what), MAX_STRING)?;
                 if length > KEPT_STRING {
                     self.skip(length, &what)?;
                     return Ok(json!({ "string_bytes": length }));
@@ -156,16 +159,16 @@ impl Reader<'_> {
             10 => self.u64(&what)?.into(),
             11 => i64::from_le_bytes(self.array(&what)?).into(),
             12 => float(f64::from_le_bytes(self.array(&what)?)),
-            kind => return Err(error(format!("`{key}` has the unknown value type {kind}"))),
+            kind => return Err(error(say!("`{0}` has the unknown value type {1}", key, kind))),
         })
     }
 
     fn list(&mut self, key: &str) -> Result<Json> {
-        let what = format!("list `{key}`");
+        let what = say!("list `{0}`", key);
         let kind = self.u32(&what)?;
         let length = self.u64(&what)?;
         if kind == 9 {
-            return Err(error(format!("`{key}` is a list of lists")));
+            return Err(error(say!("`{0}` is a list of lists", key)));
         }
         let width = match kind {
             0 | 1 | 7 => Some(1),
@@ -173,17 +176,17 @@ impl Reader<'_> {
             4..=6 => Some(4),
             8 => None,
             10..=12 => Some(8),
-            kind => return Err(error(format!("`{key}` is a list of the unknown value type {kind}"))),
+            kind => return Err(error(say!("`{0}` is a list of the unknown value type {1}", key, kind))),
         };
         if let (true, Some(width)) = (length <= KEPT_LIST, width) {
             self.keep(length.saturating_mul(width))?;
             return (0..length).map(|_| self.value(kind, key)).collect();
         }
         match width {
-            Some(width) => self.skip(product("bytes of a list", &[length, width])?, &what)?,
+            Some(width) => self.skip(product(words!("bytes of a list"), &[length, width])?, &what)?,
             None => {
                 for _ in 0..length {
-                    let bytes = self.count(&format!("length of a string of the {what}"), MAX_STRING)?;
+                    let bytes = self.count(&say!("length of a string of the {0}", what), MAX_STRING)?;
                     self.skip(bytes, &what)?;
                 }
             }
@@ -192,38 +195,45 @@ impl Reader<'_> {
     }
 
     fn tensor(&mut self, alignment: u64, expected: &mut u64) -> Result<Tensor> {
-        let name = self.string("tensor name", MAX_NAME)?;
-        let what = format!("tensor `{name}`");
+        let name = self.string(&words!("tensor name"), MAX_NAME)?;
+        let what = say!("tensor `{0}`", name);
         let dimensions = self.u32(&what)?;
         if dimensions > 4 {
-            return Err(error(format!("{what} has {dimensions} dimensions, at most 4")));
+            return Err(error(say!("{0} has {1} dimensions, at most 4", what, dimensions)));
         }
         let mut shape = Vec::new();
         for _ in 0..dimensions {
             shape.push(self.u64(&what)?);
         }
         let kind = self.u32(&what)?;
-        let kind = tensor_type(kind).ok_or_else(|| error(format!("{what} has the unknown type {kind}")))?;
+        let kind =
+            tensor_type(kind).ok_or_else(|| error(say!("{0} has the unknown type {1}", what, kind)))?;
         let offset = self.u64(&what)?;
         if shape.contains(&0) {
-            return Err(error(format!("{what} has a dimension of 0")));
+            return Err(error(say!("{0} has a dimension of 0", what)));
         }
         let row = shape.first().copied().unwrap_or(1);
         if row % kind.elements != 0 {
-            return Err(error(format!(
-                "{what} has rows of {row} elements, not whole blocks of {} {}",
-                kind.elements, kind.name
+            return Err(error(say!(
+                "{0} has rows of {1} elements, not whole blocks of {2} {3}",
+                what,
+                row,
+                kind.elements,
+                kind.name
             )));
         }
-        let elements = product("elements of a tensor", &shape)?;
-        let bytes = product("bytes of a tensor", &[elements / kind.elements, kind.bytes])?;
+        let elements = product(words!("elements of a tensor"), &shape)?;
+        let bytes = product(words!("bytes of a tensor"), &[elements / kind.elements, kind.bytes])?;
         if offset != *expected {
-            return Err(error(format!(
-                "{what} starts at {offset} of the data, not at {expected} where the one before ends"
+            return Err(error(say!(
+                "{0} starts at {1} of the data, not at {2} where the one before ends",
+                what,
+                offset,
+                *expected
             )));
         }
         let end = expected.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(alignment));
-        *expected = end.ok_or_else(|| Error::overflow("bytes of the tensors"))?;
+        *expected = end.ok_or_else(|| Error::overflow(words!("bytes of the tensors")))?;
         Ok(Tensor { name, elements, kind, bytes })
     }
 }
@@ -232,32 +242,32 @@ impl Header {
     /// Reads a header from the start of a file.
     pub fn read(input: &mut dyn Read) -> Result<Self> {
         let mut reader = Reader { input, at: 0, kept: 0 };
-        let magic: [u8; 4] = reader.array("the first four bytes")?;
+        let magic: [u8; 4] = reader.array(&words!("the first four bytes"))?;
         if !is_gguf(&magic) {
-            return Err(error("it does not start with `GGUF`"));
+            return Err(error(words!("it does not start with `GGUF`")));
         }
-        let version = reader.u32("the version")?;
+        let version = reader.u32(&words!("the version"))?;
         match version {
             2 | 3 => {}
             1 => {
-                return Err(error(
-                    "version 1 has 32-bit counts and is no longer in use: convert the model anew",
-                ));
+                return Err(error(words!(
+                    "version 1 has 32-bit counts and is no longer in use: convert the model anew"
+                )));
             }
             _ if version.trailing_zeros() >= 16 && version != 0 => {
-                return Err(error("it is big-endian: llama.cpp here reads little-endian files"));
+                return Err(error(words!("it is big-endian: llama.cpp here reads little-endian files")));
             }
-            _ => return Err(error(format!("version {version} is not known: 2 and 3 are"))),
+            _ => return Err(error(say!("version {0} is not known: 2 and 3 are", version))),
         }
-        let tensor_count = reader.count("the number of tensors", MAX_TENSORS)?;
-        let key_count = reader.count("the number of keys", MAX_KEYS)?;
+        let tensor_count = reader.count(&words!("the number of tensors"), MAX_TENSORS)?;
+        let key_count = reader.count(&words!("the number of keys"), MAX_KEYS)?;
         let mut metadata = Map::new();
         for _ in 0..key_count {
-            let key = reader.string("a key", MAX_KEY)?;
-            let kind = reader.u32(&format!("type of `{key}`"))?;
+            let key = reader.string(&words!("a key"), MAX_KEY)?;
+            let kind = reader.u32(&say!("type of `{0}`", key))?;
             let value = reader.value(kind, &key)?;
             if metadata.insert(key.clone(), value).is_some() {
-                return Err(error(format!("the key `{key}` is there twice")));
+                return Err(error(say!("the key `{0}` is there twice", key)));
             }
         }
         let alignment = match metadata.get("general.alignment") {
@@ -265,7 +275,7 @@ impl Header {
             Some(value) => value
                 .as_u64()
                 .filter(|n| n.is_power_of_two() && *n <= 1 << 31)
-                .ok_or_else(|| error(format!("general.alignment is {value}, not a power of two")))?,
+                .ok_or_else(|| error(say!("general.alignment is {0}, not a power of two", value)))?,
         };
         let mut tensors = Vec::new();
         let mut names = BTreeSet::new();
@@ -273,7 +283,7 @@ impl Header {
         for _ in 0..tensor_count {
             let tensor = reader.tensor(alignment, &mut data_bytes)?;
             if !names.insert(tensor.name.clone()) {
-                return Err(error(format!("the tensor `{}` is there twice", tensor.name)));
+                return Err(error(say!("the tensor `{0}` is there twice", tensor.name)));
             }
             tensors.push(tensor);
         }
@@ -291,7 +301,7 @@ impl Header {
     pub fn append(&mut self, further: Self) -> Result<()> {
         for tensor in further.tensors {
             if self.tensors.iter().any(|own| own.name == tensor.name) {
-                return Err(error(format!("the tensor `{}` is in two of the files", tensor.name)));
+                return Err(error(say!("the tensor `{0}` is in two of the files", tensor.name)));
             }
             self.tensors.push(tensor);
         }

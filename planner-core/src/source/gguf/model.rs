@@ -18,10 +18,8 @@ use crate::units::sum;
 
 /// The model of a header; `id` is the name it was given by.
 pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
-    let metadata = Metadata::of(&header.metadata).ok_or_else(|| Error::MissingField {
-        field: "general.architecture".into(),
-        looked_in: "the GGUF metadata".into(),
-    })?;
+    let metadata = Metadata::of(&header.metadata)
+        .ok_or_else(|| Error::missing("general.architecture", words!("the GGUF metadata")))?;
     let name = header.metadata.get("general.architecture").and_then(Json::as_str).unwrap_or_default();
     if let Some(why) = arch::no_cache(name) {
         return Err(Error::NoCache { architecture: name.to_owned(), why: why.into() });
@@ -29,8 +27,8 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     let (files, _) = header.split();
     if let Some(missing) = expected_tensors(header).filter(|&all| all != header.tensors.len() as u64) {
         return Err(Error::unsupported(
-            format!("{} of {missing} tensors of a model in {files} files", header.tensors.len()),
-            "all its files must stand beside the first, NAME-00001-of-0000N.gguf",
+            say!("{0} of {1} tensors of a model in {2} files", header.tensors.len(), missing, files),
+            words!("all its files must stand beside the first, NAME-00001-of-0000N.gguf"),
         ));
     }
     let mut shape = metadata.shape()?;
@@ -45,11 +43,14 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     if layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Session) {
         notes.push(Note::new(
             "gguf_states",
-            "states as llama.cpp keeps them, in f32 and without the newest convolution tap: other engines differ",
+            words!("states as llama.cpp keeps them, in f32 and without the newest convolution tap: other engines differ"),
         ));
     }
     if header.tensors.is_empty() {
-        notes.push(Note::new("no_tensors", "the file has no tensor table: weights are counted as 0 bytes"));
+        notes.push(Note::new(
+            "no_tensors",
+            words!("the file has no tensor table: weights are counted as 0 bytes"),
+        ));
     }
     Ok(ModelSpec {
         id: id.to_owned(),
@@ -67,9 +68,9 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
         head_dim: widest.map(|(_, width)| width),
         config_layers: shape.trunk as u64,
         source_len: None,
-        parameters: sum("parameters", parts.iter().map(|part| part.parameters))?,
+        parameters: sum(words!("parameters"), parts.iter().map(|part| part.parameters))?,
         weight_refusal: None,
-        weight_bytes: sum("weight bytes", parts.iter().map(|part| part.bytes))?,
+        weight_bytes: sum(words!("weight bytes"), parts.iter().map(|part| part.bytes))?,
         parts,
         origin: origins(name, header),
         layers,
@@ -189,9 +190,9 @@ fn parts(header: &Header) -> Result<Vec<Part>> {
         } else {
             tensor.elements
         };
-        part.parameters = sum("parameters", [part.parameters, tensor.elements])?;
-        part.active = sum("parameters", [part.active, active])?;
-        part.bytes = sum("weight bytes", [part.bytes, tensor.bytes])?;
+        part.parameters = sum(words!("parameters"), [part.parameters, tensor.elements])?;
+        part.active = sum(words!("parameters"), [part.active, active])?;
+        part.bytes = sum(words!("weight bytes"), [part.bytes, tensor.bytes])?;
     }
     Ok(by_part.into_values().collect())
 }

@@ -36,8 +36,10 @@ impl Scheme {
             | "pack-quantized" | "dense" => {}
             other => {
                 return Err(Error::unsupported(
-                    format!("compressed-tensors format `{other}`"),
-                    "known: float-, int-, naive- and pack-quantized, nvfp4- and mxfp4-pack-quantized, mxfp8-quantized",
+                    say!("compressed-tensors format `{0}`", other),
+                    words!(
+                        "known: float-, int-, naive- and pack-quantized, nvfp4- and mxfp4-pack-quantized, mxfp8-quantized"
+                    ),
                 ));
             }
         }

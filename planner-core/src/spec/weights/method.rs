@@ -6,9 +6,12 @@ use super::Storage;
 use super::names::{Patterns, canonical};
 use super::scheme::Scheme;
 use crate::error::{Error, Result};
+use crate::text::Words;
 
 /// What a refusal offers.
-const KNOWN: &str = "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype";
+const KNOWN: Words = words!(
+    "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype"
+);
 
 fn text<'a>(config: &'a Map<String, Json>, key: &str) -> &'a str {
     config.get(key).and_then(Json::as_str).unwrap_or_default()
@@ -99,8 +102,8 @@ impl Storage {
                 let has_algorithm = !matches!(text(config, "kv_cache_quant_algo"), "" | "NONE");
                 self.cache_scale = if has_algorithm || Self::cache_scheme(config) { 4 } else { 0 };
             }
-            "" => return Err(Error::unsupported("quantization_config without quant_method", KNOWN)),
-            other => return Err(Error::unsupported(format!("quant_method `{other}`"), KNOWN)),
+            "" => return Err(Error::unsupported(words!("quantization_config without quant_method"), KNOWN)),
+            other => return Err(Error::unsupported(say!("quant_method `{0}`", other), KNOWN)),
         }
         Ok(())
     }
@@ -124,8 +127,8 @@ impl Storage {
         let format = text(config, "checkpoint_format");
         if !matches!(format, "" | "gptq" | "gptq_v2") {
             return Err(Error::unsupported(
-                format!("checkpoint_format `{format}` of quant_method `gptq`"),
-                "known: gptq, gptq_v2; --weight-dtype counts every parameter in one dtype",
+                say!("checkpoint_format `{0}` of quant_method `gptq`", format),
+                words!("known: gptq, gptq_v2; --weight-dtype counts every parameter in one dtype"),
             ));
         }
         self.scheme = Some(Scheme::gptq(config)?);
@@ -163,8 +166,8 @@ impl Storage {
         let format = sparsity.map_or("", |sparsity| text(sparsity, "format"));
         if !matches!(format, "" | "dense") {
             return Err(Error::unsupported(
-                format!("sparsity_config format `{format}`"),
-                "only dense weights are counted; --weight-dtype counts every parameter in one dtype",
+                say!("sparsity_config format `{0}`", format),
+                words!("only dense weights are counted; --weight-dtype counts every parameter in one dtype"),
             ));
         }
         let groups = config.get("config_groups").and_then(Json::as_object);

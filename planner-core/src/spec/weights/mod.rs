@@ -111,8 +111,10 @@ impl Storage {
             return match grouped.find(|(_, other)| other != scheme) {
                 None => Ok(*scheme),
                 Some(_) => Err(Error::unsupported(
-                    format!("quantization_config with two rules for {path}"),
-                    "give each module one rule, or --weight-dtype to count every parameter in one dtype",
+                    say!("quantization_config with two rules for {0}", path),
+                    words!(
+                        "give each module one rule, or --weight-dtype to count every parameter in one dtype"
+                    ),
                 )),
             };
         }
@@ -152,15 +154,18 @@ impl Storage {
     pub fn bytes(&self, part: &str, path: &str, module: Module, count: u64) -> Result<u64> {
         let row = |elements: u64| match module.element_bytes {
             0 => self.dtype.row_bytes(elements),
-            4 if self.halves => product("weight bytes", &[elements, 2]),
-            bytes => product("weight bytes", &[elements, bytes]),
+            4 if self.halves => product(words!("weight bytes"), &[elements, 2]),
+            bytes => product(words!("weight bytes"), &[elements, bytes]),
         };
         let stored = match self.scheme_of(part, path, module)? {
             Some(scheme) => scheme.bytes(module.inputs, module.outputs)?,
-            None => row(product("weight bytes", &[module.inputs, module.outputs])?)?,
+            None => row(product(words!("weight bytes"), &[module.inputs, module.outputs])?)?,
         };
         let beside = self.cache_scales(part, path);
-        product("weight bytes", &[sum("weight bytes", [stored, row(module.bias)?, beside])?, count])
+        product(
+            words!("weight bytes"),
+            &[sum(words!("weight bytes"), [stored, row(module.bias)?, beside])?, count],
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::expressions::{self, Expression};
 use crate::error::{Error, Result};
+use crate::text::Sentence;
 
 /// Starts of a name that say where in a wrapper the language model stands.
 const STARTS: &[&str] = &["model.", "language_model.", "text_model.", "transformer.", "backbone."];
@@ -57,7 +58,7 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
 }
 
 fn unread() -> Error {
-    Error::unsupported(expressions::REFUSED, "this build was made without the feature `patterns`")
+    Error::unsupported(expressions::REFUSED, words!("this build was made without the feature `patterns`"))
 }
 
 impl Patterns {
@@ -82,7 +83,11 @@ impl Patterns {
             return Err(unread());
         }
         let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
-            Error::bad_value("quantization_config.dynamic", text, format!("a regular expression: {error}"))
+            Error::bad_value(
+                "quantization_config.dynamic",
+                text,
+                Sentence::foreign(format!("a regular expression: {error}"), words!("a regular expression")),
+            )
         })?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }

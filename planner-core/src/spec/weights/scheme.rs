@@ -39,8 +39,8 @@ fn number(config: &Map<String, Json>, key: &str) -> Option<u64> {
 pub(super) fn bits(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
     match keys.iter().find_map(|key| number(config, key)) {
         Some(bits @ (2 | 3 | 4 | 8)) => Ok(bits),
-        Some(other) => Err(Error::bad_value(keys[0], other, "2, 3, 4 or 8")),
-        None => Err(Error::MissingField { field: keys[0].into(), looked_in: "quantization_config".into() }),
+        Some(other) => Err(Error::bad_value(keys[0], other, words!("2, 3, 4 or 8"))),
+        None => Err(Error::missing(keys[0], words!("`quantization_config`"))),
     }
 }
 
@@ -57,7 +57,11 @@ impl Scheme {
                 let group_bits = if e8m0_scales { 8 } else { 32 };
                 Ok(Self { bits: 8, rows: *rows, group: *group, group_bits, ..Self::default() })
             }
-            _ => Err(Error::bad_value("weight_block_size", Json::from(block.clone()), "two whole numbers")),
+            _ => Err(Error::bad_value(
+                "weight_block_size",
+                Json::from(block.clone()),
+                words!("two whole numbers"),
+            )),
         }
     }
 
@@ -74,8 +78,8 @@ impl Scheme {
         let version = config.get("version").and_then(Json::as_str).unwrap_or("gemm");
         if !version.eq_ignore_ascii_case("gemm") {
             return Err(Error::unsupported(
-                format!("version `{version}` of quant_method `awq`"),
-                "known: gemm; --weight-dtype counts every parameter in one dtype",
+                say!("version `{0}` of quant_method `awq`", version),
+                words!("known: gemm; --weight-dtype counts every parameter in one dtype"),
             ));
         }
         let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
@@ -147,8 +151,10 @@ impl Scheme {
             "MXFP8" => Self::mx(8),
             _ => {
                 return Err(Error::unsupported(
-                    format!("quant_algo `{algorithm}`"),
-                    "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL, MIXED_PRECISION; --weight-dtype counts every parameter in one dtype",
+                    say!("quant_algo `{0}`", algorithm),
+                    words!(
+                        "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL, MIXED_PRECISION; --weight-dtype counts every parameter in one dtype"
+                    ),
                 ));
             }
         })
@@ -156,11 +162,11 @@ impl Scheme {
 
     /// Bytes of one matrix.
     pub fn bytes(self, inputs: u64, outputs: u64) -> Result<u64> {
-        let weights = product("weight bytes", &[inputs, outputs])?;
+        let weights = product(words!("weight bytes"), &[inputs, outputs])?;
         let codes = if self.is_word_aligned {
-            product("weight bytes", &[outputs, words(inputs, self.bits)?, 4])?
+            product(words!("weight bytes"), &[outputs, words(inputs, self.bits)?, 4])?
         } else {
-            product("weight bytes", &[weights, self.bits])?.div_ceil(8)
+            product(words!("weight bytes"), &[weights, self.bits])?.div_ceil(8)
         };
         let groups = match self.group {
             0 => 0,
@@ -168,28 +174,33 @@ impl Scheme {
             group => inputs.div_ceil(group),
         };
         let rows = outputs.div_ceil(self.rows.max(1));
-        let scales = product("weight bytes", &[groups, rows, self.group_bits])?.div_ceil(8);
+        let scales = product(words!("weight bytes"), &[groups, rows, self.group_bits])?.div_ceil(8);
         let zeros = match self.zero_bits {
             0 => 0,
-            bits if self.is_word_aligned => product("weight bytes", &[groups, words(rows, bits)?, 4])?,
-            bits => product("weight bytes", &[groups, rows, bits])?.div_ceil(8),
+            bits if self.is_word_aligned => {
+                product(words!("weight bytes"), &[groups, words(rows, bits)?, 4])?
+            }
+            bits => product(words!("weight bytes"), &[groups, rows, bits])?.div_ceil(8),
         };
         let blocks = if self.flat == 0 { 0 } else { weights.div_ceil(self.flat) };
-        let flat = product("weight bytes", &[blocks, self.group_bits])?.div_ceil(8);
+        let flat = product(words!("weight bytes"), &[blocks, self.group_bits])?.div_ceil(8);
         let nested = if self.flat_nested == 0 {
             0
         } else {
-            product("weight bytes", &[blocks.div_ceil(self.flat_nested), 4])?
+            product(words!("weight bytes"), &[blocks.div_ceil(self.flat_nested), 4])?
         };
-        let per_output = product("weight bytes", &[outputs, self.output_bytes])?;
-        let per_input = product("weight bytes", &[inputs, self.input_bytes])?;
-        sum("weight bytes", [codes, scales, zeros, flat, nested, per_output, per_input, self.tensor_bytes])
+        let per_output = product(words!("weight bytes"), &[outputs, self.output_bytes])?;
+        let per_input = product(words!("weight bytes"), &[inputs, self.input_bytes])?;
+        sum(
+            words!("weight bytes"),
+            [codes, scales, zeros, flat, nested, per_output, per_input, self.tensor_bytes],
+        )
     }
 }
 
 /// 32-bit words that hold `count` codes.
 fn words(count: u64, bits: u64) -> Result<u64> {
-    Ok(product("weight bytes", &[count, bits])?.div_ceil(32))
+    Ok(product(words!("weight bytes"), &[count, bits])?.div_ceil(32))
 }
 
 /// Stands for a group of all inputs (`group_size: -1`).
@@ -205,7 +216,7 @@ pub(super) fn group_size(config: &Map<String, Json>, keys: &[&str]) -> Result<u6
     match value.map(|value| value.as_i64()) {
         Some(Some(-1)) => Ok(WHOLE_ROW),
         Some(Some(size @ 1..)) => Ok(size.unsigned_abs()),
-        None => Err(Error::MissingField { field: keys[0].into(), looked_in: "quantization_config".into() }),
-        _ => Err(Error::bad_value(keys[0], value.cloned().unwrap_or_default(), "-1 or at least 1")),
+        None => Err(Error::missing(keys[0], words!("`quantization_config`"))),
+        _ => Err(Error::bad_value(keys[0], value.cloned().unwrap_or_default(), words!("-1 or at least 1"))),
     }
 }

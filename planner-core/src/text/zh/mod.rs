@@ -1,7 +1,16 @@
 //! 简体中文。
 
-use super::Message;
-use crate::error::Error;
+use super::{Lang, Message, Sentence, fill, quoted};
+use crate::error::{Error, Known};
+
+mod config;
+mod engines;
+mod families;
+mod gguf;
+mod measuring;
+mod quantities;
+mod question;
+mod vllm;
 
 pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
@@ -177,64 +186,34 @@ pub(super) fn message(message: Message) -> &'static str {
     }
 }
 
-/// The template of a note.
-pub(super) fn note(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "candle_window_is_a_mask" => "candle 的 `{0}` 保存每个 token：{1} 的窗口只是掩码",
-        "candle_expands_latent" => "candle 的 `{0}` 缓存每个头的键和值，而不是潜向量",
-        "unknown_model_type" => {
-            "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
-        }
-        "dtype_assumed" => "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
-        "kv_heads_overridden" => "--kv-heads {0}：不是该模型自身的 KV 头数",
-        "weight_dtype_overridden" => "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",
-        "seq_default" => "未给出 --seq：取 {0} 个 token（模型上限与 {1} 中较小者）",
-        "beyond_max_position" => "{0} 个 token 超出该模型的上限 {1}",
-        "source_default" => "未给出 --source-len：取 {0} 个编码器 token",
-        "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
-        "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
-        "more_users_than_slots" => "{0} 个用户共用 {1} 个槽位：其余等待",
-        "context_padded" => "--ctx-size {0} 变为 {1}：每个流 {2} 个单元，按 256 取整",
-        "mlp_layers_with_states" => {
-            "llama.cpp 的转换器把该模型的 MLP 层写成带状态的层；给出其前馈宽度的 GGUF 文件占用更少"
-        }
-        "layers_split" => "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
-        "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
-        "no_tensors" => "文件没有张量表：权重按 0 字节计",
-        "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
-        "vllm_draft_assumed" => "EAGLE 头按一层、与模型相同的头数与宽度计：形状不同则页大小不同",
-        "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
-        "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
-        "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
-        "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
-        "command_left_out" => "该命令没有对应的选项：{0}",
-        "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
-        _ => return None,
-    })
-}
-
 pub(super) fn error_message(error: &Error) -> String {
-    match error {
-        Error::Unknown { what, name, .. } => format!("未知的{} `{name}`", kind(what)),
-        Error::NoCache { architecture, why } => format!("`{architecture}` 没有 KV 缓存：{why}"),
-        Error::MissingField { field, looked_in } => format!("缺少 `{field}`：已在 {looked_in} 中查找"),
-        Error::Unsupported { what, .. } => format!("不支持 {what}"),
-        Error::BadValue { field, got, want } => {
-            format!("`{field}` 的值是 {got}，应为：{}", super::zh_wants::want(want))
+    let zh = |sentence: &Sentence| sentence.text(Lang::Zh);
+    let (template, arguments) = match error {
+        Error::Unknown { what, name, .. } => ("未知的{0} `{1}`", vec![kind(*what).to_owned(), name.clone()]),
+        Error::NoCache { architecture, why } => {
+            ("`{0}` 没有 KV 缓存：{1}", vec![architecture.clone(), zh(why)])
         }
-        Error::Overflow { what } => format!("{what} 过大：超出 64 位整数"),
-        Error::Parse { format, why } => format!("{format}：{why}"),
-        Error::Unreadable { path, why } => format!("无法读取 `{path}`：{why}"),
-    }
+        Error::MissingField { field, looked_in } => {
+            ("缺少 `{0}`：已在{1}中查找", vec![field.clone(), zh(looked_in)])
+        }
+        Error::Unsupported { what, .. } => ("不支持{0}", vec![zh(what)]),
+        Error::BadValue { field, got, want } => {
+            ("{0}的值是 {1}，应为：{2}", vec![quoted(field, Lang::Zh), zh(got), zh(want)])
+        }
+        Error::Overflow { what } => ("{0}过大：超出 64 位整数", vec![zh(what)]),
+        Error::Parse { format, why } => ("{0}：{1}", vec![zh(format), zh(why)]),
+        Error::Unreadable { path, why } => ("无法读取 `{0}`：{1}", vec![path.clone(), zh(why)]),
+    };
+    fill(template, arguments.iter().map(String::as_str))
 }
 
 pub(super) fn error_hint(error: &Error) -> Option<String> {
     match error {
         Error::Unknown { what, near, .. } => {
-            let list = match *what {
-                "model" => "`kvplan models` 列出已知模型；也可以给出 config.json 的路径",
-                "GPU" => "`kvplan gpus` 列出已知 GPU；也可以给出大小，例如 80GiB",
-                _ => "",
+            let list = match what {
+                Known::Model => "`kvplan models` 列出已知模型；也可以给出 config.json 的路径",
+                Known::Gpu => "`kvplan gpus` 列出已知 GPU；也可以给出大小，例如 80GiB",
+                Known::Engine | Known::Flag => "",
             };
             let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
             match (near.is_empty(), list.is_empty()) {
@@ -246,19 +225,18 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
         }
         Error::NoCache { .. } => Some("编码器-解码器模型请给出其自身的配置，交叉注意力会被计入".into()),
         Error::MissingField { field, .. } => Some(format!("请在配置中补上 `{field}`；本程序从不猜测")),
-        Error::Unsupported { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+        Error::Unsupported { hint, .. } => Some(hint.text(Lang::Zh)).filter(|hint| !hint.is_empty()),
         Error::Overflow { .. } => Some("减小 --seq 或 --users".into()),
         Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
     }
 }
 
-fn kind(what: &str) -> &str {
+fn kind(what: Known) -> &'static str {
     match what {
-        "model" => "模型",
-        "GPU" => " GPU",
-        "engine" => "引擎",
-        "flag" => "选项",
-        other => other,
+        Known::Model => "模型",
+        Known::Gpu => "GPU",
+        Known::Engine => "引擎",
+        Known::Flag => "选项",
     }
 }
 
@@ -272,5 +250,114 @@ pub(super) fn engine_rule(id: &str) -> &'static str {
         "transformers" => "按张量实际大小；窗口满后少存一个 token；潜变量或展开的键按其类所存",
         "candle" => "按 candle 自身模块所存：有的会展宽缓存或忽略窗口",
         _ => "",
+    }
+}
+
+/// English templates with their Chinese.
+type Table = &'static [(&'static str, &'static str)];
+
+const TABLES: &[Table] = &[
+    question::TABLE,
+    config::TABLE,
+    gguf::TABLE,
+    quantities::TABLE,
+    vllm::TABLE,
+    engines::TABLE,
+    measuring::TABLE,
+    families::TABLE,
+];
+
+/// Whether a template has its Chinese; asked at compile time, by `words!`.
+pub(super) const fn has(english: &str) -> bool {
+    let mut at = 0;
+    while at < TABLES.len() {
+        let table = TABLES[at];
+        let mut entry = 0;
+        while entry < table.len() {
+            if same(table[entry].0.as_bytes(), english.as_bytes()) {
+                return true;
+            }
+            entry += 1;
+        }
+        at += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The Chinese of a template.
+pub(super) fn sentence(english: &str) -> Option<&'static str> {
+    let entry = TABLES.iter().flat_map(|table| table.iter()).find(|(key, _)| *key == english);
+    entry.map(|(_, chinese)| *chinese)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(template: &str) -> Vec<&str> {
+        let mut found: Vec<&str> =
+            template.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    #[test]
+    fn every_translation_is_chinese_and_takes_what_its_template_takes() {
+        for (english, chinese) in TABLES.iter().copied().flatten() {
+            assert_eq!(places(english), places(chinese), "{english}");
+            let is_own = chinese.chars().any(|c| c > '\u{2e7f}') || chinese == english;
+            assert!(is_own, "{english}: {chinese}");
+        }
+    }
+
+    #[test]
+    fn no_template_is_there_twice() {
+        let mut keys: Vec<&str> = TABLES.iter().copied().flatten().map(|(english, _)| *english).collect();
+        keys.sort_unstable();
+        let twice: Vec<&[&str]> = keys.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    /// What the data files of `models/` say, which no compiler asks about.
+    fn of_data() -> Vec<String> {
+        let printed = format!("{:?}", planner_models::FAMILIES);
+        let reasons = printed.split("refuse('").skip(1).filter_map(|rest| rest.split('\'').next());
+        let families = planner_models::FAMILIES.iter().filter_map(|family| family.refuse);
+        let encoders = planner_models::ENCODERS.iter().map(|encoder| encoder.why);
+        reasons.chain(families).chain(encoders).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_reason_of_the_data_files_has_its_chinese() {
+        let said = of_data();
+        assert!(said.len() > 50, "{}", said.len());
+        let lacking: Vec<&String> = said.iter().filter(|english| !has(english)).collect();
+        assert!(lacking.is_empty(), "not in text/zh/families.rs: {lacking:#?}");
+    }
+
+    #[test]
+    fn every_translation_of_a_data_file_is_of_one() {
+        let said = of_data();
+        let unsaid: Vec<&str> = families::TABLE
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(|key| !said.iter().any(|one| one == key))
+            .collect();
+        assert!(unsaid.is_empty(), "{unsaid:#?}");
     }
 }

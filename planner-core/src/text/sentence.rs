@@ -1,0 +1,197 @@
+//! Sentences that are put together where something happens and read in any language: an English
+//! template, whose Chinese stands in `zh/`, and what goes into it.
+//!
+//! [`words!`](crate::words) and [`say!`](crate::say) do not compile for a template without its Chinese.
+
+use std::fmt;
+use std::io;
+
+use super::{Lang, fill, zh};
+
+/// An English template that has a Chinese one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words(&'static str);
+
+impl Words {
+    /// For the macros, which ask at compile time.
+    #[doc(hidden)]
+    pub const fn known(english: &'static str) -> Self {
+        assert!(zh::has(english), "a text without its Chinese: it belongs into planner-core/src/text/zh/");
+        Self(english)
+    }
+}
+
+/// In English.
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// An English text that has a Chinese one.
+#[macro_export]
+macro_rules! words {
+    ($english:literal) => {{
+        const WORDS: $crate::text::Words = $crate::text::Words::known($english);
+        WORDS
+    }};
+}
+
+/// A [`Sentence`] of a template and what stands at its `{0}`, `{1}` …
+#[macro_export]
+macro_rules! say {
+    ($english:literal $(, $argument:expr)* $(,)?) => {
+        $crate::text::Sentence::of($crate::words!($english), vec![$($crate::text::Argument::sentence(&$argument)),*])
+    };
+}
+
+/// A text in every language.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Sentence {
+    /// A name, a figure or a file's own words: the same in every language.
+    Verbatim(String),
+    /// A text of a data file (a family's reason to refuse), by its English.
+    Data(String),
+    /// A template and its arguments.
+    Said(Words, Vec<Sentence>),
+    /// Names, one after the other.
+    List(Vec<String>),
+    /// Another program's English words, and what other languages say instead.
+    Foreign(String, Box<Sentence>),
+}
+
+impl Sentence {
+    /// For [`say!`](crate::say).
+    #[doc(hidden)]
+    pub fn of(words: Words, arguments: Vec<Self>) -> Self {
+        Self::Said(words, arguments)
+    }
+
+    /// What is the same in every language.
+    pub fn verbatim(text: impl Into<String>) -> Self {
+        Self::Verbatim(text.into())
+    }
+
+    /// Names, one after the other.
+    pub fn list(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::List(names.into_iter().map(Into::into).collect())
+    }
+
+    /// Another program's words, and what is said instead in other languages.
+    pub fn foreign(english: impl fmt::Display, instead: impl Into<Self>) -> Self {
+        Self::Foreign(english.to_string(), Box::new(instead.into()))
+    }
+
+    /// Why the system could not read or write.
+    pub fn io(error: &io::Error) -> Self {
+        let instead = match error.kind() {
+            io::ErrorKind::NotFound => words!("there is no such file or folder"),
+            io::ErrorKind::PermissionDenied => words!("permission denied"),
+            io::ErrorKind::IsADirectory => words!("it is a folder"),
+            io::ErrorKind::UnexpectedEof => words!("it ends too early"),
+            io::ErrorKind::InvalidData => words!("it is not UTF-8 text"),
+            io::ErrorKind::StorageFull => words!("no space is left"),
+            _ => words!("the system reports a failure"),
+        };
+        Self::foreign(error, instead)
+    }
+
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Verbatim(text) if text.is_empty())
+    }
+
+    /// In a language.
+    pub fn text(&self, lang: Lang) -> String {
+        let translated = |english| match lang {
+            Lang::En => None,
+            Lang::Zh => zh::sentence(english),
+        };
+        match self {
+            Self::Verbatim(text) => text.clone(),
+            Self::Data(english) => translated(english).unwrap_or(english).to_owned(),
+            Self::Said(words, arguments) => {
+                let template = translated(words.0).unwrap_or(words.0);
+                let arguments: Vec<String> = arguments.iter().map(|argument| argument.text(lang)).collect();
+                fill(template, arguments.iter().map(String::as_str))
+            }
+            Self::List(names) => names.join(match lang {
+                Lang::En => ", ",
+                Lang::Zh => "、",
+            }),
+            Self::Foreign(english, instead) => match lang {
+                Lang::En => english.clone(),
+                Lang::Zh => instead.text(lang),
+            },
+        }
+    }
+}
+
+/// In English.
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Lang::En))
+    }
+}
+
+/// In English, quoted.
+impl fmt::Debug for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text(Lang::En), f)
+    }
+}
+
+impl From<Words> for Sentence {
+    fn from(words: Words) -> Self {
+        Self::Said(words, Vec::new())
+    }
+}
+
+/// What can stand in a template: texts and figures as they are, sentences in the language asked for.
+pub trait Argument {
+    /// As a sentence.
+    fn sentence(&self) -> Sentence;
+}
+
+impl Argument for Sentence {
+    fn sentence(&self) -> Sentence {
+        self.clone()
+    }
+}
+
+impl Argument for Words {
+    fn sentence(&self) -> Sentence {
+        (*self).into()
+    }
+}
+
+impl<T: Argument + ?Sized> Argument for &T {
+    fn sentence(&self) -> Sentence {
+        (**self).sentence()
+    }
+}
+
+macro_rules! verbatim {
+    ($($kind:ty),*) => {
+        $(impl Argument for $kind {
+            fn sentence(&self) -> Sentence {
+                Sentence::Verbatim(self.to_string())
+            }
+        })*
+    };
+}
+
+verbatim!(
+    str,
+    String,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    i32,
+    i64,
+    i128,
+    serde_json::Value,
+    crate::spec::value::Number
+);
