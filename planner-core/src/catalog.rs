@@ -26,10 +26,7 @@ pub fn model(name: &str) -> Result<ModelSpec> {
         std::iter::once(&encoder.id).chain(encoder.hub).any(|known| known.eq_ignore_ascii_case(name))
     });
     if let Some(encoder) = encoder {
-        return Err(Error::NoCache {
-            architecture: encoder.id.to_owned(),
-            why: Sentence::Data(encoder.why.to_owned()),
-        });
+        return Err(Error::NoCache { architecture: encoder.id.to_owned(), why: Sentence::data(encoder.why) });
     }
     let known = MODELS.iter().flat_map(|model| std::iter::once(model.id).chain(model.hub.iter().copied()));
     Err(Error::Unknown { what: Known::Model, name: name.to_owned(), near: suggest::near(name, known) })

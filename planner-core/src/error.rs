@@ -111,7 +111,7 @@ impl Error {
     /// The flag that has a bad value, without its dashes.
     pub fn flag(&self) -> Option<&str> {
         match self {
-            Self::BadValue { field: Sentence::Verbatim(name), .. } => name.strip_prefix("--"),
+            Self::BadValue { field, .. } => field.name()?.strip_prefix("--"),
             _ => None,
         }
     }

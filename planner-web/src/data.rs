@@ -66,8 +66,7 @@ pub fn model(name: &str) -> Result<ModelSpec> {
             return Ok(model);
         }
         if let Some(entry) = list(&data.index, "encoders").find(is) {
-            let (architecture, why) =
-                (text(entry, "id").to_owned(), Sentence::Data(text(entry, "why").to_owned()));
+            let (architecture, why) = (text(entry, "id").to_owned(), Sentence::data(text(entry, "why")));
             return Err(Error::NoCache { architecture, why });
         }
         let known = list(&data.index, "models").flat_map(names);

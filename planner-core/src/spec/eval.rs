@@ -363,7 +363,7 @@ impl<'a> Scope<'a> {
 
 /// What a message calls an expression: its name where it has one.
 pub(super) fn subject(expr: &Expr<'_>) -> Sentence {
-    name_of(expr).map_or_else(|| words!("a value of the configuration").into(), Sentence::Verbatim)
+    name_of(expr).map_or_else(|| words!("a value of the configuration").into(), Sentence::verbatim)
 }
 
 fn name_of(expr: &Expr<'_>) -> Option<String> {

@@ -50,7 +50,7 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     };
     if let Some(why) = family.refuse {
         let architecture = if class.is_empty() { model_type.to_owned() } else { class };
-        return Err(Error::NoCache { architecture, why: Sentence::Data(why.to_owned()) });
+        return Err(Error::NoCache { architecture, why: Sentence::data(why) });
     }
     let mut filled = fill(&config, &defaults);
     let Some((key, text_type)) = family.language_model else {

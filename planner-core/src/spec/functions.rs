@@ -114,7 +114,7 @@ impl<'a> Scope<'a> {
             }
             ("refuse", [why]) => {
                 let name = if self.class.is_empty() { self.model_type } else { self.class };
-                Err(Error::unsupported(Sentence::verbatim(name), Sentence::Data(self.text(why)?.to_owned())))
+                Err(Error::unsupported(Sentence::verbatim(name), Sentence::data(self.text(why)?)))
             }
             ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
             ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),

@@ -260,10 +260,7 @@ pub fn error_message(lang: Lang, error: &Error) -> String {
 
 /// A name in quotes, or what is said instead of one.
 fn quoted(name: &Sentence, lang: Lang) -> String {
-    match name {
-        Sentence::Verbatim(name) => format!("`{name}`"),
-        said => said.text(lang),
-    }
+    name.name().map_or_else(|| name.text(lang), |name| format!("`{name}`"))
 }
 
 /// What to do about an error, where something can be said.

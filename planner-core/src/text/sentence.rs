@@ -45,9 +45,12 @@ macro_rules! say {
     };
 }
 
-/// A text in every language.
+/// A text in every language. Boxed, since what fails rarely should not make every result large.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Sentence {
+pub struct Sentence(Box<Kind>);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
     /// A name, a figure or a file's own words: the same in every language.
     Verbatim(String),
     /// A text of a data file (a family's reason to refuse), by its English.
@@ -57,29 +60,29 @@ pub enum Sentence {
     /// Names, one after the other.
     List(Vec<String>),
     /// Another program's English words, and what other languages say instead.
-    Foreign(String, Box<Sentence>),
+    Foreign(String, Sentence),
 }
 
 impl Sentence {
     /// For [`say!`](crate::say).
     #[doc(hidden)]
     pub fn of(words: Words, arguments: Vec<Self>) -> Self {
-        Self::Said(words, arguments)
+        Self(Box::new(Kind::Said(words, arguments)))
     }
 
     /// What is the same in every language.
     pub fn verbatim(text: impl Into<String>) -> Self {
-        Self::Verbatim(text.into())
+        Self(Box::new(Kind::Verbatim(text.into())))
     }
 
     /// Names, one after the other.
     pub fn list(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self::List(names.into_iter().map(Into::into).collect())
+        Self(Box::new(Kind::List(names.into_iter().map(Into::into).collect())))
     }
 
     /// Another program's words, and what is said instead in other languages.
     pub fn foreign(english: impl fmt::Display, instead: impl Into<Self>) -> Self {
-        Self::Foreign(english.to_string(), Box::new(instead.into()))
+        Self(Box::new(Kind::Foreign(english.to_string(), instead.into())))
     }
 
     /// Why the system could not read or write.
@@ -96,9 +99,22 @@ impl Sentence {
         Self::foreign(error, instead)
     }
 
+    /// What stands in a data file, by its English.
+    pub fn data(english: impl Into<String>) -> Self {
+        Self(Box::new(Kind::Data(english.into())))
+    }
+
+    /// The text, where it is the same in every language.
+    pub fn name(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::Verbatim(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Verbatim(text) if text.is_empty())
+        self.name().is_some_and(str::is_empty)
     }
 
     /// In a language.
@@ -107,19 +123,19 @@ impl Sentence {
             Lang::En => None,
             Lang::Zh => zh::sentence(english),
         };
-        match self {
-            Self::Verbatim(text) => text.clone(),
-            Self::Data(english) => translated(english).unwrap_or(english).to_owned(),
-            Self::Said(words, arguments) => {
+        match &*self.0 {
+            Kind::Verbatim(text) => text.clone(),
+            Kind::Data(english) => translated(english).unwrap_or(english).to_owned(),
+            Kind::Said(words, arguments) => {
                 let template = translated(words.0).unwrap_or(words.0);
                 let arguments: Vec<String> = arguments.iter().map(|argument| argument.text(lang)).collect();
                 fill(template, arguments.iter().map(String::as_str))
             }
-            Self::List(names) => names.join(match lang {
+            Kind::List(names) => names.join(match lang {
                 Lang::En => ", ",
                 Lang::Zh => "、",
             }),
-            Self::Foreign(english, instead) => match lang {
+            Kind::Foreign(english, instead) => match lang {
                 Lang::En => english.clone(),
                 Lang::Zh => instead.text(lang),
             },
@@ -143,7 +159,7 @@ impl fmt::Debug for Sentence {
 
 impl From<Words> for Sentence {
     fn from(words: Words) -> Self {
-        Self::Said(words, Vec::new())
+        Self::of(words, Vec::new())
     }
 }
 
@@ -175,7 +191,7 @@ macro_rules! verbatim {
     ($($kind:ty),*) => {
         $(impl Argument for $kind {
             fn sentence(&self) -> Sentence {
-                Sentence::Verbatim(self.to_string())
+                Sentence::verbatim(self.to_string())
             }
         })*
     };
