@@ -15,6 +15,7 @@ use planner_core::engine::{
 };
 use planner_core::error::{Error, Known, Result};
 use planner_core::spec::weights::expressions;
+use planner_core::text::{self, Lang};
 
 use serde_json::{Value, json};
 
@@ -28,6 +29,7 @@ const VLLM: &str = "vllm";
 const LLAMACPP: &str = "llamacpp";
 const OTHERS: &str = "others";
 const STORY_PART: &str = "story";
+const CHINESE: &str = "chinese";
 
 static PARTS: &[Part] = &[
     (VLLM, &["vllm"], || __wasm_split_00vllm00_import_00000000000000000000000000000001()),
@@ -35,6 +37,7 @@ static PARTS: &[Part] = &[
     (OTHERS, &["transformers", "sglang", "tensorrt-llm", "candle"], || {
         __wasm_split_00others00_import_00000000000000000000000000000003()
     }),
+    (CHINESE, &[], || __wasm_split_00chinese00_import_00000000000000000000000000000005()),
     (STORY_PART, &[], || __wasm_split_00story00_import_00000000000000000000000000000004()),
 ];
 
@@ -78,6 +81,11 @@ pub fn missing(error: &Error) -> Option<&'static str> {
     (!has(part)).then_some(part)
 }
 
+/// The part that says what is to be said in a language, where it has not arrived.
+pub fn of_language(lang: Lang) -> Option<&'static str> {
+    (lang == Lang::Zh && !has(CHINESE)).then_some(CHINESE)
+}
+
 /// The reader of GGUF files, or the part that holds it.
 pub fn gguf_reader() -> std::result::Result<GgufReader, &'static str> {
     GGUF.get().ok_or(LLAMACPP)
@@ -102,10 +110,12 @@ unsafe extern "C" {
     safe fn __wasm_split_00llamacpp00_import_00000000000000000000000000000002();
     safe fn __wasm_split_00others00_import_00000000000000000000000000000003();
     safe fn __wasm_split_00story00_import_00000000000000000000000000000004();
+    safe fn __wasm_split_00chinese00_import_00000000000000000000000000000005();
 }
 
 #[cfg(not(target_family = "wasm"))]
 use {
+    __wasm_split_00chinese00_export_00000000000000000000000000000005 as __wasm_split_00chinese00_import_00000000000000000000000000000005,
     __wasm_split_00llamacpp00_export_00000000000000000000000000000002 as __wasm_split_00llamacpp00_import_00000000000000000000000000000002,
     __wasm_split_00others00_export_00000000000000000000000000000003 as __wasm_split_00others00_import_00000000000000000000000000000003,
     __wasm_split_00story00_export_00000000000000000000000000000004 as __wasm_split_00story00_import_00000000000000000000000000000004,
@@ -137,4 +147,10 @@ extern "C" fn __wasm_split_00others00_export_00000000000000000000000000000003() 
 #[unsafe(no_mangle)]
 extern "C" fn __wasm_split_00story00_export_00000000000000000000000000000004() {
     STORY.set(Some(black_box([attention::answer, pool::answer])));
+}
+
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+extern "C" fn __wasm_split_00chinese00_export_00000000000000000000000000000005() {
+    text::install(black_box(text::chinese));
 }

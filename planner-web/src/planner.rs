@@ -106,6 +106,10 @@ thread_local! {
 /// Takes the start of a GGUF file; the model is kept under the name of the first file when all that
 /// were dropped with it have been given.
 pub fn gguf(file: &File<'_>, language: &str) -> Value {
+    let lang = Lang::parse(language).unwrap_or_default();
+    if let Some(part) = parts::of_language(lang) {
+        return json!({ "part": part });
+    }
     let read = match parts::gguf_reader() {
         Ok(read) => read,
         Err(part) => return json!({ "part": part }),
@@ -117,7 +121,7 @@ pub fn gguf(file: &File<'_>, language: &str) -> Value {
             FILE.set(Some((name.clone(), Rc::from(model))));
             json!({ "name": name })
         }
-        Err(error) => json::failure(Lang::parse(language).unwrap_or_default(), &error),
+        Err(error) => json::failure(lang, &error),
     }
 }
 
@@ -165,11 +169,15 @@ fn known(key: &str, read: impl FnOnce() -> Result<ModelSpec>) -> Result<Rc<Model
 /// Answers a request with the JSON of a plan, or of a failure.
 pub fn plan(request: &str) -> Value {
     let request = parsed(request);
+    let lang = lang(&request);
+    if let Some(part) = parts::of_language(lang) {
+        return json!({ "part": part });
+    }
     let answer = question(&request).and_then(|question| {
         let plan = plan::plan(&question.model, &question.request).map_err(Refused::of_plan)?;
-        Ok(json::plan(&plan, lang(&request)))
+        Ok(json::plan(&plan, lang))
     });
-    answer.unwrap_or_else(|refused| refused.told(lang(&request)))
+    answer.unwrap_or_else(|refused| refused.told(lang))
 }
 
 /// Most users at a range of lengths: powers of two and the steps half way,

@@ -62,7 +62,7 @@ async function start() {
   const section = read();
   theme();
   try {
-    data = await startPlanner();
+    data = await startPlanner(language() === "zh" ? ["chinese"] : []);
   } catch (why) {
     $("failed-why").textContent = why.message;
     $("failed").hidden = false;

@@ -7,7 +7,8 @@ import { through } from "./state.js";
 
 export const planner = makePlanner();
 
-let first = null; // what the first wasm exports
+let begin; // with what the first wasm exports
+const begun = new Promise((resolve) => { begin = resolve; });
 const files = new Map();
 const parts = new Map();
 
@@ -31,19 +32,20 @@ async function source(name) {
   return wasm.headers.get("content-type") === "application/wasm" ? wasm : wasm.arrayBuffer();
 }
 
-/** Starts the planner; answers the page's data. */
-export async function startPlanner() {
+/** Starts the planner, and meanwhile brings parts that are wanted at once; answers the page's data. */
+export async function startPlanner(wanted) {
+  for (const part of wanted) bring(part).catch(() => {}); // an answer asks for it again
   const lists = fetched("page.json").then((response) => response.json());
   const text = fetched("planner.txt").then((response) => response.text());
   const wasm = source("planner.wasm");
-  first = await planner.start({ module_or_path: await wasm });
+  begin(await planner.start({ module_or_path: await wasm }));
   planner.load(await text);
   return lists;
 }
 
 async function add(name) {
   const wasm = await source(`${name}.wasm`);
-  const imports = { __wasm_split: first };
+  const imports = { __wasm_split: await begun };
   await (wasm instanceof Response ? WebAssembly.instantiateStreaming(wasm, imports) : WebAssembly.instantiate(wasm, imports));
 }
 

@@ -128,8 +128,9 @@ function usersChart(plan, points) {
   const most = known.find((p) => String(p.seq) === String(seq))?.max_users ?? plan.verdict.max_users;
   const [px, py] = [x(Number(seq)), y(Number(users))];
   const fits = plan.verdict.fits;
-  const anchor = px > w - 140 ? "end" : "start";
   const values = { seq: count(seq), most: count(most), users: count(users) };
+  const mine = `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`;
+  const place = free([px, py], mine, known.map((p) => [x(Number(p.seq)), y(Number(p.max_users))]), fits, { left, right: w - right, top, bottom: h - bottom });
   const picture = svg("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": t("chart.label", values) },
     svg("path", { class: "room", d: `M${line[0].split(",")[0]},${h - bottom}L${line.join("L")}L${line[line.length - 1].split(",")[0]},${h - bottom}Z` }),
     ...xTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${x(v)} ${top}V${h - bottom}` }), svg("text", { x: x(v), y: h - bottom + 18, "text-anchor": "middle" }, short(v)))),
@@ -138,7 +139,7 @@ function usersChart(plan, points) {
     svg("text", { class: "name edge", x: w - right - 8, y: Math.min(y(Number(known[known.length - 1].max_users)) + 20, h - bottom - 8), "text-anchor": "end" }, t("chart.limit")),
     svg("path", { class: "guide", d: `M${left} ${py}H${px}V${h - bottom}` }),
     svg("circle", { class: fits ? "you" : "you not", cx: px, cy: py, r: 6.5 }),
-    svg("text", { class: "mine", x: px + (anchor === "start" ? 12 : -12), y: py - 9, "text-anchor": anchor }, `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`),
+    svg("text", { class: "mine", ...place }, mine),
     svg("text", { class: "name", x: w - right, y: h - 6, "text-anchor": "end" }, t("chart.x")),
     svg("text", { class: "name", x: left, y: top - 4, "text-anchor": "start" }, t("chart.y")));
   const rows = known.map((p) => el("tr", {}, el("th", { scope: "row" }, count(p.seq)), el("td", {}, count(p.max_users))));
@@ -147,4 +148,25 @@ function usersChart(plan, points) {
     picture,
     el("details", {}, el("summary", {}, t("chart.table")),
       el("div.scroll", { tabindex: "0", role: "region", "aria-label": t("chart.title") }, el("table.data", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("chart.x")), el("th", { scope: "col" }, t("chart.y")))), el("tbody", {}, ...rows)))));
+}
+
+/** Where the reader's own point is named: the side of it on which the limit does not run. The limit falls
+ * from left to right, so that is below on the left where the point fits, and above on the right where not. */
+function free([px, py], words, limit, fits, plot) {
+  const wide = [...words].reduce((sum, c) => sum + (c > "\u2e7f" ? 15 : 8.2), 0);
+  const sides = fits ? [[-1, 1], [1, 1], [-1, -1], [1, -1]] : [[1, -1], [-1, -1], [1, 1], [-1, 1]];
+  const boxes = sides.map(([across, down]) => {
+    const near = px + across * 12;
+    const line = down < 0 ? py - 9 : py + 20;
+    return { across, line, from: across < 0 ? near - wide : near, to: across < 0 ? near : near + wide };
+  });
+  const within = ({ line, from, to }) => from >= plot.left && to <= plot.right && line - 13 >= plot.top && line + 4 <= plot.bottom;
+  const runs = ({ line, from, to }) => limit.slice(1).some(([bx, by], i) => {
+    const [ax, ay] = limit[i];
+    const at = (x) => ay + ((by - ay) * (x - ax)) / (bx - ax || 1);
+    const [a, b] = [Math.max(ax, from - 4), Math.min(bx, to + 4)];
+    return a <= b && Math.max(at(a), at(b)) >= line - 16 && Math.min(at(a), at(b)) <= line + 6;
+  });
+  const box = boxes.find((one) => within(one) && !runs(one)) ?? boxes.find(within) ?? boxes[0];
+  return { x: px + box.across * 12, y: box.line, "text-anchor": box.across < 0 ? "end" : "start" };
 }

@@ -12,7 +12,8 @@ mod en;
 pub mod page;
 mod zh;
 
-pub use sentence::{Argument, Sentence, Words};
+pub use sentence::{Argument, Sentence, Translator, Words, install};
+pub use zh::sentence as chinese;
 
 /// A language of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,28 @@
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use super::{Lang, fill, zh};
+
+/// Finds the Chinese of a template.
+pub type Translator = fn(&str) -> Option<&'static str>;
+
+static INSTALLED: OnceLock<Translator> = OnceLock::new();
+
+#[cfg(feature = "chinese")]
+const FROM_START: Option<Translator> = Some(zh::sentence);
+#[cfg(not(feature = "chinese"))]
+const FROM_START: Option<Translator> = None;
+
+/// Gives the Chinese of sentences from now on: for a program that loads it when it is asked for.
+pub fn install(translator: Translator) {
+    let _ = INSTALLED.set(translator);
+}
+
+fn chinese(english: &str) -> Option<&'static str> {
+    FROM_START.or(INSTALLED.get().copied())?(english)
+}
 
 /// An English template that has a Chinese one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +141,7 @@ impl Sentence {
     pub fn text(&self, lang: Lang) -> String {
         let translated = |english| match lang {
             Lang::En => None,
-            Lang::Zh => zh::sentence(english),
+            Lang::Zh => chinese(english),
         };
         match &*self.0 {
             Kind::Verbatim(text) => text.clone(),

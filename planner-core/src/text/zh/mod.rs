@@ -299,7 +299,7 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The Chinese of a template.
-pub(super) fn sentence(english: &str) -> Option<&'static str> {
+pub fn sentence(english: &str) -> Option<&'static str> {
     let entry = TABLES.iter().flat_map(|table| table.iter()).find(|(key, _)| *key == english);
     entry.map(|(_, chinese)| *chinese)
 }
