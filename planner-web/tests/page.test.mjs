@@ -104,7 +104,7 @@ test("a configuration can be pasted, dropped and sent on; a wrong one says why",
   await page.fill("#field-config", JSON.stringify(CONFIG));
   // 2 x 32 layers x 8 heads x 128 x 2 B = 131,072 B a token
   assert.match(await text(page, ".headline"), /131,072,000 B/);
-  for (const [bad, says] of [["<!doctype html><p>no", /web page/], ["{\"a\": ", /not JSON/], ["[1, 2]", /one object/], ["{}", /./]]) {
+  for (const [bad, says] of [["<!doctype html><p>no", /web page/], ["{\"a\": ", /not JSON/], ["[1, 2]", /not an object/], ["{}", /./]]) {
     await page.fill("#field-config", bad);
     assert.match(await text(page, "#error-config"), says, bad);
   }

@@ -307,13 +307,7 @@ function misread(text) {
   const start = text.trimStart();
   if (start === "") return "";
   if (text.length > LONGEST_FILE) return t("ask.config_size", { size: size(text.length) });
-  if (start.startsWith("<")) return t("ask.config_html");
-  try {
-    const value = JSON.parse(text);
-    return value === null || typeof value !== "object" || Array.isArray(value) ? t("ask.config_object") : "";
-  } catch (why) {
-    return t("ask.config_json", { why: why.message });
-  }
+  return start.startsWith("<") ? t("ask.config_html") : "";
 }
 
 /** The configuration that the address carries, if it does. */

@@ -69,8 +69,8 @@ function verdictBox(plan, apply) {
   if (verdict.fits) {
     return el("div.verdict.fits", { tabindex: "-1" },
       el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✓"), t("result.fits")), el("p.where", {}, where),
-      el("p", {}, t("result.room", { n: count(verdict.max_users), seq })),
-      verdict.max_seq === null ? null : el("p", {}, t("result.longest", { users, n: count(verdict.max_seq) })), limit);
+      el("p", {}, t(one(verdict.max_users) ? "result.room_one" : "result.room", { n: count(verdict.max_users), seq })),
+      verdict.max_seq === null ? null : el("p", {}, t(one(request.users) ? "result.longest_one" : "result.longest", { users, n: count(verdict.max_seq) })), limit);
   }
   const changes = (verdict.alternatives ?? []).map((change) =>
     el("li", {}, el("button.plain", { type: "button", onclick: () => apply(change.flag, change.value) },

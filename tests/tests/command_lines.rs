@@ -67,10 +67,9 @@ fn every_flag_is_one_the_engine_knows_and_every_setting_is_said_or_named() {
             for word in command.words.iter().skip(1).filter(|word| word.starts_with('-') && *word != "-m") {
                 assert!(known.lines().any(|line| line == word), "{engine} has no {word}");
             }
-            let named = command
-                .notes
-                .iter()
-                .any(|note| note.code == "command_left_out" && note.text.contains(&format!("--{flag}")));
+            let named = command.notes.iter().any(|note| {
+                note.code == "command_left_out" && note.text.to_string().contains(&format!("--{flag}"))
+            });
             let defaults = [("max-model-len", "4096"), ("async-scheduling", "on"), ("prefix-caching", "on")];
             let said = command.words != plain.words || command.file != plain.file;
             assert!(

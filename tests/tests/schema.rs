@@ -3,6 +3,7 @@
 use planner_core::render::json::{SCHEMA_TEXT, failure, plan as to_json};
 use planner_core::request::Request;
 use planner_core::text::Lang;
+use planner_core::text::Sentence;
 use planner_core::{Error, catalog, plan};
 use planner_models::MODELS;
 use serde_json::Value;
@@ -39,7 +40,7 @@ fn every_plan_of_the_catalogue_is_valid() {
 #[test]
 fn a_failure_is_valid_and_a_wrong_answer_is_not() {
     let validator = validator();
-    check(&validator, &failure(Lang::En, &Error::overflow("bytes")), "failure");
+    check(&validator, &failure(Lang::En, &Error::overflow(Sentence::verbatim("bytes"))), "failure");
     let model = catalog::model("llama3-70b").unwrap();
     let request = Request::default();
     let mut json = to_json(&plan::plan(&model, &request).unwrap(), Lang::En);

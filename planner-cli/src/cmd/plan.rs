@@ -20,7 +20,7 @@ pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> 
     let name = matches.get_one::<String>("model").ok_or_else(|| {
         Error::bad_value(
             "--model",
-            words!("not given"),
+            words!("missing"),
             words!("a model, such as llama3-70b (see `kvplan models`)"),
         )
     })?;

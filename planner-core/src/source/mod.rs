@@ -65,7 +65,7 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
                 true => say!("it ends too early, in line {0}, column {1}", error.line(), error.column()),
                 false => say!("it is not JSON in line {0}, column {1}", error.line(), error.column()),
             };
-            Err(parse(Sentence::foreign(error, instead)))
+            Err(parse(Sentence::foreign(format!("it is not JSON: {error}"), instead)))
         }
     }
 }

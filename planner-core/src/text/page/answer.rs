@@ -21,6 +21,8 @@ pub(super) static LINES: &[Line] = &[
     ),
     ("result.fits", "It fits.", "放得下。"),
     ("result.room", "Room for {n} users of {seq} tokens.", "可容纳 {n} 个 {seq} token 的用户。"),
+    ("result.room_one", "Room for one user of {seq} tokens.", "可容纳 1 个 {seq} token 的用户。"),
+    ("result.longest_one", "With one user, up to {n} tokens.", "1 个用户时，最多 {n} token。"),
     (
         "result.longest",
         "With {users} users, up to {n} tokens each.",

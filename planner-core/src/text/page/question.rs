@@ -49,16 +49,10 @@ pub(super) static LINES: &[Line] = &[
         "This file has {size}. A config.json has a few kilobytes; at most 8 MB is read.",
         "这个文件有 {size}。config.json 只有几 KB；最多读取 8 MB。",
     ),
-    ("ask.config_json", "This is not JSON: {why}", "这不是 JSON：{why}"),
     (
         "ask.config_html",
         "This is a web page, not a config.json. Open the file’s raw form and copy that.",
         "这是网页，不是 config.json。请打开文件的原始内容再复制。",
-    ),
-    (
-        "ask.config_object",
-        "A config.json is one object, from { to }.",
-        "config.json 应是一个从 { 到 } 的对象。",
     ),
     (
         "ask.config_long",

@@ -41,7 +41,7 @@ pub(super) const TABLE: super::Table = &[
         "a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp",
         "可由命令启动的服务：vllm、sglang、tensorrt-llm、llama.cpp",
     ),
-    ("not given", "未给出"),
+    ("missing", "未给出"),
     ("empty", "空"),
     ("given with --engine all", "与 --engine all 同时给出"),
     ("given without weights", "在没有权重时给出"),
