@@ -8,6 +8,7 @@
 mod compressed;
 pub mod expressions;
 mod method;
+mod mlx;
 mod names;
 mod scheme;
 
@@ -52,6 +53,8 @@ pub struct Storage {
     cache_scale: u64,
     /// Whether the quantizer brings every 32-bit tensor to 16 bits.
     halves: bool,
+    /// Whether tables and routers are quantized like every other matrix (MLX).
+    whole: bool,
 }
 
 impl Storage {
@@ -69,6 +72,7 @@ impl Storage {
             towers: false,
             cache_scale: 0,
             halves: false,
+            whole: false,
         }
     }
 
@@ -90,11 +94,14 @@ impl Storage {
 
     /// The scheme of one module.
     fn scheme_of(&self, part: &str, path: &str, module: Module) -> Result<Option<Scheme>> {
+        let name = canonical(path);
+        if self.whole {
+            return Ok(self.mlx_scheme(path, &name, module));
+        }
         // A gate of one output is a plain linear in every class that has one.
         if module.kind != ModuleKind::Linear || module.outputs <= 1 {
             return Ok(None);
         }
-        let name = canonical(path);
         if let Some(scheme) = self.named_scheme(&name) {
             return Ok(Some(scheme));
         }
@@ -156,6 +163,10 @@ impl Storage {
             bytes => product("weight bytes", &[elements, bytes]),
         };
         let stored = match self.scheme_of(part, path, module)? {
+            // A table's rows are its outputs.
+            Some(scheme) if module.kind == ModuleKind::Table => {
+                scheme.bytes(module.outputs, module.inputs)?
+            }
             Some(scheme) => scheme.bytes(module.inputs, module.outputs)?,
             None => row(product("weight bytes", &[module.inputs, module.outputs])?)?,
         };
