@@ -127,12 +127,14 @@ fn assemble<'a>(
     if layer_count == 0 {
         return Err(Error::bad_value("num_hidden_layers", 0, "at least 1"));
     }
-    let quantization = [text.root, text.config].iter().find_map(|map| {
-        ["quantization_config", "compression_config", "quantization"]
-            .iter()
-            .find_map(|key| map.get(*key)?.as_object())
-    });
-    let (storage, weight_refusal) = match Storage::from_config(dtype, quantization, text.config) {
+    let own = |map: &'a Map<String, Json>| {
+        let keys = ["quantization_config", "compression_config", "quantization"];
+        keys.iter().find_map(|key| map.get(*key)?.as_object())
+    };
+    let stated = own(text.root);
+    let read = Storage::from_config(dtype, stated.or_else(|| own(text.config)), text.config);
+    // What stands in the language model's part is said of the language model alone (Kimi K2.5).
+    let (storage, weight_refusal) = match read.map(|storage| storage.with_towers(stated.is_some())) {
         // What MLX makes of towers, states and latents differs from model to model.
         Ok(storage) if storage.is_whole() && (whole.is_some() || !is_plain(text.family)) => (
             Storage::plain(dtype),

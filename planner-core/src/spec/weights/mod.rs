@@ -92,6 +92,12 @@ impl Storage {
         Ok(storage)
     }
 
+    /// The same for the language model, and for towers only where they are `included`.
+    #[must_use]
+    pub fn with_towers(self, included: bool) -> Self {
+        Self { towers: self.towers && included, ..self }
+    }
+
     /// The scheme of one module.
     fn scheme_of(&self, part: &str, path: &str, module: Module) -> Result<Option<Scheme>> {
         let name = canonical(path);
@@ -128,6 +134,8 @@ impl Storage {
             "experts" => self.experts.or(self.scheme),
             // modeling_deepseek_v32.py: the indexer's weights_proj stays in the model's dtype.
             "indexer" if name.ends_with("weights_proj") => None,
+            // vLLM 0.33 models/kimi_k3/amd/linear.py: the projections around narrower experts stay in it too.
+            "mlp" if name.contains("routed_expert_") => None,
             _ => self.scheme,
         })
     }
