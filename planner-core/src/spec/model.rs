@@ -51,6 +51,20 @@ impl Note {
     pub fn new(code: &'static str, text: impl Into<Sentence>) -> Self {
         Self { code, text: text.into() }
     }
+
+    /// What a family's `note` says of its models.
+    pub(super) fn of_family(code: &str) -> Option<Self> {
+        match code {
+            "thinker_only" => Some(Self::new(
+                "thinker_only",
+                words!(
+                    "only the thinker is planned, which is all that vLLM loads: the talker and the vocoder, which transformers \
+                     builds too, are not counted"
+                ),
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// A model, ready to be planned.

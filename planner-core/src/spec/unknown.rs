@@ -110,6 +110,13 @@ pub(super) fn plain(
             key
         )));
     }
+    let act = config.get("hidden_act").and_then(Json::as_str).unwrap_or("silu");
+    if !["silu", "swish"].contains(&act) {
+        return Err(refuse(say!(
+            "no family knows it, and its `hidden_act` `{0}` says that its MLP is not Llama's",
+            act
+        )));
+    }
     notes.push(Note::new(
         "unknown_model_type",
         say!("no family knows model_type `{0}`: planned as plain attention with a Llama-like block; --strict refuses instead", model_type),

@@ -61,8 +61,8 @@ pub(super) const TABLE: super::Table = &[
     ),
     // quantized weights
     (
-        "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
-        "已知的 quant_method：fp8、fbgemm_fp8、awq、gptq、mxfp4、bitsandbytes、compressed-tensors、modelopt；其他方法的字节数不作猜测；--weight-dtype 可把所有参数按同一类型计",
+        "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt, and MLX's files, which name none; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
+        "已知的 quant_method：fp8、fbgemm_fp8、awq、gptq、mxfp4、bitsandbytes、compressed-tensors、modelopt，以及不写方法名的 MLX 文件；其他方法的字节数不作猜测；--weight-dtype 可把所有参数按同一类型计",
     ),
     ("quantization_config without quant_method", "没有 quant_method 的 quantization_config"),
     ("quant_method `{0}`", "quant_method `{0}`"),
@@ -100,6 +100,22 @@ pub(super) const TABLE: super::Table = &[
     ("this build was made without the feature `patterns`", "本程序构建时未启用 `patterns`"),
     ("a regular expression", "正则表达式"),
     ("2, 3, 4 or 8", "2、3、4 或 8"),
+    ("quantization mode `{0}`", "量化模式 `{0}`"),
+    (
+        "known: affine, mxfp4, mxfp8, nvfp4; --weight-dtype counts every parameter in one dtype",
+        "已知：affine、mxfp4、mxfp8、nvfp4；--weight-dtype 可把所有参数按同一类型计",
+    ),
+    ("`quantization`", "`quantization`"),
+    ("2, 3, 4, 5, 6 or 8 in groups of at least 1", "2、3、4、5、6 或 8，每组不少于 1 个"),
+    ("MLX's quantization of this model", "该模型的 MLX 量化"),
+    (
+        "known for decoders with plain attention alone; --weight-dtype counts every parameter in one dtype",
+        "只对仅含普通注意力的解码器已知；--weight-dtype 可把所有参数按同一类型计",
+    ),
+    (
+        "no family knows it, and its `hidden_act` `{0}` says that its MLP is not Llama's",
+        "没有家族认识它，而它的 `hidden_act` `{0}` 表明其 MLP 与 Llama 的不同",
+    ),
     ("two whole numbers", "两个整数"),
     ("-1 or at least 1", "-1，或不小于 1"),
 ];

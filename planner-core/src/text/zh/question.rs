@@ -100,6 +100,10 @@ pub(super) const TABLE: super::Table = &[
     ("--gpus as tensor parallelism: --tp {0}", "--gpus 用作张量并行：--tp {0}"),
     ("MODEL stands for the checkpoint's hub id or folder", "MODEL 代表检查点的 hub id 或文件夹"),
     ("the command has no flag for {0}", "该命令没有对应的选项：{0}"),
+    (
+        "only the thinker is planned, which is all that vLLM loads: the talker and the vocoder, which transformers builds too, are not counted",
+        "只规划 thinker，vLLM 也只加载它：transformers 另外构建的 talker 与声码器不计入",
+    ),
     // joints
     ("{0}: {1}", "{0}：{1}"),
     ("{0}; {1}", "{0}；{1}"),
