@@ -126,6 +126,22 @@ pub(super) const TABLE: super::Table = &[
         "KOSMOS-2 with cross-attention in its decoder is not described here",
         "此处未描述解码器带交叉注意力的 KOSMOS-2",
     ),
+    (
+        "only the projectors linear and downsample_mlp_gelu are described here",
+        "此处只描述了 `linear` 与 `downsample_mlp_gelu` 两种投影器",
+    ),
+    ("this downsample_rate is not described here", "此处未描述这个 `downsample_rate`"),
+    (
+        "this file is of the first LLaVA code, whose vision tower stands in another repository (mm_vision_tower) and is not counted here; with `llama` as model_type its language model, and so its cache, is planned exactly",
+        "这是最早的 LLaVA 代码的文件，其视觉塔在另一个仓库（`mm_vision_tower`）中，此处未计；把 `model_type` 写为 `llama`，即可精确规划其语言模型，也就是它的缓存",
+    ),
+    ("this version of MiniCPM-V is not described here", "此处未描述 MiniCPM-V 的这个版本"),
+    ("Molmo with experts is not described here", "此处未描述带专家的 Molmo"),
+    ("the audio encoder of Qwen-Audio is not described here", "此处未描述 Qwen-Audio 的音频编码器"),
+    (
+        "its language model and its audio encoder stand in other repositories, which text_model_id and audio_model_id name: give the config.json of the language model for its cache, which is all that the whole keeps",
+        "它的语言模型与音频编码器在 `text_model_id` 与 `audio_model_id` 所指的其他仓库中：请给出语言模型的 config.json，即得到它的缓存，也就是整体保留的全部",
+    ),
     ("MiniCPM with experts is not described here", "此处未描述带专家的 MiniCPM"),
     (
         "a subsampling factor other than 2, 4 and 8 is not described here",
