@@ -112,7 +112,6 @@ pub(super) const TABLE: super::Table = &[
     ("this class of SpeechT5 is not described here", "此处未描述 SpeechT5 的这个类"),
     ("its vision tower is not described here", "此处未描述它的视觉塔"),
     ("its sound encoder is not described here", "此处未描述它的声音编码器"),
-    ("the vision tower of Qwen-VL is not described here", "此处未描述 Qwen-VL 的视觉塔"),
     ("the scales of this vision tower are not described here", "此处未描述这种视觉塔的各级尺度"),
     ("only the tower fastvit_mci3 is described here", "此处只描述了 `fastvit_mci3` 这种塔"),
     ("only a BERT encoder is described here", "此处只描述了 BERT 编码器"),
