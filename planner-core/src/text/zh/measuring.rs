@@ -11,6 +11,7 @@ pub(super) const TABLE: super::Table = &[
         "它只读 GPT-2 的检查点；其他模型在 --model 指向其 config.json 时以种子生成的权重运行",
     ),
     ("at most {0}: the checkpoint has no positions beyond", "不超过 {0}（检查点没有更后的位置）"),
+    ("`f32` or `bf16` for bench-cache", "bench-cache 时为 `f32` 或 `bf16`"),
     ("bench-cache of {0}", "对 {0} 运行 bench-cache"),
     (
         "layers that share a cache are measured by --verify; bench-cache takes plain stacks",

@@ -149,7 +149,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnDevice => "设备",
         M::ColumnTransient => "瞬时",
         M::BenchTitle => {
-            "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
+            "{0} 按自身形状（{1} 个权重，{7}，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
         }
         M::BenchSeeded => "种子生成",
         M::BenchCheckpoint => "取自检查点",
