@@ -72,8 +72,10 @@ impl Prepared {
             return match sizes {
                 Some(sizes) => Self::dense(sizes, tokens, dtype, &device, None),
                 None if dtype != DType::F32 => Err(Error::unsupported(
-                    format!("bench-cache of {} with weights in bf16", model.name),
-                    "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out",
+                    say!("bench-cache of {0} with weights in bf16", model.name),
+                    words!(
+                        "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out"
+                    ),
                 )),
                 None => Self::mixed(model, tokens, &device),
             };

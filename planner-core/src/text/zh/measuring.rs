@@ -12,6 +12,11 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("at most {0}: the checkpoint has no positions beyond", "不超过 {0}（检查点没有更后的位置）"),
     ("`f32` or `bf16` for bench-cache", "bench-cache 时为 `f32` 或 `bf16`"),
+    ("bench-cache of {0} with weights in bf16", "以 bf16 权重对 {0} 运行 bench-cache"),
+    (
+        "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out",
+        "只有全部相同的普通注意力层才能这样运行：请去掉 --weight-dtype",
+    ),
     ("bench-cache of {0}", "对 {0} 运行 bench-cache"),
     (
         "layers that share a cache are measured by --verify; bench-cache takes plain stacks",
