@@ -25,6 +25,14 @@ impl Engine for Architecture {
         &["1"]
     }
 
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &["dcp"]
+    }
+
+    fn one_kv_dtype(&self) -> bool {
+        false
+    }
+
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
         Ok(Box::new(Needed::new(run, kv_dtypes(run.request, run.model.dtype)?)))
     }

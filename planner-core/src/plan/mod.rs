@@ -5,7 +5,7 @@
 
 use crate::engine::architecture::Needed;
 use crate::engine::command::Command;
-use crate::engine::{Details, Run};
+use crate::engine::{Details, Run, asked};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -150,6 +150,7 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
     let available = memory.as_ref().map(Memory::available);
     let details = layout.details(available.as_deref())?;
     notes.extend(details.notes.iter().cloned());
+    notes.extend(asked::shared_prefix(&run, layout.as_ref())?);
     let per_replica = run.parallel.users_per_replica(request.users);
     let engine = EngineAnswer {
         id: request.engine.id(),

@@ -18,6 +18,7 @@ use super::command::Command;
 use super::{Details, Engine, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
+use crate::request::Request;
 use crate::spec::model::Note;
 use crate::units::{product, sum};
 
@@ -45,6 +46,14 @@ impl Engine for LlamaCpp {
 
     fn versions(&self) -> &'static [&'static str] {
         &["0c1e57098"]
+    }
+
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &["ctx-size", "n-parallel", "batch", "ubatch", "kv-unified", "flash-attn", "swa-full"]
+    }
+
+    fn one_kv_dtype(&self) -> bool {
+        false
     }
 
     fn command(&self, run: &Run<'_>) -> Option<Command> {

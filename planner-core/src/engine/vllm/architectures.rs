@@ -75,9 +75,6 @@ pub fn refused(config: Config) -> Option<&'static str> {
              which this rule does not restate yet; ask the architecture engine",
         );
     }
-    if config.class.starts_with("Inkling") && config.get("local_layer_ids").is_none() {
-        return Some("config.json names no `local_layer_ids`, without which vLLM's windows are not known");
-    }
     if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
         return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");
     }

@@ -7,6 +7,7 @@ use super::architectures;
 use super::config::Config;
 use super::refusal::Refusal;
 use super::state::{self, Setting, State};
+use super::windows;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
@@ -120,6 +121,8 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
             if streams && matches!(store.content, Content::State { .. }) {
                 continue;
             }
+            let own = windows::own(config, layer.index / per_config, store);
+            let store = own.as_ref().unwrap_or(store);
             if streams && let Some(cache) = packed_streams(config, store, set.tp)? {
                 out.push(Fact { layer: layer.index / per_config, cache, indexed: false, draft: false });
             }
@@ -139,7 +142,8 @@ fn cache(
     query_heads: u64,
 ) -> Result<Option<Cache>, Refusal> {
     let window = match store.extent {
-        Extent::Window(n) => Some(n + seen_beyond(config)),
+        Extent::Window(n) => Some(n + windows::seen_beyond(config)),
+        Extent::Full => windows::everywhere(config),
         _ => None,
     };
     let chunk = match store.extent {
@@ -213,11 +217,4 @@ fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache
     }
     let width = (2 * k_dim).saturating_add(2 * (hidden / heads)).next_power_of_two();
     Ok(Some(Cache::Streams { heads: heads / tp, width, taps }))
-}
-
-/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token
-/// itself on top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`, `modernbert.py`).
-fn seen_beyond(config: Config) -> u64 {
-    let one_more = ["cohere2", "cohere2_moe", "cohere2_vision"];
-    u64::from(one_more.contains(&config.model_type) || config.model_type.starts_with("cohere2"))
 }

@@ -1,14 +1,14 @@
 //! What a run's settings and a model's configuration decide before any cache is built: the cache type
 //! behind `auto`, the facts backends look at, and the backend of every layer.
 //!
-//! Restates `resolve_kv_cache_dtype_string` and `get_kv_cache_quant_algo_string` of
-//! `vllm/utils/torch_utils.py`, `_normalize_quantization_config` of
-//! `vllm/transformers_utils/model_arch_config_convertor.py`, the hooks of
+//! Restates `resolve_kv_cache_dtype_string` of `vllm/utils/torch_utils.py`, `_resolve_auto_dtype` of
+//! `vllm/config/model.py`, `_reject_mismatched_float_kv_cache` of `vllm/config/vllm.py` and the hooks of
 //! `vllm/model_executor/models/config.py`, vLLM 0.33.0.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::backend::{Ask, Backend, Context, Device, Own};
+use super::checkpoint;
 use super::config::Config;
 use super::dtype;
 use super::facts::{Cache, Fact};
@@ -17,11 +17,28 @@ use super::refusal::Refusal;
 use super::select;
 use super::sparse;
 use super::specs::Served;
+use crate::dtype::DType;
+
+/// Model types that do not run in float16.
+const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
+
+/// Whether the model computes in bfloat16: what is neither of the half types runs in it as well.
+pub fn computes_in_bf16(config: Config, dtype: DType) -> bool {
+    dtype != DType::F16 || NEVER_F16.contains(&config.root_type())
+}
 
 /// The cache type of the run.
-pub fn cache_dtype(config: Config, given: &'static str, device: &Device) -> String {
+///
+/// # Errors
+/// Refuses a half type that the model does not compute in.
+pub fn cache_dtype(
+    config: Config,
+    given: &'static str,
+    device: &Device,
+    bf16: bool,
+) -> Result<String, Refusal> {
     let hopper_or_older = device.major != 10;
-    let name = if given == "auto" { checkpoint_dtype(config) } else { given };
+    let name = if given == "auto" { checkpoint::dtype(config) } else { given };
     let root = config.root_type();
     let name = match name {
         "auto" if config.class == "GlmMoeDsaForCausalLM" && !hopper_or_older => "fp8_e4m3",
@@ -29,64 +46,14 @@ pub fn cache_dtype(config: Config, given: &'static str, device: &Device) -> Stri
         "bfloat16" if config.class == "DeepseekV32ForCausalLM" => "auto",
         other => other,
     };
-    name.to_owned()
-}
-
-/// What a checkpoint's quantization says about the cache.
-fn checkpoint_dtype(config: Config) -> &'static str {
-    let Some(quantization) = config.quantization() else { return "auto" };
-    let method = method(quantization);
-    if method.starts_with("modelopt") {
-        return modelopt_dtype(quantization);
+    let model = if bf16 { "bfloat16" } else { "float16" };
+    if matches!(name, "float16" | "bfloat16") && name != model {
+        return Err(Refusal::new(format!(
+            "kv_cache_dtype=\"{name}\" is incompatible with dtype=\"{model}\". Please set `--kv-cache-dtype` to \
+             `auto` or `{model}`."
+        )));
     }
-    let scheme = quantization.get("kv_cache_scheme").filter(|s| !s.is_null());
-    if method.replace('_', "-") == "compressed-tensors" && scheme.is_some() { "fp8" } else { "auto" }
-}
-
-/// `quant_method`; files of ModelOpt that name their producer instead need a `quant_algo` of it.
-fn method(quantization: &Map<String, Json>) -> String {
-    let text =
-        |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
-    let object = |key: &str| quantization.get(key).and_then(Json::as_object);
-    let inner = object("quantization");
-    let producer = object("producer").and_then(|p| text(p, "name"));
-    let legacy = inner.is_some_and(|map| map.contains_key("modelopt_quant_config"));
-    if producer.as_deref() == Some("modelopt") || legacy {
-        let algorithm = inner.and_then(|map| text(map, "quant_algo"));
-        if algorithm.is_some() {
-            return "modelopt".to_owned();
-        }
-    }
-    text(quantization, "quant_method").unwrap_or_default()
-}
-
-fn modelopt_dtype(quantization: &Map<String, Json>) -> &'static str {
-    let inner = quantization.get("quantization").and_then(Json::as_object).unwrap_or(quantization);
-    let set = |map: &'_ Map<String, Json>, key: &str| {
-        map.get(key).filter(|v| !v.is_null() && **v != Json::Bool(false)).cloned()
-    };
-    let scheme = set(inner, "kv_cache_scheme")
-        .or_else(|| set(quantization, "kv_cache_scheme"))
-        .or_else(|| set(inner, "kv_cache_quant_algo"))
-        .or_else(|| set(quantization, "kv_cache_quant_algo"));
-    match scheme {
-        Some(Json::Object(map)) => {
-            let bits = map.get("num_bits").and_then(Json::as_u64);
-            let float = map.get("type").and_then(Json::as_str) == Some("float");
-            let fixed = map.get("dynamic") == Some(&Json::Bool(false));
-            match bits {
-                Some(8) if float && fixed => "fp8_e4m3",
-                Some(4) if float => "nvfp4",
-                _ => "auto",
-            }
-        }
-        Some(Json::String(name)) => match name.to_lowercase().as_str() {
-            "fp8" => "fp8_e4m3",
-            "nvfp4" => "nvfp4",
-            _ => "auto",
-        },
-        _ => "auto",
-    }
+    Ok(name.to_owned())
 }
 
 /// Settings that the facts of backends depend on.
@@ -218,6 +185,12 @@ pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool
     packed && !hybrid && (layer < edge || layer + edge >= layers)
 }
 
+/// Whether the layers are built without the run's cache settings, so that they keep the model's dtype
+/// (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
+fn plain(config: Config) -> bool {
+    matches!(config.class, "FalconForCausalLM" | "RWForCausalLM")
+}
+
 /// Backends of one model's own.
 fn own(config: Config, fact: &Fact) -> Option<Backend> {
     let m3 = |name| Backend::Own(Own { name, multiple: 128, preferred: 128, packed: false });
@@ -250,7 +223,7 @@ pub fn serve(
 ) -> Result<Vec<Served>, Refusal> {
     let mut out = Vec::with_capacity(facts.len());
     for fact in facts {
-        let skip = skipped(&context.cache_dtype, layers, hybrid, fact.layer);
+        let skip = skipped(&context.cache_dtype, layers, hybrid, fact.layer) || plain(config);
         let kv = if skip { "auto".to_owned() } else { context.cache_dtype.clone() };
         let ask = |head: u64| Ask {
             head,
@@ -262,7 +235,7 @@ pub fn serve(
             window: false,
             mm_prefix: context.mm_prefix,
             cross: false,
-            per_head_scales: false,
+            per_head_scales: checkpoint::per_head_scales(config),
         };
         let served = match fact.cache {
             Cache::State(_) => Served { fact: *fact, backend: None, cache_dtype: kv },
