@@ -9,9 +9,11 @@ use super::config::Config;
 /// after a slash in the outermost one.
 const NEEDED: &[(&str, &str)] = &[
     ("AfmoeForCausalLM", "score_func"),
+    ("CohereAsr", "transf_decoder"),
     ("DbrxForCausalLM", "attn_config.rope_theta"),
     ("Ernie4_5_VL", "vision_config.embed_dim"),
     ("Gemma4ForConditionalGeneration", "vision_config"),
+    ("Gemma4Unified", "vision_config"),
     ("Glm4MoeForCausalLM", "head_dim"),
     ("HYV3ForCausalLM", "first_k_dense_replace"),
     ("Lfm2ForCausalLM", "block_dim"),
@@ -26,6 +28,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("NemotronForCausalLM", "num_key_value_heads"),
     ("QianfanOCR", "force_image_size"),
     ("Qwen3VLMoe", "norm_topk_prob"),
+    ("Step3p7", "vision_config.output_dim"),
 ];
 
 /// The key that the engine's class would miss.

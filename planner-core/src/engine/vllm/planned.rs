@@ -84,6 +84,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let model_bytes = model.dtype.bytes.min(2);
     let bf16 = resolve::computes_in_bf16(config, model.dtype);
     let cache_dtype = resolve::cache_dtype(config, given, &set.device, bf16)?;
+    resolve::packed_hybrid(config, &cache_dtype, hybrid)?;
     let state = Setting {
         tp: set.tp,
         drafts: set.drafts,

@@ -177,12 +177,37 @@ fn sinks(config: Config, window: Option<u64>) -> bool {
     }
 }
 
+/// Refuses packed types for a hybrid whose lists of layers name none of full attention
+/// (`_get_full_attention_layer_indices` of `vllm/model_executor/layers/quantization/turboquant/config.py`).
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<(), Refusal> {
+    let list = ["layer_types", "layers_block_type"].iter().find_map(|key| config.text.get(*key)?.as_array());
+    let named = |name: &Json| matches!(name.as_str(), Some("full_attention" | "attention"));
+    let none = match list {
+        Some(list) => !list.iter().any(named),
+        // their configuration classes write `hybrid` for layers with both
+        None => matches!(config.model_type, "falcon_h1" | "zamba2"),
+    };
+    if hybrid && packed(cache_dtype) && none {
+        return Err(Refusal::new(
+            "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid \
+             model config.",
+        ));
+    }
+    Ok(())
+}
+
+fn packed(cache_dtype: &str) -> bool {
+    cache_dtype.starts_with("turboquant_") || cache_dtype == "ultraquant_4bit"
+}
+
 /// Layers that packed types leave at the model's dtype (`get_boundary_skip_layers`): two at each end,
 /// none in hybrids.
 pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool {
-    let packed = cache_dtype.starts_with("turboquant_") || cache_dtype == "ultraquant_4bit";
     let edge = 2.min(layers / 2);
-    packed && !hybrid && (layer < edge || layer + edge >= layers)
+    packed(cache_dtype) && !hybrid && (layer < edge || layer + edge >= layers)
 }
 
 /// Whether the layers are built without the run's cache settings, so that they keep the model's dtype

@@ -67,12 +67,28 @@ pub fn plan(
             context.cache_dtype
         )));
     }
+    if let Some(backend @ (Backend::FlashInferMlaSparse | Backend::FlashInferMlaSparseSm120)) = context.forced
+    {
+        return Err(Refusal::new(format!("{} is not a DeepSeek V4 attention backend.", backend.name())));
+    }
+    if context.device.major == 12 && context.forced != Some(Backend::FlashMlaSparse) {
+        return Err(Refusal::new(
+            "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, \
+             which `pip install vllm` does not bring.",
+        ));
+    }
     context.cache_dtype = "fp8_ds_mla".to_owned();
     let block = user_block.unwrap_or(BLOCK);
     let head = config.number(&["head_dim"]).unwrap_or(512);
     let index = config.number(&["index_head_dim"]).unwrap_or(128);
     let window = config.number(&["sliding_window"]).unwrap_or(128);
     let ratios = ratios(config)?;
+    if ratios.iter().any(|&ratio| ratio > 1) && head != 512 {
+        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {head}")));
+    }
+    if ratios.contains(&4) && index != 128 {
+        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {index}")));
+    }
     let mut specs = Vec::new();
     let mut ranks = Vec::new();
     let mut push = |layer: u64, spec: Spec| {
