@@ -15,7 +15,11 @@ pub fn known(class: &str) -> bool {
 }
 
 /// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
-const UNFIT: [(&str, &str); 3] = [
+const UNFIT: [(&str, &str); 4] = [
+    (
+        "ChameleonForConditionalGeneration",
+        "name no decoder among their classes by which the Transformers backend finds it",
+    ),
     (
         "DiffLlamaForCausalLM",
         "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
