@@ -3,7 +3,7 @@
 //! Restates `_get_packed_kv_cache_groups` and `_approximate_gcd` of
 //! `vllm/v1/core/kv_cache_planning.py`, vLLM 0.33.0: DeepSeek-V4 and other block-outermost caches.
 
-use super::group::{Group, most_common_page};
+use super::group::Group;
 use super::layout::Layout;
 use super::math::ceil_div;
 use super::spec::{Kind, Spec};
@@ -20,8 +20,8 @@ impl Bucket {
         let mut pages: Vec<(u64, Vec<(usize, Spec)>)> = Vec::new();
         for (i, spec) in &layers {
             match pages.iter_mut().find(|(page, _)| *page == spec.page()) {
-                Some((_, names)) => names.push((*i, spec.clone())),
-                None => pages.push((spec.page(), vec![(*i, spec.clone())])),
+                Some((_, names)) => names.push((*i, *spec)),
+                None => pages.push((spec.page(), vec![(*i, *spec)])),
             }
         }
         let count = |x: &(u64, Vec<(usize, Spec)>)| x.1.len();
@@ -29,8 +29,9 @@ impl Bucket {
         Self { layers, pages, balanced }
     }
 
+    /// Layers of its most common page.
     fn repeats(&self) -> u64 {
-        most_common_page(&self.layers)
+        self.pages.iter().map(|(_, names)| names.len() as u64).max().unwrap_or(0)
     }
 
     fn first(&self) -> Option<&Spec> {
@@ -51,15 +52,20 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
     if !layout.block_outermost() || all.iter().all(|(_, s)| s.page() == page) {
         return None;
     }
-    let mut parts: Vec<Vec<(usize, Spec)>> = Vec::new();
+    // layers of a part, and the distinct specs among them
+    let mut parts: Vec<(Vec<(usize, Spec)>, Vec<Spec>)> = Vec::new();
     for (i, spec) in all {
-        let fits = |part: &Vec<(usize, Spec)>| part.iter().all(|(_, s)| s.uniform_with(spec));
-        match parts.iter_mut().find(|part| fits(part)) {
-            Some(part) => part.push((*i, spec.clone())),
-            None => parts.push(vec![(*i, spec.clone())]),
+        match parts.iter_mut().find(|(_, kinds)| kinds.iter().all(|s| s.uniform_with(spec))) {
+            Some((part, kinds)) => {
+                part.push((*i, *spec));
+                if !kinds.contains(spec) {
+                    kinds.push(*spec);
+                }
+            }
+            None => parts.push((vec![(*i, *spec)], vec![*spec])),
         }
     }
-    let buckets: Vec<Bucket> = parts.into_iter().map(Bucket::of).collect();
+    let buckets: Vec<Bucket> = parts.into_iter().map(|(part, _)| Bucket::of(part)).collect();
     let floor =
         buckets.iter().filter(|b| b.balanced && b.pages.len() > 1).map(Bucket::repeats).max().unwrap_or(0);
     let repeats = (floor > 0).then(|| {

@@ -40,7 +40,7 @@ pub struct Planned<'a> {
     groups: Vec<Group>,
     block_size: u64,
     backends: Vec<&'static str>,
-    cache_dtype: String,
+    cache_dtype: &'static str,
     align_states: bool,
     encoder_tokens: u64,
     notes: Vec<Note>,
@@ -76,7 +76,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     // the Transformers backend runs a sparse model as a dense one
     select::prefill(config, latent && !(sparse && architectures::known(config.class)))?;
     shards::check(&run, config)?;
-    let set = settings::settings(&run, config, latent, stateful, attends)?;
+    let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
     let align_states = stateful && set.prefix_caching && hybrid;
@@ -84,7 +84,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let model_bytes = model.dtype.bytes.min(2);
     let bf16 = resolve::computes_in_bf16(config, model.dtype);
     let cache_dtype = resolve::cache_dtype(config, given, &set.device, bf16)?;
-    resolve::packed_hybrid(config, &cache_dtype, hybrid)?;
+    resolve::packed_hybrid(config, cache_dtype, hybrid)?;
     let state = Setting {
         tp: set.tp,
         drafts: set.drafts,
@@ -95,7 +95,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     };
     let mut facts = facts::facts(model, state)?;
     let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));
-    checkpoint::check(config, &cache_dtype, keeps_heads)?;
+    checkpoint::check(config, cache_dtype, keeps_heads)?;
     let drafted = draft::extend(&mut facts, config, run, model.config_layers)?;
     let wish = Wish {
         device: set.device.clone(),

@@ -137,8 +137,7 @@ fn blocks<'a, I: Iterator<Item = &'a Served>>(
         let made = block::align(context, &backends, base, token, largest, latent, checkpoint);
         blocks = Blocks { state: if rules.align { made.state } else { state_block }, ..made };
     }
-    if (0..rules.layers)
-        .any(|layer| resolve::skipped(&context.cache_dtype, rules.layers, rules.hybrid, layer))
+    if (0..rules.layers).any(|layer| resolve::skipped(context.cache_dtype, rules.layers, rules.hybrid, layer))
     {
         let (quantized, _) = widest_token(context, &own, first);
         let plain = specs::token_bytes(
@@ -167,7 +166,7 @@ fn widest_token<'a, I: Iterator<Item = &'a Served>>(
     own: impl Fn() -> I,
     first: Backend,
 ) -> (u64, bool) {
-    let kv = context.cache_dtype.as_str();
+    let kv = context.cache_dtype;
     let latent = own().find_map(|s| match s.fact.cache {
         Cache::Latent { rank, rope, .. } if !s.fact.draft => Some(rank + rope),
         _ => None,

@@ -36,7 +36,7 @@ pub fn cache_dtype(
     given: &'static str,
     device: &Device,
     bf16: bool,
-) -> Result<String, Refusal> {
+) -> Result<&'static str, Refusal> {
     let hopper_or_older = device.major != 10;
     let name = if given == "auto" { checkpoint::dtype(config) } else { given };
     let root = config.root_type();
@@ -53,7 +53,7 @@ pub fn cache_dtype(
              `auto` or `{model}`."
         )));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
 /// Settings that the facts of backends depend on.
@@ -62,7 +62,7 @@ pub struct Wish {
     /// The GPU.
     pub device: Device,
     /// Cache type after `auto`.
-    pub cache_dtype: String,
+    pub cache_dtype: &'static str,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
     /// Decode context parallel size.
@@ -140,7 +140,7 @@ fn gemma4(config: Config, facts: &[Fact], context: &mut Context) {
 }
 
 /// `is_mm_prefix_lm`: image tokens of a prompt see each other.
-fn image_prefix(config: Config) -> bool {
+pub fn image_prefix(config: Config) -> bool {
     let root = config.root_type();
     if root.starts_with("gemma4") || root.starts_with("diffusion_gemma") {
         return config.text_of("use_bidirectional_attention") == Some("vision");
@@ -248,11 +248,11 @@ pub fn serve(
 ) -> Result<Vec<Served>, Refusal> {
     let mut out = Vec::with_capacity(facts.len());
     for fact in facts {
-        let skip = skipped(&context.cache_dtype, layers, hybrid, fact.layer) || plain(config);
-        let kv = if skip { "auto".to_owned() } else { context.cache_dtype.clone() };
+        let skip = skipped(context.cache_dtype, layers, hybrid, fact.layer) || plain(config);
+        let kv = if skip { "auto" } else { context.cache_dtype };
         let ask = |head: u64| Ask {
             head,
-            cache_dtype: &kv,
+            cache_dtype: kv,
             element: context.model_bytes,
             mla: false,
             sparse: false,
@@ -276,11 +276,11 @@ pub fn serve(
                 if config.model_type == "hy_v4" && backend == Backend::FlashAttnMlaSparse {
                     backend = Backend::FlashMlaSparse;
                 }
-                let stored = sparse::stored_as(backend, &kv);
+                let stored = sparse::stored_as(backend, kv);
                 if !skip {
-                    context.cache_dtype.clone_from(&stored);
+                    context.cache_dtype = stored;
                 }
-                runs(context, backend, &stored)?;
+                runs(context, backend, stored)?;
                 Served { fact: *fact, backend: Some(backend), cache_dtype: stored }
             }
             Cache::Attention { head, head_v, window, cross, chunk, .. } => {
@@ -294,10 +294,19 @@ pub fn serve(
                 } else {
                     uneven(context, &ask, head_v, config, window)
                 };
+                if backend == Backend::TritonAttnDiffKv
+                    && dtype::quantized(kv)
+                    && !matches!(kv, "fp8" | "fp8_e4m3")
+                {
+                    return Err(Refusal::new(format!(
+                        "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got \
+                         kv_cache_dtype='{kv}')."
+                    )));
+                }
                 if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
                     return Err(Refusal::new("Flint requires FlashInfer attention"));
                 }
-                runs_attention(context, backend, &kv, head, ask.sinks)?;
+                runs_attention(context, backend, kv, head, ask.sinks)?;
                 Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
             }
         };

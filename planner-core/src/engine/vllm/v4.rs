@@ -77,7 +77,7 @@ pub fn plan(
              which `pip install vllm` does not bring.",
         ));
     }
-    context.cache_dtype = "fp8_ds_mla".to_owned();
+    context.cache_dtype = "fp8_ds_mla";
     let block = user_block.unwrap_or(BLOCK);
     let head = config.number(&["head_dim"]).unwrap_or(512);
     let index = config.number(&["index_head_dim"]).unwrap_or(128);

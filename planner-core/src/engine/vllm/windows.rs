@@ -1,7 +1,7 @@
 //! Windows and chunks as the engine's classes read them, where that is not the configuration's own meaning.
 //!
 //! Restates `create_engine_config` of `vllm/engine/arg_utils.py`, `Llama4Attention` of
-//! `vllm/model_executor/models/llama4.py` and `InklingDecoderLayer` of `vllm/models/inkling/nvidia/model.py`,
+//! `vllm/model_executor/models/llama4.py`, `OAIAttention` of `gpt_oss.py` and `InklingDecoderLayer` of `vllm/models/inkling/nvidia/model.py`,
 //! vLLM 0.33.0.
 
 use serde_json::Value as Json;
@@ -10,14 +10,18 @@ use super::config::{Config, whole};
 use crate::spec::layer::{Content, Extent, Store};
 
 /// The store of a layer as the engine's class builds it, where the class decides by other keys than the
-/// definition: Llama 4 takes the layers with rotary positions for the chunked ones, Inkling those that
-/// `local_layer_ids` names for the ones with a window.
+/// definition: Llama 4 takes the layers with rotary positions for the chunked ones, gpt-oss every second layer
+/// for one with a window, Inkling those that `local_layer_ids` names.
 pub fn own(config: Config, layer: u64, store: &Store) -> Option<Store> {
     let Content::KeysValues { k_dim, .. } = store.content else { return None };
     if config.class.starts_with("Llama4") {
         let rotary = config.text.get("no_rope_layers")?.as_array()?.get(layer as usize)?;
         let chunk = config.number(&["attention_chunk_size"]).filter(|_| whole(rotary) != Some(0));
         return Some(Store { extent: chunk.map_or(Extent::Full, Extent::Chunk), ..store.clone() });
+    }
+    if config.class.starts_with("GptOss") {
+        let window = config.number(&["sliding_window"]).filter(|_| layer.is_multiple_of(2));
+        return Some(Store { extent: window.map_or(Extent::Full, Extent::Window), ..store.clone() });
     }
     if config.class.starts_with("Inkling") {
         let listed = config.get("local_layer_ids").and_then(Json::as_array);
