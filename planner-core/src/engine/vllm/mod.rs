@@ -2,7 +2,7 @@
 //!
 //! The path restated, in its order: what the engine would not start is refused ([`architectures`], [`fields`],
 //! [`length`], [`shards`]), settings and checkpoint decide the cache type ([`checkpoint`], [`resolve`]), every layer gets a
-//! backend ([`select`], [`backend`], [`accept`], [`flash`], [`sparse`]), backends and states decide the block size
+//! backend ([`serve`], [`select`], [`backend`], [`accept`], [`flash`], [`sparse`]), backends and states decide the block size
 //! ([`rank`], [`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
 //! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
@@ -37,6 +37,7 @@ pub mod rank;
 pub mod refusal;
 pub mod resolve;
 pub mod select;
+pub mod serve;
 pub mod settings;
 pub mod shards;
 pub mod sparse;

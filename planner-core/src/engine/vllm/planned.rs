@@ -19,6 +19,7 @@ use super::rank::{self, Made, Rules, Stages};
 use super::refusal::Refusal;
 use super::resolve::{self, Wish};
 use super::select;
+use super::serve;
 use super::settings::{self, Settings};
 use super::shards;
 use super::spec::{Kind, Run as Blocksof, Spec};
@@ -37,7 +38,6 @@ pub struct Planned<'a> {
     run: Run<'a>,
     settings: Settings,
     ranks: Ranks,
-    groups: Vec<Group>,
     block_size: u64,
     backends: Vec<&'static str>,
     cache_dtype: &'static str,
@@ -112,7 +112,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         v4::plan(config, &mut context, request.block_size, drafted, &stages)?
     } else {
         let layers = model.config_layers;
-        let served = resolve::serve(config, &facts, &mut context, layers, hybrid)?;
+        let served = serve::serve(config, &facts, &mut context, layers, hybrid)?;
         let rules = Rules { set: &set, hybrid, align: align_states, layers };
         rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
     };
@@ -128,7 +128,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         return Err(Refusal::new("the model keeps no KV cache in vLLM"));
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
-    let ranks = Ranks::of(&groups, layout, set.pp, stage)?;
+    let ranks = Ranks::of(groups, layout, set.pp, stage)?;
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
         Cache::State(state) => Some(state.backend),
@@ -140,7 +140,6 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         run,
         notes: notes(&run, config, &set),
         ranks,
-        groups,
         block_size,
         backends: names,
         cache_dtype: context.cache_dtype,
@@ -209,11 +208,12 @@ impl Planned<'_> {
     /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
     /// no layer lets go of tokens (a hit needs the last window of every such layer, which may be gone).
     fn shared_blocks(&self, tokens: u64) -> u64 {
-        let Some(grain) = self.hit_tokens().filter(|_| self.groups.iter().all(|g| g.spec.is_full())) else {
+        let Some(grain) = self.hit_tokens().filter(|_| self.ranks.whole().iter().all(|g| g.spec.is_full()))
+        else {
             return 0;
         };
         let hit = self.run.shared_prefix(tokens, grain);
-        self.groups.iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
+        self.ranks.whole().iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
     }
 
     /// Tokens of a session that one block of a group holds.
@@ -234,10 +234,10 @@ impl Planned<'_> {
             return None;
         }
         let span = |g: &Group| self.span(g);
-        let cached = || self.groups.iter().filter(|g| g.spec.kind != Kind::Ring);
-        let coarse = self.groups.iter().map(span).fold(1, lcm);
+        let cached = || self.ranks.whole().iter().filter(|g| g.spec.kind != Kind::Ring);
+        let coarse = self.ranks.whole().iter().map(span).fold(1, lcm);
         let fine = cached().map(span).fold(0, gcd);
-        let split = self.groups.len() > 1
+        let split = self.ranks.whole().len() > 1
             && self.align_states
             && cached().any(|g| matches!(g.spec.kind, Kind::State { .. }) && g.spec.block_size > fine);
         Some(if split { fine } else { coarse })
@@ -298,7 +298,8 @@ impl Layout for Planned<'_> {
             }
         }
         let groups: Result<Vec<Json>> = self
-            .groups
+            .ranks
+            .whole()
             .iter()
             .map(|g| {
                 let page = |(_, s): &(usize, Spec)| s.page();

@@ -83,24 +83,28 @@ pub fn specs(
     rank: impl Fn(&Served) -> u64,
 ) -> Result<Made, Refusal> {
     let ranks: Vec<u64> = served.iter().map(rank).collect();
-    let mut specs: Vec<Option<Spec>> = vec![None; served.len()];
-    let mut block_size = None;
-    for stage in 0..rules.set.pp {
-        let own = || served.iter().zip(&ranks).filter(move |(_, rank)| **rank == stage).map(|(s, _)| s);
-        let blocks = blocks(context, own, rules)?;
-        block_size = block_size.or(Some(blocks.attention));
-        for ((spec, served), _) in
-            specs.iter_mut().zip(served).zip(&ranks).filter(|(_, rank)| **rank == stage)
-        {
-            *spec = Some(specs::spec(context, served, &blocks, rules.set.drafts));
-        }
+    let of = |stage: u64| served.iter().zip(&ranks).filter(move |(_, rank)| **rank == stage).map(|(s, _)| s);
+    let blocks: Result<Vec<Blocks>, Refusal> =
+        (0..rules.set.pp).map(|stage| blocks(context, || of(stage), rules)).collect();
+    let blocks = blocks?;
+    // specs of caches that were seen: their rank, and what was served
+    let mut seen: Vec<(u64, &Served, Spec)> = Vec::new();
+    let mut specs = Vec::with_capacity(served.len());
+    for (served, rank) in served.iter().zip(&ranks) {
+        let known = seen.iter().find(|(other, before, _)| other == rank && before.alike(served));
+        let spec = match known {
+            Some((.., spec)) => *spec,
+            None => {
+                let own = blocks.get(*rank as usize).ok_or_else(|| Refusal::new("a layer on no rank"))?;
+                let spec = specs::spec(context, served, own, rules.set.drafts);
+                seen.push((*rank, served, spec));
+                spec
+            }
+        };
+        specs.push(spec);
     }
-    Ok(Made {
-        specs: specs.into_iter().flatten().collect(),
-        ranks,
-        block_size: block_size.unwrap_or(16),
-        backends: backends(served.iter()),
-    })
+    let block_size = blocks.first().map_or(16, |first| first.attention);
+    Ok(Made { specs, ranks, block_size, backends: backends(served.iter()) })
 }
 
 fn backends<'a>(served: impl Iterator<Item = &'a Served>) -> Vec<Backend> {

@@ -10,7 +10,7 @@ use super::backend::{Backend, Context, Size};
 use super::block::Blocks;
 use super::dtype;
 use super::facts::{Cache, Fact};
-use super::spec::{Identity, Kind, PerState, Spec, Stride};
+use super::spec::{Identity, Kind, Name, PerState, Spec, Stride};
 
 /// A cache with the backend that serves it and the cache type it stores.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,15 @@ pub struct Served {
     pub backend: Option<Backend>,
     /// Its cache type, `auto` where the layer is left at the model's dtype.
     pub cache_dtype: &'static str,
+}
+
+impl Served {
+    /// Whether the engine makes the same spec of both.
+    pub fn alike(&self, other: &Self) -> bool {
+        self.fact.cache == other.fact.cache
+            && self.backend == other.backend
+            && std::ptr::eq(self.cache_dtype, other.cache_dtype)
+    }
 }
 
 /// Bytes of one slot and token of dense or packed keys and values.
@@ -56,7 +65,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
         stride: Stride::Free,
         dcp_sharded: true,
         retained: 0,
-        identity: Identity { element, cache_dtype: kind_of(kv), ..Identity::default() },
+        identity: Identity { element, cache_dtype: Name(kind_of(kv)), ..Identity::default() },
     };
     match served.fact.cache {
         Cache::State(state) => Spec {
@@ -69,7 +78,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             content: state.bytes,
             padded: blocks.state_page.filter(|page| *page >= state.bytes),
             dcp_sharded: false,
-            identity: Identity { mixer: state.mixer, ..Identity::default() },
+            identity: Identity { mixer: Name(state.mixer), ..Identity::default() },
             ..plain
         },
         Cache::Streams { heads, width, taps } => Spec {
@@ -77,7 +86,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             block_size: taps,
             slots: heads,
             content: width.saturating_mul(model.model_bytes),
-            identity: Identity { kv_heads: heads, head: width, role: "streams", ..Identity::default() },
+            identity: Identity { kv_heads: heads, head: width, role: Name("streams"), ..Identity::default() },
             ..plain
         },
         Cache::Latent { rank, rope, window, sparse } => {
@@ -91,14 +100,15 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             let identity = Identity {
                 kv_heads: 1,
                 head,
-                cache_dtype: kv,
-                role: if sparse { "sparse" } else { "dense" },
+                cache_dtype: Name(kv),
+                role: Name(if sparse { "sparse" } else { "dense" }),
                 ..plain.identity
             };
             strided(model, served, Spec { kind, content, identity, ..plain })
         }
         Cache::Index { dim, tokens } => {
-            let identity = Identity { kv_heads: 1, head: dim + 4, role: "index", ..Identity::default() };
+            let identity =
+                Identity { kv_heads: 1, head: dim + 4, role: Name("index"), ..Identity::default() };
             let content = index_bytes(served.backend, dim);
             let per_state = PerState::tokens(tokens.max(1));
             let dcp_sharded = true;

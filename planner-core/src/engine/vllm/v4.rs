@@ -12,7 +12,7 @@ use super::config::{Config, whole};
 use super::math::round_up;
 use super::rank::{Made, Stages};
 use super::refusal::Refusal;
-use super::spec::{Identity, Kind, PerState, Spec, Stride};
+use super::spec::{Identity, Kind, Name, PerState, Spec, Stride};
 
 /// Bytes of a stored state.
 const STATE: u64 = 584;
@@ -131,7 +131,7 @@ fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -
         stride: Stride::Free,
         dcp_sharded: true,
         retained: 0,
-        identity: Identity { kv_heads: 1, head: content, role, ..Identity::default() },
+        identity: Identity { kv_heads: 1, head: content, role: Name(role), ..Identity::default() },
     };
     let page = round_up(spec.natural_page(), ALIGNMENT);
     if page == spec.natural_page() { spec } else { Spec { padded: Some(page), ..spec } }

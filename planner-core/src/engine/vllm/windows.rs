@@ -9,6 +9,11 @@ use serde_json::Value as Json;
 use super::config::{Config, whole};
 use crate::spec::layer::{Content, Extent, Store};
 
+/// Whether the engine's class decides by a layer's position.
+pub fn by_position(config: Config) -> bool {
+    ["Llama4", "GptOss", "Inkling"].iter().any(|class| config.class.starts_with(class))
+}
+
 /// The store of a layer as the engine's class builds it, where the class decides by other keys than the
 /// definition: Llama 4 takes the layers with rotary positions for the chunked ones, gpt-oss every second layer
 /// for one with a window, Inkling those that `local_layer_ids` names.
