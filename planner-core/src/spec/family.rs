@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
 use super::layer::{Content, Layer, mark_same};
-use super::model::{MAX_LAYERS, ModelSpec, Note, Origin, nested};
+use super::model::{Kept, MAX_LAYERS, ModelSpec, Note, Origin, nested};
 use super::parameters::Counter;
 use super::rules::layer;
 use super::unknown;
@@ -191,6 +191,7 @@ fn assemble<'a>(
         notes,
         config: Arc::clone(config),
         text_key,
+        converted: Kept::default(),
     })
 }
 

@@ -41,7 +41,7 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
     };
     let all: Vec<(usize, Spec)> = specs.iter().copied().enumerate().collect();
     let Some(first) = specs.first() else { return Ok(Vec::new()) };
-    let kinds = distinct(specs);
+    let (kinds, of) = distinct(specs);
     if merges_with_all(first, &kinds) {
         return Ok(Group::of(all, false).into_iter().collect());
     }
@@ -51,8 +51,8 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
     if let Some(packed) = pack::groups(&all, layout) {
         return Ok(packed);
     }
-    match unify(specs) {
-        Ok(unified) => Ok(uniform_pages(&unified)),
+    match unify(&kinds) {
+        Ok(unified) => Ok(uniform_pages(&unified, &of)),
         Err(refusal) => match full_allocation(specs) {
             Some(group) => Ok(vec![group]),
             None => Err(refusal),
@@ -60,15 +60,19 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
     }
 }
 
-/// Every layer's spec once, in the order of first appearance.
-fn distinct(specs: &[Spec]) -> Vec<Spec> {
-    let mut out: Vec<Spec> = Vec::new();
+/// Every layer's spec once, in the order of first appearance, and which of them each layer has.
+fn distinct(specs: &[Spec]) -> (Vec<Spec>, Vec<usize>) {
+    let mut kinds: Vec<Spec> = Vec::new();
+    let mut of: Vec<usize> = Vec::with_capacity(specs.len());
     for spec in specs {
-        if out.last() != Some(spec) && !out.contains(spec) {
-            out.push(*spec);
+        let last = of.last().copied().filter(|&at| kinds.get(at) == Some(spec));
+        let known = last.or_else(|| kinds.iter().position(|kind| kind == spec));
+        of.push(known.unwrap_or(kinds.len()));
+        if known.is_none() {
+            kinds.push(*spec);
         }
     }
-    out
+    (kinds, of)
 }
 
 /// Whether one merged spec stands for all; `specs` are distinct.
@@ -107,19 +111,20 @@ fn unify(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
         .collect()
 }
 
-/// `_get_kv_cache_groups_uniform_page_size`.
-fn uniform_pages(specs: &[Spec]) -> Vec<Group> {
+/// `_get_kv_cache_groups_uniform_page_size`: `of` names the kind of every layer.
+fn uniform_pages(kinds: &[Spec], of: &[usize]) -> Vec<Group> {
     // layers with one spec, in the order of first appearance
-    let mut same: Vec<(&Spec, Vec<usize>)> = Vec::new();
-    for (i, spec) in specs.iter().enumerate() {
-        match same.iter_mut().find(|(s, _)| **s == *spec) {
-            Some((_, layers)) => layers.push(i),
-            None => same.push((spec, vec![i])),
+    let first: Vec<usize> =
+        kinds.iter().map(|kind| kinds.iter().position(|other| other == kind).unwrap_or(0)).collect();
+    let mut same: Vec<(&Spec, Vec<usize>)> = kinds.iter().map(|kind| (kind, Vec::new())).collect();
+    for (i, kind) in of.iter().enumerate() {
+        if let Some((_, layers)) = first.get(*kind).and_then(|&at| same.get_mut(at)) {
+            layers.push(i);
         }
     }
     // then those whose specs merge
     let mut buckets: Vec<(Vec<&Spec>, Vec<usize>)> = Vec::new();
-    for (spec, layers) in same {
+    for (spec, layers) in same.into_iter().filter(|(_, layers)| !layers.is_empty()) {
         match buckets.iter_mut().find(|(all, _)| all.iter().all(|s| s.merges(spec))) {
             Some((all, names)) => {
                 all.push(spec);
@@ -137,7 +142,7 @@ fn uniform_pages(specs: &[Spec]) -> Vec<Group> {
         let number = layers.len().div_ceil(size.max(1));
         for start in 0..number {
             let dealt = layers.iter().skip(start).step_by(number);
-            let part = dealt.filter_map(|&i| specs.get(i).map(|s| (i, *s))).collect();
+            let part = dealt.filter_map(|&i| Some((i, *kinds.get(*of.get(i)?)?))).collect();
             out.extend(Group::of(part, false));
         }
     }
@@ -163,7 +168,7 @@ fn promote(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
 }
 
 fn one_type(specs: &[Spec]) -> bool {
-    let kinds = distinct(specs);
+    let (kinds, _) = distinct(specs);
     kinds
         .first()
         .is_none_or(|first| merges_with_all(first, &kinds) || kinds.iter().all(|s| first.uniform_with(s)))

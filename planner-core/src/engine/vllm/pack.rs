@@ -8,23 +8,24 @@ use super::layout::Layout;
 use super::math::ceil_div;
 use super::spec::{Kind, Spec};
 
-/// Layers of one kind, with their indices by page size in the order of first appearance.
+/// Layers of one kind, with their places among them by page size in the order of first appearance.
 struct Bucket {
     layers: Vec<(usize, Spec)>,
-    pages: Vec<(u64, Vec<(usize, Spec)>)>,
+    pages: Vec<(u64, Vec<usize>)>,
     balanced: bool,
 }
 
 impl Bucket {
     fn of(layers: Vec<(usize, Spec)>) -> Self {
-        let mut pages: Vec<(u64, Vec<(usize, Spec)>)> = Vec::new();
-        for (i, spec) in &layers {
-            match pages.iter_mut().find(|(page, _)| *page == spec.page()) {
-                Some((_, names)) => names.push((*i, *spec)),
-                None => pages.push((spec.page(), vec![(*i, *spec)])),
+        let mut pages: Vec<(u64, Vec<usize>)> = Vec::new();
+        for (at, (_, spec)) in layers.iter().enumerate() {
+            let page = spec.page();
+            match pages.iter_mut().find(|(other, _)| *other == page) {
+                Some((_, places)) => places.push(at),
+                None => pages.push((page, vec![at])),
             }
         }
-        let count = |x: &(u64, Vec<(usize, Spec)>)| x.1.len();
+        let count = |x: &(u64, Vec<usize>)| x.1.len();
         let balanced = pages.iter().all(|p| pages.first().is_some_and(|q| count(p) == count(q)));
         Self { layers, pages, balanced }
     }
@@ -40,8 +41,7 @@ impl Bucket {
 
     /// Page bytes of the largest of the `n` groups it splits into.
     fn widest(&self, n: u64) -> u64 {
-        let part =
-            |(page, names): &(u64, Vec<(usize, Spec)>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
+        let part = |(page, names): &(u64, Vec<usize>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
         self.pages.iter().map(part).fold(0, u64::saturating_add)
     }
 }
@@ -101,7 +101,9 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
         for start in 0..n as usize {
             let chosen = (start..repeats).step_by(n as usize);
             let layers = chosen
-                .flat_map(|r| b.pages.iter().filter_map(move |(_, names)| names.get(r).cloned()))
+                .flat_map(|r| {
+                    b.pages.iter().filter_map(move |(_, names)| b.layers.get(*names.get(r)?).copied())
+                })
                 .collect();
             out.extend(Group::of(layers, true));
         }

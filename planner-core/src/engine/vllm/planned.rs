@@ -25,6 +25,7 @@ use super::shards;
 use super::spec::{Kind, Run as Blocksof, Spec};
 use super::state::Setting;
 use super::v4;
+use crate::engine::architecture::grouped;
 use crate::engine::{Details, Layout, Run, asked, without_shared};
 use crate::error::{Error, Result};
 use crate::request::Speculative;
@@ -54,7 +55,8 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let model = run.model;
     let config = Config::of(model);
     let request = run.request;
-    let kept = || model.layers.iter().flat_map(|l| &l.stores).filter(|s| s.is_kept_by("vllm"));
+    let alike = grouped(&model.layers);
+    let kept = || alike.iter().flat_map(|(_, stores)| *stores).filter(|s| s.is_kept_by("vllm"));
     let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
     let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));

@@ -13,7 +13,7 @@ use crate::engine::llamacpp::metadata::Metadata;
 use crate::engine::llamacpp::shape::{LayerShape, Shape};
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store, mark_same};
-use crate::spec::model::{ModelSpec, Note, Origin, Part};
+use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
 
 /// The model of a header; `id` is the name it was given by.
@@ -77,6 +77,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
         notes,
         config: Arc::new(header.metadata.clone()),
         text_key: None,
+        converted: Kept::default(),
     })
 }
 
