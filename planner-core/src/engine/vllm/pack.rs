@@ -46,14 +46,16 @@ impl Bucket {
     }
 }
 
+/// Layers that may lie in one block, and the distinct specs among them.
+type Part = (Vec<(usize, Spec)>, Vec<Spec>);
+
 /// `None` where the layout or the pages do not call for packing.
 pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
     let page = all.first()?.1.page();
     if !layout.block_outermost() || all.iter().all(|(_, s)| s.page() == page) {
         return None;
     }
-    // layers of a part, and the distinct specs among them
-    let mut parts: Vec<(Vec<(usize, Spec)>, Vec<Spec>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for (i, spec) in all {
         match parts.iter_mut().find(|(_, kinds)| kinds.iter().all(|s| s.uniform_with(spec))) {
             Some((part, kinds)) => {

@@ -133,7 +133,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let ranks = Ranks::of(groups, layout, set.pp, stage)?;
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
-        Cache::State(state) => Some(state.backend),
+        Cache::State(state) => Some(state.backend.0),
         _ => None,
     }));
     names.sort_unstable();

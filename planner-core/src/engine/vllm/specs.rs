@@ -78,7 +78,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             content: state.bytes,
             padded: blocks.state_page.filter(|page| *page >= state.bytes),
             dcp_sharded: false,
-            identity: Identity { mixer: Name(state.mixer), ..Identity::default() },
+            identity: Identity { mixer: state.mixer, ..Identity::default() },
             ..plain
         },
         Cache::Streams { heads, width, taps } => Spec {
