@@ -245,6 +245,11 @@ fn bench_flags() -> Vec<Arg> {
         ),
         number("runs", "Runs with the cache [default: 10, on a CPU 3]"),
         number("uncached-runs", "Runs without it [default: --runs]"),
+        Arg::new("weight-dtype")
+            .long("weight-dtype")
+            .value_name("DTYPE")
+            .help("What the weights are kept in, f32 or bf16 [default: f32]")
+            .help_heading("What"),
         Arg::new("svg")
             .long("svg")
             .value_name("FILE")

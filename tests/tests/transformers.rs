@@ -90,8 +90,20 @@ fn a_static_cache_that_transformers_cannot_make_is_refused() {
 /// exactly, a class without a family is refused, and nothing is planned wrongly.
 #[test]
 fn changed_sizes_change_the_answer_as_in_transformers() {
-    let text = std::fs::read_to_string(planner_tests::transformers::fixtures("transformers/variants.jsonl"))
-        .unwrap();
+    let (equal, refused) = every_line_is_equal("transformers/variants.jsonl");
+    assert!(equal >= 2_300 && refused <= 20, "{equal} cases equal, {refused} classes refused");
+}
+
+/// Configurations as they lie in public repositories (`found.jsonl`), cut down and odd ones too.
+#[test]
+fn configurations_found_in_public_give_what_transformers_holds() {
+    let (equal, refused) = every_line_is_equal("transformers/found.jsonl");
+    assert!(equal >= 380 && refused == 0, "{equal} cases equal, {refused} configurations refused");
+}
+
+/// How many cases of a file are equal and how many of its lines are refused; panics where one is wrong.
+fn every_line_is_equal(file: &str) -> (usize, usize) {
+    let text = std::fs::read_to_string(planner_tests::transformers::fixtures(file)).unwrap();
     let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
     for line in text.lines() {
         let answer: Value = serde_json::from_str(line).unwrap();
@@ -118,7 +130,7 @@ fn changed_sizes_change_the_answer_as_in_transformers() {
         }
     }
     assert!(wrong.is_empty(), "{equal} equal, {} not:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(equal >= 2_300 && refused <= 20, "{equal} cases equal, {refused} classes refused");
+    (equal, refused)
 }
 
 /// Quantized caches of released models' prompts (`quantized.jsonl`): transformers' own layers, or its refusal.

@@ -123,6 +123,20 @@ fn the_experiment_gives_the_same_tokens_with_the_cache_and_without() {
 }
 
 #[test]
+fn weights_may_be_kept_in_bf16() {
+    let flags = ["bench-cache", "--new-tokens", "12", "--runs", "1", "--format", "json", "--weight-dtype"];
+    let output = run(&[&flags[..], &["bf16"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = json(&output);
+    assert_eq!((&found["weight_dtype"], &found["same_tokens"]), (&"bf16".into(), &true.into()));
+    // One row and many are multiplied by different routines.
+    assert!(found["logit_difference"].as_f64().unwrap() < 1e-4);
+    let refused = run(&[&flags[..], &["int4"]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--weight-dtype"));
+}
+
+#[test]
 fn the_experiment_is_shown_beside_the_article_s_figures_in_every_format() {
     for (format, wanted) in [("table", "speed-up at 12 new tokens"), ("csv", "4.73x"), ("markdown", "| ---:")]
     {

@@ -75,7 +75,8 @@ fn an_unknown_quantization_is_refused_with_what_is_known() {
     };
     for (quantization, named) in [
         (json!({"quant_method": "hqq"}), "quant_method `hqq`"),
-        (json!({"bits": 4, "group_size": 64}), "without quant_method"),
+        (json!({"bits": 4}), "without quant_method"),
+        (json!({"bits": 4, "group_size": 64, "mode": "trellis"}), "mode `trellis`"),
         (json!({"quant_method": "modelopt", "quant_algo": "INT2"}), "quant_algo `INT2`"),
         (json!({"quant_method": "awq", "bits": 4, "version": "gemv"}), "version `gemv`"),
         (

@@ -76,6 +76,7 @@ mod measuring {
         let options = Options {
             device,
             checkpoint: checkpoint(matches),
+            weight_dtype: matches.get_one::<String>("weight-dtype").cloned(),
             new_tokens: number(matches, "new-tokens", default.0, 1)?,
             runs,
             uncached_runs: number(matches, "uncached-runs", runs as u64, 0)?,

@@ -30,6 +30,7 @@ pub fn render(model: &ModelSpec, found: &Bench, output: &Output) -> String {
             &found.threads.to_string(),
             &group_digits(found.new_tokens as u64),
             &PROMPT_TOKENS.to_string(),
+            found.weight_dtype,
         ],
     );
     let markdown = output.format == Format::Markdown;
@@ -117,6 +118,7 @@ fn to_json(model: &str, found: &Bench) -> Json {
         "threads": found.threads,
         "backend": planner_verify::BACKEND,
         "weights": found.parameters,
+        "weight_dtype": found.weight_dtype,
         "weights_from": if found.checkpoint { "checkpoint" } else { "seed" },
         "prompt_tokens": PROMPT_TOKENS,
         "new_tokens": found.new_tokens,

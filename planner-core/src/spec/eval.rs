@@ -324,7 +324,12 @@ impl<'a> Scope<'a> {
         use Operator as O;
         match operator {
             O::Coalesce => match self.eval(left) {
-                Ok(Value::Null) | Err(Error::MissingField { .. }) => self.eval(right),
+                Ok(Value::Null) => self.eval(right),
+                // Where no spelling is there, the first one is the name that people know.
+                Err(first @ Error::MissingField { .. }) => match self.eval(right) {
+                    Err(Error::MissingField { .. }) => Err(first),
+                    other => other,
+                },
                 other => other,
             },
             O::Or => Ok(Value::Flag(self.eval(left)?.is_true() || self.eval(right)?.is_true())),

@@ -127,10 +127,22 @@ fn assemble<'a>(
     if layer_count == 0 {
         return Err(Error::bad_value("num_hidden_layers", 0, "at least 1"));
     }
-    let quantization = [text.root, text.config].iter().find_map(|map| {
-        ["quantization_config", "compression_config"].iter().find_map(|key| map.get(*key)?.as_object())
-    });
-    let (storage, weight_refusal) = match Storage::from_config(dtype, quantization, text.config) {
+    let own = |map: &'a Map<String, Json>| {
+        let keys = ["quantization_config", "compression_config", "quantization"];
+        keys.iter().find_map(|key| map.get(*key)?.as_object())
+    };
+    let stated = own(text.root);
+    let read = Storage::from_config(dtype, stated.or_else(|| own(text.config)), text.config);
+    // What stands in the language model's part is said of the language model alone (Kimi K2.5).
+    let (storage, weight_refusal) = match read.map(|storage| storage.with_towers(stated.is_some())) {
+        // What MLX makes of towers, states and latents differs from model to model.
+        Ok(storage) if storage.is_whole() && (whole.is_some() || !is_plain(text.family)) => (
+            Storage::plain(dtype),
+            Some(Error::unsupported(
+                "MLX's quantization of this model",
+                "known for decoders with plain attention alone; --weight-dtype counts every parameter in one dtype",
+            )),
+        ),
         Ok(storage) => (storage, None),
         Err(refusal) => (Storage::plain(dtype), Some(refusal)),
     };
@@ -160,6 +172,9 @@ fn assemble<'a>(
                 counter.tower(scope, tower)?;
             }
         }
+    }
+    for scope in [Some(text), whole].into_iter().flatten().filter(|scope| scope.defines("note")) {
+        notes.extend(Note::of_family(text_value(scope, "note")?));
     }
     let optional = |name: &'static str| -> Result<Option<u64>> {
         if text.defines(name) { text.optional_count(name, name) } else { Ok(None) }
@@ -193,6 +208,11 @@ fn assemble<'a>(
         text_key,
         converted: Kept::default(),
     })
+}
+
+/// Whether a family's layers keep keys and values and nothing else.
+fn is_plain(family: &Family) -> bool {
+    family.cache.iter().all(|rule| rule.kind == "keys_values")
 }
 
 pub(super) fn bounded(field: &str, value: u64, most: u64) -> Result<u64> {

@@ -55,6 +55,18 @@ impl Note {
         Self { code, text: text.into(), arguments: Vec::new() }
     }
 
+    /// What a family's `note` says of its models.
+    pub(super) fn of_family(code: &str) -> Option<Self> {
+        match code {
+            "thinker_only" => Some(Self::new(
+                "thinker_only",
+                "only the thinker is planned, which is all that vLLM loads: the talker and the vocoder, which transformers \
+                 builds too, are not counted",
+            )),
+            _ => None,
+        }
+    }
+
     /// The same note with what other languages put into their texts.
     #[must_use]
     pub fn with(mut self, arguments: &[&dyn std::fmt::Display]) -> Self {

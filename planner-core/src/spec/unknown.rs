@@ -104,6 +104,12 @@ pub(super) fn plain(
             "no family knows it, and its key `{key}` may change what is cached or what the weights take"
         )));
     }
+    let act = config.get("hidden_act").and_then(Json::as_str).unwrap_or("silu");
+    if !["silu", "swish"].contains(&act) {
+        return Err(refuse(format!(
+            "no family knows it, and its `hidden_act` `{act}` says that its MLP is not Llama's"
+        )));
+    }
     notes.push(Note::new(
         "unknown_model_type",
         format!("no family knows model_type `{model_type}`: planned as plain attention with a Llama-like block; --strict refuses instead"),

@@ -152,7 +152,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnDevice => "device",
         M::ColumnTransient => "transient",
         M::BenchTitle => {
-            "{0} at its own shape ({1} weights, f32, {2}) with candle on {3}, {4} threads: {5} new tokens after {6}"
+            "{0} at its own shape ({1} weights, {7}, {2}) with candle on {3}, {4} threads: {5} new tokens after {6}"
         }
         M::BenchSeeded => "seeded",
         M::BenchCheckpoint => "from the checkpoint",

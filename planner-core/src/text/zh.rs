@@ -140,7 +140,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnDevice => "设备",
         M::ColumnTransient => "瞬时",
         M::BenchTitle => {
-            "{0} 按自身形状（{1} 个权重，f32，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
+            "{0} 按自身形状（{1} 个权重，{7}，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
         }
         M::BenchSeeded => "种子生成",
         M::BenchCheckpoint => "取自检查点",
@@ -185,6 +185,7 @@ pub(super) fn note(code: &str) -> Option<&'static str> {
         "unknown_model_type" => {
             "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
         }
+        "thinker_only" => "只规划 thinker，vLLM 也只加载它：transformers 另外构建的 talker 与声码器不计入",
         "dtype_assumed" => "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
         "kv_heads_overridden" => "--kv-heads {0}：不是该模型自身的 KV 头数",
         "weight_dtype_overridden" => "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",

@@ -7,7 +7,8 @@
 The weights are GPT-2's shape (124,439,808 elements, f32) from a seed of torch, saved once as a
 checkpoint that both read. Each turn is a process of its own; what is timed is the generation alone.
 The share of the machine that other programs used meanwhile is read from /proc/stat and shown, so
-that a disturbed turn is seen. `--uncached` adds one run of kvplan without its cache.
+that a disturbed turn is seen. `--dtype bfloat16` keeps the weights in bf16 on both sides (transformers then computes in
+bf16 too, kvplan in f32, so their tokens may differ). `--uncached` adds one run of kvplan without its cache.
 """
 
 import argparse
@@ -24,16 +25,19 @@ from pathlib import Path
 
 PROMPT_TOKENS = 8
 
+# transformers' names of what the weights are kept in, and kvplan's.
+WEIGHT_DTYPES = {"float32": "f32", "bfloat16": "bf16"}
+
 
 def prompt(vocab):
     """kvplan's own fixed prompt."""
     return [(at * 7 + 3) % vocab for at in range(PROMPT_TOKENS)]
 
 
-def load(folder):
+def load(folder, dtype):
     from transformers import GPT2LMHeadModel
 
-    return GPT2LMHeadModel.from_pretrained(folder, dtype="float32").eval()
+    return GPT2LMHeadModel.from_pretrained(folder, dtype=dtype).eval()
 
 
 def make(folder):
@@ -46,14 +50,14 @@ def make(folder):
     model.save_pretrained(folder, safe_serialization=True)
 
 
-def torch_turn(folder, tokens, threads):
+def torch_turn(folder, dtype, tokens, threads):
     """Seconds and tokens of one generation by transformers, as JSON on standard output."""
     import torch
     import transformers
 
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(threads)
-    model = load(folder)
+    model = load(folder, dtype)
     ids = torch.tensor([prompt(model.config.vocab_size)])
 
     def generate(count):
@@ -113,11 +117,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--folder", default=str(Path(tempfile.gettempdir()) / "kvplan-gpt2"))
+    parser.add_argument("--dtype", choices=list(WEIGHT_DTYPES), default="float32")
     parser.add_argument("--uncached", action="store_true")
     parser.add_argument("--torch-turn", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.torch_turn:
-        return torch_turn(options.folder, options.new_tokens, options.threads)
+        return torch_turn(options.folder, options.dtype, options.new_tokens, options.threads)
     if options.kvplan is None:
         parser.error("name the kvplan program")
 
@@ -125,11 +130,11 @@ def main():
         make(options.folder)
     count, threads = options.new_tokens, options.threads
     ours = [options.kvplan, "bench-cache", "--model", options.folder, "--device", "cpu", "--format", "json"]
-    ours += ["--new-tokens", str(count), "--runs", "1"]
+    ours += ["--new-tokens", str(count), "--runs", "1", "--weight-dtype", WEIGHT_DTYPES[options.dtype]]
     theirs = [sys.executable, __file__, "--torch-turn", "--folder", options.folder]
-    theirs += ["--new-tokens", str(count), "--threads", str(threads)]
+    theirs += ["--dtype", options.dtype, "--new-tokens", str(count), "--threads", str(threads)]
 
-    print(f"{processor()}, {threads} threads, {count} new tokens after {PROMPT_TOKENS}, {time.strftime('%d %B %Y')}\n")
+    print(f"{processor()}, {threads} threads, {options.dtype}, {count} new tokens after {PROMPT_TOKENS}, {time.strftime('%d %B %Y')}\n")
     print("| round | transformers s | others | kvplan s | others |\n|---:|---:|---:|---:|---:|")
     seconds, tokens = {"transformers": [], "kvplan": []}, []
     for number in range(1, options.rounds + 1):

@@ -6,7 +6,8 @@
 use std::sync::Mutex;
 
 use candle_core::utils::barrier_pool;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use half::bf16;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Rows that are read at once.
@@ -14,6 +15,17 @@ const AT_ONCE: usize = 4;
 
 /// Shares of the work per thread: the faster one takes more of them.
 const SHARES: usize = 12;
+
+/// A row as whole vectors, and what is left of it.
+type Parts<'a, S> = (&'a [<S as Simd>::f32s], &'a [f32]);
+
+/// Four rows that lie one after the other.
+#[inline(always)]
+fn four<S: Simd>(rows: &[f32], width: usize) -> [Parts<'_, S>; AT_ONCE] {
+    let (ab, cd) = rows.split_at(2 * width);
+    let ((a, b), (c, d)) = (ab.split_at(width), cd.split_at(width));
+    [a, b, c, d].map(S::as_simd_f32s)
+}
 
 /// `out[row] += rows[row] · x`, the rows one after the other.
 struct Products<'a> {
@@ -31,24 +43,18 @@ impl WithSimd for Products<'_> {
         let (x, x_rest) = S::as_simd_f32s(self.x);
         let rest = |row: &[f32]| row.iter().zip(x_rest).map(|(a, b)| a * b).sum::<f32>();
         for (rows, out) in self.rows.chunks(AT_ONCE * width).zip(self.out.chunks_mut(AT_ONCE)) {
-            if let [a, b, c, d] = out {
-                let (rows_ab, rows_cd) = rows.split_at(2 * width);
-                let ((row_a, row_b), (row_c, row_d)) = (rows_ab.split_at(width), rows_cd.split_at(width));
-                let (row_a, rest_a) = S::as_simd_f32s(row_a);
-                let (row_b, rest_b) = S::as_simd_f32s(row_b);
-                let (row_c, rest_c) = S::as_simd_f32s(row_c);
-                let (row_d, rest_d) = S::as_simd_f32s(row_d);
+            if out.len() == AT_ONCE {
+                let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = four::<S>(rows, width);
                 let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
-                for ((((&x, &a), &b), &c), &d) in x.iter().zip(row_a).zip(row_b).zip(row_c).zip(row_d) {
+                for ((((&x, &a), &b), &c), &d) in x.iter().zip(a).zip(b).zip(c).zip(d) {
                     sums[0] = simd.mul_add_f32s(a, x, sums[0]);
                     sums[1] = simd.mul_add_f32s(b, x, sums[1]);
                     sums[2] = simd.mul_add_f32s(c, x, sums[2]);
                     sums[3] = simd.mul_add_f32s(d, x, sums[3]);
                 }
-                *a += simd.reduce_sum_f32s(sums[0]) + rest(rest_a);
-                *b += simd.reduce_sum_f32s(sums[1]) + rest(rest_b);
-                *c += simd.reduce_sum_f32s(sums[2]) + rest(rest_c);
-                *d += simd.reduce_sum_f32s(sums[3]) + rest(rest_d);
+                for ((out, sum), row) in out.iter_mut().zip(sums).zip([a_rest, b_rest, c_rest, d_rest]) {
+                    *out += simd.reduce_sum_f32s(sum) + rest(row);
+                }
                 continue;
             }
             for (row, out) in rows.chunks(width).zip(out) {
@@ -59,6 +65,38 @@ impl WithSimd for Products<'_> {
                 }
                 *out += simd.reduce_sum_f32s(sum) + rest(row_rest);
             }
+        }
+    }
+}
+
+/// Columns of 16-bit rows that are widened at once.
+const COLUMNS: usize = 16;
+
+/// [`Products`] of rows in bf16. A bf16 is the upper half of an f32.
+struct WidenedProducts<'a> {
+    rows: &'a [bf16],
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for WidenedProducts<'_> {
+    type Output = ();
+
+    // Plain loops over arrays: the compiler makes vectors of them, with what the processor has.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let widen = |value: bf16| f32::from_bits(u32::from(value.to_bits()) << 16);
+        let (x, x_rest) = self.x.as_chunks::<COLUMNS>();
+        for (row, out) in self.rows.chunks(self.x.len()).zip(self.out) {
+            let (row, row_rest) = row.as_chunks::<COLUMNS>();
+            let mut sums = [0.0_f32; COLUMNS];
+            for (row, x) in row.iter().zip(x) {
+                for ((sum, &value), &x) in sums.iter_mut().zip(row).zip(x) {
+                    *sum = widen(value).mul_add(x, *sum);
+                }
+            }
+            let rest: f32 = row_rest.iter().zip(x_rest).map(|(&value, x)| widen(value) * x).sum();
+            *out += sums.iter().sum::<f32>() + rest;
         }
     }
 }
@@ -77,16 +115,38 @@ impl WithSimd for Mix<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let width = self.out.len();
         let (out, out_rest) = S::as_mut_simd_f32s(self.out);
-        for (row, &share) in self.rows.chunks(width).zip(self.shares) {
-            let (row, row_rest) = S::as_simd_f32s(row);
-            let share_all = simd.splat_f32s(share);
-            for (out, &value) in out.iter_mut().zip(row) {
-                *out = simd.mul_add_f32s(share_all, value, *out);
+        for (rows, shares) in self.rows.chunks(AT_ONCE * width).zip(self.shares.chunks(AT_ONCE)) {
+            // The output is read and written once for four rows.
+            if let &[share_a, share_b, share_c, share_d] = shares {
+                let parts = four::<S>(rows, width);
+                let [(a, _), (b, _), (c, _), (d, _)] = parts;
+                let all = [share_a, share_b, share_c, share_d].map(|share| simd.splat_f32s(share));
+                for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    let ab = simd.mul_add_f32s(all[1], b, simd.mul_add_f32s(all[0], a, *out));
+                    *out = simd.mul_add_f32s(all[3], d, simd.mul_add_f32s(all[2], c, ab));
+                }
+                for (&share, (_, row_rest)) in shares.iter().zip(parts) {
+                    add_share(out_rest, share, row_rest);
+                }
+                continue;
             }
-            for (out, value) in out_rest.iter_mut().zip(row_rest) {
-                *out += share * value;
+            for (row, &share) in rows.chunks(width).zip(shares) {
+                let (row, row_rest) = S::as_simd_f32s(row);
+                let all = simd.splat_f32s(share);
+                for (out, &value) in out.iter_mut().zip(row) {
+                    *out = simd.mul_add_f32s(all, value, *out);
+                }
+                add_share(out_rest, share, row_rest);
             }
         }
+    }
+}
+
+/// `out += share × row`, element by element.
+#[inline(always)]
+fn add_share(out: &mut [f32], share: f32, row: &[f32]) {
+    for (out, value) in out.iter_mut().zip(row) {
+        *out += share * value;
     }
 }
 
@@ -103,8 +163,8 @@ fn shared_out(out: &mut [f32], part: usize, work: impl Fn(usize, &mut [f32]) + S
     });
 }
 
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let all = storage.as_slice::<f32>()?;
+fn elements<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    let all = storage.as_slice::<T>()?;
     all.get(layout.start_offset()..)
         .ok_or_else(|| candle_core::Error::Msg("a tensor starts beyond its storage".into()))
 }
@@ -133,8 +193,7 @@ impl CustomOp2 for Row<'_> {
         {
             candle_core::bail!("one row is multiplied by whole matrices only");
         }
-        let x = &floats(x, x_layout)?[..inputs];
-        let weight = &floats(weight, weight_layout)?[..outputs * inputs];
+        let x = &elements::<f32>(x, x_layout)?[..inputs];
         let mut out = match self.bias {
             Some(bias) => bias.to_vec(),
             None => vec![0.0; outputs],
@@ -142,16 +201,27 @@ impl CustomOp2 for Row<'_> {
         let shares = SHARES * (barrier_pool().n_workers() + 1);
         let part = outputs.div_ceil(shares).next_multiple_of(AT_ONCE);
         let arch = Arch::new();
-        shared_out(&mut out, part, |at, out| {
-            let start = at * part * inputs;
-            let rows = &weight[start..start + out.len() * inputs];
-            arch.dispatch(Products { rows, x, out });
-        });
+        let of = |at: usize, out: &[f32]| at * part * inputs..(at * part + out.len()) * inputs;
+        match weight {
+            CpuStorage::BF16(_) => {
+                let weight = &elements::<bf16>(weight, weight_layout)?[..outputs * inputs];
+                shared_out(&mut out, part, |at, out| {
+                    arch.dispatch(WidenedProducts { rows: &weight[of(at, out)], x, out });
+                });
+            }
+            _ => {
+                let weight = &elements::<f32>(weight, weight_layout)?[..outputs * inputs];
+                shared_out(&mut out, part, |at, out| {
+                    arch.dispatch(Products { rows: &weight[of(at, out)], x, out });
+                });
+            }
+        }
         Ok((CpuStorage::F32(out), Shape::from((1, outputs))))
     }
 }
 
-/// One row `[1, inputs]` times the transpose of `weight` `[outputs, inputs]`, plus a bias.
+/// One row `[1, inputs]` in f32 times the transpose of `weight` `[outputs, inputs]` in f32 or bf16, plus
+/// a bias.
 pub fn row(x: &Tensor, weight: &Tensor, bias: Option<&[f32]>) -> Result<Tensor> {
     x.apply_op2_no_bwd(weight, &Row { bias })
 }
@@ -179,7 +249,8 @@ impl CustomOp3 for Attend {
         if !q_layout.is_contiguous() || !plain(k_layout) || !plain(v_layout) {
             candle_core::bail!("rows of a head must lie one after the other");
         }
-        let (q, keys, values) = (floats(q, q_layout)?, floats(k, k_layout)?, floats(v, v_layout)?);
+        let q = elements::<f32>(q, q_layout)?;
+        let (keys, values) = (elements::<f32>(k, k_layout)?, elements::<f32>(v, v_layout)?);
         let (k_step, v_step) = (k_layout.stride()[0], v_layout.stride()[0]);
         let mut out = vec![0.0; heads * width];
         let arch = Arch::new();
@@ -221,7 +292,7 @@ impl CustomOp1 for Gelu {
         if !layout.is_contiguous() {
             candle_core::bail!("a whole tensor is expected");
         }
-        let mut out = floats(x, layout)?[..layout.shape().elem_count()].to_vec();
+        let mut out = elements::<f32>(x, layout)?[..layout.shape().elem_count()].to_vec();
         let twice = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
         shared_out(&mut out, GELU_PART, |_, out| {
             for x in out {
@@ -262,6 +333,10 @@ mod tests {
             let found = row(&x, &weight, Some(&bias.to_vec1::<f32>().unwrap())).unwrap();
             assert!(apart(&found, &expected) < 1e-3, "{outputs} x {inputs}");
             assert!(row(&x.t().unwrap(), &weight, None).is_err() || inputs == 1);
+
+            let halved = weight.to_dtype(DType::BF16).unwrap();
+            let expected = x.matmul(&halved.to_dtype(DType::F32).unwrap().t().unwrap()).unwrap();
+            assert!(apart(&row(&x, &halved, None).unwrap(), &expected) < 1e-3, "{outputs} x {inputs} bf16");
         }
     }
 

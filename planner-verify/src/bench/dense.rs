@@ -3,7 +3,7 @@
 //! Models with learned positions are built as GPT-2 is (layer norms, biases, GELU), the others as
 //! llama is (RMS norms, rotary positions, a gated SiLU). The cache is made for all tokens beforehand.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::{layer_norm, rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
@@ -136,7 +136,7 @@ impl Dense {
         let embedding = source.table("wte.weight", vocab, hidden)?;
         let positions = match sizes.positions {
             0 => None,
-            rows => Some(source.table("wpe.weight", rows, hidden)?),
+            rows => Some(source.table("wpe.weight", rows, hidden)?.to_dtype(DType::F32)?),
         };
         let mut layers = Vec::with_capacity(sizes.layers);
         for at in 0..sizes.layers {
@@ -168,7 +168,7 @@ impl Dense {
     fn run(&self, tokens: &[u32], first: usize, mut caches: Option<&mut [KvCache]>) -> Result<Tensor> {
         let count = tokens.len();
         let ids = Tensor::from_slice(tokens, count, &self.device)?;
-        let mut x = self.embedding.index_select(&ids, 0)?;
+        let mut x = self.embedding.index_select(&ids, 0)?.to_dtype(DType::F32)?;
         if let Some(positions) = &self.positions {
             x = (x + positions.narrow(0, first, count)?)?;
         }

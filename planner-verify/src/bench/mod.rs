@@ -4,6 +4,7 @@ mod cpu;
 mod dense;
 mod estimate;
 mod model;
+mod pages;
 mod weights;
 
 use std::ops::ControlFlow;
@@ -36,6 +37,8 @@ pub struct Options {
     pub device: Option<String>,
     /// A folder of safetensors to take the weights from.
     pub checkpoint: Option<PathBuf>,
+    /// What matrices and tables are kept in, `f32` or `bf16`; sums are in f32. `None` is `f32`.
+    pub weight_dtype: Option<String>,
     /// New tokens of one run.
     pub new_tokens: usize,
     /// Runs with the cache.
@@ -114,6 +117,8 @@ pub struct Bench {
     pub threads: usize,
     /// Weights of the decoder, in elements.
     pub parameters: u64,
+    /// The type they are kept in.
+    pub weight_dtype: &'static str,
     /// Whether the weights are a checkpoint's, not made up.
     pub checkpoint: bool,
     /// New tokens of one run.
@@ -226,6 +231,7 @@ fn experiment<S: Steps>(
         device: "",
         threads: candle_core::utils::get_num_threads(),
         parameters: 0,
+        weight_dtype: "f32",
         checkpoint: options.checkpoint.is_some(),
         new_tokens: options.new_tokens,
         cached: Runs::new(&cached, options.new_tokens),
@@ -250,6 +256,7 @@ mod tests {
             device: "cpu",
             threads: 1,
             parameters: 0,
+            weight_dtype: "f32",
             checkpoint: false,
             new_tokens: 3,
             cached: Runs::new(cached, 3),

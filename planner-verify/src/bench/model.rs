@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use planner_core::engine::architecture::Needed;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
@@ -19,7 +19,6 @@ use crate::decoder::{Decoder, Frame};
 use crate::shape::LayerShape;
 use crate::timing::prompt;
 use crate::verify::failed;
-use crate::weights::Weights;
 use crate::{checkpoint, device, memory};
 
 /// A weight in f32, and a half as much again for what is computed.
@@ -43,7 +42,17 @@ pub struct Prepared {
     model: Model,
     vocab: usize,
     parameters: u64,
+    dtype: DType,
     device: Device,
+}
+
+/// The type that weights are kept in.
+fn weight_dtype(options: &Options) -> Result<DType> {
+    match options.weight_dtype.as_deref() {
+        None | Some("f32" | "auto") => Ok(DType::F32),
+        Some("bf16") => Ok(DType::BF16),
+        Some(other) => Err(Error::bad_value("--weight-dtype", other, "`f32` or `bf16` for bench-cache")),
+    }
 }
 
 fn size(value: u64) -> Result<usize> {
@@ -51,14 +60,19 @@ fn size(value: u64) -> Result<usize> {
 }
 
 impl Prepared {
-    /// The model at its real size, in f32.
+    /// The model at its real size.
     pub fn new(model: &ModelSpec, options: &Options) -> Result<Self> {
         let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
         let tokens = PROMPT_TOKENS + options.new_tokens;
         let sizes = sizes(model, tokens)?;
+        let dtype = weight_dtype(options)?;
         let Some(folder) = &options.checkpoint else {
             return match sizes {
-                Some(sizes) => Self::dense(sizes, tokens, &device, None),
+                Some(sizes) => Self::dense(sizes, tokens, dtype, &device, None),
+                None if dtype != DType::F32 => Err(Error::unsupported(
+                    format!("bench-cache of {} with weights in bf16", model.name),
+                    "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out",
+                )),
                 None => Self::mixed(model, tokens, &device),
             };
         };
@@ -79,12 +93,13 @@ impl Prepared {
             ));
         }
         let tensors = checkpoint::tensors(folder)?;
-        Self::dense(sizes, tokens, &device, Some(tensors))
+        Self::dense(sizes, tokens, dtype, &device, Some(tensors))
     }
 
     fn dense(
         sizes: Sizes,
         tokens: usize,
+        dtype: DType,
         device: &Device,
         tensors: Option<HashMap<String, Tensor>>,
     ) -> Result<Self> {
@@ -93,11 +108,11 @@ impl Prepared {
         let needed = parameters.saturating_mul(BYTES_PER_WEIGHT).saturating_add(cache);
         memory::check(needed, memory::available())?;
         let mut source = match tensors {
-            Some(tensors) => Source::Given(tensors, device.clone()),
-            None => Source::Seeded(Weights::new(SEED, device)),
+            Some(tensors) => Source::given(tensors, dtype, device),
+            None => Source::seeded(SEED, dtype, device),
         };
         let dense = Dense::new(sizes, tokens, &mut source, device).map_err(failed)?;
-        Ok(Self { model: Model::Dense(dense), vocab: sizes.vocab, parameters, device: device.clone() })
+        Ok(Self { model: Model::Dense(dense), vocab: sizes.vocab, parameters, dtype, device: device.clone() })
     }
 
     fn mixed(model: &ModelSpec, tokens: usize, device: &Device) -> Result<Self> {
@@ -127,7 +142,13 @@ impl Prepared {
         memory::check(weights.saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
         let decoder = Decoder::new(&layers, frame, SEED, device).map_err(failed)?;
         let parameters = decoder.parameters();
-        Ok(Self { model: Model::Mixed(decoder), vocab: frame.vocab, parameters, device: device.clone() })
+        Ok(Self {
+            model: Model::Mixed(decoder),
+            vocab: frame.vocab,
+            parameters,
+            dtype: DType::F32,
+            device: device.clone(),
+        })
     }
 
     /// How long one run of each kind takes.
@@ -145,7 +166,12 @@ impl Prepared {
             Model::Dense(dense) => experiment(dense, &prompt, options, estimate, listener)?,
             Model::Mixed(decoder) => experiment(decoder, &prompt, options, estimate, listener)?,
         };
-        Ok(Bench { device: device::name(&self.device), parameters: self.parameters, ..found })
+        Ok(Bench {
+            device: device::name(&self.device),
+            parameters: self.parameters,
+            weight_dtype: self.dtype.as_str(),
+            ..found
+        })
     }
 }
 
@@ -159,7 +185,7 @@ pub(crate) fn dense_of(folder: &Path, model: &ModelSpec, device: &Device) -> Res
         ));
     };
     memory::check(sizes.parameters().saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
-    let mut source = Source::Given(checkpoint::tensors(folder)?, device.clone());
+    let mut source = Source::given(checkpoint::tensors(folder)?, DType::F32, device);
     let dense = Dense::new(sizes, tokens, &mut source, device).map_err(|error| Error::Unreadable {
         path: folder.display().to_string(),
         why: error.to_string().lines().next().unwrap_or_default().to_owned(),

@@ -4,12 +4,18 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::cpu;
+use super::{cpu, pages};
 use crate::weights::Weights;
 
-/// Weights by name.
+/// Weights by name, and the type that matrices are kept in.
 #[derive(Debug)]
-pub enum Source {
+pub struct Source {
+    origin: Origin,
+    dtype: DType,
+}
+
+#[derive(Debug)]
+enum Origin {
     /// Made up, the same every time.
     Seeded(Weights),
     /// A checkpoint's.
@@ -17,27 +23,38 @@ pub enum Source {
 }
 
 impl Source {
+    /// Seeded weights.
+    pub fn seeded(seed: u64, dtype: DType, device: &Device) -> Self {
+        Self { origin: Origin::Seeded(Weights::new(seed, device)), dtype }
+    }
+
+    /// A checkpoint's.
+    pub fn given(tensors: HashMap<String, Tensor>, dtype: DType, device: &Device) -> Self {
+        Self { origin: Origin::Given(tensors, device.clone()), dtype }
+    }
+
     /// A table or a matrix `[rows, columns]` that is multiplied from the right.
     pub fn table(&mut self, name: &str, rows: usize, columns: usize) -> Result<Tensor> {
-        match self {
-            Self::Seeded(weights) => weights.tensor(&[rows, columns], columns),
-            Self::Given(tensors, device) => given(tensors, device, name, &[rows, columns]),
-        }
+        let table = match &mut self.origin {
+            Origin::Seeded(weights) => weights.tensor(&[rows, columns], columns),
+            Origin::Given(tensors, device) => given(tensors, device, name, &[rows, columns]),
+        };
+        table?.to_dtype(self.dtype)
     }
 
     /// A vector that starts as `value`.
     pub fn vector(&mut self, name: &str, length: usize, value: f32) -> Result<Tensor> {
-        match self {
-            Self::Seeded(weights) => weights.constant(length, value),
-            Self::Given(tensors, device) => given(tensors, device, name, &[length]),
+        match &mut self.origin {
+            Origin::Seeded(weights) => weights.constant(length, value),
+            Origin::Given(tensors, device) => given(tensors, device, name, &[length]),
         }
     }
 
     /// A projection. A checkpoint of GPT-2 stores it as `[inputs, outputs]`.
     pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize, biased: bool) -> Result<Linear> {
-        let weight = match self {
-            Self::Seeded(weights) => weights.tensor(&[outputs, inputs], inputs)?,
-            Self::Given(tensors, device) => {
+        let weight = match &mut self.origin {
+            Origin::Seeded(weights) => weights.tensor(&[outputs, inputs], inputs)?,
+            Origin::Given(tensors, device) => {
                 given(tensors, device, &format!("{name}.weight"), &[inputs, outputs])?.t()?.contiguous()?
             }
         };
@@ -45,7 +62,7 @@ impl Source {
             true => Some(self.vector(&format!("{name}.bias"), outputs, 0.0)?),
             false => None,
         };
-        Linear::new(weight, bias)
+        Linear::new(weight.to_dtype(self.dtype)?, bias)
     }
 }
 
@@ -72,6 +89,7 @@ impl Linear {
     /// A projection by a weight `[outputs, inputs]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let plain_bias = bias.as_ref().map(Tensor::to_vec1).transpose()?;
+        pages::merge(&weight);
         Ok(Self { weight, bias, plain_bias })
     }
 
@@ -80,7 +98,7 @@ impl Linear {
         if x.dim(0)? == 1 && x.device().is_cpu() {
             return cpu::row(x, &self.weight, self.plain_bias.as_deref());
         }
-        let y = x.matmul(&self.weight.t()?)?;
+        let y = x.matmul(&self.weight.to_dtype(DType::F32)?.t()?)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),

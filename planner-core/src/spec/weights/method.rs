@@ -8,7 +8,7 @@ use super::scheme::Scheme;
 use crate::error::{Error, Result};
 
 /// What a refusal offers.
-const KNOWN: &str = "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype";
+const KNOWN: &str = "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt, and MLX's files, which name none; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype";
 
 fn text<'a>(config: &'a Map<String, Json>, key: &str) -> &'a str {
     config.get(key).and_then(Json::as_str).unwrap_or_default()
@@ -99,13 +99,16 @@ impl Storage {
                 let has_algorithm = !matches!(text(config, "kv_cache_quant_algo"), "" | "NONE");
                 self.cache_scale = if has_algorithm || Self::cache_scheme(config) { 4 } else { 0 };
             }
+            "" if config.contains_key("group_size") && config.contains_key("bits") => {
+                self.read_mlx(config)?
+            }
             "" => return Err(Error::unsupported("quantization_config without quant_method", KNOWN)),
             other => return Err(Error::unsupported(format!("quant_method `{other}`"), KNOWN)),
         }
         Ok(())
     }
 
-    fn keep(&mut self, names: &[&str]) {
+    pub(super) fn keep(&mut self, names: &[&str]) {
         self.kept = Patterns::new(names.iter().copied());
     }
 

@@ -8,6 +8,7 @@
 mod compressed;
 pub mod expressions;
 mod method;
+mod mlx;
 mod names;
 mod scheme;
 
@@ -52,6 +53,8 @@ pub struct Storage {
     cache_scale: u64,
     /// Whether the quantizer brings every 32-bit tensor to 16 bits.
     halves: bool,
+    /// Whether tables and routers are quantized like every other matrix (MLX).
+    whole: bool,
 }
 
 impl Storage {
@@ -69,6 +72,7 @@ impl Storage {
             towers: false,
             cache_scale: 0,
             halves: false,
+            whole: false,
         }
     }
 
@@ -88,13 +92,22 @@ impl Storage {
         Ok(storage)
     }
 
+    /// The same for the language model, and for towers only where they are `included`.
+    #[must_use]
+    pub fn with_towers(self, included: bool) -> Self {
+        Self { towers: self.towers && included, ..self }
+    }
+
     /// The scheme of one module.
     fn scheme_of(&self, part: &str, path: &str, module: Module) -> Result<Option<Scheme>> {
+        let name = canonical(path);
+        if self.whole {
+            return Ok(self.mlx_scheme(path, &name, module));
+        }
         // A gate of one output is a plain linear in every class that has one.
         if module.kind != ModuleKind::Linear || module.outputs <= 1 {
             return Ok(None);
         }
-        let name = canonical(path);
         if let Some(scheme) = self.named_scheme(&name) {
             return Ok(Some(scheme));
         }
@@ -121,6 +134,8 @@ impl Storage {
             "experts" => self.experts.or(self.scheme),
             // modeling_deepseek_v32.py: the indexer's weights_proj stays in the model's dtype.
             "indexer" if name.ends_with("weights_proj") => None,
+            // vLLM 0.33 models/kimi_k3/amd/linear.py: the projections around narrower experts stay in it too.
+            "mlp" if name.contains("routed_expert_") => None,
             _ => self.scheme,
         })
     }
@@ -156,6 +171,10 @@ impl Storage {
             bytes => product("weight bytes", &[elements, bytes]),
         };
         let stored = match self.scheme_of(part, path, module)? {
+            // A table's rows are its outputs.
+            Some(scheme) if module.kind == ModuleKind::Table => {
+                scheme.bytes(module.outputs, module.inputs)?
+            }
             Some(scheme) => scheme.bytes(module.inputs, module.outputs)?,
             None => row(product("weight bytes", &[module.inputs, module.outputs])?)?,
         };

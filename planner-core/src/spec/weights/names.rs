@@ -29,6 +29,8 @@ pub fn canonical(name: &str) -> String {
             "w1" => parts.push("gate_proj"),
             "w2" => parts.push("down_proj"),
             "w3" => parts.push("up_proj"),
+            // MLX's name of the experts in one tensor.
+            "switch_mlp" => parts.push("experts"),
             number if previous == "experts" && number.parse::<u32>().is_ok() => {}
             // The longer word, which a pattern such as `shared_expert*` names too.
             "shared_expert" => parts.push("shared_experts"),

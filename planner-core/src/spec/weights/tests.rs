@@ -107,3 +107,16 @@ fn whole_checkpoints_take_their_published_bytes() {
         assert_eq!(spec.weight_bytes, total);
     }
 }
+
+#[test]
+fn mlx_quantizes_all_but_what_the_file_excepts() {
+    let config = r#"{"group_size": 64, "bits": 4, "mode": "affine",
+        "model.layers.0.mlp.gate": {"group_size": 64, "bits": 8}, "lm_head": false}"#;
+    // weight [4096, 512] U32, scales and biases [4096, 64] BF16.
+    assert_eq!(bytes(config, Q_PROJ, 4096, 4096), 4096 * 512 * 4 + 2 * 4096 * 64 * 2);
+    // The router of 128 experts in 8 bits.
+    assert_eq!(bytes(config, "model.layers.0.mlp.gate", 4096, 128), 128 * 1024 * 4 + 2 * 128 * 64 * 2);
+    assert_eq!(bytes(config, "lm_head", 4096, 32000), 4096 * 32000 * 2);
+    // Rows that are not whole groups stay as they are.
+    assert_eq!(bytes(config, Q_PROJ, 100, 4096), 100 * 4096 * 2);
+}

@@ -1,0 +1,79 @@
+//! MLX's quantization (mlx-lm 0.31 `utils.py` quantize_model, `mlx.nn.quantize`): every matrix whose rows are whole groups,
+//! tables and routers included, but for those that the configuration gives another size or `false`.
+
+use serde_json::{Map, Value as Json};
+
+use super::Storage;
+use super::names::canonical;
+use super::scheme::Scheme;
+use crate::error::{Error, Result};
+use crate::spec::value::{Module, ModuleKind};
+
+/// What stands beside the modules' paths.
+const SETTINGS: &[&str] = &["group_size", "bits", "mode", "quant_method", "linear_class"];
+
+impl Storage {
+    /// Reads `{"group_size": …, "bits": …}` with modules that differ under their paths.
+    pub(super) fn read_mlx(&mut self, config: &Map<String, Json>) -> Result<()> {
+        self.whole = true;
+        self.scheme = Some(self.mlx(config, config)?);
+        let mut kept = Vec::new();
+        for (path, entry) in config.iter().filter(|(key, _)| !SETTINGS.contains(&key.as_str())) {
+            match entry {
+                Json::Object(entry) => {
+                    let scheme = self.mlx(entry, config)?;
+                    let _ = self.named.insert(canonical(path), scheme);
+                }
+                Json::Bool(false) => kept.push(path.as_str()),
+                _ => {}
+            }
+        }
+        self.keep(&kept);
+        Ok(())
+    }
+
+    /// One entry; what it leaves out is the file's.
+    fn mlx(&self, entry: &Map<String, Json>, all: &Map<String, Json>) -> Result<Scheme> {
+        let number = |key: &'static str| {
+            let value = entry.get(key).or(all.get(key)).and_then(Json::as_u64);
+            value.ok_or(Error::MissingField { field: key.into(), looked_in: "quantization".into() })
+        };
+        let (bits, group) = (number("bits")?, number("group_size")?);
+        let mode = entry.get("mode").or(all.get("mode")).and_then(Json::as_str).unwrap_or("affine");
+        let group_bits = match mode {
+            // A scale and a bias of each group in the model's dtype.
+            "affine" => 2 * 8 * self.dtype.row_bytes(1)?,
+            "mxfp4" | "mxfp8" | "nvfp4" => 8,
+            _ => {
+                return Err(Error::unsupported(
+                    format!("quantization mode `{mode}`"),
+                    "known: affine, mxfp4, mxfp8, nvfp4; --weight-dtype counts every parameter in one dtype",
+                ));
+            }
+        };
+        if !matches!(bits, 2..=6 | 8) || group == 0 {
+            return Err(Error::bad_value(
+                "quantization.bits",
+                bits,
+                "2, 3, 4, 5, 6 or 8 in groups of at least 1",
+            ));
+        }
+        Ok(Scheme { bits, group, group_bits, ..Scheme::default() })
+    }
+
+    /// The scheme of one module: matrices and tables whose rows are whole groups.
+    pub(super) fn mlx_scheme(&self, path: &str, name: &str, module: Module) -> Option<Scheme> {
+        let width = match module.kind {
+            ModuleKind::Linear => module.inputs,
+            ModuleKind::Table => module.outputs,
+            _ => return None,
+        };
+        let scheme = self.named_scheme(name).or(self.scheme)?;
+        (width % scheme.group == 0 && !self.kept.contain(path, name)).then_some(scheme)
+    }
+
+    /// Whether it quantizes what the other methods leave alone, which is only known of plain decoders.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
