@@ -62,18 +62,19 @@ pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
     for backend in candidates(model, ask) {
         match backend.check(model, ask) {
             Ok(()) => return Ok(backend),
-            Err(why) => {
-                let why = say!("{0}: {1}", backend.name(), why);
-                reasons = Some(reasons.map_or_else(|| why.clone(), |before| say!("{0}; {1}", before, why)));
-            }
+            Err(why) => reasons.push((backend, why)),
         }
     }
     Err(Refusal::new(say!(
         "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{2}. {3}",
         ask.head,
         ask.cache_dtype,
-        model.user_block.map_or_else(|| Sentence::verbatim(""), |b| say!(", block_size={0}", b)),
-        reasons.unwrap_or_else(|| Sentence::verbatim(""))
+        model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
+        reasons
+            .iter()
+            .map(|(backend, why)| format!("{}: {why}", backend.name()))
+            .collect::<Vec<_>>()
+            .join("; ")
     )))
 }
 
