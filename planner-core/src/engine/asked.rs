@@ -78,22 +78,22 @@ pub fn check(run: &Run<'_>) -> Result<()> {
         let [k, v] = [k, v].map(|name| name.unwrap_or("auto"));
         let other = if k == "auto" { v } else { k };
         return Err(Error::unsupported(
-            format!("{flag} under {id}: keys in {k} and values in {v}"),
-            format!("{id} stores keys and values in one type: --kv-dtype {other}"),
+            say!("{0} under {1}: keys in {2} and values in {3}", flag, id, k, v),
+            say!("{0} stores keys and values in one type: --kv-dtype {1}", id, other),
         ));
     }
     let reads = |name: &str| engine.reads(request).contains(&name);
     if run.parallel.dcp > 1 && !reads("dcp") {
         return Err(Error::unsupported(
-            format!("--dcp under {id}"),
-            "no rule of this engine divides a session's tokens over GPUs; leave --dcp out",
+            say!("--dcp under {0}", id),
+            words!("no rule of this engine divides a session's tokens over GPUs; leave --dcp out"),
         ));
     }
     let drafts = matches!(request.speculative, Some(Speculative::Mtp(_) | Speculative::Eagle(_)));
     if drafts && !reads("speculative") {
         return Err(Error::unsupported(
-            format!("--speculative under {id}"),
-            "the caches of its draft layers are not covered; leave --speculative out",
+            say!("--speculative under {0}", id),
+            words!("the caches of its draft layers are not covered; leave --speculative out"),
         ));
     }
     Ok(())
@@ -113,8 +113,8 @@ pub fn notes(run: &Run<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
     if !unread.is_empty() {
         let flags = unread.join(", ");
-        let text = format!("no figure of {id} depends on {flags}");
-        notes.push(Note::new("setting_unread", text).with(&[&id, &flags]));
+        let text = say!("no figure of {0} depends on {1}", id, flags);
+        notes.push(Note::new("setting_unread", text));
     }
     if request.kv_memory.is_some() {
         let skipped = [
@@ -125,15 +125,15 @@ pub fn notes(run: &Run<'_>) -> Vec<Note> {
             skipped.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
         if !flags.is_empty() {
             let flags = flags.join(", ");
-            let text = format!("--kv-memory is the room itself: {flags} changes nothing");
-            notes.push(Note::new("budget_skipped", text).with(&[&flags]));
+            let text = say!("--kv-memory is the room itself: {0} changes nothing", flags);
+            notes.push(Note::new("budget_skipped", text));
         }
     }
     let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
     if request.source_len.is_some() && !stores.any(|store| store.extent == Extent::Source) {
         notes.push(Note::new(
             "source_unread",
-            "--source-len changes nothing: the model keeps nothing of an encoder's tokens",
+            words!("--source-len changes nothing: the model keeps nothing of an encoder's tokens"),
         ));
     }
     notes
@@ -148,13 +148,15 @@ pub fn shared_prefix(run: &Run<'_>, layout: &dyn Layout) -> Result<Option<Note>>
     let id = run.request.engine.id();
     let bytes = layout.shared_bytes(run.tokens)?;
     Ok(Some(if bytes == 0 {
-        let text = format!(
-            "--shared-prefix {prefix}: {id} is planned to store these tokens again for every session"
+        let text = say!(
+            "--shared-prefix {0}: {1} is planned to store these tokens again for every session",
+            prefix,
+            id
         );
-        Note::new("prefix_not_shared", text).with(&[&prefix, &id])
+        Note::new("prefix_not_shared", text)
     } else {
         let figure = human_bytes(bytes);
-        let text = format!("--shared-prefix {prefix}: {figure} of every session are stored once for all");
-        Note::new("prefix_shared", text).with(&[&prefix, &figure])
+        let text = say!("--shared-prefix {0}: {1} of every session are stored once for all", prefix, figure);
+        Note::new("prefix_shared", text)
     }))
 }

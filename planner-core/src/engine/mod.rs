@@ -13,6 +13,7 @@ use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::model::{ModelSpec, Note};
 use crate::suggest;
+use crate::text::Sentence;
 use crate::units::{Ratio, product};
 
 pub mod architecture;
@@ -144,8 +145,8 @@ pub trait Layout {
 
 /// What `users` sessions of `each` take where all but the first find `shared` of it there already.
 pub(crate) fn without_shared(users: u64, each: u64, shared: u64) -> Result<u64> {
-    let all = product("bytes of all sessions", &[each, users])?;
-    Ok(all - product("bytes of all sessions", &[shared.min(each), users.saturating_sub(1)])?)
+    let all = product(words!("bytes of all sessions"), &[each, users])?;
+    Ok(all - product(words!("bytes of all sessions"), &[shared.min(each), users.saturating_sub(1)])?)
 }
 
 /// What only this engine has to say.

@@ -116,7 +116,7 @@ impl<'a> Blocks<'a> {
             return Err(Error::bad_value(
                 "--kv-dtype",
                 k.name,
-                "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types)",
+                words!("auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types)"),
             ));
         }
         let mut stages_bytes = Vec::new();
@@ -158,9 +158,11 @@ impl<'a> Blocks<'a> {
     fn everywhere(&self, blocks: u64) -> Result<u64> {
         let mut total = 0;
         for stage in &self.stages {
-            let bytes =
-                product("bytes of a session", &[blocks, self.block_bytes(*stage)?, self.run.parallel.tp])?;
-            total = sum("bytes of a session", [total, bytes])?;
+            let bytes = product(
+                words!("bytes of a session"),
+                &[blocks, self.block_bytes(*stage)?, self.run.parallel.tp],
+            )?;
+            total = sum(words!("bytes of a session"), [total, bytes])?;
         }
         Ok(total)
     }
@@ -208,10 +210,11 @@ impl Layout for Blocks<'_> {
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         if let Some(most) = self.run.request.max_num_seqs.filter(|&most| users > most) {
-            return Err(Error::bad_value("--max-num-seqs", most, format!("at least {users} users")));
+            return Err(Error::bad_value("--max-num-seqs", most, say!("at least {0} users", users)));
         }
         let blocks = without_shared(users, self.blocks(tokens), self.shared_blocks(tokens))?;
-        let one = |stage: &u64| product("bytes of all sessions", &[blocks, self.block_bytes(*stage)?]);
+        let one =
+            |stage: &u64| product(words!("bytes of all sessions"), &[blocks, self.block_bytes(*stage)?]);
         self.stages.iter().map(one).collect()
     }
 
@@ -240,8 +243,11 @@ impl Layout for Blocks<'_> {
         keys.insert("blocks_per_session".into(), integer(self.blocks(self.run.tokens)));
         let hit = if self.reuses() { integer(self.tokens_per_block) } else { Json::Null };
         keys.insert("min_prefix_hit_tokens".into(), hit);
-        let text = "tensorrt-llm 1.2: the rule was read in its source, not compared with a running engine";
-        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text).with(&[&"tensorrt-llm 1.2"])] })
+        let text = say!(
+            "{0}: the rule was read in its source, not compared with a running engine",
+            "tensorrt-llm 1.2"
+        );
+        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text)] })
     }
 }
 

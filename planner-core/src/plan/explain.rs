@@ -66,7 +66,7 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
         all.push(section(M::ExplainEngine, engine));
     }
     if let Some(command) = plan.command() {
-        let notes = command.notes.iter().map(|note| text::note(lang, note));
+        let notes = command.notes.iter().map(|note| note.text.text(lang));
         all.push(section(M::ExplainCommand, std::iter::once(command.shell()).chain(notes).collect()));
     }
     let parts =

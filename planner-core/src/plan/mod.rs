@@ -247,8 +247,8 @@ fn slopes(truth: &Needed<'_>) -> Result<Vec<Slope>> {
                 };
                 if grows {
                     let rows = period / store.tokens_per_row.max(1);
-                    let own = product("bytes per token", &[store.row_bytes(k, v)?, rows, *layers])?;
-                    bytes = sum("bytes per token", [bytes, own])?;
+                    let own = product(words!("bytes per token"), &[store.row_bytes(k, v)?, rows, *layers])?;
+                    bytes = sum(words!("bytes per token"), [bytes, own])?;
                 }
             }
         }
@@ -283,9 +283,11 @@ fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
                 let own = own.or_else(|| owner.and_then(|owner| kept(&owner.stores).find_map(widths)));
                 let bytes = match own {
                     Some((k_dim, v_dim)) => {
-                        let keys = k.row_bytes(product("bytes per token", &[layer.query_heads, k_dim])?)?;
-                        let values = v.row_bytes(product("bytes per token", &[layer.query_heads, v_dim])?)?;
-                        sum("bytes per token", [keys, values])?
+                        let keys =
+                            k.row_bytes(product(words!("bytes per token"), &[layer.query_heads, k_dim])?)?;
+                        let values =
+                            v.row_bytes(product(words!("bytes per token"), &[layer.query_heads, v_dim])?)?;
+                        sum(words!("bytes per token"), [keys, values])?
                     }
                     None => 0,
                 };
@@ -293,7 +295,7 @@ fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
                 bytes
             }
         };
-        bytes_per_token = sum("bytes per token", [bytes_per_token, own])?;
+        bytes_per_token = sum(words!("bytes per token"), [bytes_per_token, own])?;
     }
     if bytes_per_token == 0 {
         return Ok(None);
@@ -341,7 +343,7 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
                     let mut total = 0;
                     for store in kept(&group.layer.stores) {
                         let own = store.session_bytes(tokens, run.source, k, v)?;
-                        total = sum("bytes of a layer", [total, own])?;
+                        total = sum(words!("bytes of a layer"), [total, own])?;
                     }
                     Ok(total)
                 };
@@ -350,8 +352,8 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
                 found
             }
         };
-        group.bytes_per_token = product("bytes of a layer", &[token, group.count])?;
-        group.session_bytes = product("bytes of a layer", &[session, group.count])?;
+        group.bytes_per_token = product(words!("bytes of a layer"), &[token, group.count])?;
+        group.session_bytes = product(words!("bytes of a layer"), &[session, group.count])?;
     }
     Ok(groups)
 }

@@ -129,7 +129,7 @@ impl Builder<'_> {
         let mut cache =
             Cache { kind, cells, layers: 0, streams, k_bytes: 0, v_bytes: 0, by_layer: Vec::new() };
         let bytes = |dtype: DType, elements| {
-            product("bytes of a cache", &[whole_row(dtype, elements)?, cells, streams])
+            product(words!("bytes of a cache"), &[whole_row(dtype, elements)?, cells, streams])
         };
         // the layer before, and what its keys and values take
         let mut before: Option<(&LayerShape, (u64, u64))> = None;

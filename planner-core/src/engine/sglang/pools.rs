@@ -238,7 +238,7 @@ impl Layout for Pools<'_> {
 
     fn shared_bytes(&self, tokens: u64) -> Result<u64> {
         let rows = self.shared_rows(tokens);
-        self.sum_of(|stage| product("bytes of a prefix", &[rows, stage.full]))
+        self.sum_of(|stage| product(words!("bytes of a prefix"), &[rows, stage.full]))
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {

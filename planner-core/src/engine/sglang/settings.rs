@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::{Note, nested};
+use crate::text::Words;
 
 /// A run's settings.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +120,7 @@ fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
     let given = asked::kv_dtype(request);
     let (k, _) = kv_dtypes(request, run.model.dtype)?;
     if given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
-        return Err(Error::bad_value("--kv-dtype", k.name, "auto, bf16 or fp8 (SGLang's fp8_e4m3)"));
+        return Err(Error::bad_value("--kv-dtype", k.name, words!("auto, bf16 or fp8 (SGLang's fp8_e4m3)")));
     }
     if given.is_some() {
         return Ok(k);
@@ -196,9 +197,12 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
 /// Says so where the engine sets the page itself, whatever `--page-size` says.
 pub(super) fn page_note(run: &Run<'_>, page: u64) -> Option<Note> {
     let asked = run.request.block_size.filter(|&asked| asked != page)?;
-    let text =
-        format!("SGLang takes pages of {page} tokens for this model and backend, not --block-size {asked}");
-    Some(Note::new("page_of_engine", text).with(&[&page, &asked]))
+    let text = say!(
+        "SGLang takes pages of {0} tokens for this model and backend, not --block-size {1}",
+        page,
+        asked
+    );
+    Some(Note::new("page_of_engine", text))
 }
 
 /// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`).

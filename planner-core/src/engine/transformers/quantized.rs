@@ -99,8 +99,10 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
         None if request.cache == CacheKind::Quantized => Err(Error::bad_value(
             "--kv-dtype",
             name.unwrap_or_default(),
-            "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
-             hqq_int2 or hqq_int1",
+            words!(
+                "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
+             hqq_int2 or hqq_int1"
+            ),
         )),
         Some(_) if request.cache == CacheKind::Static => Err(Error::bad_value(
             "--cache",

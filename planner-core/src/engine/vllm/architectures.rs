@@ -16,10 +16,10 @@ pub fn known(class: &str) -> bool {
 }
 
 /// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
-const UNFIT: [(&str, &str); 4] = [
+const UNFIT: [(&str, Words); 4] = [
     (
         "ChameleonForConditionalGeneration",
-        "name no decoder among their classes by which the Transformers backend finds it",
+        words!("name no decoder among their classes by which the Transformers backend finds it"),
     ),
     (
         "DiffLlamaForCausalLM",

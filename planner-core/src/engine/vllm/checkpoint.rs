@@ -46,28 +46,28 @@ pub fn check(config: Config, cache_dtype: &str, attends: bool) -> Result<(), Ref
         let text = |key: &str| scheme.get(key).and_then(Json::as_str).unwrap_or("None");
         let bits = scheme.get("num_bits").and_then(Json::as_u64).unwrap_or(0);
         if text("type") != "float" || bits != 8 {
-            return Err(Refusal::new(format!(
-                "Currently supported kv cache quantization is num_bits=8, type=float, however received \
-                 num_bits={bits}, type={}",
+            return Err(Refusal::new(say!(
+                "Currently supported kv cache quantization is num_bits=8, type=float, however received num_bits={0}, type={1}",
+                bits,
                 text("type")
             )));
         }
         if !matches!(text("strategy"), "tensor" | "attn_head") {
-            return Err(Refusal::new(format!(
-                "Invalid strategy for compressed-tensors KV cache: {}, where tensor or attn_head is expected",
+            return Err(Refusal::new(say!(
+                "Invalid strategy for compressed-tensors KV cache: {0}, where tensor or attn_head is expected",
                 text("strategy")
             )));
         }
         if scheme.get("symmetric") != Some(&Json::Bool(true)) {
-            return Err(Refusal::new(
-                "Only support symmetric scaling factor for compressed-tensors KV cache.",
-            ));
+            return Err(Refusal::new(words!(
+                "Only support symmetric scaling factor for compressed-tensors KV cache."
+            )));
         }
     }
     let method = method(quantization);
     let scales = method == "fp8" || method.starts_with("modelopt") || scheme(config).is_some();
     if cache_dtype == "fp8_e5m2" && scales {
-        return Err(Refusal::new("fp8_e5m2 kv-cache is not supported with fp8 checkpoints."));
+        return Err(Refusal::new(words!("fp8_e5m2 kv-cache is not supported with fp8 checkpoints.")));
     }
     Ok(())
 }

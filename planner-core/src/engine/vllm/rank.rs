@@ -95,7 +95,8 @@ pub fn specs(
         let spec = match known {
             Some((.., spec)) => *spec,
             None => {
-                let own = blocks.get(*rank as usize).ok_or_else(|| Refusal::new("a layer on no rank"))?;
+                let own =
+                    blocks.get(*rank as usize).ok_or_else(|| Refusal::new(words!("a layer on no rank")))?;
                 let spec = specs::spec(context, served, own, rules.set.drafts);
                 seen.push((*rank, served, spec));
                 spec
@@ -155,8 +156,8 @@ fn blocks<'a, I: Iterator<Item = &'a Served>>(
     }
     let rejecting = backends.iter().find(|b| !b.takes(context, blocks.attention));
     match rejecting.filter(|_| blocks.attention != base) {
-        Some(backend) => Err(Refusal::new(format!(
-            "Aligned KV cache block size {} is not supported by attention backend(s): {}.",
+        Some(backend) => Err(Refusal::new(say!(
+            "Aligned KV cache block size {0} is not supported by attention backend(s): {1}.",
             blocks.attention,
             backend.name()
         ))),

@@ -45,9 +45,10 @@ pub fn cache_dtype(
     };
     let model = if bf16 { "bfloat16" } else { "float16" };
     if matches!(name, "float16" | "bfloat16") && name != model {
-        return Err(Refusal::new(format!(
-            "kv_cache_dtype=\"{name}\" is incompatible with dtype=\"{model}\". Please set `--kv-cache-dtype` to \
-             `auto` or `{model}`."
+        return Err(Refusal::new(say!(
+            "kv_cache_dtype=\"{0}\" is incompatible with dtype=\"{1}\". Please set `--kv-cache-dtype` to `auto` or `{1}`.",
+            name,
+            model
         )));
     }
     Ok(name)
@@ -175,10 +176,10 @@ pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<
         None => matches!(config.model_type, "falcon_h1" | "zamba2"),
     };
     if hybrid && packed(cache_dtype) && none {
-        return Err(Refusal::new(
+        return Err(Refusal::new(words!(
             "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid \
-             model config.",
-        ));
+             model config."
+        )));
     }
     Ok(())
 }

@@ -58,23 +58,23 @@ pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
             ))
         });
     }
-    let mut reasons: Option<Sentence> = None;
+    let mut reasons = Vec::new();
     for backend in candidates(model, ask) {
         match backend.check(model, ask) {
             Ok(()) => return Ok(backend),
             Err(why) => reasons.push((backend, why)),
         }
     }
+    let rejected = reasons
+        .into_iter()
+        .map(|(backend, why)| say!("{0}: {1}", backend.name(), why))
+        .reduce(|before, why| say!("{0}; {1}", before, why));
     Err(Refusal::new(say!(
         "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{2}. {3}",
         ask.head,
         ask.cache_dtype,
-        model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
-        reasons
-            .iter()
-            .map(|(backend, why)| format!("{}: {why}", backend.name()))
-            .collect::<Vec<_>>()
-            .join("; ")
+        model.user_block.map_or_else(|| Sentence::verbatim(""), |b| say!(", block_size={0}", b)),
+        rejected.unwrap_or_else(|| Sentence::verbatim(""))
     )))
 }
 

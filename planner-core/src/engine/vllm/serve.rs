@@ -14,6 +14,7 @@ use super::resolve::skipped;
 use super::select;
 use super::sparse;
 use super::specs::Served;
+use crate::text::Words;
 
 /// Whether a layer has attention sinks.
 fn sinks(config: Config, window: Option<u64>) -> bool {
@@ -131,13 +132,13 @@ fn one(config: Config, fact: &Fact, context: &Context, kv: &'static str) -> Resu
                 && dtype::quantized(kv)
                 && !matches!(kv, "fp8" | "fp8_e4m3")
             {
-                return Err(Refusal::new(format!(
-                    "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got \
-                         kv_cache_dtype='{kv}')."
+                return Err(Refusal::new(say!(
+                    "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{0}').",
+                    kv
                 )));
             }
             if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
-                return Err(Refusal::new("Flint requires FlashInfer attention"));
+                return Err(Refusal::new(words!("Flint requires FlashInfer attention")));
             }
             runs_attention(context, backend, kv, head, ask.sinks)?;
             Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
@@ -164,8 +165,10 @@ fn uneven(context: &Context, ask: &Ask, head_v: u64, config: Config, window: Opt
     }
 }
 
-const NATIVE_FP8: &str = "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
-                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.";
+const NATIVE_FP8: Words = words!(
+    "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
+                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16."
+);
 
 fn before_sm89(device: &Device) -> bool {
     (device.major, device.minor) < (8, 9)
@@ -193,7 +196,7 @@ fn runs_attention(
         block: None,
     };
     if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
-        return Err(Refusal::new("FlashAttention does not support fp8 kv-cache on this device."));
+        return Err(Refusal::new(words!("FlashAttention does not support fp8 kv-cache on this device.")));
     }
     Ok(())
 }
@@ -203,10 +206,10 @@ fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(NATIVE_FP8));
     }
     if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
-        return Err(Refusal::new(
+        return Err(Refusal::new(words!(
             "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
-             supported under DCP.",
-        ));
+             supported under DCP."
+        )));
     }
     Ok(())
 }

@@ -125,14 +125,17 @@ fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool)
         tokens.max(prompt).max(item).min(most.saturating_mul(max_model_len))
     });
     if crosses && batched < max_model_len {
-        return Err(Refusal::new(format!(
-            "max_num_batched_tokens ({batched}) is smaller than max_model_len ({max_model_len}), and an \
-             encoder-decoder takes a prompt in one step."
+        return Err(Refusal::new(say!(
+            "max_num_batched_tokens ({0}) is smaller than max_model_len ({1}), and an encoder-decoder takes a prompt in one step.",
+            batched,
+            max_model_len
         )));
     }
     match request.max_num_seqs.filter(|&most| batched < most) {
-        Some(most) => Err(Refusal::new(format!(
-            "max_num_batched_tokens ({batched}) must be greater than or equal to max_num_seqs ({most})."
+        Some(most) => Err(Refusal::new(say!(
+            "max_num_batched_tokens ({0}) must be greater than or equal to max_num_seqs ({1}).",
+            batched,
+            most
         ))),
         None => Ok(batched),
     }

@@ -78,9 +78,10 @@ fn groups(run: &Run, config: Config) -> Result<(), Refusal> {
     let inputs =
         [config.number(&["hidden_size"]), heads, config.number(&["intermediate_size"]).map(|n| n / tp)];
     match inputs.into_iter().flatten().find(|input| !input.is_multiple_of(group)) {
-        Some(input) => Err(Refusal::new(format!(
-            "The input size ({input}) is not aligned with the quantized weight shape (groups of {group}). This \
-             can be caused by too large tensor parallel size."
+        Some(input) => Err(Refusal::new(say!(
+            "The input size ({0}) is not aligned with the quantized weight shape (groups of {1}). This can be caused by too large tensor parallel size.",
+            input,
+            group
         ))),
         None => Ok(()),
     }

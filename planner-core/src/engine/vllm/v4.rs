@@ -69,13 +69,13 @@ pub fn plan(
     }
     if let Some(backend @ (Backend::FlashInferMlaSparse | Backend::FlashInferMlaSparseSm120)) = context.forced
     {
-        return Err(Refusal::new(format!("{} is not a DeepSeek V4 attention backend.", backend.name())));
+        return Err(Refusal::new(say!("{0} is not a DeepSeek V4 attention backend.", backend.name())));
     }
     if context.device.major == 12 && context.forced != Some(Backend::FlashMlaSparse) {
-        return Err(Refusal::new(
+        return Err(Refusal::new(words!(
             "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, \
-             which `pip install vllm` does not bring.",
-        ));
+             which `pip install vllm` does not bring."
+        )));
     }
     context.cache_dtype = "fp8_ds_mla";
     let block = user_block.unwrap_or(BLOCK);
@@ -84,10 +84,10 @@ pub fn plan(
     let window = config.number(&["sliding_window"]).unwrap_or(128);
     let ratios = ratios(config)?;
     if ratios.iter().any(|&ratio| ratio > 1) && head != 512 {
-        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {head}")));
+        return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", head)));
     }
     if ratios.contains(&4) && index != 128 {
-        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {index}")));
+        return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", index)));
     }
     let mut specs = Vec::new();
     let mut ranks = Vec::new();

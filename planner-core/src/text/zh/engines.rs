@@ -249,4 +249,42 @@ pub(super) const TABLE: super::Table = &[
         "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
     ),
     ("MODEL.gguf stands for the model converted to GGUF", "MODEL.gguf 代表转换为 GGUF 的模型"),
+    ("{0} under {1}: keys in {2} and values in {3}", "{1} 下的 {0}：键为 {2}、值为 {3}"),
+    (
+        "{0} stores keys and values in one type: --kv-dtype {1}",
+        "{0} 的键与值只能是同一种类型：请用 --kv-dtype {1}",
+    ),
+    ("--dcp under {0}", "{0} 下的 --dcp"),
+    (
+        "no rule of this engine divides a session's tokens over GPUs; leave --dcp out",
+        "该引擎没有把一个会话的 token 分到多块 GPU 的规则；请去掉 --dcp",
+    ),
+    ("--speculative under {0}", "{0} 下的 --speculative"),
+    (
+        "the caches of its draft layers are not covered; leave --speculative out",
+        "其草稿层的缓存未涵盖；请去掉 --speculative",
+    ),
+    ("no figure of {0} depends on {1}", "{0} 的任何数字都与 {1} 无关"),
+    ("--kv-memory is the room itself: {0} changes nothing", "--kv-memory 就是可用空间本身：{0} 不起作用"),
+    (
+        "--source-len changes nothing: the model keeps nothing of an encoder's tokens",
+        "--source-len 不起作用：该模型不保留编码器的 token",
+    ),
+    (
+        "--shared-prefix {0}: {1} is planned to store these tokens again for every session",
+        "--shared-prefix {0}：按规划，{1} 为每个会话重新存储这些 token",
+    ),
+    (
+        "--shared-prefix {0}: {1} of every session are stored once for all",
+        "--shared-prefix {0}：每个会话的 {1} 由全部会话共存一份",
+    ),
+    ("auto, bf16 or fp8 (SGLang's fp8_e4m3)", "auto、bf16 或 fp8（SGLang 的 fp8_e4m3）"),
+    (
+        "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types)",
+        "auto、bf16、f16 或 fp8（本规划器涵盖的 TensorRT-LLM 类型）",
+    ),
+    (
+        "SGLang takes pages of {0} tokens for this model and backend, not --block-size {1}",
+        "对该模型与后端，SGLang 取每页 {0} 个 token，而不是 --block-size {1}",
+    ),
 ];

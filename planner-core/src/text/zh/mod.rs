@@ -186,49 +186,6 @@ pub(super) fn message(message: Message) -> &'static str {
     }
 }
 
-/// The template of a note.
-pub(super) fn note(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "candle_window_is_a_mask" => "candle 的 `{0}` 保存每个 token：{1} 的窗口只是掩码",
-        "candle_expands_latent" => "candle 的 `{0}` 缓存每个头的键和值，而不是潜向量",
-        "unknown_model_type" => {
-            "没有家族认识 model_type `{0}`：按普通注意力（类 Llama 结构）规划；--strict 会拒绝"
-        }
-        "thinker_only" => "只规划 thinker，vLLM 也只加载它：transformers 另外构建的 talker 与声码器不计入",
-        "dtype_assumed" => "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
-        "kv_heads_overridden" => "--kv-heads {0}：不是该模型自身的 KV 头数",
-        "weight_dtype_overridden" => "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",
-        "page_of_engine" => "SGLang 对该模型与后端使用每页 {0} 个 token，而不是 --block-size {1}",
-        "setting_unread" => "{0} 的任何数字都不取决于 {1}",
-        "budget_skipped" => "--kv-memory 就是可用空间：{0} 不改变任何结果",
-        "source_unread" => "--source-len 不改变任何结果：该模型不保留编码器 token 的任何内容",
-        "prefix_not_shared" => "--shared-prefix {0}：按 {1} 为每个会话各存一份这些 token 计",
-        "prefix_shared" => "--shared-prefix {0}：每个会话中有 {1} 只为所有会话存一份",
-        "seq_default" => "未给出 --seq：取 {0} 个 token（模型上限与 {1} 中较小者）",
-        "beyond_max_position" => "{0} 个 token 超出该模型的上限 {1}",
-        "source_default" => "未给出 --source-len：取 {0} 个编码器 token",
-        "gpus_as_pipeline" => "--gpus 用作 {0} 级流水线：注意力头数不能被其整除",
-        "gpus_as_tensor" => "--gpus 用作张量并行：--tp {0}",
-        "more_users_than_slots" => "{0} 个用户共用 {1} 个槽位：其余等待",
-        "context_padded" => "--ctx-size {0} 变为 {1}：每个流 {2} 个单元，按 256 取整",
-        "mlp_layers_with_states" => {
-            "llama.cpp 的转换器把该模型的 MLP 层写成带状态的层；给出其前馈宽度的 GGUF 文件占用更少"
-        }
-        "layers_split" => "llama.cpp 按整层切分到各 GPU：数字取最满的 GPU",
-        "gguf_states" => "状态按 llama.cpp 的方式计（f32，不含最新一个卷积抽头）：其他引擎不同",
-        "no_tensors" => "文件没有张量表：权重按 0 字节计",
-        "from_catalogue" => "{0} 由目录条目 {1} 回答，未使用网络",
-        "vllm_draft_assumed" => "EAGLE 头按一层、与模型相同的头数与宽度计：形状不同则页大小不同",
-        "quantized_prompt" => "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
-        "command_model" => "MODEL 代表检查点的 hub id 或文件夹",
-        "command_gguf" => "MODEL.gguf 代表转换为 GGUF 的模型",
-        "command_draft" => "DRAFT 代表 EAGLE 头的 hub id 或文件夹",
-        "command_left_out" => "该命令没有对应的选项：{0}",
-        "engine_not_run" => "{0}：规则读自其源码，未与运行中的引擎对比",
-        _ => return None,
-    })
-}
-
 pub(super) fn error_message(error: &Error) -> String {
     let zh = |sentence: &Sentence| sentence.text(Lang::Zh);
     let (template, arguments) = match error {

@@ -45,4 +45,5 @@ pub(super) const TABLE: super::Table = &[
     ("weight bytes", "权重字节数"),
     ("width", "宽度"),
     ("width of a latent", "潜向量的宽度"),
+    ("bytes of a prefix", "前缀的字节数"),
 ];

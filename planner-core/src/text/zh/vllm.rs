@@ -269,4 +269,56 @@ pub(super) const TABLE: super::Table = &[
         "该版本只重述了窗口层为在途 token 预留的部分；其余按 0.33.0 计",
     ),
     ("DRAFT stands for the hub id or folder of the EAGLE head", "DRAFT 代表 EAGLE 头的 hub id 或文件夹"),
+    (
+        "kv_cache_dtype=\"{0}\" is incompatible with dtype=\"{1}\". Please set `--kv-cache-dtype` to `auto` or `{1}`.",
+        "kv_cache_dtype=\"{0}\" 与 dtype=\"{1}\" 不相容。请把 `--kv-cache-dtype` 设为 `auto` 或 `{1}`。",
+    ),
+    (
+        "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid model config.",
+        "TurboQuant 的 KV 缓存需要可识别的全注意力层，而该混合模型的配置中没有。",
+    ),
+    ("a layer on no rank", "有一层不在任何 rank 上"),
+    (
+        "Aligned KV cache block size {0} is not supported by attention backend(s): {1}.",
+        "注意力后端不支持对齐后的 KV 缓存块大小 {0}：{1}。",
+    ),
+    (
+        "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{0}').",
+        "TritonAttentionDiffKVBackend 只支持 fp8/fp8_e4m3 量化的 KV 缓存（给的是 kv_cache_dtype='{0}'）。",
+    ),
+    (
+        "Currently supported kv cache quantization is num_bits=8, type=float, however received num_bits={0}, type={1}",
+        "目前支持的 KV 缓存量化是 num_bits=8、type=float，而给的是 num_bits={0}、type={1}",
+    ),
+    (
+        "Invalid strategy for compressed-tensors KV cache: {0}, where tensor or attn_head is expected",
+        "compressed-tensors 的 KV 缓存策略无效：{0}，应为 tensor 或 attn_head",
+    ),
+    (
+        "Only support symmetric scaling factor for compressed-tensors KV cache.",
+        "compressed-tensors 的 KV 缓存只支持对称的缩放因子。",
+    ),
+    ("fp8_e5m2 kv-cache is not supported with fp8 checkpoints.", "fp8 检查点不支持 fp8_e5m2 的 KV 缓存。"),
+    ("{0} is not a DeepSeek V4 attention backend.", "{0} 不是 DeepSeek V4 的注意力后端。"),
+    (
+        "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, which `pip install vllm` does not bring.",
+        "SM120 上的 FLASHINFER_MLA_SPARSE_DSV4 需要 FlashInfer 的 DSV4 稀疏 MLA 解码特化，`pip install vllm` 并不带有它。",
+    ),
+    ("Unsupported head_dim for fused quant+cache: {0}", "融合的量化与缓存写入不支持 head_dim {0}"),
+    (
+        "max_num_batched_tokens ({0}) is smaller than max_model_len ({1}), and an encoder-decoder takes a prompt in one step.",
+        "max_num_batched_tokens（{0}）小于 max_model_len（{1}），而编码器-解码器须在一步内处理整个提示。",
+    ),
+    (
+        "max_num_batched_tokens ({0}) must be greater than or equal to max_num_seqs ({1}).",
+        "max_num_batched_tokens（{0}）必须不小于 max_num_seqs（{1}）。",
+    ),
+    (
+        "The input size ({0}) is not aligned with the quantized weight shape (groups of {1}). This can be caused by too large tensor parallel size.",
+        "输入宽度（{0}）与量化权重的形状（每组 {1}）不对齐。张量并行数过大会造成此问题。",
+    ),
+    (
+        "name no decoder among their classes by which the Transformers backend finds it",
+        "其各类中没有指明解码器，Transformers 后端无从找到",
+    ),
 ];
