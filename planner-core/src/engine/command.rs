@@ -128,4 +128,20 @@ mod tests {
         command.switch("it's");
         assert_eq!(command.shell(), r#"serve 'my model' --config '{"a":1}' 'it'\''s'"#);
     }
+
+    #[test]
+    fn a_request_that_sets_nothing_leaves_nothing_out() {
+        let config = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
+            "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,
+            "vocab_size":128256,"max_position_embeddings":8192}"#;
+        let model = crate::source::from_config_json(config, true).unwrap();
+        for engine in ["vllm", "sglang", "llama.cpp", "tensorrt-llm"] {
+            let mut request = Request::default();
+            request.set("engine", engine).unwrap();
+            request.set("gpu", "80GiB").unwrap();
+            let command = crate::plan::plan(&model, &request).unwrap().engine.command.unwrap();
+            let codes: Vec<&str> = command.notes.iter().map(|note| note.code).collect();
+            assert!(!codes.contains(&"command_left_out"), "{engine}: {:?}", command.notes);
+        }
+    }
 }

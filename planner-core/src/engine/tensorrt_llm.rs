@@ -277,4 +277,21 @@ mod tests {
         let gpu = &plan.memory.unwrap().gpus[0];
         assert_eq!(gpu.kv_bytes_available, (80 * (1_u64 << 30) - 16_060_522_496) * 9 / 10);
     }
+
+    /// A latent of 32 + 8 in bf16, whole on both ranks, and an index key of 128 B with a 4 B scale: 212 B
+    /// a token and layer, in blocks of 32.
+    #[test]
+    fn a_latent_and_its_index_key_are_whole_on_every_rank() {
+        let config = r#"{"model_type":"deepseek_v32","architectures":["DeepseekV32ForCausalLM"],"dtype":"bfloat16",
+            "hidden_size":64,"intermediate_size":64,"num_hidden_layers":2,"num_attention_heads":4,
+            "num_key_value_heads":4,"kv_lora_rank":32,"qk_rope_head_dim":8,"qk_nope_head_dim":16,"v_head_dim":16,
+            "q_lora_rank":32,"index_head_dim":128,"index_n_heads":4,"index_topk":64,"vocab_size":100}"#;
+        let model = from_config_json(config, true).unwrap();
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "trtllm"), ("tp", "2"), ("seq", "33")] {
+            request.set(flag, value).unwrap();
+        }
+        let plan = plan(&model, &request).unwrap();
+        assert_eq!(plan.engine.session_bytes, 2 * 2 * 64 * (40 * 2 + 132));
+    }
 }

@@ -77,3 +77,126 @@ fn caches_made_beforehand_are_whole_from_the_first_token() {
     assert_eq!(rows(Keep::Concatenated, Extent::Window(8), 30), Ok((30, 30)));
     assert_eq!(rows(Keep::Preallocated, Extent::Full, 0), Ok((0, 0)));
 }
+
+/// Whether a plan is refused for this reason.
+fn refused(config: &str, flags: &[(&str, &str)], why: &str) -> bool {
+    answer(config, flags).is_err_and(|error| format!("{error:?}").contains(why))
+}
+
+/// Every layer's state and convolution of 128 columns: `2·d_model × 16` and 4 rows of `2·d_model`.
+const MAMBA: &str = r#"{"model_type": "mamba", "dtype": "bfloat16", "num_hidden_layers": 2, "hidden_size": 64,
+    "intermediate_size": 128, "expand": 2, "state_size": 16, "conv_kernel": 4, "time_step_rank": 4,
+    "vocab_size": 100}"#;
+
+#[test]
+fn mambas_rows_are_views_of_projections_twice_as_wide() {
+    let used = 2 * 2 * (128 * 16 + 4 * 128);
+    // One row of zeros under all four names, until the fourth token takes the last of them.
+    for (tokens, rows) in [("1", 3), ("2", 5), ("3", 7), ("4", 8), ("5", 8), ("100000", 8)] {
+        let allocated = 2 * 2 * (128 * 16 + rows * 128);
+        assert_eq!(answer(MAMBA, &[("seq", tokens)]), Ok((used, allocated)), "{tokens} tokens");
+    }
+}
+
+#[test]
+fn mamba_runs_with_the_sizes_it_fixes_and_one_session() {
+    for (ours, other) in [
+        (r#""conv_kernel": 4"#, r#""conv_kernel": 3"#),
+        (r#""state_size": 16"#, r#""state_size": 8"#),
+        (r#""intermediate_size": 128, "expand": 2"#, r#""intermediate_size": 192, "expand": 3"#),
+    ] {
+        assert!(MAMBA.contains(ours));
+        assert!(refused(&MAMBA.replace(ours, other), &[("seq", "5")], "fixes the kernel at 4"), "{other}");
+    }
+    assert!(refused(MAMBA, &[("seq", "5"), ("users", "2")], "cannot decode several sessions"));
+}
+
+#[test]
+fn mamba2_keeps_four_columns_in_the_models_dtype() {
+    // 8 heads × 16 × 32 of state; 128 + 2 × 2 × 32 columns of the convolution
+    let mamba2 = r#"{"model_type": "mamba2", "dtype": "bfloat16", "num_hidden_layers": 2, "hidden_size": 64,
+        "expand": 2, "num_heads": 8, "head_dim": 16, "state_size": 32, "n_groups": 2, "conv_kernel": 4,
+        "vocab_size": 100}"#;
+    let bytes = 2 * 2 * (8 * 16 * 32 + 256 * 4);
+    assert_eq!(answer(mamba2, &[("seq", "5")]), Ok((bytes, bytes)));
+    let three = mamba2.replace(r#""conv_kernel": 4"#, r#""conv_kernel": 3"#);
+    assert!(refused(&three, &[("seq", "5")], "fixes the kernel at 4"));
+}
+
+#[test]
+fn deepseek2_keeps_keys_and_values_of_every_query_head() {
+    let deepseek = config(
+        "deepseek_v2",
+        r#", "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 12,
+        "q_lora_rank": null, "scoring_func": "softmax", "topk_method": "greedy""#,
+    );
+    let row = 2 * 2 * 4 * (16 + 8 + 12);
+    assert_eq!(answer(&deepseek, &[("seq", "5")]), Ok((row * 5, row * 5)));
+    assert_eq!(notes(&deepseek, "5"), Ok(vec!["candle_expands_latent"]));
+    for (ours, other) in [("softmax", "sigmoid"), ("greedy", "noaux_tc")] {
+        assert!(refused(&deepseek.replace(ours, other), &[("seq", "5")], "knows softmax scoring"), "{other}");
+    }
+    let grouped = deepseek.replace(r#""greedy""#, r#""group_limited_greedy""#);
+    assert!(answer(&grouped, &[("seq", "5")]).is_ok());
+}
+
+/// Codes of the notes about candle's cache.
+fn notes(config: &str, tokens: &str) -> Result<Vec<&'static str>> {
+    let model = from_config_json(config, true)?;
+    let mut request = Request::default();
+    request.set("engine", "candle")?;
+    request.set("seq", tokens)?;
+    let notes = plan(&model, &request)?.engine.details.notes;
+    Ok(notes.iter().map(|note| note.code).filter(|code| code.starts_with("candle_")).collect())
+}
+
+#[test]
+fn a_window_that_is_only_a_mask_is_noted_where_it_would_have_cut() {
+    let mistral = config("mistral", r#", "sliding_window": 8"#);
+    assert_eq!(notes(&mistral, "8"), Ok(vec![]));
+    assert_eq!(notes(&mistral, "9"), Ok(vec!["candle_window_is_a_mask"]));
+    let row = 2 * 2 * (16 + 16) * 2;
+    assert_eq!(answer(&mistral, &[("seq", "9")]), Ok((row * 9, row * 9)));
+}
+
+#[test]
+fn falcon_runs_one_session_with_one_kv_head_within_its_tables() {
+    let falcon = |more: &str| {
+        format!(
+            r#"{{"model_type": "falcon", "dtype": "bfloat16", "num_hidden_layers": 2, "hidden_size": 64,
+            "num_attention_heads": 4, "vocab_size": 100, "parallel_attn": true, "bias": false {more}}}"#
+        )
+    };
+    let one = r#", "multi_query": true, "alibi": false, "new_decoder_architecture": false"#;
+    let row = 2 * (16 + 16) * 2;
+    // its rotary table has 5,000 rows
+    assert_eq!(answer(&falcon(one), &[("seq", "5000")]), Ok((row * 5000, row * 5000)));
+    assert!(refused(&falcon(one), &[("seq", "5001")], "position tables"));
+    assert!(refused(&falcon(one), &[("seq", "5"), ("users", "2")], "cannot decode several sessions"));
+    for key in ["alibi", "new_decoder_architecture"] {
+        let on = one.replace(&format!(r#""{key}": false"#), &format!(r#""{key}": true"#));
+        assert!(refused(&falcon(&on), &[("seq", "5")], "supports neither"), "{key}");
+    }
+    assert!(refused(&falcon(&one.replace(r#"y": true"#, r#"y": false"#)), &[("seq", "5")], "one KV head"));
+}
+
+#[test]
+fn modules_that_multiply_with_f32_run_in_f32() {
+    let mixtral = r#", "num_local_experts": 4, "num_experts_per_tok": 2"#;
+    for (model_type, more) in [("mixtral", mixtral), ("phi", "")] {
+        let config = config(model_type, more);
+        assert!(refused(&config, &[("seq", "5")], "f32: `"), "{model_type}");
+        let row = 2 * 2 * (16 + 16) * 4;
+        assert_eq!(answer(&config, &[("seq", "5"), ("kv-dtype", "f32")]), Ok((row * 5, row * 5)));
+    }
+}
+
+#[test]
+fn keys_and_values_have_one_type_and_no_sliding_window_is_switched_on() {
+    let llama = config("llama", "");
+    assert!(refused(&llama, &[("seq", "5"), ("k-dtype", "f16"), ("v-dtype", "bf16")], "as the keys"));
+    assert!(answer(&llama, &[("seq", "5"), ("k-dtype", "f16"), ("v-dtype", "f16")]).is_ok());
+    let qwen3 = |on: bool| config("qwen3", &format!(r#", "head_dim": 16, "use_sliding_window": {on}"#));
+    assert!(answer(&qwen3(false), &[("seq", "5")]).is_ok());
+    assert!(refused(&qwen3(true), &[("seq", "5")], "refuses use_sliding_window"));
+}
