@@ -121,6 +121,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Request;
 
     #[test]
     fn words_a_shell_would_split_are_quoted() {
@@ -140,7 +141,7 @@ mod tests {
             let mut request = Request::default();
             request.set("engine", engine).unwrap();
             request.set("gpu", "80GiB").unwrap();
-            let command = crate::plan::plan(&model, &request).unwrap().engine.command.unwrap();
+            let command = crate::plan::plan(&model, &request).unwrap().command().unwrap();
             let codes: Vec<&str> = command.notes.iter().map(|note| note.code).collect();
             assert!(!codes.contains(&"command_left_out"), "{engine}: {:?}", command.notes);
         }
