@@ -58,7 +58,7 @@ impl Read {
                     for note in &plan.notes {
                         self.text(&note.text.text(Lang::Zh));
                     }
-                    for note in plan.engine.command.iter().flat_map(|command| &command.notes) {
+                    for note in plan.command().iter().flat_map(|command| &command.notes) {
                         self.text(&note.text.text(Lang::Zh));
                     }
                 }
