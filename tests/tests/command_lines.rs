@@ -14,7 +14,7 @@ fn command(model: &str, flags: &[(&str, &str)]) -> engine::command::Command {
     let model = catalog::model(model).unwrap();
     let mut request = Request::default();
     flags.iter().for_each(|(flag, value)| request.set(flag, value).unwrap());
-    plan(&model, &request).unwrap().engine.command.unwrap()
+    plan(&model, &request).unwrap().command().unwrap()
 }
 
 /// Every setting that an engine's command may say, with a value the engine takes.

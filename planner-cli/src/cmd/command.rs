@@ -13,7 +13,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request(matches)?;
     let model = super::plan::model(matches, &request)?;
     let plan = plan(&model, &request)?;
-    let command = plan.engine.command.ok_or_else(|| {
+    let command = plan.command().ok_or_else(|| {
         Error::bad_value(
             "--engine",
             plan.engine.id,

@@ -25,6 +25,14 @@ impl Engine for Architecture {
         &["1"]
     }
 
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &["dcp"]
+    }
+
+    fn one_kv_dtype(&self) -> bool {
+        false
+    }
+
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
         Ok(Box::new(Needed::new(run, kv_dtypes(run.request, run.model.dtype)?)))
     }
@@ -40,7 +48,7 @@ pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
     Ok((one("--k-dtype", request.k_dtype.as_deref())?, one("--v-dtype", request.v_dtype.as_deref())?))
 }
 
-/// Neighbouring layers that keep the same: how many, and what each keeps.
+/// Layers that keep the same: how many, and what each keeps.
 type Group<'a> = (u64, &'a [Store]);
 
 /// What the definition keeps.
@@ -64,6 +72,11 @@ impl<'a> Needed<'a> {
             dtypes => dtypes.unwrap_or((run.model.dtype, run.model.dtype)),
         };
         Ok(Self::new(run, dtypes))
+    }
+
+    /// How many layers keep the same, and what.
+    pub fn groups(&self) -> &[(u64, &'a [Store])] {
+        &self.groups
     }
 
     /// The dtypes of keys and values.
@@ -90,16 +103,16 @@ impl<'a> Needed<'a> {
     }
 }
 
-/// Runs of neighbouring layers that keep the same.
+/// Layers that keep the same, wherever they stand.
 pub(super) fn grouped(layers: &[Layer]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut groups: Vec<(u64, Group<'_>)> = Vec::new();
     for layer in layers {
-        match groups.last_mut() {
-            Some((count, stores)) if *stores == layer.stores => *count += 1,
-            _ => groups.push((1, &layer.stores)),
+        match groups.iter_mut().find(|(same, _)| *same == layer.same) {
+            Some((_, (count, _))) => *count += 1,
+            None => groups.push((layer.same, (1, &layer.stores))),
         }
     }
-    groups
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// What one GPU of a tensor-parallel group keeps of a store.

@@ -7,7 +7,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Run;
-use crate::request::{CacheKind, FlashAttention, Request};
+use super::asked::settings;
 use crate::spec::model::Note;
 use crate::text::{self, Lang};
 
@@ -117,42 +117,10 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Settings of an engine that a request may name, and whether it does.
-fn settings(run: &Run<'_>) -> [(&'static str, bool); 25] {
-    let Request { flash_attention, cache, .. } = run.request;
-    let r = run.request;
-    [
-        ("pp", run.parallel.pp > 1),
-        ("dp", run.parallel.dp > 1),
-        ("dcp", run.parallel.dcp > 1),
-        ("kv-dtype", r.kv_dtype.is_some()),
-        ("k-dtype", r.k_dtype.is_some()),
-        ("v-dtype", r.v_dtype.is_some()),
-        ("weight-dtype", r.weight_dtype.is_some()),
-        ("kv-heads", r.kv_heads.is_some()),
-        ("kv-memory", r.kv_memory.is_some()),
-        ("memory-utilization", r.memory_utilization.is_some()),
-        ("attention-backend", r.attention_backend.is_some()),
-        ("block-size", r.block_size.is_some()),
-        ("max-num-batched-tokens", r.max_num_batched_tokens.is_some()),
-        ("max-num-seqs", r.max_num_seqs.is_some()),
-        ("ctx-size", r.ctx_size.is_some()),
-        ("n-parallel", r.n_parallel.is_some()),
-        ("batch", r.batch.is_some()),
-        ("ubatch", r.ubatch.is_some()),
-        ("kv-unified", r.kv_unified.is_some()),
-        ("flash-attn", *flash_attention != FlashAttention::Auto),
-        ("swa-full", r.swa_full),
-        ("cache", *cache != CacheKind::Dynamic),
-        ("speculative", r.speculative.is_some()),
-        ("async-scheduling", r.async_scheduling.is_some()),
-        ("prefix-caching", r.prefix_caching.is_some()),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Request;
 
     #[test]
     fn words_a_shell_would_split_are_quoted() {
@@ -172,7 +140,7 @@ mod tests {
             let mut request = Request::default();
             request.set("engine", engine).unwrap();
             request.set("gpu", "80GiB").unwrap();
-            let command = crate::plan::plan(&model, &request).unwrap().engine.command.unwrap();
+            let command = crate::plan::plan(&model, &request).unwrap().command().unwrap();
             let codes: Vec<&str> = command.notes.iter().map(|note| note.code).collect();
             assert!(!codes.contains(&"command_left_out"), "{engine}: {:?}", command.notes);
         }

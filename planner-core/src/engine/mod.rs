@@ -13,9 +13,10 @@ use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::model::{ModelSpec, Note};
 use crate::suggest;
-use crate::units::Ratio;
+use crate::units::{Ratio, product};
 
 pub mod architecture;
+pub mod asked;
 pub mod candle;
 pub mod command;
 pub mod llamacpp;
@@ -62,6 +63,13 @@ impl Run<'_> {
     pub fn utilization(&self) -> Ratio {
         self.request.memory_utilization.unwrap_or_else(|| self.request.engine.utilization(self))
     }
+
+    /// Tokens of `--shared-prefix` that a session of `tokens` finds in the cache, in whole units of `grain`:
+    /// at least one token is always computed.
+    pub fn shared_prefix(&self, tokens: u64, grain: u64) -> u64 {
+        let shared = self.request.shared_prefix.unwrap_or(0).min(tokens.saturating_sub(1));
+        shared - shared % grain.max(1)
+    }
 }
 
 /// What an engine's memory fraction means.
@@ -91,6 +99,14 @@ pub trait Engine: Sync + std::fmt::Debug {
         ShareOf::Total
     }
 
+    /// Settings of a request that its figures depend on, by their flags' names.
+    fn reads(&self, request: &Request) -> &'static [&'static str];
+
+    /// Whether keys and values have one type.
+    fn one_kv_dtype(&self) -> bool {
+        true
+    }
+
     /// The command that starts the engine with a run's settings, for engines that are servers.
     fn command(&self, _run: &Run<'_>) -> Option<command::Command> {
         None
@@ -105,9 +121,15 @@ pub trait Layout {
     /// Bytes one session of `tokens` takes, over all GPUs of one replica.
     fn session_bytes(&self, tokens: u64) -> Result<u64>;
 
+    /// Bytes over all GPUs of one replica that every session after the first does not take again, because
+    /// its first `--shared-prefix` tokens are stored already.
+    fn shared_bytes(&self, _tokens: u64) -> Result<u64> {
+        Ok(0)
+    }
+
     /// Bytes `users` sessions of `tokens` take, over all GPUs of one replica.
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
-        crate::units::product("bytes of all sessions", &[self.session_bytes(tokens)?, users])
+        without_shared(users, self.session_bytes(tokens)?, self.shared_bytes(tokens)?)
     }
 
     /// Bytes that `users` sessions of `tokens` take on a GPU of each pipeline stage.
@@ -118,6 +140,12 @@ pub trait Layout {
 
     /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
     fn details(&self, available: Option<&[u64]>) -> Result<Details>;
+}
+
+/// What `users` sessions of `each` take where all but the first find `shared` of it there already.
+pub(crate) fn without_shared(users: u64, each: u64, shared: u64) -> Result<u64> {
+    let all = product("bytes of all sessions", &[each, users])?;
+    Ok(all - product("bytes of all sessions", &[shared.min(each), users.saturating_sub(1)])?)
 }
 
 /// What only this engine has to say.

@@ -12,12 +12,14 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::architecture::kv_dtypes;
+use super::asked;
 use super::command::Command;
-use super::{Details, Engine, Layout, Run, ShareOf};
+use super::{Details, Engine, Layout, Run, ShareOf, without_shared};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
 use crate::render::json::integer;
+use crate::request::Request;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
 use crate::units::{Ratio, product, sum};
@@ -48,6 +50,10 @@ impl Engine for TensorRtLlm {
         ShareOf::FreeAfterWeights
     }
 
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &["block-size", "max-num-seqs", "max-model-len", "prefix-caching"]
+    }
+
     /// Names of `tensorrt_llm/commands/serve.py`; what it has no flag for goes into the file of `--config`,
     /// by the names of `KvCacheConfig`.
     fn command(&self, run: &Run<'_>) -> Option<Command> {
@@ -60,7 +66,7 @@ impl Engine for TensorRtLlm {
         command.given("--max_num_tokens", request.max_num_batched_tokens);
         command.given("--free_gpu_memory_fraction", request.memory_utilization);
         let mut cache = Map::new();
-        let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+        let kv_dtype = asked::kv_dtype(request).and_then(DType::from_name);
         if kv_dtype == Some(DType::FP8) {
             cache.insert("dtype".into(), "fp8".into());
         }
@@ -77,10 +83,13 @@ impl Engine for TensorRtLlm {
         const SAID: &[&str] = &[
             "pp",
             "kv-dtype",
+            "k-dtype",
+            "v-dtype",
             "memory-utilization",
             "block-size",
             "max-num-seqs",
             "max-num-batched-tokens",
+            "max-model-len",
             "prefix-caching",
         ];
         Some(command.without(run, SAID))
@@ -91,29 +100,22 @@ impl Engine for TensorRtLlm {
     }
 }
 
-struct Blocks {
+struct Blocks<'a> {
+    run: Run<'a>,
     /// Bytes of one token on a GPU of each stage.
     stages: Vec<u64>,
-    tp: u64,
     tokens_per_block: u64,
-    tokens: u64,
     max_model_len: u64,
 }
 
-impl Blocks {
-    fn new(run: Run<'_>) -> Result<Self> {
-        if run.parallel.dcp > 1 {
-            return Err(Error::unsupported(
-                "--dcp with tensorrt-llm",
-                "its context-parallel caches are not covered; leave --dcp out",
-            ));
-        }
-        let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
-        if k != v || ![DType::BF16, DType::F16, DType::F32, DType::FP8].contains(&k) {
+impl<'a> Blocks<'a> {
+    fn new(run: Run<'a>) -> Result<Self> {
+        let (k, _) = kv_dtypes(run.request, run.model.dtype)?;
+        if ![DType::BF16, DType::F16, DType::F32, DType::FP8].contains(&k) {
             return Err(Error::bad_value(
                 "--kv-dtype",
                 k.name,
-                "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types), the same for keys and values",
+                "auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types)",
             ));
         }
         let mut stages_bytes = Vec::new();
@@ -127,16 +129,39 @@ impl Blocks {
             stages_bytes.push(bytes);
         }
         Ok(Self {
+            run,
             stages: stages_bytes,
-            tp: run.parallel.tp,
             tokens_per_block: run.request.block_size.unwrap_or(TOKENS_PER_BLOCK),
-            tokens: run.tokens,
             max_model_len: run.request.max_model_len.unwrap_or(run.tokens),
         })
     }
 
     fn blocks(&self, tokens: u64) -> u64 {
         tokens.div_ceil(self.tokens_per_block)
+    }
+
+    /// Whole blocks that are found again where sessions start alike (`enable_block_reuse`, on by itself).
+    fn shared_blocks(&self, tokens: u64) -> u64 {
+        if self.reuses() {
+            self.run.shared_prefix(tokens, self.tokens_per_block) / self.tokens_per_block
+        } else {
+            0
+        }
+    }
+
+    fn reuses(&self) -> bool {
+        self.run.request.prefix_caching.unwrap_or(true)
+    }
+
+    /// Bytes of `blocks` blocks on all GPUs of a replica.
+    fn everywhere(&self, blocks: u64) -> Result<u64> {
+        let mut total = 0;
+        for stage in &self.stages {
+            let bytes =
+                product("bytes of a session", &[blocks, self.block_bytes(*stage)?, self.run.parallel.tp])?;
+            total = sum("bytes of a session", [total, bytes])?;
+        }
+        Ok(total)
     }
 
     fn block_bytes(&self, token: u64) -> Result<u64> {
@@ -167,21 +192,21 @@ fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
     }
 }
 
-impl Layout for Blocks {
+impl Layout for Blocks<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
-        let mut total = 0;
-        for stage in &self.stages {
-            let bytes =
-                product("bytes of a session", &[self.blocks(tokens), self.block_bytes(*stage)?, self.tp])?;
-            total = sum("bytes of a session", [total, bytes])?;
-        }
-        Ok(total)
+        self.everywhere(self.blocks(tokens))
+    }
+
+    fn shared_bytes(&self, tokens: u64) -> Result<u64> {
+        self.everywhere(self.shared_blocks(tokens))
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        let one = |stage: &u64| {
-            product("bytes of all sessions", &[users, self.blocks(tokens), self.block_bytes(*stage)?])
-        };
+        if let Some(most) = self.run.request.max_num_seqs.filter(|&most| users > most) {
+            return Err(Error::bad_value("--max-num-seqs", most, format!("at least {users} users")));
+        }
+        let blocks = without_shared(users, self.blocks(tokens), self.shared_blocks(tokens))?;
+        let one = |stage: &u64| product("bytes of all sessions", &[blocks, self.block_bytes(*stage)?]);
         self.stages.iter().map(one).collect()
     }
 
@@ -207,8 +232,9 @@ impl Layout for Blocks {
         keys.insert("kv_cache_tokens".into(), tokens.map_or(Json::Null, integer));
         let a_session = self.blocks(self.max_model_len).max(1);
         keys.insert("max_concurrency".into(), json!(blocks.map(|blocks| blocks as f64 / a_session as f64)));
-        keys.insert("blocks_per_session".into(), integer(self.blocks(self.tokens)));
-        keys.insert("min_prefix_hit_tokens".into(), integer(self.tokens_per_block));
+        keys.insert("blocks_per_session".into(), integer(self.blocks(self.run.tokens)));
+        let hit = if self.reuses() { integer(self.tokens_per_block) } else { Json::Null };
+        keys.insert("min_prefix_hit_tokens".into(), hit);
         let text = "tensorrt-llm 1.2: the rule was read in its source, not compared with a running engine";
         Ok(Details { keys, notes: vec![Note::new("engine_not_run", text).with(&[&"tensorrt-llm 1.2"])] })
     }

@@ -65,7 +65,7 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
     if !engine.is_empty() {
         all.push(section(M::ExplainEngine, engine));
     }
-    if let Some(command) = &plan.engine.command {
+    if let Some(command) = plan.command() {
         let notes = command.notes.iter().map(|note| text::note(lang, note));
         all.push(section(M::ExplainCommand, std::iter::once(command.shell()).chain(notes).collect()));
     }

@@ -5,7 +5,7 @@
 
 use crate::engine::architecture::Needed;
 use crate::engine::command::Command;
-use crate::engine::{Details, Run};
+use crate::engine::{Details, Run, asked};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -99,8 +99,6 @@ pub struct EngineAnswer {
     pub floor_bytes_per_session: u64,
     /// What only this engine has to say.
     pub details: Details,
-    /// The command that starts it with these settings, where it is a server.
-    pub command: Option<Command>,
 }
 
 /// A complete answer.
@@ -138,6 +136,11 @@ impl Plan<'_> {
         let Self { model, request, tokens, source, parallel, .. } = *self;
         Run { model, request, tokens, source, parallel }
     }
+
+    /// The command that starts the engine with these settings, where it is a server.
+    pub fn command(&self) -> Option<Command> {
+        self.request.engine.command(&self.run())
+    }
 }
 
 /// Plans: bytes by the definition, by the engine, and what fits.
@@ -150,6 +153,7 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
     let available = memory.as_ref().map(Memory::available);
     let details = layout.details(available.as_deref())?;
     notes.extend(details.notes.iter().cloned());
+    notes.extend(asked::shared_prefix(&run, layout.as_ref())?);
     let per_replica = run.parallel.users_per_replica(request.users);
     let engine = EngineAnswer {
         id: request.engine.id(),
@@ -161,7 +165,6 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
         },
         floor_bytes_per_session: layout.floor_bytes()?,
         details,
-        command: request.engine.command(&run),
     };
     let (memory, verdict) = match memory {
         Some(mut memory) => {
@@ -195,7 +198,7 @@ fn marginal(tokens: u64, bytes: impl Fn(u64) -> Result<u64>) -> Result<u64> {
 
 fn kv(run: &Run<'_>, truth: &Needed<'_>) -> Result<Kv> {
     let session_bytes = truth.bytes(run.tokens)?;
-    let slopes = slopes(run, truth)?;
+    let slopes = slopes(truth)?;
     let shares_rows = slopes.iter().any(|slope| slope.per_tokens > 1);
     let bytes_per_token = if shares_rows {
         let holding = slopes.iter().rev().find(|slope| slope.from_token < run.tokens);
@@ -213,16 +216,16 @@ fn kv(run: &Run<'_>, truth: &Needed<'_>) -> Result<Kv> {
     })
 }
 
-fn kept(layer: &Layer) -> impl Iterator<Item = &Store> {
-    layer.stores.iter().filter(|store| store.is_kept_by("architecture"))
+fn kept(stores: &[Store]) -> impl Iterator<Item = &Store> {
+    stores.iter().filter(|store| store.is_kept_by("architecture"))
 }
 
 /// Where windows fill, and what a token costs between those points.
-fn slopes(run: &Run<'_>, truth: &Needed<'_>) -> Result<Vec<Slope>> {
+fn slopes(truth: &Needed<'_>) -> Result<Vec<Slope>> {
     let (k, v) = truth.dtypes();
     let mut edges = vec![0];
     let mut period = 1;
-    for store in run.model.layers.iter().flat_map(kept) {
+    for store in truth.groups().iter().flat_map(|(_, stores)| kept(stores)) {
         if let Extent::Window(n) | Extent::Chunk(n) = store.extent {
             edges.push(n);
         }
@@ -233,31 +236,19 @@ fn slopes(run: &Run<'_>, truth: &Needed<'_>) -> Result<Vec<Slope>> {
     let mut slopes: Vec<Slope> = Vec::new();
     for from_token in edges {
         let mut bytes = 0;
-        let mut last: Option<(&Layer, u64)> = None;
-        for layer in &run.model.layers {
-            let own = match last {
-                Some((before, own)) if before.stores == layer.stores => own,
-                _ => {
-                    let mut own = 0;
-                    for store in kept(layer) {
-                        let grows = match store.extent {
-                            Extent::Full => true,
-                            Extent::Window(n) | Extent::Chunk(n) => from_token < n,
-                            Extent::Session | Extent::Source => false,
-                        };
-                        if grows {
-                            let rows = period / store.tokens_per_row.max(1);
-                            own = sum(
-                                "bytes per token",
-                                [own, product("bytes per token", &[store.row_bytes(k, v)?, rows])?],
-                            )?;
-                        }
-                    }
-                    own
+        for (layers, stores) in truth.groups() {
+            for store in kept(stores) {
+                let grows = match store.extent {
+                    Extent::Full => true,
+                    Extent::Window(n) | Extent::Chunk(n) => from_token < n,
+                    Extent::Session | Extent::Source => false,
+                };
+                if grows {
+                    let rows = period / store.tokens_per_row.max(1);
+                    let own = product("bytes per token", &[store.row_bytes(k, v)?, rows, *layers])?;
+                    bytes = sum("bytes per token", [bytes, own])?;
                 }
-            };
-            last = Some((layer, own));
-            bytes = sum("bytes per token", [bytes, own])?;
+            }
         }
         if slopes.last().is_none_or(|slope| slope.bytes != bytes) {
             slopes.push(Slope { from_token, bytes, per_tokens: period });
@@ -278,16 +269,29 @@ fn lcm(a: u64, b: u64) -> u64 {
 fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
     let (k, v) = truth.dtypes();
     let mut bytes_per_token = 0;
+    // layers alike in what counts here, and their bytes
+    let mut seen: Vec<((u64, u64), u64)> = Vec::new();
     for layer in run.model.layers.iter().filter(|layer| layer.query_heads > 0) {
-        let own = kept(layer).find_map(widths);
         let owner = layer.owner.and_then(|owner| run.model.layers.get(owner as usize));
-        let Some((k_dim, v_dim)) = own.or_else(|| owner.and_then(|owner| kept(owner).find_map(widths)))
-        else {
-            continue;
+        let like = (owner.map_or(layer.same, |owner| owner.same), layer.query_heads);
+        let own = match seen.iter().find(|(other, _)| *other == like) {
+            Some((_, own)) => *own,
+            None => {
+                let own = kept(&layer.stores).find_map(widths);
+                let own = own.or_else(|| owner.and_then(|owner| kept(&owner.stores).find_map(widths)));
+                let bytes = match own {
+                    Some((k_dim, v_dim)) => {
+                        let keys = k.row_bytes(product("bytes per token", &[layer.query_heads, k_dim])?)?;
+                        let values = v.row_bytes(product("bytes per token", &[layer.query_heads, v_dim])?)?;
+                        sum("bytes per token", [keys, values])?
+                    }
+                    None => 0,
+                };
+                seen.push((like, bytes));
+                bytes
+            }
         };
-        let keys = k.row_bytes(product("bytes per token", &[layer.query_heads, k_dim])?)?;
-        let values = v.row_bytes(product("bytes per token", &[layer.query_heads, v_dim])?)?;
-        bytes_per_token = sum("bytes per token", [bytes_per_token, keys, values])?;
+        bytes_per_token = sum("bytes per token", [bytes_per_token, own])?;
     }
     if bytes_per_token == 0 {
         return Ok(None);
@@ -311,7 +315,7 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
     let mut groups: Vec<LayerGroup<'a>> = Vec::new();
     for layer in &run.model.layers {
         let same = |last: &LayerGroup<'_>| {
-            last.layer.stores == layer.stores && last.layer.owner.is_some() == layer.owner.is_some()
+            last.layer.same == layer.same && last.layer.owner.is_some() == layer.owner.is_some()
         };
         match groups.last_mut() {
             Some(last) if same(last) => last.count += 1,
@@ -324,16 +328,28 @@ fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<
             }),
         }
     }
+    // what a token and a session take in a layer that keeps the same
+    let mut seen: Vec<(u64, u64, u64)> = Vec::new();
     for group in &mut groups {
-        let bytes = |tokens: u64| {
-            let mut total = 0;
-            for store in kept(group.layer) {
-                total = sum("bytes of a layer", [total, store.session_bytes(tokens, run.source, k, v)?])?;
+        let same = group.layer.same;
+        let (token, session) = match seen.iter().find(|(other, ..)| *other == same) {
+            Some((_, token, session)) => (*token, *session),
+            None => {
+                let bytes = |tokens: u64| {
+                    let mut total = 0;
+                    for store in kept(&group.layer.stores) {
+                        let own = store.session_bytes(tokens, run.source, k, v)?;
+                        total = sum("bytes of a layer", [total, own])?;
+                    }
+                    Ok(total)
+                };
+                let found = (marginal(run.tokens, bytes)?, bytes(run.tokens)?);
+                seen.push((same, found.0, found.1));
+                found
             }
-            Ok(total)
         };
-        group.bytes_per_token = product("bytes of a layer", &[marginal(run.tokens, bytes)?, group.count])?;
-        group.session_bytes = product("bytes of a layer", &[bytes(run.tokens)?, group.count])?;
+        group.bytes_per_token = product("bytes of a layer", &[token, group.count])?;
+        group.session_bytes = product("bytes of a layer", &[session, group.count])?;
     }
     Ok(groups)
 }

@@ -2,7 +2,7 @@
 
 use crate::device::DEFAULT_RESERVE;
 use crate::engine::architecture::check_parallel;
-use crate::engine::{Layout, Run};
+use crate::engine::{Layout, Run, asked};
 use crate::error::{Error, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -103,6 +103,8 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a
     }
     let run = Run { model, request, tokens, source, parallel };
     check_parallel(&run)?;
+    asked::check(&run)?;
+    notes.extend(asked::notes(&run));
     Ok((run, notes))
 }
 

@@ -38,10 +38,7 @@ pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
     for (key, value) in &plan.engine.details.keys {
         engine.insert(key.clone(), value.clone());
     }
-    engine.insert(
-        "command".into(),
-        plan.engine.command.as_ref().map_or(Json::Null, |command| command.json(lang)),
-    );
+    engine.insert("command".into(), plan.command().map_or(Json::Null, |command| command.json(lang)));
     json!({
         "schema": SCHEMA,
         "model": model(plan.model),

@@ -6,8 +6,8 @@ use planner_models::{Family, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
-use super::layer::{Content, Layer};
-use super::model::{MAX_LAYERS, ModelSpec, Note, Origin, nested};
+use super::layer::{Content, Layer, mark_same};
+use super::model::{Kept, MAX_LAYERS, ModelSpec, Note, Origin, nested};
 use super::parameters::Counter;
 use super::rules::layer;
 use super::unknown;
@@ -157,6 +157,7 @@ fn assemble<'a>(
         text.set_index(Some(index));
         layers.push(layer(text, index, dtype)?);
     }
+    mark_same(&mut layers);
     let prefix =
         if text.defines("layer_prefix") { text_value(text, "layer_prefix")? } else { "model.layers" };
     for index in 0..layer_count {
@@ -205,6 +206,7 @@ fn assemble<'a>(
         notes,
         config: Arc::clone(config),
         text_key,
+        converted: Kept::default(),
     })
 }
 

@@ -148,6 +148,26 @@ pub struct Layer {
     pub query_heads: u64,
     /// What it keeps.
     pub stores: Vec<Store>,
+    /// The first layer that keeps the same, by [`mark_same`].
+    pub same: u64,
+}
+
+/// Says of every layer which is the first that keeps the same, so that nothing is counted twice.
+pub fn mark_same(layers: &mut [Layer]) {
+    let mut firsts: Vec<usize> = Vec::new();
+    for at in 0..layers.len() {
+        let (before, rest) = layers.split_at_mut(at);
+        let Some(layer) = rest.first_mut() else { continue };
+        let known =
+            firsts.iter().find(|&&first| before.get(first).is_some_and(|other| other.stores == layer.stores));
+        match known {
+            Some(&first) => layer.same = first as u64,
+            None => {
+                layer.same = at as u64;
+                firsts.push(at);
+            }
+        }
+    }
 }
 
 impl Layer {

@@ -1,7 +1,9 @@
 //! A model as far as memory is concerned: layers, parameters, weight bytes, and where each
 //! figure came from.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
 
@@ -73,6 +75,30 @@ impl Note {
     }
 }
 
+/// What an engine works out from a configuration alone, kept for its next plan of the same model.
+#[derive(Default)]
+pub struct Kept(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Kept {
+    /// What was kept, or what is made now; `None` where another engine kept something else.
+    pub fn get_or<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+}
+
+/// A copy may be changed, so it starts anew.
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
 /// A model, ready to be planned.
 #[derive(Debug, Clone)]
 pub struct ModelSpec {
@@ -124,6 +150,8 @@ pub struct ModelSpec {
     pub config: Arc<Map<String, Json>>,
     /// Key of the language model's part within `config`, where it is nested.
     pub text_key: Option<String>,
+    /// llama.cpp's metadata of it, once asked for.
+    pub converted: Kept,
 }
 
 impl ModelSpec {

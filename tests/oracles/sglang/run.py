@@ -11,19 +11,15 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 import types
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cases
 import pretend
-
-
-def options(args):
-    pairs = zip(args[::2], args[1::2])
-    return {key.lstrip("-").replace("-", "_"): value for key, value in pairs}
+from cases import folder_for, options
 
 
 KV = {"fp8": "fp8_e4m3", "bf16": "bfloat16"}
@@ -235,14 +231,6 @@ def built(kvc, config):
     return out
 
 
-def folder_for(path):
-    folder = tempfile.mkdtemp(prefix="kvplan-sglang-")
-    shutil.copy(path, os.path.join(folder, "config.json"))
-    beside = path.removesuffix(".json") + ".hf_quant_config.json"
-    if os.path.exists(beside): shutil.copy(beside, os.path.join(folder, "hf_quant_config.json"))
-    return folder
-
-
 def forked(o, folder):
     read, write = os.pipe()
     child = os.fork()
@@ -258,8 +246,8 @@ def forked(o, folder):
     return json.loads(text) if text else {"expect": {"refused": "the process ended"}, "stage": "process"}
 
 
-def serve(cases, find, gpu, emit):
-    """Answers `cases`, all for one GPU."""
+def serve(rows, find, gpu, emit):
+    """Answers `rows`, all for one GPU."""
     pretend.install(gpu)
     import logging
     import sglang.srt.mem_cache.kv_cache_configurator  # noqa: F401  imports what is slow once
@@ -269,7 +257,7 @@ def serve(cases, find, gpu, emit):
     ModelRegistry._load_default_models()
     logging.disable(logging.WARNING)
 
-    for case in cases:
+    for case in rows:
         o = options(case["args"])
         folder = folder_for(find(case["config"]))
         began = time.time()
@@ -279,39 +267,6 @@ def serve(cases, find, gpu, emit):
         emit({**case, **row})
 
 
-def main(argv):
-    only = argv[argv.index("--only") + 1] if "--only" in argv else None
-    folders = [argv[i + 1] for i, a in enumerate(argv) if a == "--configs"]
-
-    def find(name):
-        for f in ["", *folders]:
-            p = os.path.join(f, name)
-            if os.path.exists(p): return p
-        raise FileNotFoundError(name)
-
-    cases, out = argv[0], argv[1]
-    rows = json.load(open(cases))
-    by_gpu = {}
-    for i, c in enumerate(rows): by_gpu.setdefault(options(c["args"]).get("gpu", "h100-80gb"), []).append(i)
-    if only:
-        done = []
-
-        def emit(row):
-            done.append(row)
-            json.dump(done, open(out, "w"), indent=1)
-        serve([rows[i] for i in by_gpu[only]], find, only, emit)
-        return
-    answers = [None] * len(rows)
-    for gpu, which in by_gpu.items():
-        with tempfile.TemporaryDirectory() as t:
-            json.dump([rows[i] for i in which], open(f"{t}/in.json", "w"))
-            command = [sys.executable, os.path.abspath(__file__), f"{t}/in.json", f"{t}/out.json", "--only", gpu]
-            for f in folders: command += ["--configs", f]
-            subprocess.run(command, check=True)
-            for i, row in zip(which, json.load(open(f"{t}/out.json"))): answers[i] = row
-        json.dump([a for a in answers if a], open(out, "w"), indent=1)
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 3: sys.exit(__doc__)
-    main(sys.argv[1:])
+    cases.main(sys.argv[1:], serve)

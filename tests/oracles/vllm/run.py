@@ -11,26 +11,14 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cases
 import pretend
-
-
-def options(args):
-    out, i = {}, 0
-    while i < len(args):
-        key = args[i].lstrip("-").replace("-", "_")
-        if i + 1 < len(args) and not args[i + 1].startswith("--"):
-            out[key] = args[i + 1]
-            i += 2
-        else:
-            out[key] = True
-            i += 1
-    return out
+from cases import folder_for, options
 
 
 KV = {"bf16": "bfloat16", "f16": "float16"}
@@ -200,16 +188,8 @@ def answer(o, folder):
     return row
 
 
-def folder_for(path, hf_quant=None):
-    folder = tempfile.mkdtemp(prefix="kvplan-vllm-")
-    shutil.copy(path, os.path.join(folder, "config.json"))
-    beside = path.removesuffix(".json") + ".hf_quant_config.json"
-    if os.path.exists(beside): shutil.copy(beside, os.path.join(folder, "hf_quant_config.json"))
-    return folder
-
-
-def serve(cases, find, gpu, emit):
-    """Answers `cases`, all for one GPU."""
+def serve(rows, find, gpu, emit):
+    """Answers `rows`, all for one GPU."""
     pretend.install(gpu)
     import vllm.engine.arg_utils  # noqa: F401  imports what is slow once
     import vllm.model_executor.models.registry as registry
@@ -217,7 +197,7 @@ def serve(cases, find, gpu, emit):
     # the engine looks at each model class in a process of its own, which imports everything again
     registry._run_in_subprocess = lambda ask: ask()
 
-    for case in cases:
+    for case in rows:
         o = options(case["args"])
         folder = folder_for(find(case["config"]))
         with contextlib.redirect_stdout(sys.stderr):
@@ -228,40 +208,7 @@ def serve(cases, find, gpu, emit):
         emit({**case, **row})
 
 
-def main(argv):
-    only = argv[argv.index("--only") + 1] if "--only" in argv else None
-    folders = [argv[i + 1] for i, a in enumerate(argv) if a == "--configs"]
-
-    def find(name):
-        for f in ["", *folders]:
-            p = os.path.join(f, name)
-            if os.path.exists(p): return p
-        raise FileNotFoundError(name)
-
-    cases, out = argv[0], argv[1]
-    rows = json.load(open(cases))
-    by_gpu = {}
-    for i, c in enumerate(rows): by_gpu.setdefault(options(c["args"]).get("gpu", "h100-80gb"), []).append(i)
-    if only:
-        done = []
-        serve([rows[i] for i in by_gpu[only]], find, only, done.append)
-        json.dump(done, open(out, "w"))
-        return
-    answers = [None] * len(rows)
-    for gpu, which in by_gpu.items():
-        # children of at most 40 cases each: the engine caches modules and registers per process
-        for start in range(0, len(which), 40):
-            part = which[start:start + 40]
-            with tempfile.TemporaryDirectory() as t:
-                json.dump([rows[i] for i in part], open(f"{t}/in.json", "w"))
-                command = [sys.executable, os.path.abspath(__file__), f"{t}/in.json", f"{t}/out.json", "--only", gpu]
-                for f in folders: command += ["--configs", f]
-                subprocess.run(command, check=True, stderr=None)
-                for i, row in zip(part, json.load(open(f"{t}/out.json"))): answers[i] = row
-            # what is answered so far, so that a long run can be looked at and cut short
-            json.dump([a for a in answers if a], open(out, "w"), indent=1)
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 3: sys.exit(__doc__)
-    main(sys.argv[1:])
+    # the engine caches modules and registers per process
+    cases.main(sys.argv[1:], serve, at_once=160)

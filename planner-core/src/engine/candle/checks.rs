@@ -36,7 +36,7 @@ fn refuse<T>(model: &ModelSpec, module: &Module, why: &str) -> Result<T> {
 
 fn check_single_device(run: &Run<'_>) -> Result<()> {
     let parallel = run.parallel;
-    let sizes = [("--tp", parallel.tp), ("--pp", parallel.pp), ("--dcp", parallel.dcp)];
+    let sizes = [("--tp", parallel.tp), ("--pp", parallel.pp)];
     match sizes.into_iter().find(|(_, size)| *size > 1) {
         Some((flag, size)) => Err(Error::bad_value(flag, size, "1: candle's modules run on one device")),
         None => Ok(()),
@@ -61,10 +61,7 @@ fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
 fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
     let quantized = module.file.starts_with("quantized_");
     let own = if quantized { DType::F32 } else { run.model.dtype };
-    let (k, v) = kv_dtypes(run.request, own)?;
-    if k != v {
-        return Err(Error::bad_value("--v-dtype", v.name, format!("{}, as the keys", k.name)));
-    }
+    let (k, _) = kv_dtypes(run.request, own)?;
     if ![DType::F32, DType::F16, DType::BF16].contains(&k) {
         return Err(Error::bad_value(
             "--kv-dtype",

@@ -29,6 +29,7 @@ use super::architecture::grouped;
 use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::request::Request;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
 use crate::units::{product, sum};
@@ -55,6 +56,10 @@ impl Engine for Candle {
 
     fn versions(&self) -> &'static [&'static str] {
         &["0.11.1"]
+    }
+
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &[]
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {

@@ -194,7 +194,7 @@ fn modules_that_multiply_with_f32_run_in_f32() {
 #[test]
 fn keys_and_values_have_one_type_and_no_sliding_window_is_switched_on() {
     let llama = config("llama", "");
-    assert!(refused(&llama, &[("seq", "5"), ("k-dtype", "f16"), ("v-dtype", "bf16")], "as the keys"));
+    assert!(refused(&llama, &[("seq", "5"), ("k-dtype", "f16"), ("v-dtype", "bf16")], "in one type"));
     assert!(answer(&llama, &[("seq", "5"), ("k-dtype", "f16"), ("v-dtype", "f16")]).is_ok());
     let qwen3 = |on: bool| config("qwen3", &format!(r#", "head_dim": 16, "use_sliding_window": {on}"#));
     assert!(answer(&qwen3(false), &[("seq", "5")]).is_ok());

@@ -128,12 +128,20 @@ impl Builder<'_> {
     ) -> Result<Cache> {
         let mut cache =
             Cache { kind, cells, layers: 0, streams, k_bytes: 0, v_bytes: 0, by_layer: Vec::new() };
+        let bytes = |dtype: DType, elements| {
+            product("bytes of a cache", &[whole_row(dtype, elements)?, cells, streams])
+        };
+        // the layer before, and what its keys and values take
+        let mut before: Option<(&LayerShape, (u64, u64))> = None;
         for (index, layer) in self.shape.layers.iter().enumerate().filter(|(_, layer)| holds(layer)) {
-            let (k, v) = row(layer)?;
-            let bytes = |dtype: DType, elements| {
-                product("bytes of a cache", &[whole_row(dtype, elements)?, cells, streams])
+            let (k, v) = match before {
+                Some((other, same)) if other == layer => same,
+                _ => {
+                    let (k, v) = row(layer)?;
+                    (bytes(self.rows.k, k)?, bytes(self.rows.v, v)?)
+                }
             };
-            let (k, v) = (bytes(self.rows.k, k)?, bytes(self.rows.v, v)?);
+            before = Some((layer, (k, v)));
             cache.layers += 1;
             cache.k_bytes = sum("bytes of a cache", [cache.k_bytes, k])?;
             cache.v_bytes = sum("bytes of a cache", [cache.v_bytes, v])?;

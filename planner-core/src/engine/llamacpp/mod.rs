@@ -8,6 +8,8 @@
 //! tensors of a [`shape::Shape`], which comes from GGUF metadata ([`metadata`]) or, through the rules
 //! of its converter, from any other model ([`convert`]).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json, json};
 
 use self::caches::{Cache, caches};
@@ -18,6 +20,7 @@ use super::command::Command;
 use super::{Details, Engine, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
+use crate::request::Request;
 use crate::spec::model::Note;
 use crate::units::{product, sum};
 
@@ -47,18 +50,30 @@ impl Engine for LlamaCpp {
         &["0c1e57098"]
     }
 
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &["ctx-size", "n-parallel", "batch", "ubatch", "kv-unified", "flash-attn", "swa-full"]
+    }
+
+    fn one_kv_dtype(&self) -> bool {
+        false
+    }
+
     fn command(&self, run: &Run<'_>) -> Option<Command> {
         let slots = run.request.n_parallel.unwrap_or(run.request.users);
         Some(command::command(run, cells(run, run.request.users, run.tokens).ok()?, slots))
     }
 
     fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
-        let mut shape = match Metadata::of(&run.model.config) {
-            Some(metadata) => metadata.shape()?,
-            None => convert::shape(run.model)?,
+        let made = || match Metadata::of(&run.model.config) {
+            Some(metadata) => metadata.shape(),
+            None => convert::shape(run.model),
+        };
+        let mut shape = match run.model.converted.get_or(made) {
+            Some(kept) => Cow::Borrowed(kept.as_ref().map_err(Clone::clone)?),
+            None => Cow::Owned(made()?),
         };
         if let Some(why) = arch::no_cache(&shape.arch) {
-            return Err(Error::NoCache { architecture: shape.arch, why: why.into() });
+            return Err(Error::NoCache { architecture: shape.arch.clone(), why: why.into() });
         }
         if shape.window.is_some()
             && arch::recurrent(&shape.arch) == arch::Recurrent::Never
@@ -71,7 +86,7 @@ impl Engine for LlamaCpp {
         }
         let request = run.request;
         if let Some(heads) = request.kv_heads.filter(|_| !shape.mla) {
-            for layer in shape.layers.iter_mut().filter(|layer| layer.heads > 0) {
+            for layer in shape.to_mut().layers.iter_mut().filter(|layer| layer.heads > 0) {
                 layer.heads = heads;
             }
         }
@@ -102,7 +117,7 @@ fn cells(run: &Run<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
 /// Contexts for any number of sessions.
 struct Contexts<'a> {
     run: Run<'a>,
-    shape: Shape,
+    shape: Cow<'a, Shape>,
     rows: caches::Rows,
 }
 

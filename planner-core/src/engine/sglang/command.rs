@@ -3,6 +3,7 @@
 
 use crate::dtype::DType;
 use crate::engine::Run;
+use crate::engine::asked;
 use crate::engine::command::Command;
 use crate::request::Speculative;
 
@@ -11,10 +12,13 @@ const SAID: &[&str] = &[
     "pp",
     "dp",
     "kv-dtype",
+    "k-dtype",
+    "v-dtype",
     "memory-utilization",
     "block-size",
     "max-num-seqs",
     "max-num-batched-tokens",
+    "max-model-len",
     "attention-backend",
     "prefix-caching",
     "async-scheduling",
@@ -28,7 +32,7 @@ pub(super) fn command(run: &Run<'_>) -> Command {
     command.size("--pp-size", run.parallel.pp);
     command.size("--dp-size", run.parallel.dp);
     command.length("--context-length", run, run.model.max_position);
-    let kv_dtype = request.kv_dtype.as_deref().and_then(DType::from_name);
+    let kv_dtype = asked::kv_dtype(request).and_then(DType::from_name);
     command.given(
         "--kv-cache-dtype",
         kv_dtype.map(|dtype| match dtype {

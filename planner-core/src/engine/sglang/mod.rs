@@ -15,6 +15,7 @@
 use crate::engine::command::Command;
 use crate::engine::{Engine, Layout, Run};
 use crate::error::Result;
+use crate::request::Request;
 use crate::units::Ratio;
 
 mod classes;
@@ -41,6 +42,19 @@ impl Engine for Sglang {
 
     fn utilization(&self, run: &Run<'_>) -> Ratio {
         memory::fraction(run)
+    }
+
+    fn reads(&self, _: &Request) -> &'static [&'static str] {
+        &[
+            "attention-backend",
+            "block-size",
+            "max-num-batched-tokens",
+            "max-num-seqs",
+            "max-model-len",
+            "speculative",
+            "async-scheduling",
+            "prefix-caching",
+        ]
     }
 
     fn command(&self, run: &Run<'_>) -> Option<Command> {

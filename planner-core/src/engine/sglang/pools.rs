@@ -4,9 +4,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::rows::{self, Cost};
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::{classes, memory};
-use crate::engine::{Details, Layout, Run};
+use crate::engine::{Details, Layout, Run, without_shared};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
@@ -70,6 +70,15 @@ impl<'a> Pools<'a> {
         Ok((full, full.min(self.pages(kept)?)))
     }
 
+    /// Rows of a session that are those of another with the same first tokens: whole pages, and only where
+    /// neither windows nor states need what a prefix no longer has.
+    fn shared_rows(&self, tokens: u64) -> u64 {
+        if !self.settings.prefix_caching || self.window.is_some() || self.slot > 0 {
+            return 0;
+        }
+        self.run.shared_prefix(tokens, self.settings.page)
+    }
+
     /// Slots to be had for so many sessions: a running one takes several, and one is never handed out.
     fn slots(&self, users: u64) -> Result<u64> {
         sum("slots", [product("slots", &[users, self.settings.slots])?, 1])
@@ -97,7 +106,8 @@ impl<'a> Pools<'a> {
     fn needed(&self, stage: Cost, users: u64, tokens: u64) -> Result<u64> {
         const WHAT: &str = "bytes of the pools";
         let (full, window) = self.rows(tokens)?;
-        let (full, window) = (product(WHAT, &[full, users])?, product(WHAT, &[window, users])?);
+        let full = without_shared(users, full, self.shared_rows(tokens))?;
+        let window = product(WHAT, &[window, users])?;
         let cap = self.window_cap()?;
         let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
         if let Some(requests) = self.settings.max_requests.filter(|&requests| users > requests) {
@@ -222,6 +232,11 @@ impl Layout for Pools<'_> {
         })
     }
 
+    fn shared_bytes(&self, tokens: u64) -> Result<u64> {
+        let rows = self.shared_rows(tokens);
+        self.sum_of(|stage| product("bytes of a prefix", &[rows, stage.full]))
+    }
+
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         self.stages.iter().map(|stage| self.needed(*stage, users, tokens)).collect()
     }
@@ -252,7 +267,8 @@ impl Layout for Pools<'_> {
         keys.insert("groups".into(), self.groups()?);
         let hit = if self.settings.prefix_caching { integer(page) } else { Json::Null };
         keys.insert("min_prefix_hit_tokens".into(), hit);
-        Ok(Details { keys, notes: Vec::new() })
+        let notes = settings::page_note(&self.run, page).into_iter().collect();
+        Ok(Details { keys, notes })
     }
 }
 

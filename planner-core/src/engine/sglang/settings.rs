@@ -10,10 +10,11 @@ use super::classes;
 use crate::dtype::DType;
 use crate::engine::Run;
 use crate::engine::architecture::kv_dtypes;
+use crate::engine::asked;
 use crate::error::{Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
-use crate::spec::model::nested;
+use crate::spec::model::{Note, nested};
 
 /// A run's settings.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +40,6 @@ pub(super) struct Settings {
 impl Settings {
     pub fn new(run: &Run<'_>) -> Result<Self> {
         let request = run.request;
-        if run.parallel.dcp > 1 {
-            return Err(Error::unsupported(
-                "--dcp with sglang",
-                "its decode-context pools are not covered; leave --dcp out",
-            ));
-        }
         classes::check(&run.model.architecture)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
@@ -119,14 +114,10 @@ fn has_latent(run: &Run<'_>) -> bool {
 /// What `--kv-cache-dtype` stores: `auto` is the model's dtype, unless the checkpoint or the class says fp8.
 fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
     let request = run.request;
-    let given = request.k_dtype.as_ref().or(request.kv_dtype.as_ref());
-    let (k, v) = kv_dtypes(request, run.model.dtype)?;
-    if k != v || given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
-        return Err(Error::bad_value(
-            if k == v { "--kv-dtype" } else { "--v-dtype" },
-            v.name,
-            "auto, bf16 or fp8 (SGLang's fp8_e4m3), the same for keys and values",
-        ));
+    let given = asked::kv_dtype(request);
+    let (k, _) = kv_dtypes(request, run.model.dtype)?;
+    if given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
+        return Err(Error::bad_value("--kv-dtype", k.name, "auto, bf16 or fp8 (SGLang's fp8_e4m3)"));
     }
     if given.is_some() {
         return Ok(k);
@@ -196,6 +187,14 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
             ));
         }
     })
+}
+
+/// Says so where the engine sets the page itself, whatever `--page-size` says.
+pub(super) fn page_note(run: &Run<'_>, page: u64) -> Option<Note> {
+    let asked = run.request.block_size.filter(|&asked| asked != page)?;
+    let text =
+        format!("SGLang takes pages of {page} tokens for this model and backend, not --block-size {asked}");
+    Some(Note::new("page_of_engine", text).with(&[&page, &asked]))
 }
 
 /// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`).

@@ -10,7 +10,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::engine::{Details, Layout, Run};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
@@ -182,6 +182,7 @@ impl Layout for Pools<'_> {
         keys.insert("cache_dtype".into(), "fp8".into());
         let hit = if self.prefix_caching { integer(PAGE) } else { Json::Null };
         keys.insert("min_prefix_hit_tokens".into(), hit);
-        Ok(Details { keys, notes: Vec::new() })
+        let notes = settings::page_note(&self.run, PAGE).into_iter().collect();
+        Ok(Details { keys, notes })
     }
 }

@@ -25,7 +25,7 @@ use super::{Details, Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::stage_slices;
-use crate::request::CacheKind;
+use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::units::{product, sum};
 use quantized::Stored;
@@ -48,14 +48,14 @@ impl Engine for Transformers {
         &["5.23.0"]
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
-        if run.parallel.dcp > 1 {
-            return Err(Error::bad_value(
-                "--dcp",
-                run.parallel.dcp,
-                "1: transformers does not divide tokens",
-            ));
+    fn reads(&self, request: &Request) -> &'static [&'static str] {
+        match request.cache {
+            CacheKind::Static => &["cache", "max-model-len"],
+            CacheKind::Dynamic | CacheKind::Quantized => &["cache"],
         }
+    }
+
+    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
         let stored = quantized::asked(run.request)?;
         let dtype = if stored.is_some() { run.model.dtype } else { cache_dtype(&run)? };
         let length = match run.request.cache {
@@ -71,14 +71,7 @@ impl Engine for Transformers {
 
 /// An unquantized cache is kept in what the model computes in.
 fn cache_dtype(run: &Run<'_>) -> Result<DType> {
-    let (k, v) = kv_dtypes(run.request, run.model.dtype)?;
-    if k != v {
-        return Err(Error::bad_value(
-            "--v-dtype",
-            v.name,
-            format!("{}, as the keys: transformers keeps both alike", k.name),
-        ));
-    }
+    let (k, _) = kv_dtypes(run.request, run.model.dtype)?;
     match k {
         DType::F32 | DType::F16 | DType::BF16 => Ok(k),
         _ => Err(Error::bad_value("--kv-dtype", k.name, quantized::names())),

@@ -11,6 +11,7 @@
 
 use crate::engine::Run;
 use crate::engine::architecture::kv_dtypes;
+use crate::engine::asked;
 use crate::error::{Error, Result};
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
@@ -85,9 +86,8 @@ impl Stored {
 
 /// The quantized storage that a request asks for, by `--cache quantized` or by the dtype's name.
 pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
-    let name = |own: &Option<String>| own.clone().or_else(|| request.kv_dtype.clone());
-    let (k, v) = (name(&request.k_dtype), name(&request.v_dtype));
-    let stored = match k.as_deref() {
+    let name = asked::kv_dtype(request);
+    let stored = match name {
         None if request.cache == CacheKind::Quantized => Some(Stored::Quanto { bits: 4 }),
         None => None,
         Some(name) => Stored::of_name(name),
@@ -95,14 +95,9 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
     match stored {
         None if request.cache == CacheKind::Quantized => Err(Error::bad_value(
             "--kv-dtype",
-            k.unwrap_or_default(),
+            name.unwrap_or_default(),
             "left out or a quantized type with --cache quantized: fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, \
              hqq_int2 or hqq_int1",
-        )),
-        Some(_) if k != v => Err(Error::bad_value(
-            "--v-dtype",
-            v.unwrap_or_default(),
-            "the same as the keys': transformers keeps both alike",
         )),
         Some(_) if request.cache == CacheKind::Static => Err(Error::bad_value(
             "--cache",
@@ -110,7 +105,7 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
             "quantized: transformers has no static quantized cache",
         )),
         None if kv_dtypes(request, crate::dtype::DType::BF16).is_err() => {
-            Err(Error::bad_value("--kv-dtype", k.or(v).unwrap_or_default(), NAMES))
+            Err(Error::bad_value("--kv-dtype", name.unwrap_or_default(), NAMES))
         }
         stored => Ok(stored),
     }

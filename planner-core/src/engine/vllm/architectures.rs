@@ -15,7 +15,11 @@ pub fn known(class: &str) -> bool {
 }
 
 /// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
-const UNFIT: [(&str, &str); 3] = [
+const UNFIT: [(&str, &str); 4] = [
+    (
+        "ChameleonForConditionalGeneration",
+        "name no decoder among their classes by which the Transformers backend finds it",
+    ),
     (
         "DiffLlamaForCausalLM",
         "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
@@ -74,9 +78,6 @@ pub fn refused(config: Config) -> Option<&'static str> {
             "vLLM builds caches of this model's own for it (rings, pooled keys, several latents), \
              which this rule does not restate yet; ask the architecture engine",
         );
-    }
-    if config.class.starts_with("Inkling") && config.get("local_layer_ids").is_none() {
-        return Some("config.json names no `local_layer_ids`, without which vLLM's windows are not known");
     }
     if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
         return Some("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only");

@@ -27,7 +27,7 @@ pub struct Context {
     /// Head width of the model's configuration (`ModelConfig.get_head_size`).
     pub head_size: u64,
     /// Cache type of the run after `auto` is resolved.
-    pub cache_dtype: String,
+    pub cache_dtype: &'static str,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
     /// Whether prompts have image tokens that see each other (`is_mm_prefix_lm`).
@@ -264,7 +264,7 @@ fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>)
     let default_v = if backend == Backend::FlashAttnDiffKv { Some(128) } else { None };
     let (head, head_v, kv) = match spec {
         Some((head, head_v, kv)) => (head, Some(head_v), kv),
-        None => (model.head_size, default_v, model.cache_dtype.as_str()),
+        None => (model.head_size, default_v, model.cache_dtype),
     };
     let of = |head_v| Flash { head: Some(head), head_v, head_256: true, ..Flash::default() };
     let fp8 = match spec {

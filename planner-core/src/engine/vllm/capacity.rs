@@ -13,6 +13,8 @@ use super::spec::{Kind, Run};
 /// The groups of every pipeline rank, and what one block id costs there.
 #[derive(Clone, Debug)]
 pub struct Ranks {
+    /// Groups of the whole model where there are several ranks.
+    whole: Vec<Group>,
     /// Groups with only the rank's own layers.
     pub groups: Vec<Vec<Group>>,
     /// Bytes of one block id on each rank.
@@ -25,20 +27,33 @@ impl Ranks {
     /// # Errors
     /// Refuses a rank without any cache, where the engine divides by zero.
     pub fn of(
-        groups: &[Group],
+        groups: Vec<Group>,
         layout: Layout,
         pp: u64,
         stage: impl Fn(usize) -> u64,
     ) -> Result<Self, Refusal> {
-        let ranks: Vec<Vec<Group>> =
-            (0..pp).map(|rank| group::project(groups, |layer| stage(layer) == rank)).collect();
+        let (whole, ranks) = if pp == 1 {
+            (Vec::new(), vec![groups])
+        } else {
+            let rank = |rank| group::project(&groups, |layer| stage(layer) == rank);
+            let ranks = (0..pp).map(rank).collect();
+            (groups, ranks)
+        };
         let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
         if block_bytes.contains(&0) {
             return Err(Refusal::new(
                 "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes",
             ));
         }
-        Ok(Self { groups: ranks, block_bytes })
+        Ok(Self { whole, groups: ranks, block_bytes })
+    }
+
+    /// The groups of the whole model.
+    pub fn whole(&self) -> &[Group] {
+        match self.groups.as_slice() {
+            [only] => only,
+            _ => &self.whole,
+        }
     }
 
     /// Blocks that one request of `run.max_model_len` tokens holds in all groups, as the start-up check

@@ -8,6 +8,7 @@ use super::dtype;
 use super::length;
 use super::settings;
 use crate::engine::Run;
+use crate::engine::asked;
 use crate::engine::command::Command;
 use crate::request::Speculative;
 use crate::spec::model::Note;
@@ -18,11 +19,14 @@ const SAID: &[&str] = &[
     "dp",
     "dcp",
     "kv-dtype",
+    "k-dtype",
+    "v-dtype",
     "kv-memory",
     "memory-utilization",
     "attention-backend",
     "block-size",
     "max-num-batched-tokens",
+    "max-model-len",
     "max-num-seqs",
     "speculative",
     "async-scheduling",
@@ -38,7 +42,7 @@ pub fn command(run: &Run) -> Command {
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
     command.length("--max-model-len", run, length::default(Config::of(run.model), run.model.max_position));
-    let kv_dtype = request.kv_dtype.as_deref().and_then(|name| dtype::name(name).ok());
+    let kv_dtype = asked::kv_dtype(request).and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {

@@ -7,6 +7,7 @@ use super::architectures;
 use super::config::Config;
 use super::refusal::Refusal;
 use super::state::{self, Setting, State};
+use super::windows;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
@@ -99,13 +100,27 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     } else {
         1
     };
-    let mut out = Vec::new();
+    let mut out: Vec<Fact> = Vec::new();
+    // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
+    let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();
+    let by_position = windows::by_position(config);
+    // the Transformers backend, which runs what the engine does not build, has no index cache
+    let index_too = architectures::known(config.class);
     for layer in &model.layers {
         if layer.owner.is_some() {
             continue;
         }
-        // the Transformers backend, which runs what the engine does not build, has no index cache
-        let index_too = architectures::known(config.class);
+        let like = |(same, heads, _): &&(u64, u64, std::ops::Range<usize>)| {
+            *same == layer.same && *heads == layer.query_heads && !by_position
+        };
+        let index = layer.index / per_config;
+        if let Some((.., range)) = seen.iter().find(like) {
+            for at in range.clone() {
+                out.extend(out.get(at).map(|fact| Fact { layer: index, ..*fact }));
+            }
+            continue;
+        }
+        let start = out.len();
         let kept = || {
             let is_index = |s: &Store| matches!(s.content, Content::IndexKey { .. });
             layer.stores.iter().filter(move |s| s.is_kept_by("vllm") && (index_too || !is_index(s)))
@@ -120,13 +135,16 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
             if streams && matches!(store.content, Content::State { .. }) {
                 continue;
             }
+            let own = windows::own(config, index, store);
+            let store = own.as_ref().unwrap_or(store);
             if streams && let Some(cache) = packed_streams(config, store, set.tp)? {
-                out.push(Fact { layer: layer.index / per_config, cache, indexed: false, draft: false });
+                out.push(Fact { layer: index, cache, indexed: false, draft: false });
             }
             if let Some(cache) = cache(config, store, set, sparse, layer.query_heads)? {
-                out.push(Fact { layer: layer.index / per_config, cache, indexed, draft: false });
+                out.push(Fact { layer: index, cache, indexed, draft: false });
             }
         }
+        seen.push((layer.same, layer.query_heads, start..out.len()));
     }
     Ok(out)
 }
@@ -139,7 +157,8 @@ fn cache(
     query_heads: u64,
 ) -> Result<Option<Cache>, Refusal> {
     let window = match store.extent {
-        Extent::Window(n) => Some(n + seen_beyond(config)),
+        Extent::Window(n) => Some(n + windows::seen_beyond(config)),
+        Extent::Full => windows::everywhere(config),
         _ => None,
     };
     let chunk = match store.extent {
@@ -213,11 +232,4 @@ fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache
     }
     let width = (2 * k_dim).saturating_add(2 * (hidden / heads)).next_power_of_two();
     Ok(Some(Cache::Streams { heads: heads / tp, width, taps }))
-}
-
-/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token
-/// itself on top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`, `modernbert.py`).
-fn seen_beyond(config: Config) -> u64 {
-    let one_more = ["cohere2", "cohere2_moe", "cohere2_vision"];
-    u64::from(one_more.contains(&config.model_type) || config.model_type.starts_with("cohere2"))
 }

@@ -5,26 +5,46 @@
 
 use super::config::Config;
 
-/// First letters of a class and the key it needs; the last part of a dotted key is inside an object.
+/// First letters of a class and the key it needs; the last part of a dotted key is inside an object, a key
+/// after a slash in the outermost one.
 const NEEDED: &[(&str, &str)] = &[
     ("AfmoeForCausalLM", "score_func"),
+    ("CohereAsr", "transf_decoder"),
     ("DbrxForCausalLM", "attn_config.rope_theta"),
+    ("Ernie4_5_VL", "vision_config.embed_dim"),
     ("Gemma4ForConditionalGeneration", "vision_config"),
+    ("Gemma4UnifiedForConditionalGeneration", "vision_config"),
     ("Glm4MoeForCausalLM", "head_dim"),
+    ("Glm4vMoe", "head_dim"),
     ("HYV3ForCausalLM", "first_k_dense_replace"),
+    ("HunYuanDenseV1ForCausalLM", "head_dim"),
+    ("HunYuanMoEV1ForCausalLM", "head_dim"),
+    ("InklingForCausalLM", "padded_vocab_size"),
     ("Lfm2ForCausalLM", "block_dim"),
     ("Lfm2MoeForCausalLM", "layer_types"),
+    ("Lfm2VlForConditionalGeneration", "block_dim"),
+    ("Llama4ForCausalLM", "/num_local_experts"),
     ("LongcatFlash", "mla_scale_q_lora"),
     ("MiMoV2FlashForCausalLM", "hybrid_layer_pattern"),
     ("MiniMaxM2ForCausalLM", "rotary_dim"),
+    ("MiniMaxM3SparseForConditionalGeneration", "vision_config.img_token_compression_config"),
+    ("MinistralForCausalLM", "head_dim"),
+    ("Molmo2", "vit_config"),
+    ("MuseSpark", "num_shared_experts"),
+    ("MuseSpark", "rope_parameters"),
+    ("NemotronForCausalLM", "num_key_value_heads"),
+    ("QianfanOCR", "force_image_size"),
+    ("Qwen3VLMoe", "norm_topk_prob"),
+    ("Step3p7", "vision_config.output_dim"),
 ];
 
 /// The key that the engine's class would miss.
 pub fn missing(config: Config) -> Option<&'static str> {
-    let (_, key) = NEEDED.iter().find(|(class, _)| config.class.starts_with(class))?;
-    let found = match key.split_once('.') {
-        Some((object, key)) => config.object(object).and_then(|inner| inner.get(key)),
-        None => config.get(key),
+    let has = |key: &str| match (key.strip_prefix('/'), key.split_once('.')) {
+        (Some(key), _) => config.root.get(key),
+        (None, Some((object, key))) => config.object(object).and_then(|inner| inner.get(key)),
+        (None, None) => config.get(key),
     };
-    found.is_none().then_some(*key)
+    let needed = NEEDED.iter().filter(|(class, _)| config.class.starts_with(class));
+    needed.map(|(_, key)| *key).find(|key| has(key).is_none()).map(|key| key.trim_start_matches('/'))
 }

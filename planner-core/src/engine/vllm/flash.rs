@@ -91,7 +91,7 @@ fn falls_back_from_head_256(model: &Context, ask: Ask) -> bool {
     ask.sinks
         || ask.softcap
         || model.softcap
-        || dtype::quantized(&model.cache_dtype)
+        || dtype::quantized(model.cache_dtype)
         || ask.block.is_some_and(|block| block % HEAD_256_PAGE != 0)
         || model.mm_prefix
         || model.dcp > 1

@@ -22,7 +22,7 @@ pub struct Group {
 
 impl Group {
     pub(super) fn of(layers: Vec<(usize, Spec)>, mixed: bool) -> Option<Self> {
-        let spec = layers.first()?.1.clone();
+        let spec = layers.first()?.1;
         Some(Self { layers, spec, mixed })
     }
 }
@@ -39,19 +39,20 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
     } else {
         specs
     };
-    let all: Vec<(usize, Spec)> = specs.iter().cloned().enumerate().collect();
+    let all: Vec<(usize, Spec)> = specs.iter().copied().enumerate().collect();
     let Some(first) = specs.first() else { return Ok(Vec::new()) };
-    if merges_with_all(first, specs) {
+    let (kinds, of) = distinct(specs);
+    if merges_with_all(first, &kinds) {
         return Ok(Group::of(all, false).into_iter().collect());
     }
-    if specs.iter().all(|s| first.uniform_with(s)) {
+    if kinds.iter().all(|s| first.uniform_with(s)) {
         return Ok(Group::of(all, true).into_iter().collect());
     }
     if let Some(packed) = pack::groups(&all, layout) {
         return Ok(packed);
     }
-    match unify(specs) {
-        Ok(unified) => Ok(uniform_pages(&unified)),
+    match unify(&kinds) {
+        Ok(unified) => Ok(uniform_pages(&unified, &of)),
         Err(refusal) => match full_allocation(specs) {
             Some(group) => Ok(vec![group]),
             None => Err(refusal),
@@ -59,6 +60,22 @@ pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Gro
     }
 }
 
+/// Every layer's spec once, in the order of first appearance, and which of them each layer has.
+fn distinct(specs: &[Spec]) -> (Vec<Spec>, Vec<usize>) {
+    let mut kinds: Vec<Spec> = Vec::new();
+    let mut of: Vec<usize> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let last = of.last().copied().filter(|&at| kinds.get(at) == Some(spec));
+        let known = last.or_else(|| kinds.iter().position(|kind| kind == spec));
+        of.push(known.unwrap_or(kinds.len()));
+        if known.is_none() {
+            kinds.push(*spec);
+        }
+    }
+    (kinds, of)
+}
+
+/// Whether one merged spec stands for all; `specs` are distinct.
 fn merges_with_all(first: &Spec, specs: &[Spec]) -> bool {
     specs.iter().all(|a| first.merges(a))
         && specs
@@ -75,16 +92,16 @@ fn unify(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
         .map(|spec| {
             let page = spec.page();
             if page == largest {
-                return Ok(spec.clone());
+                return Ok(*spec);
             }
             if matches!(spec.kind, Kind::State { .. }) {
-                return Ok(Spec { padded: Some(largest), ..spec.clone() });
+                return Ok(Spec { padded: Some(largest), ..*spec });
             }
             if page > 0 && largest % page == 0 && spec.padded.is_none() {
                 return Ok(spec.with_block(spec.block_size.saturating_mul(largest / page)));
             }
             if page > 0 && !matches!(spec.kind, Kind::Mla) && largest % page != 0 {
-                return Ok(Spec { padded: Some(largest), ..spec.clone() });
+                return Ok(Spec { padded: Some(largest), ..*spec });
             }
             Err(Refusal::new(
                 "page size is not divisible by the maximum page size and cannot be padded. Padding is \
@@ -94,19 +111,20 @@ fn unify(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
         .collect()
 }
 
-/// `_get_kv_cache_groups_uniform_page_size`.
-fn uniform_pages(specs: &[Spec]) -> Vec<Group> {
+/// `_get_kv_cache_groups_uniform_page_size`: `of` names the kind of every layer.
+fn uniform_pages(kinds: &[Spec], of: &[usize]) -> Vec<Group> {
     // layers with one spec, in the order of first appearance
-    let mut same: Vec<(&Spec, Vec<usize>)> = Vec::new();
-    for (i, spec) in specs.iter().enumerate() {
-        match same.iter_mut().find(|(s, _)| *s == spec) {
-            Some((_, layers)) => layers.push(i),
-            None => same.push((spec, vec![i])),
+    let first: Vec<usize> =
+        kinds.iter().map(|kind| kinds.iter().position(|other| other == kind).unwrap_or(0)).collect();
+    let mut same: Vec<(&Spec, Vec<usize>)> = kinds.iter().map(|kind| (kind, Vec::new())).collect();
+    for (i, kind) in of.iter().enumerate() {
+        if let Some((_, layers)) = first.get(*kind).and_then(|&at| same.get_mut(at)) {
+            layers.push(i);
         }
     }
     // then those whose specs merge
     let mut buckets: Vec<(Vec<&Spec>, Vec<usize>)> = Vec::new();
-    for (spec, layers) in same {
+    for (spec, layers) in same.into_iter().filter(|(_, layers)| !layers.is_empty()) {
         match buckets.iter_mut().find(|(all, _)| all.iter().all(|s| s.merges(spec))) {
             Some((all, names)) => {
                 all.push(spec);
@@ -124,7 +142,7 @@ fn uniform_pages(specs: &[Spec]) -> Vec<Group> {
         let number = layers.len().div_ceil(size.max(1));
         for start in 0..number {
             let dealt = layers.iter().skip(start).step_by(number);
-            let part = dealt.filter_map(|&i| specs.get(i).map(|s| (i, s.clone()))).collect();
+            let part = dealt.filter_map(|&i| Some((i, *kinds.get(*of.get(i)?)?))).collect();
             out.extend(Group::of(part, false));
         }
     }
@@ -137,7 +155,7 @@ fn promote(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
     let mut out = specs.to_vec();
     for replicated in [false, true] {
         let side = |s: &Spec| (s.is_attention() && !s.dcp_sharded) == replicated;
-        let part: Vec<Spec> = specs.iter().filter(|s| side(s)).cloned().collect();
+        let part: Vec<Spec> = specs.iter().filter(|s| side(s)).copied().collect();
         let promoted = promote_part(&part)?;
         let mut next = promoted.into_iter();
         for spec in out.iter_mut().filter(|s| side(s)) {
@@ -150,9 +168,10 @@ fn promote(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
 }
 
 fn one_type(specs: &[Spec]) -> bool {
-    specs
+    let (kinds, _) = distinct(specs);
+    kinds
         .first()
-        .is_none_or(|first| merges_with_all(first, specs) || specs.iter().all(|s| first.uniform_with(s)))
+        .is_none_or(|first| merges_with_all(first, &kinds) || kinds.iter().all(|s| first.uniform_with(s)))
 }
 
 fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
@@ -171,15 +190,15 @@ fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
                 Kind::Sliding { window } => Kind::Full { window: Some(window), chunk: None },
                 Kind::Chunked { chunk } => Kind::Full { window: None, chunk: Some(chunk) },
                 Kind::SlidingMla { .. } => Kind::Mla,
-                _ => return spec.clone(),
+                _ => return *spec,
             };
             if full.is_empty() {
-                return spec.clone();
+                return *spec;
             }
             let block_size = block.unwrap_or(spec.block_size);
             let grown = spec.natural_page().saturating_mul(block_size) / spec.block_size.max(1);
             let padded = spec.padded.map(|p| p.max(grown));
-            Spec { kind, block_size, padded, retained: 0, ..spec.clone() }
+            Spec { kind, block_size, padded, retained: 0, ..*spec }
         })
         .collect();
     if one_type(&promoted) {
@@ -226,23 +245,14 @@ pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
     groups
         .iter()
         .map(|g| {
-            let layers: Vec<(usize, Spec)> = g.layers.iter().filter(|(i, _)| here(*i)).cloned().collect();
+            let layers: Vec<(usize, Spec)> = g.layers.iter().filter(|(i, _)| here(*i)).copied().collect();
             let spec = match layers.first() {
-                Some((_, own)) if g.mixed => own.clone(),
-                _ => g.spec.clone(),
+                Some((_, own)) if g.mixed => *own,
+                _ => g.spec,
             };
             Group { layers, spec, mixed: g.mixed }
         })
         .collect()
-}
-
-/// Least number of layers with one page size of a bucket, see [`pack`].
-pub(super) fn most_common_page(layers: &[(usize, Spec)]) -> u64 {
-    layers
-        .iter()
-        .map(|(_, s)| layers.iter().filter(|(_, t)| t.page() == s.page()).count() as u64)
-        .max()
-        .unwrap_or(0)
 }
 
 /// States of a page in whole tokens, for reports: 1 unless several tokens share a state.

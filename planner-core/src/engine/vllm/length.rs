@@ -99,7 +99,8 @@ mod tests {
         (derived(config, model.max_position), default(config, model.max_position))
     }
 
-    /// The engine's own answers to these configurations (`ModelConfig.max_model_len`).
+    /// What the engine answered to these configurations: the bound that its refusal of 10,000,000 tokens
+    /// names, and `ModelConfig.max_model_len` where no length is asked for.
     #[test]
     fn factors_of_linear_scaling_count_and_those_of_yarn_are_in_already() {
         assert_eq!(bounds(""), (Some(4096), Some(4096)));

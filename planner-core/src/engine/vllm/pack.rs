@@ -3,34 +3,36 @@
 //! Restates `_get_packed_kv_cache_groups` and `_approximate_gcd` of
 //! `vllm/v1/core/kv_cache_planning.py`, vLLM 0.33.0: DeepSeek-V4 and other block-outermost caches.
 
-use super::group::{Group, most_common_page};
+use super::group::Group;
 use super::layout::Layout;
 use super::math::ceil_div;
 use super::spec::{Kind, Spec};
 
-/// Layers of one kind, with their indices by page size in the order of first appearance.
+/// Layers of one kind, with their places among them by page size in the order of first appearance.
 struct Bucket {
     layers: Vec<(usize, Spec)>,
-    pages: Vec<(u64, Vec<(usize, Spec)>)>,
+    pages: Vec<(u64, Vec<usize>)>,
     balanced: bool,
 }
 
 impl Bucket {
     fn of(layers: Vec<(usize, Spec)>) -> Self {
-        let mut pages: Vec<(u64, Vec<(usize, Spec)>)> = Vec::new();
-        for (i, spec) in &layers {
-            match pages.iter_mut().find(|(page, _)| *page == spec.page()) {
-                Some((_, names)) => names.push((*i, spec.clone())),
-                None => pages.push((spec.page(), vec![(*i, spec.clone())])),
+        let mut pages: Vec<(u64, Vec<usize>)> = Vec::new();
+        for (at, (_, spec)) in layers.iter().enumerate() {
+            let page = spec.page();
+            match pages.iter_mut().find(|(other, _)| *other == page) {
+                Some((_, places)) => places.push(at),
+                None => pages.push((page, vec![at])),
             }
         }
-        let count = |x: &(u64, Vec<(usize, Spec)>)| x.1.len();
+        let count = |x: &(u64, Vec<usize>)| x.1.len();
         let balanced = pages.iter().all(|p| pages.first().is_some_and(|q| count(p) == count(q)));
         Self { layers, pages, balanced }
     }
 
+    /// Layers of its most common page.
     fn repeats(&self) -> u64 {
-        most_common_page(&self.layers)
+        self.pages.iter().map(|(_, names)| names.len() as u64).max().unwrap_or(0)
     }
 
     fn first(&self) -> Option<&Spec> {
@@ -39,11 +41,13 @@ impl Bucket {
 
     /// Page bytes of the largest of the `n` groups it splits into.
     fn widest(&self, n: u64) -> u64 {
-        let part =
-            |(page, names): &(u64, Vec<(usize, Spec)>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
+        let part = |(page, names): &(u64, Vec<usize>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
         self.pages.iter().map(part).fold(0, u64::saturating_add)
     }
 }
+
+/// Layers that may lie in one block, and the distinct specs among them.
+type Part = (Vec<(usize, Spec)>, Vec<Spec>);
 
 /// `None` where the layout or the pages do not call for packing.
 pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
@@ -51,15 +55,19 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
     if !layout.block_outermost() || all.iter().all(|(_, s)| s.page() == page) {
         return None;
     }
-    let mut parts: Vec<Vec<(usize, Spec)>> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for (i, spec) in all {
-        let fits = |part: &Vec<(usize, Spec)>| part.iter().all(|(_, s)| s.uniform_with(spec));
-        match parts.iter_mut().find(|part| fits(part)) {
-            Some(part) => part.push((*i, spec.clone())),
-            None => parts.push(vec![(*i, spec.clone())]),
+        match parts.iter_mut().find(|(_, kinds)| kinds.iter().all(|s| s.uniform_with(spec))) {
+            Some((part, kinds)) => {
+                part.push((*i, *spec));
+                if !kinds.contains(spec) {
+                    kinds.push(*spec);
+                }
+            }
+            None => parts.push((vec![(*i, *spec)], vec![*spec])),
         }
     }
-    let buckets: Vec<Bucket> = parts.into_iter().map(Bucket::of).collect();
+    let buckets: Vec<Bucket> = parts.into_iter().map(|(part, _)| Bucket::of(part)).collect();
     let floor =
         buckets.iter().filter(|b| b.balanced && b.pages.len() > 1).map(Bucket::repeats).max().unwrap_or(0);
     let repeats = (floor > 0).then(|| {
@@ -95,7 +103,9 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
         for start in 0..n as usize {
             let chosen = (start..repeats).step_by(n as usize);
             let layers = chosen
-                .flat_map(|r| b.pages.iter().filter_map(move |(_, names)| names.get(r).cloned()))
+                .flat_map(|r| {
+                    b.pages.iter().filter_map(move |(_, names)| b.layers.get(*names.get(r)?).copied())
+                })
                 .collect();
             out.extend(Group::of(layers, true));
         }

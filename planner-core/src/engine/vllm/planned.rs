@@ -3,9 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::architectures;
-use super::backend::{Backend, Context};
-use super::block::{self, Blocks};
+use super::backend::Backend;
 use super::capacity::{Ranks, logged};
+use super::checkpoint;
 use super::config::Config;
 use super::draft;
 use super::dtype;
@@ -15,18 +15,19 @@ use super::group::{self, Group};
 use super::layout;
 use super::length;
 use super::math::{gcd, lcm};
+use super::rank::{self, Made, Rules, Stages};
 use super::refusal::Refusal;
 use super::resolve::{self, Wish};
 use super::select;
+use super::serve;
 use super::settings::{self, Settings};
 use super::shards;
 use super::spec::{Kind, Run as Blocksof, Spec};
-use super::specs::{self, Served};
 use super::state::Setting;
 use super::v4;
-use crate::engine::{Details, Layout, Run};
+use crate::engine::architecture::grouped;
+use crate::engine::{Details, Layout, Run, asked, without_shared};
 use crate::error::{Error, Result};
-use crate::parallel::stages;
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::Note;
@@ -34,14 +35,13 @@ use crate::units::product;
 
 /// The planned run.
 #[derive(Debug)]
-pub struct Planned {
+pub struct Planned<'a> {
+    run: Run<'a>,
     settings: Settings,
-    tokens: u64,
     ranks: Ranks,
-    groups: Vec<Group>,
     block_size: u64,
     backends: Vec<&'static str>,
-    cache_dtype: String,
+    cache_dtype: &'static str,
     align_states: bool,
     encoder_tokens: u64,
     notes: Vec<Note>,
@@ -51,11 +51,12 @@ pub struct Planned {
 ///
 /// # Errors
 /// The engine's refusals, and what this rule does not restate.
-pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
+pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let model = run.model;
     let config = Config::of(model);
     let request = run.request;
-    let kept = || model.layers.iter().flat_map(|l| &l.stores).filter(|s| s.is_kept_by("vllm"));
+    let alike = grouped(&model.layers);
+    let kept = || alike.iter().flat_map(|(_, stores)| *stores).filter(|s| s.is_kept_by("vllm"));
     let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
     let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));
@@ -77,25 +78,30 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     // the Transformers backend runs a sparse model as a dense one
     select::prefill(config, latent && !(sparse && architectures::known(config.class)))?;
     shards::check(&run, config)?;
-    let set = settings::settings(&run, config, latent, stateful, attends)?;
-    let given = dtype::name(request.kv_dtype.as_deref().unwrap_or("auto"))?;
+    let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
+    let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
     let align_states = stateful && set.prefix_caching && hybrid;
     // float32 checkpoints run in half precision (`_resolve_auto_dtype` of `vllm/config/model.py`)
     let model_bytes = model.dtype.bytes.min(2);
+    let bf16 = resolve::computes_in_bf16(config, model.dtype);
+    let cache_dtype = resolve::cache_dtype(config, given, &set.device, bf16)?;
+    resolve::packed_hybrid(config, cache_dtype, hybrid)?;
     let state = Setting {
         tp: set.tp,
         drafts: set.drafts,
         device: &set.device,
         align: align_states,
         model_bytes,
-        bf16: model.dtype.name != "f16" && set.device.major >= 8,
+        bf16: bf16 && set.device.major >= 8,
     };
     let mut facts = facts::facts(model, state)?;
+    let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));
+    checkpoint::check(config, cache_dtype, keeps_heads)?;
     let drafted = draft::extend(&mut facts, config, run, model.config_layers)?;
     let wish = Wish {
         device: set.device.clone(),
-        cache_dtype: resolve::cache_dtype(config, given, &set.device),
+        cache_dtype,
         model_bytes,
         dcp: set.dcp,
         block: request.block_size,
@@ -103,12 +109,16 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
         query_heads: model.attention_heads.unwrap_or(0) / set.tp,
     };
     let mut context = resolve::context(config, &facts, wish);
-    let (specs, layers, block_size, backends) = if v4::is(config) {
-        v4::plan(config, model, &mut context, request.block_size, drafted)?
+    let stages = Stages::of(model.config_layers, set.pp);
+    let made = if v4::is(config) {
+        v4::plan(config, &mut context, request.block_size, drafted, &stages)?
     } else {
-        let served = resolve::serve(config, &facts, &mut context, model.config_layers, hybrid)?;
-        ordinary(&context, &served, &set, hybrid, align_states, model.config_layers)?
+        let layers = model.config_layers;
+        let served = serve::serve(config, &facts, &mut context, layers, hybrid)?;
+        let rules = Rules { set: &set, hybrid, align: align_states, layers };
+        rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
     };
+    let Made { specs, ranks, block_size, backends } = made;
     if specs.iter().any(|s| s.page() == 0) {
         return Err(Refusal::new("ZeroDivisionError: a block of this size holds no whole state"));
     }
@@ -119,31 +129,19 @@ pub fn plan(run: Run) -> std::result::Result<Planned, Refusal> {
     if groups.is_empty() {
         return Err(Refusal::new("the model keeps no KV cache in vLLM"));
     }
-    let stage_ends: Vec<u64> = stages(model.config_layers, set.pp)
-        .iter()
-        .scan(0, |end, n| {
-            *end += n;
-            Some(*end)
-        })
-        .collect();
-    let stage = |i: usize| {
-        let layer = layers.get(i).copied().unwrap_or(0);
-        let at = stage_ends.iter().position(|end| layer < *end);
-        at.map_or(set.pp - 1, |p| p as u64)
-    };
-    let ranks = Ranks::of(&groups, layout, set.pp, stage)?;
+    let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
+    let ranks = Ranks::of(groups, layout, set.pp, stage)?;
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
-        Cache::State(state) => Some(state.backend),
+        Cache::State(state) => Some(state.backend.0),
         _ => None,
     }));
     names.sort_unstable();
     names.dedup();
     let planned = Planned {
-        tokens: run.tokens,
+        run,
         notes: notes(&run, config, &set),
         ranks,
-        groups,
         block_size,
         backends: names,
         cache_dtype: context.cache_dtype,
@@ -190,83 +188,7 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
     notes
 }
 
-type Made = (Vec<Spec>, Vec<u64>, u64, Vec<Backend>);
-
-fn ordinary(
-    context: &Context,
-    served: &[Served],
-    set: &Settings,
-    hybrid: bool,
-    align: bool,
-    config_layers: u64,
-) -> std::result::Result<Made, Refusal> {
-    let mut backends: Vec<Backend> = Vec::new();
-    for backend in served.iter().filter_map(|s| s.backend) {
-        if !backends.contains(&backend) {
-            backends.push(backend);
-        }
-    }
-    let base = block::preferred(context, &backends)?;
-    let states: Vec<_> = served
-        .iter()
-        .filter_map(|s| match s.fact.cache {
-            Cache::State(state) => Some(state),
-            _ => None,
-        })
-        .collect();
-    let state_block = if align { context.user_block.unwrap_or(16) } else { set.max_model_len };
-    let mut blocks = Blocks { attention: base, state: state_block, state_page: None, skipped_page: None };
-    if hybrid && !backends.is_empty() && !states.is_empty() {
-        let checkpoint =
-            if align { states.iter().try_fold(1, |all, s| Some(lcm(all, s.alignment?))) } else { None };
-        let (token, latent) = widest_token(context, served, &backends);
-        let largest = states.iter().map(|s| s.bytes).max().unwrap_or(0);
-        let made = block::align(context, &backends, base, token, largest, latent, checkpoint);
-        blocks = Blocks { state: if align { made.state } else { state_block }, ..made };
-    }
-    if let Some(first) = backends.first()
-        && (0..config_layers)
-            .any(|layer| resolve::skipped(&context.cache_dtype, config_layers, hybrid, layer))
-    {
-        let (quantized, _) = widest_token(context, served, &backends);
-        let plain = plain_token(context, served);
-        blocks = block::align_skipped(context, *first, blocks, quantized, plain);
-    }
-    let drafts = set.drafts;
-    let specs: Vec<Spec> = served.iter().map(|s| specs::spec(context, s, &blocks, drafts)).collect();
-    let layers = served.iter().map(|s| if s.fact.draft { u64::MAX } else { s.fact.layer }).collect();
-    Ok((specs, layers, blocks.attention, backends))
-}
-
-/// Bytes of one token in one attention layer as the platform's alignment counts them.
-fn widest_token(context: &Context, served: &[Served], backends: &[Backend]) -> (u64, bool) {
-    let kv = context.cache_dtype.as_str();
-    let latent = served.iter().find_map(|s| match s.fact.cache {
-        Cache::Latent { rank, rope, .. } if !s.fact.draft => Some(rank + rope),
-        _ => None,
-    });
-    if let Some(width) = latent {
-        return (width.saturating_mul(dtype::element(kv, context.model_bytes)), true);
-    }
-    let heads = served.iter().filter_map(|s| match s.fact.cache {
-        Cache::Attention { heads, cross: false, .. } if !s.fact.draft => Some(heads),
-        _ => None,
-    });
-    let backend = backends.first().copied().unwrap_or(Backend::FlashAttn);
-    let heads = heads.max().unwrap_or(1);
-    (specs::token_bytes(backend, kv, heads, context.head_size, context.model_bytes), false)
-}
-
-fn plain_token(context: &Context, served: &[Served]) -> u64 {
-    let heads = served.iter().filter_map(|s| match s.fact.cache {
-        Cache::Attention { heads, cross: false, .. } => Some(heads),
-        _ => None,
-    });
-    let heads = heads.max().unwrap_or(1);
-    specs::token_bytes(Backend::FlashAttn, "auto", heads, context.head_size, context.model_bytes)
-}
-
-impl Planned {
+impl Planned<'_> {
     fn run_of(&self, max_model_len: u64) -> Blocksof {
         Blocksof {
             max_model_len,
@@ -279,7 +201,26 @@ impl Planned {
 
     fn blocks(&self, tokens: u64) -> Result<u64> {
         let longest = self.settings.max_model_len.max(tokens);
-        self.ranks.session_blocks(tokens, &self.run_of(longest)).map_err(refused)
+        let run = self.run_of(longest);
+        // a session holds blocks for the encoder tokens that it has
+        let run = Blocksof { encoder_tokens: run.encoder_tokens.min(self.run.source), ..run };
+        self.ranks.session_blocks(tokens, &run).map_err(refused)
+    }
+
+    /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
+    /// no layer lets go of tokens (a hit needs the last window of every such layer, which may be gone).
+    fn shared_blocks(&self, tokens: u64) -> u64 {
+        let Some(grain) = self.hit_tokens().filter(|_| self.ranks.whole().iter().all(|g| g.spec.is_full()))
+        else {
+            return 0;
+        };
+        let hit = self.run.shared_prefix(tokens, grain);
+        self.ranks.whole().iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
+    }
+
+    /// Tokens of a session that one block of a group holds.
+    fn span(&self, group: &Group) -> u64 {
+        group.spec.block_size.saturating_mul(if group.spec.dcp_sharded { self.settings.dcp } else { 1 })
     }
 
     /// Bytes of `blocks` block ids on all GPUs of a replica.
@@ -294,13 +235,11 @@ impl Planned {
         if !self.settings.prefix_caching {
             return None;
         }
-        let span = |g: &Group| {
-            g.spec.block_size.saturating_mul(if g.spec.dcp_sharded { self.settings.dcp } else { 1 })
-        };
-        let cached = || self.groups.iter().filter(|g| g.spec.kind != Kind::Ring);
-        let coarse = self.groups.iter().map(span).fold(1, lcm);
+        let span = |g: &Group| self.span(g);
+        let cached = || self.ranks.whole().iter().filter(|g| g.spec.kind != Kind::Ring);
+        let coarse = self.ranks.whole().iter().map(span).fold(1, lcm);
         let fine = cached().map(span).fold(0, gcd);
-        let split = self.groups.len() > 1
+        let split = self.ranks.whole().len() > 1
             && self.align_states
             && cached().any(|g| matches!(g.spec.kind, Kind::State { .. }) && g.spec.block_size > fine);
         Some(if split { fine } else { coarse })
@@ -311,16 +250,23 @@ fn refused(refusal: Refusal) -> Error {
     Error::unsupported("vLLM refuses this setting", refusal.to_string())
 }
 
-impl Layout for Planned {
+impl Layout for Planned<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens)?)
     }
 
+    fn shared_bytes(&self, tokens: u64) -> Result<u64> {
+        self.everywhere(self.shared_blocks(tokens))
+    }
+
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        if let Some(most) = self.run.request.max_num_seqs.filter(|&most| users > most) {
+            return Err(Error::bad_value("--max-num-seqs", most, format!("at least {users} users")));
+        }
         // the pool keeps one block back, and must hold one request of the longest length
         let longest = self.settings.max_model_len.max(tokens);
         let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
-        let sessions = product("blocks of all sessions", &[self.blocks(tokens)?, users])?;
+        let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;
         let blocks = sessions.max(least).saturating_add(1);
         self.ranks
             .block_bytes
@@ -346,7 +292,7 @@ impl Layout for Planned {
             keys.insert("max_concurrency".into(), json!(concurrency));
             // one block is never handed out
             let free = num_blocks.saturating_sub(1);
-            let sessions = free.checked_div(self.blocks(self.tokens)?).unwrap_or(0);
+            let sessions = free.checked_div(self.blocks(self.run.tokens)?).unwrap_or(0);
             keys.insert("sessions_at_seq".into(), sessions.into());
         } else {
             for key in ["num_blocks", "kv_cache_tokens", "max_concurrency", "sessions_at_seq"] {
@@ -354,7 +300,8 @@ impl Layout for Planned {
             }
         }
         let groups: Result<Vec<Json>> = self
-            .groups
+            .ranks
+            .whole()
             .iter()
             .map(|g| {
                 let page = |(_, s): &(usize, Spec)| s.page();

@@ -1,27 +1,41 @@
 //! What a run's settings and a model's configuration decide before any cache is built: the cache type
 //! behind `auto`, the facts backends look at, and the backend of every layer.
 //!
-//! Restates `resolve_kv_cache_dtype_string` and `get_kv_cache_quant_algo_string` of
-//! `vllm/utils/torch_utils.py`, `_normalize_quantization_config` of
-//! `vllm/transformers_utils/model_arch_config_convertor.py`, the hooks of
+//! Restates `resolve_kv_cache_dtype_string` of `vllm/utils/torch_utils.py`, `_resolve_auto_dtype` of
+//! `vllm/config/model.py`, `_reject_mismatched_float_kv_cache` of `vllm/config/vllm.py` and the hooks of
 //! `vllm/model_executor/models/config.py`, vLLM 0.33.0.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
-use super::backend::{Ask, Backend, Context, Device, Own};
+use super::backend::{Backend, Context, Device};
+use super::checkpoint;
 use super::config::Config;
-use super::dtype;
 use super::facts::{Cache, Fact};
 use super::flash;
 use super::refusal::Refusal;
-use super::select;
 use super::sparse;
-use super::specs::Served;
+use crate::dtype::DType;
+
+/// Model types that do not run in float16.
+const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
+
+/// Whether the model computes in bfloat16: what is neither of the half types runs in it as well.
+pub fn computes_in_bf16(config: Config, dtype: DType) -> bool {
+    dtype != DType::F16 || NEVER_F16.contains(&config.root_type())
+}
 
 /// The cache type of the run.
-pub fn cache_dtype(config: Config, given: &'static str, device: &Device) -> String {
+///
+/// # Errors
+/// Refuses a half type that the model does not compute in.
+pub fn cache_dtype(
+    config: Config,
+    given: &'static str,
+    device: &Device,
+    bf16: bool,
+) -> Result<&'static str, Refusal> {
     let hopper_or_older = device.major != 10;
-    let name = if given == "auto" { checkpoint_dtype(config) } else { given };
+    let name = if given == "auto" { checkpoint::dtype(config) } else { given };
     let root = config.root_type();
     let name = match name {
         "auto" if config.class == "GlmMoeDsaForCausalLM" && !hopper_or_older => "fp8_e4m3",
@@ -29,64 +43,14 @@ pub fn cache_dtype(config: Config, given: &'static str, device: &Device) -> Stri
         "bfloat16" if config.class == "DeepseekV32ForCausalLM" => "auto",
         other => other,
     };
-    name.to_owned()
-}
-
-/// What a checkpoint's quantization says about the cache.
-fn checkpoint_dtype(config: Config) -> &'static str {
-    let Some(quantization) = config.quantization() else { return "auto" };
-    let method = method(quantization);
-    if method.starts_with("modelopt") {
-        return modelopt_dtype(quantization);
+    let model = if bf16 { "bfloat16" } else { "float16" };
+    if matches!(name, "float16" | "bfloat16") && name != model {
+        return Err(Refusal::new(format!(
+            "kv_cache_dtype=\"{name}\" is incompatible with dtype=\"{model}\". Please set `--kv-cache-dtype` to \
+             `auto` or `{model}`."
+        )));
     }
-    let scheme = quantization.get("kv_cache_scheme").filter(|s| !s.is_null());
-    if method.replace('_', "-") == "compressed-tensors" && scheme.is_some() { "fp8" } else { "auto" }
-}
-
-/// `quant_method`; files of ModelOpt that name their producer instead need a `quant_algo` of it.
-fn method(quantization: &Map<String, Json>) -> String {
-    let text =
-        |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
-    let object = |key: &str| quantization.get(key).and_then(Json::as_object);
-    let inner = object("quantization");
-    let producer = object("producer").and_then(|p| text(p, "name"));
-    let legacy = inner.is_some_and(|map| map.contains_key("modelopt_quant_config"));
-    if producer.as_deref() == Some("modelopt") || legacy {
-        let algorithm = inner.and_then(|map| text(map, "quant_algo"));
-        if algorithm.is_some() {
-            return "modelopt".to_owned();
-        }
-    }
-    text(quantization, "quant_method").unwrap_or_default()
-}
-
-fn modelopt_dtype(quantization: &Map<String, Json>) -> &'static str {
-    let inner = quantization.get("quantization").and_then(Json::as_object).unwrap_or(quantization);
-    let set = |map: &'_ Map<String, Json>, key: &str| {
-        map.get(key).filter(|v| !v.is_null() && **v != Json::Bool(false)).cloned()
-    };
-    let scheme = set(inner, "kv_cache_scheme")
-        .or_else(|| set(quantization, "kv_cache_scheme"))
-        .or_else(|| set(inner, "kv_cache_quant_algo"))
-        .or_else(|| set(quantization, "kv_cache_quant_algo"));
-    match scheme {
-        Some(Json::Object(map)) => {
-            let bits = map.get("num_bits").and_then(Json::as_u64);
-            let float = map.get("type").and_then(Json::as_str) == Some("float");
-            let fixed = map.get("dynamic") == Some(&Json::Bool(false));
-            match bits {
-                Some(8) if float && fixed => "fp8_e4m3",
-                Some(4) if float => "nvfp4",
-                _ => "auto",
-            }
-        }
-        Some(Json::String(name)) => match name.to_lowercase().as_str() {
-            "fp8" => "fp8_e4m3",
-            "nvfp4" => "nvfp4",
-            _ => "auto",
-        },
-        _ => "auto",
-    }
+    Ok(name)
 }
 
 /// Settings that the facts of backends depend on.
@@ -95,7 +59,7 @@ pub struct Wish {
     /// The GPU.
     pub device: Device,
     /// Cache type after `auto`.
-    pub cache_dtype: String,
+    pub cache_dtype: &'static str,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
     /// Decode context parallel size.
@@ -173,7 +137,7 @@ fn gemma4(config: Config, facts: &[Fact], context: &mut Context) {
 }
 
 /// `is_mm_prefix_lm`: image tokens of a prompt see each other.
-fn image_prefix(config: Config) -> bool {
+pub fn image_prefix(config: Config) -> bool {
     let root = config.root_type();
     if root.starts_with("gemma4") || root.starts_with("diffusion_gemma") {
         return config.text_of("use_bidirectional_attention") == Some("vision");
@@ -197,178 +161,35 @@ fn alibi(config: Config) -> bool {
     }
 }
 
-/// Whether a layer has attention sinks.
-fn sinks(config: Config, window: Option<u64>) -> bool {
-    match config.model_type {
-        "gpt_oss" | "flint" => true,
-        "granite" | "granitemoe" | "granite_swa" => match config.get("attention_sinks") {
-            Some(flag) => flag.as_bool().unwrap_or(false),
-            None => config.get("layer_types").is_some(),
-        },
-        "laguna" => window.is_some() && config.flag("swa_attention_sink_enabled"),
-        _ => false,
+/// Refuses packed types for a hybrid whose lists of layers name none of full attention
+/// (`_get_full_attention_layer_indices` of `vllm/model_executor/layers/quantization/turboquant/config.py`).
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<(), Refusal> {
+    let list = ["layer_types", "layers_block_type"].iter().find_map(|key| config.text.get(*key)?.as_array());
+    let named = |name: &Json| matches!(name.as_str(), Some("full_attention" | "attention"));
+    let none = match list {
+        Some(list) => !list.iter().any(named),
+        // their configuration classes write `hybrid` for layers with both
+        None => matches!(config.model_type, "falcon_h1" | "zamba2"),
+    };
+    if hybrid && packed(cache_dtype) && none {
+        return Err(Refusal::new(
+            "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid \
+             model config.",
+        ));
     }
+    Ok(())
+}
+
+fn packed(cache_dtype: &str) -> bool {
+    cache_dtype.starts_with("turboquant_") || cache_dtype == "ultraquant_4bit"
 }
 
 /// Layers that packed types leave at the model's dtype (`get_boundary_skip_layers`): two at each end,
 /// none in hybrids.
 pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool {
-    let packed = cache_dtype.starts_with("turboquant_") || cache_dtype == "ultraquant_4bit";
     let edge = 2.min(layers / 2);
-    packed && !hybrid && (layer < edge || layer + edge >= layers)
-}
-
-/// Backends of one model's own.
-fn own(config: Config, fact: &Fact) -> Option<Backend> {
-    let m3 = |name| Backend::Own(Own { name, multiple: 128, preferred: 128, packed: false });
-    if config.class.starts_with("MiniMaxM3Sparse") {
-        return match fact.cache {
-            Cache::Index { .. } => Some(m3("MINIMAX_M3_SPARSE_INDEXER")),
-            Cache::Attention { .. } if fact.indexed => Some(m3("MINIMAX_M3_SPARSE")),
-            _ => None,
-        };
-    }
-    match fact.cache {
-        Cache::Index { .. } => Some(Backend::V32Indexer),
-        Cache::Streams { .. } => {
-            Some(Backend::Own(Own { name: "INKLING_SCONV_SWA", multiple: 1, preferred: 16, packed: false }))
-        }
-        _ => None,
-    }
-}
-
-/// Chooses the backend of every cache, and lets a sparse one rename the run's cache type.
-///
-/// # Errors
-/// Refuses what no backend serves, and what the chosen one refuses to run.
-pub fn serve(
-    config: Config,
-    facts: &[Fact],
-    context: &mut Context,
-    layers: u64,
-    hybrid: bool,
-) -> Result<Vec<Served>, Refusal> {
-    let mut out = Vec::with_capacity(facts.len());
-    for fact in facts {
-        let skip = skipped(&context.cache_dtype, layers, hybrid, fact.layer);
-        let kv = if skip { "auto".to_owned() } else { context.cache_dtype.clone() };
-        let ask = |head: u64| Ask {
-            head,
-            cache_dtype: &kv,
-            element: context.model_bytes,
-            mla: false,
-            sparse: false,
-            sinks: false,
-            window: false,
-            mm_prefix: context.mm_prefix,
-            cross: false,
-            per_head_scales: false,
-        };
-        let served = match fact.cache {
-            Cache::State(_) => Served { fact: *fact, backend: None, cache_dtype: kv },
-            _ if own(config, fact).is_some() => {
-                Served { fact: *fact, backend: own(config, fact), cache_dtype: kv }
-            }
-            Cache::Index { .. } | Cache::Streams { .. } => {
-                Served { fact: *fact, backend: None, cache_dtype: kv }
-            }
-            Cache::Latent { rank, rope, sparse, .. } => {
-                let ask = Ask { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
-                let mut backend = select::choose(context, &ask)?;
-                if config.model_type == "hy_v4" && backend == Backend::FlashAttnMlaSparse {
-                    backend = Backend::FlashMlaSparse;
-                }
-                let stored = sparse::stored_as(backend, &kv);
-                if !skip {
-                    context.cache_dtype.clone_from(&stored);
-                }
-                runs(context, backend, &stored)?;
-                Served { fact: *fact, backend: Some(backend), cache_dtype: stored }
-            }
-            Cache::Attention { head, head_v, window, cross, chunk, .. } => {
-                let mut ask =
-                    Ask { window: window.is_some(), cross, sinks: sinks(config, window), ..ask(head) };
-                if chunk.is_some() {
-                    ask.mm_prefix = false;
-                }
-                let backend = if head == head_v {
-                    select::choose(context, &ask)?
-                } else {
-                    uneven(context, &ask, head_v, config, window)
-                };
-                if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
-                    return Err(Refusal::new("Flint requires FlashInfer attention"));
-                }
-                runs_attention(context, backend, &kv, head, ask.sinks)?;
-                Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
-            }
-        };
-        out.push(served);
-    }
-    Ok(out)
-}
-
-/// `FlashAttentionDiffKVBackend` where FA3 or FA4 takes the widths, else its Triton twin.
-fn uneven(context: &Context, ask: &Ask, head_v: u64, config: Config, window: Option<u64>) -> Backend {
-    let key = if window.is_some() { "add_swa_attention_sink_bias" } else { "add_full_attention_sink_bias" };
-    let version = flash::version(
-        context,
-        flash::Ask {
-            head: Some(ask.head),
-            head_v: Some(head_v),
-            sinks: config.flag(key),
-            ..flash::Ask::default()
-        },
-    );
-    match version {
-        Some(3 | 4) => Backend::FlashAttnDiffKv,
-        _ => Backend::TritonAttnDiffKv,
-    }
-}
-
-const NATIVE_FP8: &str = "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
-                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.";
-
-fn before_sm89(device: &Device) -> bool {
-    (device.major, device.minor) < (8, 9)
-}
-
-fn runs_attention(
-    context: &Context,
-    backend: Backend,
-    kv: &str,
-    head: u64,
-    sinks: bool,
-) -> Result<(), Refusal> {
-    let triton = matches!(backend, Backend::TritonAttn | Backend::TritonAttnDiffKv);
-    if triton && kv.starts_with("fp8") && before_sm89(&context.device) {
-        return Err(Refusal::new(NATIVE_FP8));
-    }
-    let flash = matches!(backend, Backend::FlashAttn | Backend::FlashAttnDiffKv);
-    let ask = flash::Ask {
-        head: Some(head),
-        head_v: Some(head),
-        sinks,
-        softcap: context.softcap,
-        alibi: context.alibi,
-        head_256: true,
-        block: None,
-    };
-    if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
-        return Err(Refusal::new("FlashAttention does not support fp8 kv-cache on this device."));
-    }
-    Ok(())
-}
-
-fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
-    if backend == Backend::TritonMla && kv.starts_with("fp8") && before_sm89(&context.device) {
-        return Err(Refusal::new(NATIVE_FP8));
-    }
-    if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
-        return Err(Refusal::new(
-            "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
-             supported under DCP.",
-        ));
-    }
-    Ok(())
+    packed(cache_dtype) && !hybrid && (layer < edge || layer + edge >= layers)
 }

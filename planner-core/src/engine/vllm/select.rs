@@ -60,7 +60,7 @@ pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
     for backend in candidates(model, ask) {
         match backend.check(model, ask) {
             Ok(()) => return Ok(backend),
-            Err(why) => reasons.push(format!("{}: {why}", backend.name())),
+            Err(why) => reasons.push((backend, why)),
         }
     }
     Err(Refusal::new(format!(
@@ -68,7 +68,11 @@ pub fn choose(model: &Context, ask: &Ask) -> Result<Backend, Refusal> {
         ask.head,
         ask.cache_dtype,
         model.user_block.map_or(String::new(), |b| format!(", block_size={b}")),
-        reasons.join("; ")
+        reasons
+            .iter()
+            .map(|(backend, why)| format!("{}: {why}", backend.name()))
+            .collect::<Vec<_>>()
+            .join("; ")
     )))
 }
 

@@ -1,12 +1,14 @@
 //! Settings of a run as the engine resolves them: versions, defaults by GPU, parallel sizes.
 //!
-//! Restates `get_batch_defaults` of `vllm/engine/arg_utils.py`, `verify_with_parallel_config` of
+//! Restates `get_batch_defaults` and what calls it of `vllm/engine/arg_utils.py`, `SchedulerConfig` of
+//! `vllm/config/scheduler.py`, `verify_with_parallel_config` of
 //! `vllm/config/model.py`, `max_concurrent_batches` of `vllm/config/vllm.py`, vLLM 0.33.0.
 
 use super::architectures;
 use super::backend::Device;
 use super::config::Config;
 use super::refusal::Refusal;
+use super::resolve;
 use crate::engine::Run;
 use crate::request::{Request, Speculative};
 
@@ -53,12 +55,14 @@ pub fn settings(
     latent: bool,
     stateful: bool,
     attends: bool,
+    crosses: bool,
 ) -> Result<Settings, Refusal> {
     let request = run.request;
     let parallel = run.parallel;
     let capability = capability(request);
     let device = capability.clone().unwrap_or(Device { major: 9, minor: 0 });
-    let batched = request.max_num_batched_tokens.unwrap_or(batch_defaults(request).0);
+    let max_model_len = request.max_model_len.unwrap_or(run.tokens);
+    let batched = batched(request, config, max_model_len, crosses)?;
     check(run, config, latent)?;
     let pp = parallel.pp;
     let overlap = request.async_scheduling.unwrap_or(true);
@@ -78,8 +82,8 @@ pub fn settings(
         device,
         batched,
         batches,
-        max_model_len: request.max_model_len.unwrap_or(run.tokens),
-        prefix_caching: request.prefix_caching.unwrap_or(caches) && caches,
+        max_model_len,
+        prefix_caching: request.prefix_caching.unwrap_or(caches) && caches && !crosses,
         drafts,
         tp: parallel.tp,
         pp,
@@ -102,6 +106,35 @@ pub fn batch_defaults(request: &Request) -> (u64, u64) {
         m if m >= 160 * GIB => (16384, 1024),
         m if m >= 70 * GIB && !a100 && !gb10 => (8192, 1024),
         _ => (2048, 256),
+    }
+}
+
+/// Tokens of the longest item of a prompt that must fit into one step: 32 frames of a video, each of 70 tokens
+/// and 8 around them (`get_mm_max_tokens_per_item` of `vllm/model_executor/models/gemma4_mm.py`).
+const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
+
+/// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
+fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Refusal> {
+    let (tokens, sequences) = batch_defaults(request);
+    let most = request.max_num_seqs.unwrap_or(sequences);
+    let batched = request.max_num_batched_tokens.unwrap_or_else(|| {
+        // an encoder-decoder takes a prompt in one step, an item that sees itself too
+        let prompt = if crosses { max_model_len } else { 0 };
+        let whole = config.class.starts_with("Gemma4") && resolve::image_prefix(config);
+        let item = if whole { GEMMA4_ITEM } else { 0 };
+        tokens.max(prompt).max(item).min(most.saturating_mul(max_model_len))
+    });
+    if crosses && batched < max_model_len {
+        return Err(Refusal::new(format!(
+            "max_num_batched_tokens ({batched}) is smaller than max_model_len ({max_model_len}), and an \
+             encoder-decoder takes a prompt in one step."
+        )));
+    }
+    match request.max_num_seqs.filter(|&most| batched < most) {
+        Some(most) => Err(Refusal::new(format!(
+            "max_num_batched_tokens ({batched}) must be greater than or equal to max_num_seqs ({most})."
+        ))),
+        None => Ok(batched),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Restates `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
 //! `vllm/model_executor/layers/quantization/utils/fp8_utils.py` for attention, MLP and experts, vLLM 0.33.0:
-//! blocks of quantized weights must be whole on every rank.
+//! blocks and groups of quantized weights must be whole on every rank.
 
 use serde_json::Value as Json;
 
@@ -28,9 +28,12 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
             "ZeroDivisionError: {kv_heads} KV heads on {tp} tensor-parallel ranks"
         )));
     }
-    let Some([n, k]) = blocks(config) else { return Ok(()) };
     let experts =
         config.number(&["num_experts", "n_routed_experts", "num_local_experts"]).is_some_and(|n| n > 0);
+    if !experts {
+        groups(run, config)?;
+    }
+    let Some([n, k]) = blocks(config) else { return Ok(()) };
     if experts && let Some(width) = config.number(&["moe_intermediate_size"]) {
         let part = width / tp;
         let hidden = config.number(&["hidden_size"]).unwrap_or(0);
@@ -55,6 +58,26 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
         columns(width / tp, n)?;
     }
     Ok(())
+}
+
+/// Inputs of a layer's matrices must be whole groups of AWQ's scales on every rank (`BaseAWQLinearMethod` of
+/// `vllm/model_executor/layers/quantization/auto_awq.py`).
+fn groups(run: &Run, config: Config) -> Result<(), Refusal> {
+    let Some(quantization) = config.quantization() else { return Ok(()) };
+    let group = ["group_size", "q_group_size"].iter().find_map(|key| whole(quantization.get(*key)?));
+    let awq = quantization.get("quant_method").and_then(Json::as_str) == Some("awq");
+    let Some(group) = group.filter(|&group| awq && group > 0) else { return Ok(()) };
+    let tp = run.parallel.tp;
+    let heads = run.model.attention_heads.zip(run.model.head_dim).map(|(heads, width)| heads * width / tp);
+    let inputs =
+        [config.number(&["hidden_size"]), heads, config.number(&["intermediate_size"]).map(|n| n / tp)];
+    match inputs.into_iter().flatten().find(|input| !input.is_multiple_of(group)) {
+        Some(input) => Err(Refusal::new(format!(
+            "The input size ({input}) is not aligned with the quantized weight shape (groups of {group}). This \
+             can be caused by too large tensor parallel size."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `weight_block_size` of a checkpoint in fp8 with a scale for each block.

@@ -71,11 +71,11 @@ pub fn check(backend: Backend, model: &Context, ask: &Ask) -> Result<(), &'stati
 }
 
 /// How a sparse backend spells the cache type (`_canonicalize_sparse_mla_kv_cache_dtype`).
-pub fn stored_as(backend: Backend, kv: &str) -> String {
+pub fn stored_as(backend: Backend, kv: &'static str) -> &'static str {
     let scaled = match backend {
         Backend::FlashMlaSparse => dtype::quantized(kv) && kv != "nvfp4_ds_mla",
         Backend::FlashInferMlaSparseSm120 => matches!(kv, "auto" | "fp8" | "fp8_e4m3"),
         _ => false,
     };
-    if scaled { "fp8_ds_mla".to_owned() } else { kv.to_owned() }
+    if scaled { "fp8_ds_mla" } else { kv }
 }

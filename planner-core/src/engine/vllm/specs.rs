@@ -10,17 +10,26 @@ use super::backend::{Backend, Context, Size};
 use super::block::Blocks;
 use super::dtype;
 use super::facts::{Cache, Fact};
-use super::spec::{Identity, Kind, PerState, Spec, Stride};
+use super::spec::{Identity, Kind, Name, PerState, Spec, Stride};
 
 /// A cache with the backend that serves it and the cache type it stores.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Served {
     /// The cache.
     pub fact: Fact,
     /// Its backend; `None` for recurrent states.
     pub backend: Option<Backend>,
     /// Its cache type, `auto` where the layer is left at the model's dtype.
-    pub cache_dtype: String,
+    pub cache_dtype: &'static str,
+}
+
+impl Served {
+    /// Whether the engine makes the same spec of both.
+    pub fn alike(&self, other: &Self) -> bool {
+        self.fact.cache == other.fact.cache
+            && self.backend == other.backend
+            && std::ptr::eq(self.cache_dtype, other.cache_dtype)
+    }
 }
 
 /// Bytes of one slot and token of dense or packed keys and values.
@@ -44,7 +53,7 @@ pub fn token_bytes(backend: Backend, kv: &str, heads: u64, head: u64, model_byte
 
 /// The spec of a served cache.
 pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> Spec {
-    let kv = served.cache_dtype.as_str();
+    let kv = served.cache_dtype;
     let element = dtype::element(kv, model.model_bytes);
     let plain = Spec {
         kind: Kind::Full { window: None, chunk: None },
@@ -56,7 +65,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
         stride: Stride::Free,
         dcp_sharded: true,
         retained: 0,
-        identity: Identity { element, cache_dtype: kind_of(kv), ..Identity::default() },
+        identity: Identity { element, cache_dtype: Name(kind_of(kv)), ..Identity::default() },
     };
     match served.fact.cache {
         Cache::State(state) => Spec {
@@ -77,7 +86,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             block_size: taps,
             slots: heads,
             content: width.saturating_mul(model.model_bytes),
-            identity: Identity { kv_heads: heads, head: width, role: "streams", ..Identity::default() },
+            identity: Identity { kv_heads: heads, head: width, role: Name("streams"), ..Identity::default() },
             ..plain
         },
         Cache::Latent { rank, rope, window, sparse } => {
@@ -91,14 +100,15 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             let identity = Identity {
                 kv_heads: 1,
                 head,
-                cache_dtype: kv.to_owned(),
-                role: if sparse { "sparse" } else { "dense" },
-                ..plain.identity.clone()
+                cache_dtype: Name(kv),
+                role: Name(if sparse { "sparse" } else { "dense" }),
+                ..plain.identity
             };
             strided(model, served, Spec { kind, content, identity, ..plain })
         }
         Cache::Index { dim, tokens } => {
-            let identity = Identity { kv_heads: 1, head: dim + 4, role: "index", ..Identity::default() };
+            let identity =
+                Identity { kv_heads: 1, head: dim + 4, role: Name("index"), ..Identity::default() };
             let content = index_bytes(served.backend, dim);
             let per_state = PerState::tokens(tokens.max(1));
             let dcp_sharded = true;
@@ -116,7 +126,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
                 slots = heads.saturating_mul(2);
                 content = dtype::nvfp4_side(head);
             }
-            let identity = Identity { kv_heads: heads, head, head_v, ..plain.identity.clone() };
+            let identity = Identity { kv_heads: heads, head, head_v, ..plain.identity };
             // the page shared with skipped layers pads windows only
             let padded = blocks.skipped_page.filter(|_| window.is_some());
             let base = Spec { slots, content, identity, ..plain };
@@ -147,8 +157,8 @@ fn index_bytes(backend: Option<Backend>, dim: u64) -> u64 {
 }
 
 /// Cache types that store alike are one for the engine (`KVQuantMode`).
-fn kind_of(kv: &str) -> String {
-    if dtype::fp8_per_tensor(kv) { "fp8".to_owned() } else { kv.to_owned() }
+fn kind_of(kv: &'static str) -> &'static str {
+    if dtype::fp8_per_tensor(kv) { "fp8" } else { kv }
 }
 
 /// A latent with a scale pair (`MLACommonBackend.customize_spec`).
@@ -162,7 +172,7 @@ fn scaled_latent(kv: &str, head: u64) -> Option<u64> {
 /// Demands on the stride between blocks (`customize_spec` of sparse backends, exact kernel sizes).
 fn strided(model: &Context, served: &Served, spec: Spec) -> Spec {
     let Some(backend) = served.backend else { return spec };
-    let kv = served.cache_dtype.as_str();
+    let kv = served.cache_dtype;
     let rows = |n: u64| Stride::Bytes(n.saturating_mul(spec.content));
     let own = match backend {
         Backend::FlashMlaSparse if dtype::quantized(kv) && model.device.major != 10 => {

@@ -8,13 +8,14 @@
 use super::backend::Device;
 use super::config::{Config, whole};
 use super::refusal::Refusal;
+use super::spec::Name;
 use crate::spec::layer::Store;
 
 /// A state of one layer on one rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
     /// Mixer as the engine's backend names it.
-    pub mixer: &'static str,
+    pub mixer: Name,
     /// Bytes of the whole state on the rank.
     pub bytes: u64,
     /// Whether a checkpoint inside a prefill takes a block more.
@@ -22,7 +23,7 @@ pub struct State {
     /// Token alignment that exported checkpoints force on blocks.
     pub alignment: Option<u64>,
     /// Backend name in the log.
-    pub backend: &'static str,
+    pub backend: Name,
 }
 
 /// What the run decides about states.
@@ -81,7 +82,13 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
     let total = |conv: u64, recurrent: u64| {
         conv.saturating_mul(conv_bytes).saturating_add(recurrent.saturating_mul(recurrent_bytes))
     };
-    let kept = |mixer, backend, bytes| State { mixer, bytes, checkpoint: false, alignment: None, backend };
+    let kept = |mixer, backend, bytes| State {
+        mixer: Name(mixer),
+        bytes,
+        checkpoint: false,
+        alignment: None,
+        backend: Name(backend),
+    };
     match mixer {
         "mamba1" | "mamba" => {
             let inner = match store.dim("inner").or_else(|| config.number(&["intermediate_size_mamba"])) {

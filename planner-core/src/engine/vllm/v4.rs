@@ -10,9 +10,9 @@ use serde_json::Value as Json;
 use super::backend::{Backend, Context, Own};
 use super::config::{Config, whole};
 use super::math::round_up;
+use super::rank::{Made, Stages};
 use super::refusal::Refusal;
-use super::spec::{Identity, Kind, PerState, Spec, Stride};
-use crate::spec::model::ModelSpec;
+use super::spec::{Identity, Kind, Name, PerState, Spec, Stride};
 
 /// Bytes of a stored state.
 const STATE: u64 = 584;
@@ -22,6 +22,8 @@ const ALIGNMENT: u64 = 576;
 const WINDOW_BLOCK: u64 = 64;
 /// Tokens a block of the run unless the user gives another.
 const BLOCK: u64 = 256;
+/// Stands for the layer of a prediction layer.
+const DRAFT: u64 = u64::MAX;
 
 /// Whether a model is one of these.
 pub fn is(config: Config) -> bool {
@@ -48,38 +50,52 @@ fn own(name: &'static str, multiple: u64, preferred: u64, packed: bool) -> Backe
     Backend::Own(Own { name, multiple, preferred, packed })
 }
 
-/// Specs, their layers, the block size and the backends.
+/// Specs, their ranks, the block size and the backends.
 ///
 /// # Errors
 /// Refuses other cache types, ratios without a compressor, and settings the engine refuses.
-#[allow(clippy::type_complexity)]
 pub fn plan(
     config: Config,
-    model: &ModelSpec,
     context: &mut Context,
     user_block: Option<u64>,
     drafts: u64,
-) -> Result<(Vec<Spec>, Vec<u64>, u64, Vec<Backend>), Refusal> {
+    stages: &Stages,
+) -> Result<Made, Refusal> {
     if context.cache_dtype != "auto" && !context.cache_dtype.starts_with("fp8") {
         return Err(Refusal::new(format!(
             "DeepSeek-V4 needs an fp8 kv-cache, got {}. Please set --kv-cache-dtype fp8.",
             context.cache_dtype
         )));
     }
-    context.cache_dtype = "fp8_ds_mla".to_owned();
+    if let Some(backend @ (Backend::FlashInferMlaSparse | Backend::FlashInferMlaSparseSm120)) = context.forced
+    {
+        return Err(Refusal::new(format!("{} is not a DeepSeek V4 attention backend.", backend.name())));
+    }
+    if context.device.major == 12 && context.forced != Some(Backend::FlashMlaSparse) {
+        return Err(Refusal::new(
+            "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, \
+             which `pip install vllm` does not bring.",
+        ));
+    }
+    context.cache_dtype = "fp8_ds_mla";
     let block = user_block.unwrap_or(BLOCK);
     let head = config.number(&["head_dim"]).unwrap_or(512);
     let index = config.number(&["index_head_dim"]).unwrap_or(128);
     let window = config.number(&["sliding_window"]).unwrap_or(128);
     let ratios = ratios(config)?;
+    if ratios.iter().any(|&ratio| ratio > 1) && head != 512 {
+        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {head}")));
+    }
+    if ratios.contains(&4) && index != 128 {
+        return Err(Refusal::new(format!("Unsupported head_dim for fused quant+cache: {index}")));
+    }
     let mut specs = Vec::new();
-    let mut layers = Vec::new();
+    let mut ranks = Vec::new();
     let mut push = |layer: u64, spec: Spec| {
         specs.push(spec);
-        layers.push(layer);
+        ranks.push(stages.rank(layer, layer == DRAFT));
     };
-    let count = model.config_layers;
-    for layer in 0..count {
+    for layer in 0..stages.layers() {
         let ratio = ratios.get(layer as usize).copied().unwrap_or(0);
         if ratio == 4 {
             push(layer, compressed(block, 4, index + 4, "index"));
@@ -93,7 +109,7 @@ pub fn plan(
     }
     // prediction layers have a window only and stand on the last rank
     for _ in 0..drafts {
-        push(u64::MAX, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
+        push(DRAFT, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
     }
     let backends = vec![
         own("CompressorBackend", 1, 16, false),
@@ -101,7 +117,7 @@ pub fn plan(
         own("DEEPSEEK_V4_INDEXER", 0, 256, true),
         own("FLASHMLA_SPARSE_DSV4", 0, 256, false),
     ];
-    Ok((specs, layers, block, backends))
+    Ok(Made { specs, ranks, block_size: block, backends })
 }
 
 fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -> Spec {
@@ -115,7 +131,7 @@ fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -
         stride: Stride::Free,
         dcp_sharded: true,
         retained: 0,
-        identity: Identity { kv_heads: 1, head: content, role, ..Identity::default() },
+        identity: Identity { kv_heads: 1, head: content, role: Name(role), ..Identity::default() },
     };
     let page = round_up(spec.natural_page(), ALIGNMENT);
     if page == spec.natural_page() { spec } else { Spec { padded: Some(page), ..spec } }

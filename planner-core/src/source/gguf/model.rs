@@ -12,8 +12,8 @@ use crate::engine::llamacpp::arch;
 use crate::engine::llamacpp::metadata::Metadata;
 use crate::engine::llamacpp::shape::{LayerShape, Shape};
 use crate::error::{Error, Result};
-use crate::spec::layer::{Content, Extent, Layer, Store};
-use crate::spec::model::{ModelSpec, Note, Origin, Part};
+use crate::spec::layer::{Content, Extent, Layer, Store, mark_same};
+use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
 
 /// The model of a header; `id` is the name it was given by.
@@ -35,7 +35,8 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     }
     let mut shape = metadata.shape()?;
     strip_prediction(&mut shape, header);
-    let layers: Vec<Layer> = (0..shape.trunk).map(|index| layer(&metadata, &shape, index)).collect();
+    let mut layers: Vec<Layer> = (0..shape.trunk).map(|index| layer(&metadata, &shape, index)).collect();
+    mark_same(&mut layers);
     let parts = parts(header)?;
     let number = |key: &str| header.metadata.get(&format!("{name}.{key}")).and_then(Json::as_u64);
     let widest = shape.layers.iter().filter(|layer| layer.cached).map(|layer| (layer.heads, layer.k)).max();
@@ -76,6 +77,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
         notes,
         config: Arc::new(header.metadata.clone()),
         text_key: None,
+        converted: Kept::default(),
     })
 }
 
@@ -129,7 +131,7 @@ fn layer(metadata: &Metadata<'_>, shape: &Shape, index: usize) -> Layer {
     let back = if own.sliding { 2 } else { 1 };
     let owner = reads.then(|| owners.saturating_sub(back) as u64);
     let query_heads = if own.cached || owner.is_some() { own.query_heads } else { 0 };
-    Layer { index: index as u64, owner, query_heads, stores }
+    Layer { index: index as u64, owner, query_heads, stores, same: index as u64 }
 }
 
 fn attention(metadata: &Metadata<'_>, shape: &Shape, own: &LayerShape) -> Store {

@@ -1,0 +1,212 @@
+//! The backend of every cache, by what its layer asks for.
+//!
+//! Restates the constructors of `Attention` and `MLAAttention` (`vllm/model_executor/layers/attention/`) and
+//! what the classes of models hand to them, vLLM 0.33.0.
+
+use super::backend::{Ask, Backend, Context, Device, Own};
+use super::checkpoint;
+use super::config::Config;
+use super::dtype;
+use super::facts::{Cache, Fact};
+use super::flash;
+use super::refusal::Refusal;
+use super::resolve::skipped;
+use super::select;
+use super::sparse;
+use super::specs::Served;
+
+/// Whether a layer has attention sinks.
+fn sinks(config: Config, window: Option<u64>) -> bool {
+    match config.model_type {
+        "gpt_oss" | "flint" => true,
+        "granite" | "granitemoe" | "granite_swa" => match config.get("attention_sinks") {
+            Some(flag) => flag.as_bool().unwrap_or(false),
+            None => config.get("layer_types").is_some(),
+        },
+        "laguna" => window.is_some() && config.flag("swa_attention_sink_enabled"),
+        _ => false,
+    }
+}
+
+/// Whether the layers are built without the run's cache settings, so that they keep the model's dtype
+/// (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
+fn plain(config: Config) -> bool {
+    matches!(config.class, "FalconForCausalLM" | "RWForCausalLM")
+}
+
+/// Backends of one model's own.
+fn own(config: Config, fact: &Fact) -> Option<Backend> {
+    let m3 = |name| Backend::Own(Own { name, multiple: 128, preferred: 128, packed: false });
+    if config.class.starts_with("MiniMaxM3Sparse") {
+        return match fact.cache {
+            Cache::Index { .. } => Some(m3("MINIMAX_M3_SPARSE_INDEXER")),
+            Cache::Attention { .. } if fact.indexed => Some(m3("MINIMAX_M3_SPARSE")),
+            _ => None,
+        };
+    }
+    match fact.cache {
+        Cache::Index { .. } => Some(Backend::V32Indexer),
+        Cache::Streams { .. } => {
+            Some(Backend::Own(Own { name: "INKLING_SCONV_SWA", multiple: 1, preferred: 16, packed: false }))
+        }
+        _ => None,
+    }
+}
+
+/// Chooses the backend of every cache, and lets a sparse one rename the run's cache type.
+///
+/// # Errors
+/// Refuses what no backend serves, and what the chosen one refuses to run.
+pub fn serve(
+    config: Config,
+    facts: &[Fact],
+    context: &mut Context,
+    layers: u64,
+    hybrid: bool,
+) -> Result<Vec<Served>, Refusal> {
+    let mut out: Vec<Served> = Vec::with_capacity(facts.len());
+    let plain = plain(config);
+    // caches that were served: what they are, the type asked for, the backend and the type stored
+    let mut seen: Vec<(Cache, bool, &'static str, Option<Backend>, &'static str)> = Vec::new();
+    for fact in facts {
+        let skip = plain || skipped(context.cache_dtype, layers, hybrid, fact.layer);
+        let kv = if skip { "auto" } else { context.cache_dtype };
+        let known = seen.iter().find(|(cache, indexed, asked, ..)| {
+            *cache == fact.cache && *indexed == fact.indexed && *asked == kv
+        });
+        if let Some(&(.., backend, stored)) = known {
+            out.push(Served { fact: *fact, backend, cache_dtype: stored });
+            continue;
+        }
+        let served = one(config, fact, context, kv)?;
+        if matches!(fact.cache, Cache::Latent { .. }) && !skip {
+            context.cache_dtype = served.cache_dtype;
+        }
+        seen.push((fact.cache, fact.indexed, kv, served.backend, served.cache_dtype));
+        out.push(served);
+    }
+    Ok(out)
+}
+
+fn one(config: Config, fact: &Fact, context: &Context, kv: &'static str) -> Result<Served, Refusal> {
+    let ask = |head: u64| Ask {
+        head,
+        cache_dtype: kv,
+        element: context.model_bytes,
+        mla: false,
+        sparse: false,
+        sinks: false,
+        window: false,
+        mm_prefix: context.mm_prefix,
+        cross: false,
+        per_head_scales: checkpoint::per_head_scales(config),
+    };
+    let served = match fact.cache {
+        Cache::State(_) => Served { fact: *fact, backend: None, cache_dtype: kv },
+        _ if own(config, fact).is_some() => {
+            Served { fact: *fact, backend: own(config, fact), cache_dtype: kv }
+        }
+        Cache::Index { .. } | Cache::Streams { .. } => Served { fact: *fact, backend: None, cache_dtype: kv },
+        Cache::Latent { rank, rope, sparse, .. } => {
+            let ask = Ask { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
+            let mut backend = select::choose(context, &ask)?;
+            if config.model_type == "hy_v4" && backend == Backend::FlashAttnMlaSparse {
+                backend = Backend::FlashMlaSparse;
+            }
+            let stored = sparse::stored_as(backend, kv);
+            runs(context, backend, stored)?;
+            Served { fact: *fact, backend: Some(backend), cache_dtype: stored }
+        }
+        Cache::Attention { head, head_v, window, cross, chunk, .. } => {
+            let mut ask = Ask { window: window.is_some(), cross, sinks: sinks(config, window), ..ask(head) };
+            if chunk.is_some() {
+                ask.mm_prefix = false;
+            }
+            let backend = if head == head_v {
+                select::choose(context, &ask)?
+            } else {
+                uneven(context, &ask, head_v, config, window)
+            };
+            if backend == Backend::TritonAttnDiffKv
+                && dtype::quantized(kv)
+                && !matches!(kv, "fp8" | "fp8_e4m3")
+            {
+                return Err(Refusal::new(format!(
+                    "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got \
+                         kv_cache_dtype='{kv}')."
+                )));
+            }
+            if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
+                return Err(Refusal::new("Flint requires FlashInfer attention"));
+            }
+            runs_attention(context, backend, kv, head, ask.sinks)?;
+            Served { fact: *fact, backend: Some(backend), cache_dtype: kv }
+        }
+    };
+    Ok(served)
+}
+
+/// `FlashAttentionDiffKVBackend` where FA3 or FA4 takes the widths, else its Triton twin.
+fn uneven(context: &Context, ask: &Ask, head_v: u64, config: Config, window: Option<u64>) -> Backend {
+    let key = if window.is_some() { "add_swa_attention_sink_bias" } else { "add_full_attention_sink_bias" };
+    let version = flash::version(
+        context,
+        flash::Ask {
+            head: Some(ask.head),
+            head_v: Some(head_v),
+            sinks: config.flag(key),
+            ..flash::Ask::default()
+        },
+    );
+    match version {
+        Some(3 | 4) => Backend::FlashAttnDiffKv,
+        _ => Backend::TritonAttnDiffKv,
+    }
+}
+
+const NATIVE_FP8: &str = "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
+                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.";
+
+fn before_sm89(device: &Device) -> bool {
+    (device.major, device.minor) < (8, 9)
+}
+
+fn runs_attention(
+    context: &Context,
+    backend: Backend,
+    kv: &str,
+    head: u64,
+    sinks: bool,
+) -> Result<(), Refusal> {
+    let triton = matches!(backend, Backend::TritonAttn | Backend::TritonAttnDiffKv);
+    if triton && kv.starts_with("fp8") && before_sm89(&context.device) {
+        return Err(Refusal::new(NATIVE_FP8));
+    }
+    let flash = matches!(backend, Backend::FlashAttn | Backend::FlashAttnDiffKv);
+    let ask = flash::Ask {
+        head: Some(head),
+        head_v: Some(head),
+        sinks,
+        softcap: context.softcap,
+        alibi: context.alibi,
+        head_256: true,
+        block: None,
+    };
+    if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
+        return Err(Refusal::new("FlashAttention does not support fp8 kv-cache on this device."));
+    }
+    Ok(())
+}
+
+fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
+    if backend == Backend::TritonMla && kv.starts_with("fp8") && before_sm89(&context.device) {
+        return Err(Refusal::new(NATIVE_FP8));
+    }
+    if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
+        return Err(Refusal::new(
+            "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
+             supported under DCP.",
+        ));
+    }
+    Ok(())
+}
