@@ -200,3 +200,49 @@ fn keys_and_values_have_one_type_and_no_sliding_window_is_switched_on() {
     assert!(answer(&qwen3(false), &[("seq", "5")]).is_ok());
     assert!(refused(&qwen3(true), &[("seq", "5")], "refuses use_sliding_window"));
 }
+
+#[test]
+fn whisper_keeps_the_encoders_keys_and_values_only() {
+    let whisper = r#"{"model_type": "whisper", "dtype": "bfloat16", "d_model": 64, "decoder_layers": 2,
+        "decoder_attention_heads": 4, "encoder_layers": 2, "encoder_attention_heads": 4, "decoder_ffn_dim": 64,
+        "encoder_ffn_dim": 64, "vocab_size": 100, "num_mel_bins": 80, "max_source_positions": 1500,
+        "max_target_positions": 448}"#;
+    let bytes = 2 * 2 * 64 * 2 * 1500;
+    assert_eq!(answer(whisper, &[("seq", "1")]), Ok((bytes, bytes)));
+    assert_eq!(answer(whisper, &[("seq", "448")]), Ok((bytes, bytes)));
+}
+
+#[test]
+fn the_convolution_of_recurrent_gemma_is_a_view_of_one_column_more() {
+    let gemma = r#"{"model_type": "recurrent_gemma", "dtype": "bfloat16", "num_hidden_layers": 3, "hidden_size": 64,
+        "lru_width": 64, "conv1d_width": 4, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 16,
+        "attention_window_size": 8, "block_types": ["recurrent", "recurrent", "attention"],
+        "intermediate_size": 64, "vocab_size": 100, "max_position_embeddings": 64}"#;
+    let keys_values = 5 * (16 + 16) * 2;
+    let (used, allocated) = (64 * 4 + 64 * 3 * 2, 64 * 4 + 64 * 4 * 2);
+    assert_eq!(answer(gemma, &[("seq", "5")]), Ok((2 * used + keys_values, 2 * allocated + keys_values)));
+}
+
+#[test]
+fn a_session_fits_into_its_own_bytes_and_not_into_one_less() -> Result<()> {
+    let model = from_config_json(&config("llama", ""), true)?;
+    let fits = |bytes: u64| -> Result<bool> {
+        let mut request = Request::default();
+        for (flag, value) in [("engine", "candle"), ("seq", "5"), ("kv-memory", &bytes.to_string())] {
+            request.set(flag, value)?;
+        }
+        Ok(plan(&model, &request)?.verdict.is_some_and(|verdict| verdict.fits))
+    };
+    let bytes = 5 * 2 * 2 * (16 + 16) * 2;
+    assert_eq!((fits(bytes), fits(bytes - 1)), (Ok(true), Ok(false)));
+    Ok(())
+}
+
+#[test]
+fn bigcode_runs_in_f32_with_one_kv_head() {
+    let bigcode = r#"{"model_type": "gpt_bigcode", "dtype": "bfloat16", "n_layer": 2, "n_embd": 64, "n_head": 4,
+        "n_positions": 64, "multi_query": true, "vocab_size": 100}"#;
+    assert!(refused(bigcode, &[("seq", "5")], "f32: `"));
+    let row = 2 * (16 + 16) * 4;
+    assert_eq!(answer(bigcode, &[("seq", "5"), ("kv-dtype", "f32")]), Ok((row * 5, row * 5)));
+}
