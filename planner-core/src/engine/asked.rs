@@ -99,6 +99,17 @@ pub fn check(run: &Run<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Refuses more users than an engine takes sessions at once.
+///
+/// # Errors
+/// `--max-num-seqs` is below `users`.
+pub fn check_seats(most: Option<u64>, users: u64) -> Result<()> {
+    match most.filter(|&most| users > most) {
+        Some(most) => Err(Error::bad_value("--max-num-seqs", most, say!("at least {0} users", users))),
+        None => Ok(()),
+    }
+}
+
 /// What the reader should know of flags that change nothing.
 pub fn notes(run: &Run<'_>) -> Vec<Note> {
     let request = run.request;

@@ -209,9 +209,7 @@ impl Layout for Blocks<'_> {
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        if let Some(most) = self.run.request.max_num_seqs.filter(|&most| users > most) {
-            return Err(Error::bad_value("--max-num-seqs", most, say!("at least {0} users", users)));
-        }
+        asked::check_seats(self.run.request.max_num_seqs, users)?;
         let blocks = without_shared(users, self.blocks(tokens), self.shared_blocks(tokens))?;
         let one =
             |stage: &u64| product(words!("bytes of all sessions"), &[blocks, self.block_bytes(*stage)?]);
@@ -257,12 +255,13 @@ mod tests {
     use crate::request::Request;
     use crate::source::from_config_json;
 
+    const LLAMA_3_8B: &str = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
+        "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256}"#;
+
     /// By hand: 131,072 B a token × 32 = 4 MiB a block; 1,000 tokens are 32 blocks; 1 GiB holds 256.
     #[test]
     fn sessions_are_whole_blocks_of_32() {
-        let config = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
-            "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256}"#;
-        let model = from_config_json(config, true).unwrap();
+        let model = from_config_json(LLAMA_3_8B, true).unwrap();
         let mut request = Request::default();
         for (flag, value) in [("engine", "trtllm"), ("kv-memory", "1GiB"), ("seq", "1000")] {
             request.set(flag, value).unwrap();
@@ -276,9 +275,7 @@ mod tests {
     /// 0.9 of what 80 GiB leave after 16,060,522,496 B of weights and the reserve, not 0.9 of 80 GiB.
     #[test]
     fn the_share_is_of_free_memory() {
-        let config = r#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"dtype":"bfloat16","hidden_size":4096,
-            "intermediate_size":14336,"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256}"#;
-        let model = from_config_json(config, true).unwrap();
+        let model = from_config_json(LLAMA_3_8B, true).unwrap();
         let mut request = Request::default();
         for (flag, value) in [("engine", "tensorrt-llm"), ("gpu", "80GiB"), ("reserve", "0"), ("seq", "1000")]
         {

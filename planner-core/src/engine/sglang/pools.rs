@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json, json};
 use super::rows::{self, Cost};
 use super::settings::{self, Settings};
 use super::{classes, memory};
-use crate::engine::{Details, Layout, Run, without_shared};
-use crate::error::{Error, Result};
+use crate::engine::{Details, Layout, Run, asked, without_shared};
+use crate::error::Result;
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
 use crate::text::Words;
@@ -111,9 +111,7 @@ impl<'a> Pools<'a> {
         let window = product(WHAT, &[window, users])?;
         let cap = self.window_cap()?;
         let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
-        if let Some(requests) = self.settings.max_requests.filter(|&requests| users > requests) {
-            return Err(Error::bad_value("--max-num-seqs", requests, say!("at least {0} users", users)));
-        }
+        asked::check_seats(self.settings.max_requests, users)?;
         let rows = match (stage.window, stage.full) {
             (window_row, full_row) if cap.is_some() => {
                 let windows = product(WHAT, &[cap.unwrap_or(0), window_row])?;

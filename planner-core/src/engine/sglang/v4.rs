@@ -11,7 +11,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::settings::{self, Settings};
-use crate::engine::{Details, Layout, Run};
+use crate::engine::{Details, Layout, Run, asked};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Extent, Layer};
@@ -155,9 +155,7 @@ impl Layout for Pools<'_> {
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        if users > self.requests {
-            return Err(Error::bad_value("--max-num-seqs", self.requests, say!("at least {0} users", users)));
-        }
+        asked::check_seats(Some(self.requests), users)?;
         let needed = |stage: &Stage| {
             sum(WHAT, [self.token_bytes(*stage, self.needed_tokens(users, tokens)?)?, self.fixed(*stage)?])
         };

@@ -263,9 +263,7 @@ impl Layout for Planned<'_> {
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        if let Some(most) = self.run.request.max_num_seqs.filter(|&most| users > most) {
-            return Err(Error::bad_value("--max-num-seqs", most, say!("at least {0} users", users)));
-        }
+        asked::check_seats(self.run.request.max_num_seqs, users)?;
         // the pool keeps one block back, and must hold one request of the longest length
         let longest = self.settings.max_model_len.max(tokens);
         let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
