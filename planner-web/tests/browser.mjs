@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -10,8 +11,12 @@ export const here = dirname(fileURLToPath(import.meta.url));
 export const dist = join(here, "..", "dist");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
 
+/** PAGE_DELAY=300 serves everything that many milliseconds late, to find what only works while a server is fast. */
+const DELAY = Number(process.env.PAGE_DELAY ?? 0);
+
 export async function serve() {
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
+    await sleep(DELAY);
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     const file = join(dist, path === "/" ? "index.html" : path);
     if (!file.startsWith(dist) || !existsSync(file)) {
@@ -36,6 +41,9 @@ export async function browse() {
   return { context, close: async () => { await context.close(); rmSync(profile, { recursive: true, force: true }); } };
 }
 
+/** Waits until nothing on the page is about to be replaced. */
+export const settled = (page) => page.waitForFunction(() => document.querySelector("[aria-busy='true']") === null);
+
 /** A page that records what it logs and whom it asks. */
 export async function open(context, address, path = "/", options = {}) {
   const page = await context.newPage();
@@ -50,5 +58,6 @@ export async function open(context, address, path = "/", options = {}) {
   await page.emulateMedia({ colorScheme: options.scheme ?? "light", reducedMotion: options.motion ?? "reduce" });
   await page.goto(path.startsWith("file:") ? path : address + path);
   await page.waitForSelector("html[data-ready]");
+  await settled(page);
   return { page, problems };
 }

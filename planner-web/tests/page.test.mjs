@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { browse, dist, here, open, serve } from "./browser.mjs";
+import { browse, dist, here, open, serve, settled } from "./browser.mjs";
 
 let server;
 let browser;
@@ -19,7 +19,11 @@ after(async () => {
   server.close();
 });
 const visit = (hash = "", options = {}) => open(browser.context, server.address, `/#${hash}`, { width: 1280, ...options });
-const text = (page, selector) => page.locator(selector).first().innerText();
+/** What stands there once the page has settled. */
+const text = async (page, selector) => {
+  await settled(page);
+  return page.locator(selector).first().innerText();
+};
 const clean = (problems) => assert.deepEqual(problems, []);
 
 test("loads and answers, with no error and no foreign request", async () => {
@@ -57,7 +61,7 @@ test("the search over models works from the keyboard", async () => {
   const chosen = await page.getAttribute("#field-model", "aria-activedescendant");
   assert.match(await page.locator(`#${chosen} span`).innerText(), /deepseek-v3/);
   await page.keyboard.press("Enter");
-  assert.match(page.url() + (await page.evaluate(() => new Promise((r) => setTimeout(() => r(location.hash), 200)))), /m=deepseek-v3/);
+  await page.waitForFunction(() => location.hash.includes("m=deepseek-v3"));
   await page.focus("#field-model");
   await page.keyboard.type("lama3-70b");
   await page.keyboard.press("Enter");
@@ -178,6 +182,7 @@ test("an engine's own command can be copied", async () => {
   await page.getByRole("button", { name: "Copy engine flags" }).click();
   assert.equal(await page.evaluate(() => window.copied), await text(page, "#start"));
   await page.click("#language");
+  await settled(page);
   assert.equal(await page.getByRole("button", { name: "复制引擎参数" }).count(), 1);
   await page.selectOption("#field-engine", "architecture");
   await page.waitForFunction(() => document.getElementById("start") === null);
@@ -189,6 +194,7 @@ test("the language changes whole, and the question stays", async () => {
   const { page, problems } = await visit("l=en&m=llama3-8b&u=7");
   const english = await page.locator("body").innerText();
   await page.click("#language");
+  await settled(page);
   assert.equal(await page.getAttribute("html", "lang"), "zh-Hans");
   assert.equal(await page.inputValue("#field-users"), "7");
   const left = new Set(english.split("\n").map((line) => line.trim()).filter((line) => /[a-z]{4,} [a-z]{3,} [a-z]{3,}/.test(line)));
@@ -205,7 +211,7 @@ test("the address holds the question, and unknown keys stay in it", async () => 
   const { page, problems } = await visit("l=en&m=llama3-8b&s=4k&u=3&g=a100-80gb&n=1&k=fp8&zz=kept&f=7&x=one+two+three");
   await page.fill("#field-users", "9");
   await page.click("#why-next");
-  await page.waitForTimeout(250);
+  await page.waitForFunction(() => location.hash.includes("u=9") && location.hash.includes("f=8"));
   const hash = await page.evaluate(() => location.hash);
   assert.match(hash, /zz=kept/);
   assert.match(hash, /u=9/);

@@ -1,6 +1,6 @@
 // The question and its answer: reads the fields, asks the core, draws.
 
-import { $, el, t } from "./dom.js";
+import { $, busy, el, t } from "./dom.js";
 import { bring, planner } from "./planner.js";
 import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
@@ -15,6 +15,8 @@ export const FLAGS = [
   ["k", "kv-dtype"], ["w", "weight-dtype"], ["kh", "kv-heads"], ["mu", "memory-utilization"], ["rs", "reserve"],
   ["bs", "block-size"], ["bt", "max-num-batched-tokens"],
 ];
+
+const BELOW = ["layers", "compare", "assumptions"];
 
 let told = () => {};
 let last = null;
@@ -51,31 +53,33 @@ export function ask() {
   const begun = performance.now();
   const plan = JSON.parse(planner.plan(request));
   if (plan.part) {
-    $("result").setAttribute("aria-busy", "true");
+    busy(["result"], true);
     bring(plan.part).then(ask, (why) => refuse({ message: t("page.part_failed", { why: why.message }) }));
     return;
   }
-  $("result").removeAttribute("aria-busy");
   for (const field of fields()) fieldError(field, "");
   if (plan.error) {
     refuse(plan.error);
     return;
   }
   last = plan;
+  busy(["result"], false);
   below(true);
   showResult(plan, request, apply);
   performance.measure("answer", { start: begun });
+  busy(BELOW, true);
   later(() => {
     showLayers(plan);
     showRests(plan, command());
     showCompare();
     told(plan);
+    busy(BELOW, false);
   });
 }
 
 /** The parts that speak of the answer, hidden while there is none. */
 function below(shown) {
-  for (const part of ["layers", "compare", "assumptions"]) $(part).hidden = !shown;
+  for (const part of BELOW) $(part).hidden = !shown;
 }
 
 let waiting = 0;
@@ -86,6 +90,7 @@ function later(work) {
 }
 
 function refuse(error) {
+  busy(["result"], false);
   const field = fields().includes(error.field) ? error.field : "";
   const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);

@@ -1,6 +1,6 @@
 // Starts the planner and holds the page together.
 
-import { $, t, useMessages } from "./dom.js";
+import { $, busy, t, useMessages } from "./dom.js";
 import { bring, planner, startPlanner } from "./planner.js";
 import { get, put, read } from "./state.js";
 import { comparedWith, sentence, startWhy } from "./why.js";
@@ -48,6 +48,7 @@ function visit(name) {
 
 /** The answer first; what stands below it once that is on the screen. */
 async function all() {
+  busy(["why"], true);
   speak();
   theme();
   speakAnswer();
@@ -55,6 +56,7 @@ async function all() {
   performance.mark("answered");
   await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
   await bring("story").then(sentence, (why) => { $("why-text").textContent = t("page.part_failed", { why: why.message }); });
+  busy(["why"], false);
 }
 
 async function start() {

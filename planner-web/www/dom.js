@@ -40,6 +40,11 @@ function set(node, attributes) {
 
 export const $ = (id) => document.getElementById(id);
 
+/** Marks parts of the page that something newer is about to replace. */
+export function busy(ids, yes) {
+  for (const id of ids) $(id).setAttribute("aria-busy", String(yes));
+}
+
 /** Digits in groups of three; takes numbers and decimal strings alike. */
 export function count(n) {
   if (n === null || n === undefined) return "–";
