@@ -70,6 +70,34 @@ fn engines_answer_for_most_models() {
     }
 }
 
+/// What `explain` shows adds up to the figure that it explains.
+#[test]
+fn the_terms_of_a_session_are_its_bytes() {
+    let mut shown = 0;
+    for engine in engine::all() {
+        for tp in [1, 2] {
+            let request = Request {
+                engine,
+                engine_version: engine.versions()[0],
+                seq: Some(3_000),
+                tp: Some(tp),
+                ..Request::default()
+            };
+            for model in SPECS.iter() {
+                let Ok(plan) = plan(model, &request) else { continue };
+                let terms = plan.layout().unwrap().terms(plan.tokens).unwrap();
+                if terms.is_empty() {
+                    continue;
+                }
+                let bytes: u64 = terms.iter().map(|term| term.bytes().unwrap()).sum();
+                assert_eq!(bytes, plan.engine.session_bytes, "{} {} --tp {tp}", model.id, engine.id());
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown > 5 * SPECS.len(), "only {shown} have terms");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 

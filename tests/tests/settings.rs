@@ -148,3 +148,22 @@ fn a_shared_prefix_is_stored_once() {
         assert!(answer.notes.iter().any(|note| note.code == code), "{id}");
     }
 }
+
+/// The rule of an engine is that of the version which its oracle runs, or from which it was read.
+#[test]
+fn an_engine_has_the_version_of_its_oracle() {
+    let pins = [
+        ("vllm", "vllm==", include_str!("../oracles/vllm/setup.sh")),
+        ("sglang", "sglang==", include_str!("../oracles/sglang/setup.sh")),
+        ("transformers", "transformers==", include_str!("../oracles/transformers/requirements.txt")),
+        ("llama.cpp", "llama.cpp ", include_str!("../oracles/llamacpp/setup.sh")),
+        ("candle", "candle-transformers = { version = \"=", include_str!("../../planner-verify/Cargo.toml")),
+        ("tensorrt-llm", "version ", include_str!("../oracles/flags/README.md")),
+    ];
+    for (id, before, text) in pins {
+        let (_, pinned) = text.split_once(before).unwrap();
+        let end = pinned.find(|c: char| c.is_whitespace() || c == '"').unwrap();
+        let (_, version) = engine::resolve(id).unwrap();
+        assert_eq!(version, &pinned[..end], "{id}");
+    }
+}

@@ -11,9 +11,10 @@ use serde_json::{Map, Value as Json};
 use crate::error::{Error, Known, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
+use crate::spec::layer::Store;
 use crate::spec::model::{ModelSpec, Note};
 use crate::suggest;
-use crate::text::Sentence;
+use crate::text::{Sentence, Words};
 use crate::units::{Ratio, product};
 
 pub mod architecture;
@@ -122,6 +123,11 @@ pub trait Layout {
     /// Bytes one session of `tokens` takes, over all GPUs of one replica.
     fn session_bytes(&self, tokens: u64) -> Result<u64>;
 
+    /// The products whose sum [`Layout::session_bytes`] is; none where the engine's own keys say it.
+    fn terms(&self, _tokens: u64) -> Result<Vec<Term>> {
+        Ok(Vec::new())
+    }
+
     /// Bytes over all GPUs of one replica that every session after the first does not take again, because
     /// its first `--shared-prefix` tokens are stored already.
     fn shared_bytes(&self, _tokens: u64) -> Result<u64> {
@@ -141,6 +147,60 @@ pub trait Layout {
 
     /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
     fn details(&self, available: Option<&[u64]>) -> Result<Details>;
+}
+
+/// What the factors of a [`Term`] count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Layers that keep the same.
+    Layers,
+    /// Tokens of a pool.
+    Tokens,
+    /// Rows that tokens take.
+    Rows,
+    /// Blocks of a pool.
+    Blocks,
+    /// Slots for states.
+    Slots,
+    /// Bytes of one of them.
+    Bytes,
+}
+
+/// One of the products whose sum a session's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// What is kept, for instance `full`, `state` or `blocks`.
+    pub kind: &'static str,
+    /// What is multiplied.
+    pub factors: Vec<(u64, Unit)>,
+    /// What the product is divided by, rounded up: 1 where bytes of one are whole.
+    pub over: u64,
+    /// GPUs that hold the same, or the same share.
+    pub gpus: u64,
+}
+
+impl Term {
+    /// A product of whole numbers on each of so many GPUs.
+    pub fn new(kind: &'static str, factors: impl Into<Vec<(u64, Unit)>>, gpus: u64) -> Self {
+        Self { kind, factors: factors.into(), over: 1, gpus }
+    }
+
+    /// What some layers keep: rows of `row` bytes where `bytes` of a layer are made of them.
+    pub(crate) fn of_layers(store: &Store, layers: u64, bytes: u64, row: Option<u64>) -> Self {
+        let mut factors = vec![(layers, Unit::Layers)];
+        match row.filter(|row| *row > 0 && bytes.is_multiple_of(*row)) {
+            Some(row) => factors.extend([(bytes / row, Unit::Rows), (row, Unit::Bytes)]),
+            None => factors.push((bytes, Unit::Bytes)),
+        }
+        Self::new(store.kind(), factors, 1)
+    }
+
+    /// The product.
+    pub fn bytes(&self) -> Result<u64> {
+        let factors: Vec<u64> = self.factors.iter().map(|(factor, _)| *factor).collect();
+        const WHAT: Words = words!("bytes of a session");
+        product(WHAT, &[product(WHAT, &factors)?.div_ceil(self.over), self.gpus])
+    }
 }
 
 /// What `users` sessions of `each` take where all but the first find `shared` of it there already.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use super::architecture::kv_dtypes;
 use super::asked;
 use super::command::Command;
-use super::{Details, Engine, Layout, Run, ShareOf, without_shared};
+use super::{Details, Engine, Layout, Run, ShareOf, Term, Unit, without_shared};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
@@ -202,6 +202,14 @@ fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
 impl Layout for Blocks<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens))
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let size = (self.tokens_per_block, Unit::Tokens);
+        let blocks = (self.blocks(tokens), Unit::Blocks);
+        let gpus = self.run.parallel.tp;
+        let stage = |token: &u64| Term::new("blocks", [blocks, size, (*token, Unit::Bytes)], gpus);
+        Ok(self.stages.iter().map(stage).collect())
     }
 
     fn shared_bytes(&self, tokens: u64) -> Result<u64> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::Plan;
+use crate::engine::{Term, Unit};
 use crate::text::{Lang, Message as M, engine_rule, raw, text};
 use crate::units::{group_digits, human_bytes};
 
@@ -28,6 +29,8 @@ pub(super) fn lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     lines.extend(list(keys, "groups").filter_map(|group| block_group(group, lang)));
     lines.extend(list(keys, "caches").filter_map(|cache| cell_cache(cache, lang)));
     lines.extend(blocks(keys, plan, lang));
+    let terms = plan.layout().and_then(|layout| layout.terms(plan.tokens)).unwrap_or_default();
+    lines.extend(terms.iter().filter_map(|term| product(term, lang)));
     lines.push(format!(
         "{}: {} B ({})",
         raw(lang, M::ColumnOneSession),
@@ -63,6 +66,24 @@ fn block_group(group: &Json, lang: Lang) -> Option<String> {
     let tokens = figure(group, "block_size")?;
     let blocks = figure(group, "blocks_per_session")?;
     Some(text(lang, M::ExplainGroup, &[&layers, kind, &page, &tokens, &blocks]))
+}
+
+/// A product of what a session takes; none where nothing is taken.
+fn product(term: &Term, lang: Lang) -> Option<String> {
+    let bytes = term.bytes().ok().filter(|bytes| *bytes > 0)?;
+    let of = |count: u64, unit: M| text(lang, unit, &[&group_digits(count)]);
+    let factor = |(count, unit): &(u64, Unit)| match unit {
+        Unit::Layers => of(*count, M::UnitLayers),
+        Unit::Tokens => of(*count, M::UnitTokens),
+        Unit::Rows => of(*count, M::UnitRows),
+        Unit::Blocks => of(*count, M::UnitBlocks),
+        Unit::Slots => of(*count, M::UnitSlots),
+        Unit::Bytes => format!("{} B", group_digits(*count)),
+    };
+    let factors: Vec<String> = term.factors.iter().map(factor).collect();
+    let over = if term.over > 1 { format!(" / {}", group_digits(term.over)) } else { String::new() };
+    let gpus = if term.gpus > 1 { format!(" × {}", of(term.gpus, M::UnitGpus)) } else { String::new() };
+    Some(format!("{}: {}{over}{gpus} = {} B", term.kind, factors.join(" × "), group_digits(bytes)))
 }
 
 /// A cache of cells: layers, cells, streams, bytes.

@@ -5,7 +5,7 @@
 
 use crate::engine::architecture::Needed;
 use crate::engine::command::Command;
-use crate::engine::{Details, Run, asked};
+use crate::engine::{Details, Layout, Run, asked};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -135,6 +135,14 @@ impl Plan<'_> {
     pub fn run(&self) -> Run<'_> {
         let Self { model, request, tokens, source, parallel, .. } = *self;
         Run { model, request, tokens, source, parallel }
+    }
+
+    /// What the engine allocates, for figures beyond those kept here.
+    ///
+    /// # Errors
+    /// As [`plan`]: none for a plan that was made.
+    pub fn layout(&self) -> Result<Box<dyn Layout + '_>> {
+        self.request.engine.layout(self.run())
     }
 
     /// The command that starts the engine with these settings, where it is a server.

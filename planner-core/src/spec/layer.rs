@@ -95,6 +95,19 @@ impl Store {
         (self.only.is_empty() || self.only.contains(&engine)) && !self.except.contains(&engine)
     }
 
+    /// One word for it.
+    pub fn kind(&self) -> &'static str {
+        match (self.content, self.extent) {
+            (Content::State { .. }, _) => "state",
+            (Content::Cross { .. }, _) => "cross",
+            (Content::Latent { .. }, _) => "latent",
+            (Content::IndexKey { .. }, _) => "index",
+            (_, Extent::Chunk(_)) => "chunked",
+            (_, Extent::Window(_)) => "sliding",
+            _ => "full",
+        }
+    }
+
     /// A further dimension by name.
     pub fn dim(&self, name: &str) -> Option<u64> {
         self.dims.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
@@ -177,15 +190,7 @@ impl Layer {
         if self.owner.is_some() {
             return "shared";
         }
-        let named = |store: &Store| match (store.content, store.extent) {
-            (Content::State { .. }, _) => "state",
-            (Content::Cross { .. }, _) => "cross",
-            (Content::Latent { .. }, _) => "latent",
-            (_, Extent::Chunk(_)) => "chunked",
-            (_, Extent::Window(_)) => "sliding",
-            _ => "full",
-        };
-        let mut kinds = self.stores.iter().filter(|store| store.is_kept_by("architecture")).map(named);
+        let mut kinds = self.stores.iter().filter(|store| store.is_kept_by("architecture")).map(Store::kind);
         kinds.next().unwrap_or("none")
     }
 }

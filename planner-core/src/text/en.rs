@@ -80,6 +80,12 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} B / {1} B a block⌋ = {2} blocks; / {3} blocks a request = {4} at once; × {5} tokens = {6} tokens of cache"
         }
         M::ExplainRows => "{0} B hold {1} tokens: {2} sessions at once",
+        M::UnitLayers => "{0} {0:layer/layers}",
+        M::UnitTokens => "{0} {0:token/tokens}",
+        M::UnitRows => "{0} {0:row/rows}",
+        M::UnitBlocks => "{0} {0:block/blocks}",
+        M::UnitSlots => "{0} {0:slot/slots}",
+        M::UnitGpus => "{0} {0:GPU/GPUs}",
         M::ExplainCommand => "the command that starts it so",
         M::EngineBlocks => {
             "{0} blocks of {1} tokens: KV cache size {2} tokens, maximum concurrency {3}x at {4} tokens."

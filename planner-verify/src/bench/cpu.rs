@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
 use half::bf16;
-use pulp::{Arch, Simd, WithSimd};
+use half::slice::HalfFloatSliceExt;
+use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 /// Rows that are read at once.
 const AT_ONCE: usize = 4;
@@ -69,34 +70,46 @@ impl WithSimd for Products<'_> {
     }
 }
 
-/// Columns of 16-bit rows that are widened at once.
-const COLUMNS: usize = 16;
-
-/// [`Products`] of rows in bf16. A bf16 is the upper half of an f32.
-struct WidenedProducts<'a> {
-    rows: &'a [bf16],
-    x: &'a [f32],
+/// [`Products`] of rows in bf16, two columns in a word. A bf16 is the upper half of an f32.
+struct PairedProducts<'a> {
+    rows: &'a [u32],
+    /// Of the columns in the lower halves, and of those in the upper ones.
+    x: [&'a [f32]; 2],
     out: &'a mut [f32],
 }
 
-impl WithSimd for WidenedProducts<'_> {
+/// A word with the lower half's number, and one with the upper half's.
+fn halves(pair: u32) -> [f32; 2] {
+    [pair << 16, pair & !0xffff].map(f32::from_bits)
+}
+
+impl WithSimd for PairedProducts<'_> {
     type Output = ();
 
-    // Plain loops over arrays: the compiler makes vectors of them, with what the processor has.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let widen = |value: bf16| f32::from_bits(u32::from(value.to_bits()) << 16);
-        let (x, x_rest) = self.x.as_chunks::<COLUMNS>();
-        for (row, out) in self.rows.chunks(self.x.len()).zip(self.out) {
-            let (row, row_rest) = row.as_chunks::<COLUMNS>();
-            let mut sums = [0.0_f32; COLUMNS];
-            for (row, x) in row.iter().zip(x) {
-                for ((sum, &value), &x) in sums.iter_mut().zip(row).zip(x) {
-                    *sum = widen(value).mul_add(x, *sum);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let width = self.x[0].len();
+        let [(low, low_rest), (high, high_rest)] = self.x.map(S::as_simd_f32s);
+        let (shift, mask) = (simd.splat_u32s(16), simd.splat_u32s(!0xffff));
+        for (rows, out) in self.rows.chunks(AT_ONCE * width).zip(self.out.chunks_mut(AT_ONCE)) {
+            // Where there are fewer rows than four, the last ones are the first again.
+            let row = |at: usize| S::as_simd_u32s(&rows[at % out.len() * width..][..width]);
+            let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [row(0), row(1), row(2), row(3)];
+            let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
+            for (((((&low, &high), &a), &b), &c), &d) in low.iter().zip(high).zip(a).zip(b).zip(c).zip(d) {
+                for (sum, pairs) in sums.iter_mut().zip([a, b, c, d]) {
+                    let lower = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pairs, shift));
+                    let upper = simd.transmute_f32s_u32s(simd.and_u32s(pairs, mask));
+                    *sum = simd.mul_add_f32s(upper, high, simd.mul_add_f32s(lower, low, *sum));
                 }
             }
-            let rest: f32 = row_rest.iter().zip(x_rest).map(|(&value, x)| widen(value) * x).sum();
-            *out += sums.iter().sum::<f32>() + rest;
+            for ((out, sum), rest) in out.iter_mut().zip(sums).zip([a_rest, b_rest, c_rest, d_rest]) {
+                *out += simd.reduce_sum_f32s(sum);
+                for ((&pair, low), high) in rest.iter().zip(low_rest).zip(high_rest) {
+                    let [lower, upper] = halves(pair);
+                    *out += lower * low + upper * high;
+                }
+            }
         }
     }
 }
@@ -169,6 +182,19 @@ fn elements<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Resul
         .ok_or_else(|| candle_core::Error::Msg("a tensor starts beyond its storage".into()))
 }
 
+/// Runs a function over parts of a matrix and of what its rows give, on all threads.
+fn rows_shared_out<T: Sync>(
+    matrix: &[T],
+    width: usize,
+    out: &mut [f32],
+    work: impl Fn(Arch, &[T], &mut [f32]) + Sync,
+) {
+    let shares = SHARES * (barrier_pool().n_workers() + 1);
+    let part = out.len().div_ceil(shares).next_multiple_of(AT_ONCE);
+    let arch = Arch::new();
+    shared_out(out, part, |at, out| work(arch, &matrix[at * part * width..][..out.len() * width], out));
+}
+
 /// One row times the transpose of a matrix, plus a bias.
 struct Row<'a> {
     bias: Option<&'a [f32]>,
@@ -198,21 +224,24 @@ impl CustomOp2 for Row<'_> {
             Some(bias) => bias.to_vec(),
             None => vec![0.0; outputs],
         };
-        let shares = SHARES * (barrier_pool().n_workers() + 1);
-        let part = outputs.div_ceil(shares).next_multiple_of(AT_ONCE);
-        let arch = Arch::new();
-        let of = |at: usize, out: &[f32]| at * part * inputs..(at * part + out.len()) * inputs;
         match weight {
             CpuStorage::BF16(_) => {
                 let weight = &elements::<bf16>(weight, weight_layout)?[..outputs * inputs];
-                shared_out(&mut out, part, |at, out| {
-                    arch.dispatch(WidenedProducts { rows: &weight[of(at, out)], x, out });
+                // Whole words only: every model has an even width.
+                let Ok(words) = bytemuck::try_cast_slice::<u16, u32>(weight.reinterpret_cast()) else {
+                    candle_core::bail!("rows of {inputs} columns in bf16 are not made of pairs");
+                };
+                let (low, high): (Vec<f32>, Vec<f32>) =
+                    x.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+                let x = [low.as_slice(), &high];
+                rows_shared_out(words, inputs / 2, &mut out, |arch, rows, out| {
+                    arch.dispatch(PairedProducts { rows, x, out });
                 });
             }
             _ => {
                 let weight = &elements::<f32>(weight, weight_layout)?[..outputs * inputs];
-                shared_out(&mut out, part, |at, out| {
-                    arch.dispatch(Products { rows: &weight[of(at, out)], x, out });
+                rows_shared_out(weight, inputs, &mut out, |arch, rows, out| {
+                    arch.dispatch(Products { rows, x, out });
                 });
             }
         }

@@ -26,7 +26,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::architecture::grouped;
-use super::{Details, Engine, Layout, Run};
+use super::{Details, Engine, Layout, Run, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -245,6 +245,20 @@ impl Cache<'_> {
 impl Layout for Cache<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         Ok(self.session(tokens)?.allocated)
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let mut terms = Vec::new();
+        for (layers, stores) in grouped(&self.run.model.layers) {
+            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
+                let row = match store.content {
+                    Content::Latent { .. } => self.dtype.row_bytes(self.expanded()?),
+                    _ => store.row_bytes(self.dtype, self.dtype),
+                };
+                terms.push(Term::of_layers(store, layers, self.store(store, tokens)?.allocated, row.ok()));
+            }
+        }
+        Ok(terms)
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::rows::{self, Cost};
 use super::settings::{self, Settings};
 use super::{classes, memory};
-use crate::engine::{Details, Layout, Run, asked, without_shared};
+use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
 use crate::error::Result;
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
@@ -232,6 +232,20 @@ impl Layout for Pools<'_> {
             ];
             sum(WHAT, parts)
         })
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let (full, window) = self.rows(tokens)?;
+        let gpus = self.run.parallel.tp;
+        let of = |kind, count, bytes| Term::new(kind, [count, (bytes, Unit::Bytes)], gpus);
+        let stage = |stage: &Cost| {
+            [
+                of("full", (full, Unit::Rows), stage.full),
+                of("window", (window, Unit::Rows), stage.window),
+                of("state", (self.settings.slots, Unit::Slots), stage.state),
+            ]
+        };
+        Ok(self.stages.iter().flat_map(stage).collect())
     }
 
     fn shared_bytes(&self, tokens: u64) -> Result<u64> {

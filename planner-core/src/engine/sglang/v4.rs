@@ -11,7 +11,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::settings::{self, Settings};
-use crate::engine::{Details, Layout, Run, asked};
+use crate::engine::{Details, Layout, Run, Term, Unit, asked};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::{Content, Extent, Layer};
@@ -152,6 +152,17 @@ impl Layout for Pools<'_> {
             words!("bytes of all GPUs"),
             &[sum(words!("bytes of all stages"), each?)?, self.run.parallel.tp],
         )
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let tokens = (self.needed_tokens(1, tokens)?, Unit::Tokens);
+        let (rows, row) = ((RING_128, Unit::Rows), (product(WHAT, &[2, self.head, 4])?, Unit::Bytes));
+        let gpus = self.run.parallel.tp;
+        let stage = |stage: &Stage| {
+            let pool = Term { over: PARTS, ..Term::new("pool", [tokens, (stage.token, Unit::Bytes)], gpus) };
+            [pool, Term::new("ring", [(stage.ring_layers, Unit::Layers), rows, row], gpus)]
+        };
+        Ok(self.stages.iter().flat_map(stage).collect())
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {

@@ -21,7 +21,7 @@
 use serde_json::Map;
 
 use super::architecture::{grouped, kv_dtypes, share};
-use super::{Details, Engine, Layout, Run};
+use super::{Details, Engine, Layout, Run, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::stage_slices;
@@ -178,16 +178,20 @@ impl Cache<'_> {
         if own == model && own != DType::F32 { self.dtype } else { own }
     }
 
+    /// Bytes of so many sessions in one store.
+    fn batch(&self, store: &Store, users: u64, tokens: u64) -> Result<u64> {
+        match self.stored {
+            None => product(SESSION, &[self.store(store, tokens)?, users]),
+            Some(stored) => self.quantized(stored, store, users, tokens),
+        }
+    }
+
     /// Bytes of so many sessions in some layers of a tensor-parallel rank.
     fn layers(&self, layers: &[Layer], users: u64, tokens: u64, tp: u64) -> Result<u64> {
         let mut total = 0;
         for (count, stores) in grouped(layers) {
             for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                let own = share(store, tp);
-                let all = match self.stored {
-                    None => product(SESSION, &[self.store(&own, tokens)?, users])?,
-                    Some(stored) => self.quantized(stored, &own, users, tokens)?,
-                };
+                let all = self.batch(&share(store, tp), users, tokens)?;
                 total = sum(SESSION, [total, product(SESSION, &[all, count])?])?;
             }
         }
@@ -229,6 +233,19 @@ impl Cache<'_> {
 impl Layout for Cache<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.total_bytes(1, tokens)
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let mut terms = Vec::new();
+        for (layers, stores) in grouped(&self.run.model.layers) {
+            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
+                // Compressed layers keep open groups beside their rows.
+                let whole = store.tokens_per_row <= 1;
+                let row = store.row_bytes(self.dtype, self.dtype).ok().filter(|_| whole);
+                terms.push(Term::of_layers(store, layers, self.batch(store, 1, tokens)?, row));
+            }
+        }
+        Ok(terms)
     }
 
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {

@@ -26,7 +26,7 @@ use super::spec::{Kind, Run as Blocksof, Spec};
 use super::state::Setting;
 use super::v4;
 use crate::engine::architecture::grouped;
-use crate::engine::{Details, Layout, Run, asked, without_shared};
+use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
 use crate::error::{Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent};
@@ -256,6 +256,12 @@ fn refused(refusal: Refusal) -> Error {
 impl Layout for Planned<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens)?)
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let blocks = (self.blocks(tokens)?, Unit::Blocks);
+        let stage = |bytes: &u64| Term::new("blocks", [blocks, (*bytes, Unit::Bytes)], self.settings.tp);
+        Ok(self.ranks.block_bytes.iter().map(stage).collect())
     }
 
     fn shared_bytes(&self, tokens: u64) -> Result<u64> {

@@ -83,6 +83,12 @@ pub(super) fn message(message: Message) -> &'static str {
             "⌊{0} 字节 / 每块 {1} 字节⌋ = {2} 块；/ 每请求 {3} 块 = 同时 {4} 个；× {5} 个 token = 缓存 {6} 个 token"
         }
         M::ExplainRows => "{0} 字节容纳 {1} 个 token：同时 {2} 个会话",
+        M::UnitLayers => "{0} 层",
+        M::UnitTokens => "{0} 个 token",
+        M::UnitRows => "{0} 行",
+        M::UnitBlocks => "{0} 块",
+        M::UnitSlots => "{0} 个槽位",
+        M::UnitGpus => "{0} 张 GPU",
         M::ExplainCommand => "以这些设置启动引擎的命令",
         M::EngineBlocks => {
             "{0} 块，每块 {1} 个 token：KV 缓存 {2} 个 token，{4} 个 token 时最大并发 {3} 倍。"
