@@ -117,7 +117,7 @@ fn most(group: &Group, run: &Run) -> Result<u64, Refusal> {
     if !group.mixed {
         return Ok(own);
     }
-    group.layers.iter().try_fold(own, |most, (_, spec)| Ok(most.max(spec.blocks(run)?)))
+    group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
 }
 
 /// The two figures of the start-up log: tokens, and requests of `max_model_len` at once.

@@ -7,13 +7,15 @@ use super::layout::Layout;
 use super::math::ceil_div;
 use super::pack;
 use super::refusal::Refusal;
-use super::spec::{Kind, PerState, Spec};
+use super::spec::{Kind, PerState, Spec, Specs};
 
 /// Layers that share a block table, each with the spec that it has after unification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// (layer, its spec) in the model's order.
-    pub layers: Vec<(usize, Spec)>,
+    /// Layers in the model's order.
+    pub layers: Vec<usize>,
+    /// Their specs.
+    pub specs: Specs,
     /// The spec that stands for the group when it holds no layer of a rank.
     pub spec: Spec,
     /// Whether the layers keep pages of their own (`UniformTypeKVCacheSpecs`).
@@ -21,9 +23,16 @@ pub struct Group {
 }
 
 impl Group {
-    pub(super) fn of(layers: Vec<(usize, Spec)>, mixed: bool) -> Option<Self> {
-        let spec = layers.first()?.1;
-        Some(Self { layers, spec, mixed })
+    /// A group of some layers of all, or none where there is no layer.
+    pub(super) fn of(layers: Vec<usize>, all: &Specs, mixed: bool) -> Option<Self> {
+        let specs = all.part(&layers);
+        let spec = *specs.iter().next()?;
+        Some(Self { layers, specs, spec, mixed })
+    }
+
+    fn whole(specs: Specs, mixed: bool) -> Option<Self> {
+        let spec = *specs.iter().next()?;
+        Some(Self { layers: (0..specs.of().len()).collect(), specs, spec, mixed })
     }
 }
 
@@ -31,48 +40,25 @@ impl Group {
 ///
 /// # Errors
 /// Refuses page sizes that can be neither scaled nor padded to one another.
-pub fn groups(specs: &[Spec], layout: Layout, no_hybrid: bool) -> Result<Vec<Group>, Refusal> {
-    let promoted;
-    let specs = if no_hybrid {
-        promoted = promote(specs)?;
-        promoted.as_slice()
-    } else {
-        specs
-    };
-    let all: Vec<(usize, Spec)> = specs.iter().copied().enumerate().collect();
-    let Some(first) = specs.first() else { return Ok(Vec::new()) };
-    let (kinds, of) = distinct(specs);
-    if merges_with_all(first, &kinds) {
-        return Ok(Group::of(all, false).into_iter().collect());
+pub fn groups(specs: Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
+    let kinds = specs.kinds();
+    let Some(first) = kinds.first() else { return Ok(Vec::new()) };
+    if merges_with_all(first, kinds) {
+        return Ok(Group::whole(specs, false).into_iter().collect());
     }
     if kinds.iter().all(|s| first.uniform_with(s)) {
-        return Ok(Group::of(all, true).into_iter().collect());
+        return Ok(Group::whole(specs, true).into_iter().collect());
     }
-    if let Some(packed) = pack::groups(&all, layout) {
+    if let Some(packed) = pack::groups(&specs, layout) {
         return Ok(packed);
     }
-    match unify(&kinds) {
-        Ok(unified) => Ok(uniform_pages(&unified, &of)),
-        Err(refusal) => match full_allocation(specs) {
+    match unify(kinds) {
+        Ok(unified) => Ok(uniform_pages(&unified, specs.of())),
+        Err(refusal) => match full_allocation(&specs) {
             Some(group) => Ok(vec![group]),
             None => Err(refusal),
         },
     }
-}
-
-/// Every layer's spec once, in the order of first appearance, and which of them each layer has.
-fn distinct(specs: &[Spec]) -> (Vec<Spec>, Vec<usize>) {
-    let mut kinds: Vec<Spec> = Vec::new();
-    let mut of: Vec<usize> = Vec::with_capacity(specs.len());
-    for spec in specs {
-        let last = of.last().copied().filter(|&at| kinds.get(at) == Some(spec));
-        let known = last.or_else(|| kinds.iter().position(|kind| kind == spec));
-        of.push(known.unwrap_or(kinds.len()));
-        if known.is_none() {
-            kinds.push(*spec);
-        }
-    }
-    (kinds, of)
 }
 
 /// Whether one merged spec stands for all; `specs` are distinct.
@@ -137,53 +123,34 @@ fn uniform_pages(kinds: &[Spec], of: &[usize]) -> Vec<Group> {
     let (smallest, largest) = (counts().min().unwrap_or(1), counts().max().unwrap_or(1));
     // "less than one and a half times": 2 x largest < 3 x smallest
     let size = if 2 * largest < 3 * smallest { largest } else { smallest };
+    let specs: Specs = of.iter().filter_map(|kind| kinds.get(*kind)).copied().collect();
     let mut out = Vec::new();
     for (_, layers) in &buckets {
         let number = layers.len().div_ceil(size.max(1));
         for start in 0..number {
             let dealt = layers.iter().skip(start).step_by(number);
-            let part = dealt.filter_map(|&i| Some((i, *kinds.get(*of.get(i)?)?))).collect();
-            out.extend(Group::of(part, false));
+            out.extend(Group::of(dealt.copied().collect(), &specs, false));
         }
     }
     out
 }
 
-/// `_promote_local_kv_cache_specs` on the sharded and the replicated layers apart
-/// (`unify_hybrid_kv_cache_specs`): windows and chunks get full allocation.
-fn promote(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
-    let mut out = specs.to_vec();
-    for replicated in [false, true] {
-        let side = |s: &Spec| (s.is_attention() && !s.dcp_sharded) == replicated;
-        let part: Vec<Spec> = specs.iter().filter(|s| side(s)).copied().collect();
-        let promoted = promote_part(&part)?;
-        let mut next = promoted.into_iter();
-        for spec in out.iter_mut().filter(|s| side(s)) {
-            if let Some(new) = next.next() {
-                *spec = new;
-            }
-        }
-    }
-    Ok(out)
-}
-
-fn one_type(specs: &[Spec]) -> bool {
-    let (kinds, _) = distinct(specs);
+fn one_type(kinds: &[Spec]) -> bool {
     kinds
         .first()
-        .is_none_or(|first| merges_with_all(first, &kinds) || kinds.iter().all(|s| first.uniform_with(s)))
+        .is_none_or(|first| merges_with_all(first, kinds) || kinds.iter().all(|s| first.uniform_with(s)))
 }
 
-fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
-    if one_type(specs) {
-        return Ok(specs.to_vec());
+/// `_promote_local_kv_cache_specs`: windows and chunks get full allocation. `kinds` and what is made of
+/// them stand at the same places.
+fn promote(kinds: &[Spec]) -> Option<Vec<Spec>> {
+    if one_type(kinds) {
+        return Some(kinds.to_vec());
     }
-    let full: Vec<u64> = specs.iter().filter(|s| s.is_full()).map(|s| s.block_size).collect();
-    let block = match full.split_first() {
-        Some((first, rest)) if rest.iter().all(|b| b == first) => Some(*first),
-        _ => None,
-    };
-    let promoted: Vec<Spec> = specs
+    let mut full = kinds.iter().filter(|s| s.is_full()).map(|s| s.block_size);
+    let first = full.next()?;
+    let block = full.all(|block| block == first).then_some(first);
+    let promoted: Vec<Spec> = kinds
         .iter()
         .map(|spec| {
             let kind = match spec.kind {
@@ -192,49 +159,40 @@ fn promote_part(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
                 Kind::SlidingMla { .. } => Kind::Mla,
                 _ => return *spec,
             };
-            if full.is_empty() {
-                return *spec;
-            }
             let block_size = block.unwrap_or(spec.block_size);
             let grown = spec.natural_page().saturating_mul(block_size) / spec.block_size.max(1);
             let padded = spec.padded.map(|p| p.max(grown));
             Spec { kind, block_size, padded, retained: 0, ..*spec }
         })
         .collect();
-    if one_type(&promoted) {
-        Ok(promoted)
-    } else {
-        Err(Refusal::new(words!("Failed to promote local KV cache specs to one unified type.")))
-    }
+    one_type(&promoted).then_some(promoted)
 }
 
 /// `_try_get_full_allocation_fallback_groups`: a latent cache beside a window draft it cannot unify with.
-fn full_allocation(specs: &[Spec]) -> Option<Group> {
-    if specs.iter().any(|s| matches!(s.kind, Kind::SlidingMla { .. } | Kind::Chunked { .. })) {
+fn full_allocation(specs: &Specs) -> Option<Group> {
+    let kinds = specs.kinds();
+    if kinds.iter().any(|s| matches!(s.kind, Kind::SlidingMla { .. } | Kind::Chunked { .. })) {
         return None;
     }
-    let latent = specs.iter().any(|s| s.kind == Kind::Mla);
-    let window = specs.iter().any(|s| matches!(s.kind, Kind::Sliding { .. }));
+    let latent = kinds.iter().any(|s| s.kind == Kind::Mla);
+    let window = kinds.iter().any(|s| matches!(s.kind, Kind::Sliding { .. }));
     if !(latent && window) {
         return None;
     }
-    let promoted = promote_part(specs).ok()?;
+    let promoted = promote(kinds)?;
     let first = promoted.first()?;
     if !promoted.iter().all(|s| first.uniform_with(s)) {
         return None;
     }
-    Group::of(promoted.into_iter().enumerate().collect(), true)
+    Group::whole(specs.of().iter().filter_map(|kind| promoted.get(*kind)).copied().collect(), true)
 }
 
 /// Bytes that one block id costs on a rank (`_get_kv_cache_bytes_per_block`): the widest group.
 pub fn block_bytes(groups: &[Group], layout: Layout) -> u64 {
-    let widest = |page: fn(&Spec) -> u64| {
-        let group = |g: &Group| g.layers.iter().map(|(_, s)| page(s)).fold(0, u64::saturating_add);
-        groups.iter().map(group).max().unwrap_or(0)
-    };
+    let widest = |page: fn(&Spec) -> u64| groups.iter().map(|g| g.specs.sum(page)).max().unwrap_or(0);
     if layout.block_outermost() {
-        let layers = groups.iter().flat_map(|g| g.layers.iter().map(|(_, s)| s));
-        super::math::round_up(widest(Spec::page), super::spec::shared_stride(layers))
+        let kinds = groups.iter().flat_map(|g| g.specs.kinds());
+        super::math::round_up(widest(Spec::page), super::spec::shared_stride(kinds))
     } else {
         widest(Spec::strided_page)
     }
@@ -245,12 +203,15 @@ pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
     groups
         .iter()
         .map(|g| {
-            let layers: Vec<(usize, Spec)> = g.layers.iter().filter(|(i, _)| here(*i)).copied().collect();
-            let spec = match layers.first() {
-                Some((_, own)) if g.mixed => *own,
+            let own = |(_, layer): &(usize, &usize)| here(**layer);
+            let (places, layers): (Vec<usize>, Vec<usize>) =
+                g.layers.iter().enumerate().filter(own).map(|(place, layer)| (place, *layer)).unzip();
+            let specs = g.specs.part(&places);
+            let spec = match specs.kinds().first() {
+                Some(own) if g.mixed => *own,
                 _ => g.spec,
             };
-            Group { layers, spec, mixed: g.mixed }
+            Group { layers, specs, spec, mixed: g.mixed }
         })
         .collect()
 }

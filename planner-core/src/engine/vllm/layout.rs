@@ -67,21 +67,21 @@ pub fn supported(declared: &[&'static [Layout]]) -> Result<Vec<Layout>, Refusal>
     Ok(shared)
 }
 
-/// The layout of the whole model.
+/// The layout of the whole model, of whose caches `kinds` are the different ones.
 ///
 /// # Errors
 /// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
-pub fn resolve(candidates: Vec<Layout>, specs: &[Spec]) -> Result<Layout, Refusal> {
+pub fn resolve(candidates: Vec<Layout>, kinds: &[Spec]) -> Result<Layout, Refusal> {
     let mut candidates = candidates;
-    let mut shapes: Vec<(u64, u64, u64)> = specs.iter().map(|s| (s.slots, s.states(), s.page())).collect();
+    let mut shapes: Vec<(u64, u64, u64)> = kinds.iter().map(|s| (s.slots, s.states(), s.page())).collect();
     shapes.sort_unstable();
     shapes.dedup();
     if shapes.len() > 1 {
         candidates.retain(|layout| layout.block_compact());
     }
     let attention = |s: &&Spec| s.is_attention() && !matches!(s.kind, Kind::Ring);
-    let sharded = specs.iter().filter(attention).any(|s| s.dcp_sharded);
-    let replicated = specs.iter().filter(attention).any(|s| !s.dcp_sharded);
+    let sharded = kinds.iter().filter(attention).any(|s| s.dcp_sharded);
+    let replicated = kinds.iter().filter(attention).any(|s| !s.dcp_sharded);
     let pages = shapes.iter().any(|shape| shapes.first().is_some_and(|first| shape.2 != first.2));
     if sharded && replicated && pages {
         candidates.retain(|layout| layout.block_outermost());

@@ -6,68 +6,74 @@
 use super::group::Group;
 use super::layout::Layout;
 use super::math::ceil_div;
-use super::spec::{Kind, Spec};
+use super::spec::{Kind, Spec, Specs};
 
 /// Layers of one kind, with their places among them by page size in the order of first appearance.
-struct Bucket {
-    layers: Vec<(usize, Spec)>,
+struct Bucket<'a> {
+    all: &'a Specs,
+    layers: Vec<usize>,
     pages: Vec<(u64, Vec<usize>)>,
     balanced: bool,
+    first: Spec,
 }
 
-impl Bucket {
-    fn of(layers: Vec<(usize, Spec)>) -> Self {
+impl<'a> Bucket<'a> {
+    fn of(all: &'a Specs, layers: Vec<usize>, first: Spec) -> Self {
+        let page_of: Vec<u64> = all.kinds().iter().map(Spec::page).collect();
         let mut pages: Vec<(u64, Vec<usize>)> = Vec::new();
-        for (at, (_, spec)) in layers.iter().enumerate() {
-            let page = spec.page();
-            match pages.iter_mut().find(|(other, _)| *other == page) {
-                Some((_, places)) => places.push(at),
-                None => pages.push((page, vec![at])),
+        for layer in &layers {
+            let Some(page) = all.of().get(*layer).and_then(|kind| page_of.get(*kind)) else { continue };
+            match pages.iter_mut().find(|(other, _)| other == page) {
+                Some((_, own)) => own.push(*layer),
+                None => pages.push((*page, vec![*layer])),
             }
         }
         let count = |x: &(u64, Vec<usize>)| x.1.len();
         let balanced = pages.iter().all(|p| pages.first().is_some_and(|q| count(p) == count(q)));
-        Self { layers, pages, balanced }
+        Self { all, layers, pages, balanced, first }
     }
 
     /// Layers of its most common page.
     fn repeats(&self) -> u64 {
-        self.pages.iter().map(|(_, names)| names.len() as u64).max().unwrap_or(0)
-    }
-
-    fn first(&self) -> Option<&Spec> {
-        self.layers.first().map(|(_, spec)| spec)
+        self.pages.iter().map(|(_, layers)| layers.len() as u64).max().unwrap_or(0)
     }
 
     /// Page bytes of the largest of the `n` groups it splits into.
     fn widest(&self, n: u64) -> u64 {
-        let part = |(page, names): &(u64, Vec<usize>)| ceil_div(names.len() as u64, n).saturating_mul(*page);
+        let part =
+            |(page, layers): &(u64, Vec<usize>)| ceil_div(layers.len() as u64, n).saturating_mul(*page);
         self.pages.iter().map(part).fold(0, u64::saturating_add)
+    }
+
+    fn group(&self, layers: Vec<usize>) -> Option<Group> {
+        Group::of(layers, self.all, true)
     }
 }
 
-/// Layers that may lie in one block, and the distinct specs among them.
-type Part = (Vec<(usize, Spec)>, Vec<Spec>);
-
 /// `None` where the layout or the pages do not call for packing.
-pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
-    let page = all.first()?.1.page();
-    if !layout.block_outermost() || all.iter().all(|(_, s)| s.page() == page) {
+pub fn groups(all: &Specs, layout: Layout) -> Option<Vec<Group>> {
+    let kinds = all.kinds();
+    let page = kinds.first()?.page();
+    if !layout.block_outermost() || kinds.iter().all(|s| s.page() == page) {
         return None;
     }
-    let mut parts: Vec<Part> = Vec::new();
-    for (i, spec) in all {
-        match parts.iter_mut().find(|(_, kinds)| kinds.iter().all(|s| s.uniform_with(spec))) {
-            Some((part, kinds)) => {
-                part.push((*i, *spec));
-                if !kinds.contains(spec) {
-                    kinds.push(*spec);
-                }
-            }
-            None => parts.push((vec![(*i, *spec)], vec![*spec])),
+    // kinds that may lie in one block
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    for (at, spec) in kinds.iter().enumerate() {
+        let fits = |part: &&mut Vec<usize>| {
+            part.iter().filter_map(|other| kinds.get(*other)).all(|s| s.uniform_with(spec))
+        };
+        match parts.iter_mut().find(fits) {
+            Some(part) => part.push(at),
+            None => parts.push(vec![at]),
         }
     }
-    let buckets: Vec<Bucket> = parts.into_iter().map(|(part, _)| Bucket::of(part)).collect();
+    let bucket = |part: &Vec<usize>| {
+        let layers = all.of().iter().enumerate().filter(|(_, kind)| part.contains(kind));
+        let first = kinds.get(*part.first()?)?;
+        Some(Bucket::of(all, layers.map(|(layer, _)| layer).collect(), *first))
+    };
+    let buckets: Vec<Bucket> = parts.iter().filter_map(bucket).collect();
     let floor =
         buckets.iter().filter(|b| b.balanced && b.pages.len() > 1).map(Bucket::repeats).max().unwrap_or(0);
     let repeats = (floor > 0).then(|| {
@@ -78,36 +84,30 @@ pub fn groups(all: &[(usize, Spec)], layout: Layout) -> Option<Vec<Group>> {
         Some(r) if b.balanced => ceil_div(b.repeats(), r),
         _ => 1,
     };
-    let is_state = |b: &Bucket| {
-        b.first().is_some_and(|s| match s.kind {
-            Kind::State { .. } | Kind::Ring => true,
-            Kind::Sliding { .. } | Kind::SlidingMla { .. } => repeats.is_none(),
-            _ => false,
-        })
+    let is_state = |b: &Bucket| match b.first.kind {
+        Kind::State { .. } | Kind::Ring => true,
+        Kind::Sliding { .. } | Kind::SlidingMla { .. } => repeats.is_none(),
+        _ => false,
     };
     let split = |b: &Bucket| if is_state(b) { b.layers.len() as u64 } else { number(b) };
     let anchor = buckets.iter().map(|b| b.widest(split(b))).max().unwrap_or(0);
     let mut out = Vec::new();
-    for b in &buckets {
-        let mut n = number(b);
-        let first = b.first().map_or(0, Spec::page);
-        if anchor > 0 && is_state(b) && first > 0 {
+    for b in buckets {
+        let mut n = number(&b);
+        let first = b.first.page();
+        if anchor > 0 && is_state(&b) && first > 0 {
             n = n.max(ceil_div(b.layers.len() as u64, (anchor / first).max(1)));
         }
         if n <= 1 {
-            out.extend(Group::of(b.layers.clone(), true));
+            out.extend(b.group(b.layers.clone()));
             continue;
         }
         // a pattern repeat is one layer of each page size
-        let repeats = b.pages.iter().map(|(_, names)| names.len()).min().unwrap_or(0);
+        let repeats = b.pages.iter().map(|(_, layers)| layers.len()).min().unwrap_or(0);
         for start in 0..n as usize {
             let chosen = (start..repeats).step_by(n as usize);
-            let layers = chosen
-                .flat_map(|r| {
-                    b.pages.iter().filter_map(move |(_, names)| b.layers.get(*names.get(r)?).copied())
-                })
-                .collect();
-            out.extend(Group::of(layers, true));
+            let layers = chosen.flat_map(|r| b.pages.iter().filter_map(move |(_, own)| own.get(r).copied()));
+            out.extend(b.group(layers.collect()));
         }
     }
     Some(out)

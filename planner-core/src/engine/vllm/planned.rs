@@ -120,13 +120,13 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
     };
     let Made { specs, ranks, block_size, backends } = made;
-    if specs.iter().any(|s| s.page() == 0) {
+    if specs.kinds().iter().any(|s| s.page() == 0) {
         return Err(Refusal::new(words!("ZeroDivisionError: a block of this size holds no whole state")));
     }
     let declared: Vec<&'static [layout::Layout]> =
         backends.iter().filter_map(|b| b.layouts(&context)).collect();
-    let layout = layout::resolve(layout::supported(&declared)?, &specs)?;
-    let groups = group::groups(&specs, layout, false)?;
+    let layout = layout::resolve(layout::supported(&declared)?, specs.kinds())?;
+    let groups = group::groups(specs, layout)?;
     if groups.is_empty() {
         return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
     }
@@ -311,16 +311,11 @@ impl Layout for Planned<'_> {
             .whole()
             .iter()
             .map(|g| {
-                let page = |(_, s): &(usize, Spec)| s.page();
                 Ok(json!({
                     "layers": g.layers.len(),
                     "kind": kind(g),
                     "block_size": g.spec.block_size,
-                    "page_bytes": if g.mixed {
-                        g.layers.iter().map(page).fold(0, u64::saturating_add)
-                    } else {
-                        g.spec.page()
-                    },
+                    "page_bytes": if g.mixed { g.specs.sum(Spec::page) } else { g.spec.page() },
                     "blocks_per_session": g.spec.blocks(&run).map_err(refused)?,
                 }))
             })

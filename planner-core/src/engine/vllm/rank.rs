@@ -11,7 +11,7 @@ use super::math::lcm;
 use super::refusal::Refusal;
 use super::resolve;
 use super::settings::Settings;
-use super::spec::Spec;
+use super::spec::{Spec, Specs};
 use super::specs::{self, Served};
 use super::state::State;
 use crate::parallel::stages;
@@ -50,7 +50,7 @@ impl Stages {
 #[derive(Debug)]
 pub struct Made {
     /// Specs in the model's order.
-    pub specs: Vec<Spec>,
+    pub specs: Specs,
     /// Pipeline rank of each.
     pub ranks: Vec<u64>,
     /// Tokens a block of the run, as the first rank has it.
@@ -89,7 +89,7 @@ pub fn specs(
     let blocks = blocks?;
     // specs of caches that were seen: their rank, and what was served
     let mut seen: Vec<(u64, &Served, Spec)> = Vec::new();
-    let mut specs = Vec::with_capacity(served.len());
+    let mut specs = Specs::default();
     for (served, rank) in served.iter().zip(&ranks) {
         let known = seen.iter().find(|(other, before, _)| other == rank && before.alike(served));
         let spec = match known {

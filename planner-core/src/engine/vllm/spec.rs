@@ -123,6 +123,69 @@ impl PartialEq for Name {
     }
 }
 
+/// Specs of caches: each different one once, and which of them every cache has, in the model's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Specs {
+    kinds: Vec<Spec>,
+    of: Vec<usize>,
+}
+
+impl Specs {
+    /// Each different spec once, in the order of first appearance.
+    pub fn kinds(&self) -> &[Spec] {
+        &self.kinds
+    }
+
+    /// Which of the kinds every cache has.
+    pub fn of(&self) -> &[usize] {
+        &self.of
+    }
+
+    /// The spec of every cache.
+    pub fn iter(&self) -> impl Iterator<Item = &Spec> {
+        self.of.iter().filter_map(|kind| self.kinds.get(*kind))
+    }
+
+    /// Adds a cache.
+    pub fn push(&mut self, spec: Spec) {
+        let last = self.of.last().copied().filter(|kind| self.kinds.get(*kind) == Some(&spec));
+        let known = last.or_else(|| self.kinds.iter().position(|kind| *kind == spec));
+        self.of.push(known.unwrap_or(self.kinds.len()));
+        if known.is_none() {
+            self.kinds.push(spec);
+        }
+    }
+
+    /// The specs of some of the caches.
+    pub fn part(&self, caches: &[usize]) -> Self {
+        let mut places: Vec<Option<usize>> = vec![None; self.kinds.len()];
+        let mut part = Self { kinds: Vec::new(), of: Vec::with_capacity(caches.len()) };
+        for kind in caches.iter().filter_map(|cache| self.of.get(*cache)) {
+            let (Some(place), Some(spec)) = (places.get_mut(*kind), self.kinds.get(*kind)) else { continue };
+            let at = *place.get_or_insert_with(|| {
+                part.kinds.push(*spec);
+                part.kinds.len() - 1
+            });
+            part.of.push(at);
+        }
+        part
+    }
+
+    /// The sum of a figure over all caches.
+    pub fn sum(&self, figure: impl Fn(&Spec) -> u64) -> u64 {
+        let figures: Vec<u64> = self.kinds.iter().map(figure).collect();
+        self.of.iter().filter_map(|kind| figures.get(*kind)).fold(0, |all, one| all.saturating_add(*one))
+    }
+}
+
+impl FromIterator<Spec> for Specs {
+    fn from_iter<I: IntoIterator<Item = Spec>>(specs: I) -> Self {
+        let mut all = Self::default();
+        specs.into_iter().for_each(|spec| all.push(spec));
+        all
+    }
+}
+
 /// What makes two specs with equal pages different ones for the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Identity {

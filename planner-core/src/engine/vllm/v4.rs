@@ -12,7 +12,7 @@ use super::config::{Config, whole};
 use super::math::round_up;
 use super::rank::{Made, Stages};
 use super::refusal::Refusal;
-use super::spec::{Identity, Kind, Name, PerState, Spec, Stride};
+use super::spec::{Identity, Kind, Name, PerState, Spec, Specs, Stride};
 
 /// Bytes of a stored state.
 const STATE: u64 = 584;
@@ -89,7 +89,7 @@ pub fn plan(
     if ratios.contains(&4) && index != 128 {
         return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", index)));
     }
-    let mut specs = Vec::new();
+    let mut specs = Specs::default();
     let mut ranks = Vec::new();
     let mut push = |layer: u64, spec: Spec| {
         specs.push(spec);
