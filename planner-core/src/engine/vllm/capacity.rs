@@ -88,7 +88,7 @@ impl Ranks {
                 return Ok(cap);
             }
             let need = match g.spec.kind {
-                Kind::State { .. } | Kind::Ring | Kind::Cross => cap,
+                Kind::State { .. } | Kind::Cross => cap,
                 Kind::Sliding { .. } | Kind::SlidingMla { .. } | Kind::Chunked { .. } => {
                     tokens.div_ceil(g.spec.block_size.max(1))
                 }

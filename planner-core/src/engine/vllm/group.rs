@@ -4,10 +4,9 @@
 //! vLLM 0.33.0. Layers are indices into the slice of specs, in the model's order.
 
 use super::layout::Layout;
-use super::math::ceil_div;
 use super::pack;
 use super::refusal::Refusal;
-use super::spec::{Kind, PerState, Spec, Specs};
+use super::spec::{Kind, Spec, Specs};
 
 /// Layers that share a block table, each with the spec that it has after unification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +25,14 @@ impl Group {
     /// A group of some layers of all, or none where there is no layer.
     pub(super) fn of(layers: Vec<usize>, all: &Specs, mixed: bool) -> Option<Self> {
         let specs = all.part(&layers);
-        let spec = *specs.iter().next()?;
+        let spec = *specs.kinds().first()?;
+        // the engine takes the first layer's pages for all where it merges their specs
+        let specs = if mixed { specs } else { layers.iter().map(|_| spec).collect() };
         Some(Self { layers, specs, spec, mixed })
     }
 
-    fn whole(specs: Specs, mixed: bool) -> Option<Self> {
-        let spec = *specs.iter().next()?;
-        Some(Self { layers: (0..specs.of().len()).collect(), specs, spec, mixed })
+    fn whole(all: &Specs, mixed: bool) -> Option<Self> {
+        Self::of((0..all.of().len()).collect(), all, mixed)
     }
 }
 
@@ -43,56 +43,65 @@ impl Group {
 pub fn groups(specs: Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
     let kinds = specs.kinds();
     let Some(first) = kinds.first() else { return Ok(Vec::new()) };
-    if merges_with_all(first, kinds) {
-        return Ok(Group::whole(specs, false).into_iter().collect());
+    if kinds.iter().all(|spec| first.merges(spec)) {
+        return Ok(Group::whole(&specs, false).into_iter().collect());
     }
     if kinds.iter().all(|s| first.uniform_with(s)) {
-        return Ok(Group::whole(specs, true).into_iter().collect());
+        return Ok(Group::whole(&specs, true).into_iter().collect());
     }
     if let Some(packed) = pack::groups(&specs, layout) {
-        return Ok(packed);
+        let dealt: usize = packed.iter().map(|group| group.layers.len()).sum();
+        return if dealt == specs.of().len() {
+            Ok(packed)
+        } else {
+            Err(Refusal::new(words!("AssertionError: KV cache groups miss layers")))
+        };
     }
     match unify(kinds) {
         Ok(unified) => Ok(uniform_pages(&unified, specs.of())),
-        Err(refusal) => match full_allocation(&specs) {
+        Err(unfit) => match full_allocation(&specs).filter(|_| unfit.latent) {
             Some(group) => Ok(vec![group]),
-            None => Err(refusal),
+            None => Err(unfit.why),
         },
     }
 }
 
-/// Whether one merged spec stands for all; `specs` are distinct.
-fn merges_with_all(first: &Spec, specs: &[Spec]) -> bool {
-    specs.iter().all(|a| first.merges(a))
-        && specs
-            .iter()
-            .enumerate()
-            .all(|(i, a)| !matches!(a.kind, Kind::Full { .. }) || specs.iter().skip(i).all(|b| a.merges(b)))
+/// Why pages cannot be made equal.
+struct Unfit {
+    why: Refusal,
+    /// Whether it is a latent's page, for which the engine has another way.
+    latent: bool,
 }
 
 /// `unify_kv_cache_spec_page_size`: smaller pages grow by whole blocks, or are padded.
-fn unify(specs: &[Spec]) -> Result<Vec<Spec>, Refusal> {
-    let largest = specs.iter().map(Spec::page).max().unwrap_or(0);
-    specs
+fn unify(kinds: &[Spec]) -> Result<Vec<Spec>, Unfit> {
+    let largest = kinds.iter().map(Spec::page).max().unwrap_or(0);
+    kinds
         .iter()
         .map(|spec| {
-            let page = spec.page();
+            let page = spec.page().max(1);
             if page == largest {
                 return Ok(*spec);
             }
             if matches!(spec.kind, Kind::State { .. }) {
                 return Ok(Spec { padded: Some(largest), ..*spec });
             }
-            if page > 0 && largest % page == 0 && spec.padded.is_none() {
+            if largest % page == 0 {
+                if spec.padded.is_some() {
+                    let why =
+                        Refusal::new(words!("AssertionError: a padded page does not grow with its block"));
+                    return Err(Unfit { why, latent: false });
+                }
                 return Ok(spec.with_block(spec.block_size.saturating_mul(largest / page)));
             }
-            if page > 0 && !matches!(spec.kind, Kind::Mla) && largest % page != 0 {
-                return Ok(Spec { padded: Some(largest), ..*spec });
+            if matches!(spec.kind, Kind::Mla) {
+                let why = Refusal::new(words!(
+                    "page size is not divisible by the maximum page size and cannot be padded. Padding is \
+                     only supported for non-MLA attention layers."
+                ));
+                return Err(Unfit { why, latent: true });
             }
-            Err(Refusal::new(words!(
-                "page size is not divisible by the maximum page size and cannot be padded. Padding is \
-                 only supported for non-MLA attention layers."
-            )))
+            Ok(Spec { padded: Some(largest), ..*spec })
         })
         .collect()
 }
@@ -135,56 +144,21 @@ fn uniform_pages(kinds: &[Spec], of: &[usize]) -> Vec<Group> {
     out
 }
 
-fn one_type(kinds: &[Spec]) -> bool {
-    kinds
-        .first()
-        .is_none_or(|first| merges_with_all(first, kinds) || kinds.iter().all(|s| first.uniform_with(s)))
-}
-
-/// `_promote_local_kv_cache_specs`: windows and chunks get full allocation. `kinds` and what is made of
-/// them stand at the same places.
-fn promote(kinds: &[Spec]) -> Option<Vec<Spec>> {
-    if one_type(kinds) {
-        return Some(kinds.to_vec());
-    }
-    let mut full = kinds.iter().filter(|s| s.is_full()).map(|s| s.block_size);
-    let first = full.next()?;
-    let block = full.all(|block| block == first).then_some(first);
-    let promoted: Vec<Spec> = kinds
-        .iter()
-        .map(|spec| {
-            let kind = match spec.kind {
-                Kind::Sliding { window } => Kind::Full { window: Some(window), chunk: None },
-                Kind::Chunked { chunk } => Kind::Full { window: None, chunk: Some(chunk) },
-                Kind::SlidingMla { .. } => Kind::Mla,
-                _ => return *spec,
-            };
-            let block_size = block.unwrap_or(spec.block_size);
-            let grown = spec.natural_page().saturating_mul(block_size) / spec.block_size.max(1);
-            let padded = spec.padded.map(|p| p.max(grown));
-            Spec { kind, block_size, padded, retained: 0, ..*spec }
-        })
-        .collect();
-    one_type(&promoted).then_some(promoted)
-}
-
-/// `_try_get_full_allocation_fallback_groups`: a latent cache beside a window draft it cannot unify with.
+/// `_try_get_full_allocation_fallback_groups`: a latent cache beside windows it cannot unify with, which then
+/// get full allocation.
 fn full_allocation(specs: &Specs) -> Option<Group> {
-    let kinds = specs.kinds();
-    if kinds.iter().any(|s| matches!(s.kind, Kind::SlidingMla { .. } | Kind::Chunked { .. })) {
-        return None;
-    }
-    let latent = kinds.iter().any(|s| s.kind == Kind::Mla);
-    let window = kinds.iter().any(|s| matches!(s.kind, Kind::Sliding { .. }));
-    if !(latent && window) {
-        return None;
-    }
-    let promoted = promote(kinds)?;
-    let first = promoted.first()?;
-    if !promoted.iter().all(|s| first.uniform_with(s)) {
-        return None;
-    }
-    Group::whole(specs.of().iter().filter_map(|kind| promoted.get(*kind)).copied().collect(), true)
+    let block_size = specs.kinds().iter().find(|spec| spec.is_full())?.block_size;
+    let promote = |spec: &Spec| match spec.kind {
+        Kind::Sliding { .. } => {
+            let grown = spec.natural_page().saturating_mul(block_size) / spec.block_size.max(1);
+            Spec { kind: Kind::Full, block_size, padded: spec.padded.map(|page| page.max(grown)), ..*spec }
+        }
+        _ => *spec,
+    };
+    let promoted: Specs = specs.iter().map(promote).collect();
+    let first = promoted.kinds().first()?;
+    let alike = promoted.kinds().iter().all(|spec| first.uniform_with(spec));
+    if alike { Group::whole(&promoted, true) } else { None }
 }
 
 /// Bytes that one block id costs on a rank (`_get_kv_cache_bytes_per_block`): the widest group.
@@ -214,10 +188,4 @@ pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
             Group { layers, specs, spec, mixed: g.mixed }
         })
         .collect()
-}
-
-/// States of a page in whole tokens, for reports: 1 unless several tokens share a state.
-pub fn tokens_per_state(spec: &Spec) -> u64 {
-    let PerState { num, den } = spec.per_state;
-    ceil_div(num, den.max(1)).max(1)
 }

@@ -4,45 +4,31 @@
 //! `resolve_kv_cache_layout` of `vllm/v1/attention/backends/utils.py`, vLLM 0.33.0.
 
 use super::refusal::Refusal;
-use super::spec::{Kind, Spec};
+use super::spec::Spec;
 
-/// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward.
+/// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward. The engine knows two
+/// more, whose pages are not one run of bytes (LHBNC, BHLNC): the last by default, and no backend asks for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layout {
     /// Layer, block, head, token.
     Lbhnc,
     /// Layer, block, token, head.
     Lbnhc,
-    /// Layer, head, block, token.
-    Lhbnc,
     /// Block, layer, head, token.
     Blhnc,
     /// Block, layer, token, head.
     Blnhc,
-    /// Block, head, layer, token.
-    Bhlnc,
 }
 
 impl Layout {
     /// Whether a block holds the pages of all layers side by side.
     pub fn block_outermost(self) -> bool {
-        matches!(self, Self::Blhnc | Self::Blnhc | Self::Bhlnc)
-    }
-
-    /// Whether a page is one run of bytes.
-    pub fn block_compact(self) -> bool {
-        matches!(self, Self::Lbhnc | Self::Lbnhc | Self::Blhnc | Self::Blnhc)
-    }
-
-    /// Whether the layers are the outermost axis.
-    pub fn layer_compact(self) -> bool {
-        matches!(self, Self::Lbhnc | Self::Lbnhc | Self::Lhbnc)
+        matches!(self, Self::Blhnc | Self::Blnhc)
     }
 }
 
 /// Preference where no backend states one (`_DEFAULT_LAYOUT_PREFERENCE`).
-pub const DEFAULT: [Layout; 6] =
-    [Layout::Lbnhc, Layout::Lbhnc, Layout::Blnhc, Layout::Blhnc, Layout::Bhlnc, Layout::Lhbnc];
+pub const DEFAULT: [Layout; 4] = [Layout::Lbnhc, Layout::Lbhnc, Layout::Blnhc, Layout::Blhnc];
 
 /// The layouts that every backend accepts, the preferred one first. `declared` are the backends' own
 /// lists, without those that accept any.
@@ -73,17 +59,9 @@ pub fn supported(declared: &[&'static [Layout]]) -> Result<Vec<Layout>, Refusal>
 /// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
 pub fn resolve(candidates: Vec<Layout>, kinds: &[Spec]) -> Result<Layout, Refusal> {
     let mut candidates = candidates;
-    let mut shapes: Vec<(u64, u64, u64)> = kinds.iter().map(|s| (s.slots, s.states(), s.page())).collect();
-    shapes.sort_unstable();
-    shapes.dedup();
-    if shapes.len() > 1 {
-        candidates.retain(|layout| layout.block_compact());
-    }
-    let attention = |s: &&Spec| s.is_attention() && !matches!(s.kind, Kind::Ring);
-    let sharded = kinds.iter().filter(attention).any(|s| s.dcp_sharded);
-    let replicated = kinds.iter().filter(attention).any(|s| !s.dcp_sharded);
-    let pages = shapes.iter().any(|shape| shapes.first().is_some_and(|first| shape.2 != first.2));
-    if sharded && replicated && pages {
+    let sharded = |yes: bool| kinds.iter().any(|s| s.is_attention() && s.dcp_sharded == yes);
+    let pages = kinds.iter().any(|s| kinds.first().is_some_and(|first| s.page() != first.page()));
+    if sharded(true) && sharded(false) && pages {
         candidates.retain(|layout| layout.block_outermost());
     }
     candidates.first().copied().ok_or_else(|| {

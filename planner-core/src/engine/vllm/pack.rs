@@ -85,7 +85,7 @@ pub fn groups(all: &Specs, layout: Layout) -> Option<Vec<Group>> {
         _ => 1,
     };
     let is_state = |b: &Bucket| match b.first.kind {
-        Kind::State { .. } | Kind::Ring => true,
+        Kind::State { .. } => true,
         Kind::Sliding { .. } | Kind::SlidingMla { .. } => repeats.is_none(),
         _ => false,
     };

@@ -239,12 +239,15 @@ impl Planned<'_> {
             return None;
         }
         let span = |g: &Group| self.span(g);
-        let cached = || self.ranks.whole().iter().filter(|g| g.spec.kind != Kind::Ring);
         let coarse = self.ranks.whole().iter().map(span).fold(1, lcm);
-        let fine = cached().map(span).fold(0, gcd);
+        let fine = self.ranks.whole().iter().map(span).fold(0, gcd);
         let split = self.ranks.whole().len() > 1
             && self.align_states
-            && cached().any(|g| matches!(g.spec.kind, Kind::State { .. }) && g.spec.block_size > fine);
+            && self
+                .ranks
+                .whole()
+                .iter()
+                .any(|g| matches!(g.spec.kind, Kind::State { .. }) && g.spec.block_size > fine);
         Some(if split { fine } else { coarse })
     }
 }
@@ -335,12 +338,11 @@ impl Layout for Planned<'_> {
 
 fn kind(group: &Group) -> &'static str {
     match group.spec.kind {
-        Kind::Full { .. } | Kind::Sink | Kind::PromptAndWindow => "full",
+        Kind::Full => "full",
         Kind::Mla => "latent",
         Kind::Sliding { .. } => "sliding",
         Kind::SlidingMla { .. } => "sliding_latent",
         Kind::Chunked { .. } => "chunked",
-        Kind::Ring => "ring",
         Kind::State { .. } => "state",
         Kind::Cross => "cross",
     }

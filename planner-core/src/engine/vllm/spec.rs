@@ -45,17 +45,8 @@ pub enum Stride {
 /// Which subclass of `KVCacheSpec` a layer's cache is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// `FullAttentionSpec`; `window` is kept where a window layer was promoted to full allocation.
-    Full {
-        /// Tokens of the window that the kernel still applies, if any.
-        window: Option<u64>,
-        /// Tokens of the chunk that the kernel still applies, if any.
-        chunk: Option<u64>,
-    },
-    /// `SinkFullAttentionSpec`.
-    Sink,
-    /// `RSWASpec`: the prompt stays, of generated tokens only a window.
-    PromptAndWindow,
+    /// `FullAttentionSpec`.
+    Full,
     /// `MLAAttentionSpec`, latent caches and indexer caches.
     Mla,
     /// `SlidingWindowSpec`.
@@ -73,16 +64,12 @@ pub enum Kind {
         /// Tokens of a chunk.
         chunk: u64,
     },
-    /// `CircularBufferSpec`: one block for each request.
-    Ring,
     /// `MambaSpec`: a recurrent or convolution state.
     State {
         /// Blocks kept for draft tokens.
         speculative: u64,
         /// Blocks kept for a checkpoint inside a prefill.
         checkpoint: u64,
-        /// Whether every tensor rank holds the whole state.
-        replicated: bool,
     },
     /// `CrossAttentionSpec`: keys and values of the encoder's output.
     Cross,
@@ -107,8 +94,6 @@ pub struct Spec {
     pub stride: Stride,
     /// Whether decode context parallelism shares its tokens out.
     pub dcp_sharded: bool,
-    /// Tokens kept below a window for drafts of several modules (`extra_retained_tokens`).
-    pub retained: u64,
     /// Everything else by which the engine tells specs apart: head widths, dtype, cache dtype, role.
     pub identity: Identity,
 }
@@ -246,7 +231,7 @@ impl Spec {
 
     /// Whether it allocates for every token (`FullAttentionSpec` and its subclasses).
     pub fn is_full(&self) -> bool {
-        matches!(self.kind, Kind::Full { .. } | Kind::Sink | Kind::PromptAndWindow | Kind::Mla)
+        matches!(self.kind, Kind::Full | Kind::Mla)
     }
 
     /// Whether it is attention of any kind (`AttentionSpec`).
@@ -279,7 +264,7 @@ impl Spec {
         let block = self.block_size.max(1);
         let capped = |kept: u64| kept.saturating_add(run.in_flight).min(run.max_model_len);
         Ok(match self.kind {
-            Kind::Full { .. } | Kind::Sink | Kind::PromptAndWindow | Kind::Mla => {
+            Kind::Full | Kind::Mla => {
                 let shared = if self.dcp_sharded { run.dcp.max(1) } else { 1 };
                 ceil_div(ceil_div(run.max_model_len, shared), block)
             }
@@ -287,12 +272,10 @@ impl Spec {
                 if self.dcp_sharded && run.dcp > 1 {
                     return Err(Refusal::new(words!("DCP not support sliding window.")));
                 }
-                let kept = window.saturating_sub(1).saturating_add(self.retained);
-                ceil_div(capped(kept), block) + 1
+                ceil_div(capped(window.saturating_sub(1)), block) + 1
             }
             Kind::Chunked { chunk } => ceil_div(capped(chunk), block),
-            Kind::Ring => 1,
-            Kind::State { speculative, checkpoint, .. } => {
+            Kind::State { speculative, checkpoint } => {
                 if run.align_states {
                     2 + speculative + checkpoint
                 } else {
@@ -303,22 +286,11 @@ impl Spec {
         })
     }
 
-    /// Whole blocks that a request which holds `tokens` tokens at rest occupies in this layer's table:
-    /// nothing is in flight, so a window keeps `window - 1` tokens and the block they may straddle.
-    pub fn blocks_at(&self, tokens: u64, run: &Run) -> Result<u64, Refusal> {
-        self.blocks(&Run { max_model_len: tokens, ..*run })
-    }
-
     /// Whether the two merge into one group spec (`merge` of the subclass of `self`).
     pub fn merges(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
-            (Kind::Full { window: a, chunk: c }, Kind::Full { window: b, chunk: d }) => {
-                let one = |x: Option<u64>, y: Option<u64>| x.is_none() || y.is_none() || x == y;
-                one(a, b) && one(c, d) && self.attention_fields() == other.attention_fields()
-            }
             (Kind::SlidingMla { window: a }, Kind::SlidingMla { window: b }) => {
                 a == b
-                    && self.retained == other.retained
                     && self.per_state == other.per_state
                     && self.stride == other.stride
                     && self.dcp_sharded == other.dcp_sharded
@@ -327,11 +299,6 @@ impl Spec {
             }
             _ => self == other,
         }
-    }
-
-    /// What `FullAttentionSpec.merge` compares.
-    fn attention_fields(&self) -> Self {
-        Self { kind: Kind::Full { window: None, chunk: None }, retained: 0, ..*self }
     }
 
     /// Whether the two may share a group although their pages differ (`is_uniform_with_collection`,
@@ -345,11 +312,11 @@ impl Spec {
             | (Kind::SlidingMla { window: a }, Kind::SlidingMla { window: b })
             | (Kind::Sliding { window: a }, Kind::SlidingMla { window: b }) => a == b,
             (Kind::Chunked { chunk: a }, Kind::Chunked { chunk: b }) => a == b,
-            (Kind::Ring, Kind::Ring) | (Kind::Cross, Kind::Cross) => true,
+            (Kind::Cross, Kind::Cross) => true,
             (
-                Kind::State { speculative: a, checkpoint: c, replicated: e },
-                Kind::State { speculative: b, checkpoint: d, replicated: f },
-            ) => a == b && c == d && e == f && self.page() == other.page(),
+                Kind::State { speculative: a, checkpoint: c },
+                Kind::State { speculative: b, checkpoint: d },
+            ) => a == b && c == d && self.page() == other.page(),
             _ => self.is_full() && other.is_full(),
         }
     }

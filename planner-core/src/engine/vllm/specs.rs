@@ -56,7 +56,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
     let kv = served.cache_dtype;
     let element = dtype::element(kv, model.model_bytes);
     let plain = Spec {
-        kind: Kind::Full { window: None, chunk: None },
+        kind: Kind::Full,
         block_size: blocks.attention,
         slots: 1,
         content: 0,
@@ -64,16 +64,11 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
         padded: None,
         stride: Stride::Free,
         dcp_sharded: true,
-        retained: 0,
         identity: Identity { element, cache_dtype: Name(kind_of(kv)), ..Identity::default() },
     };
     match served.fact.cache {
         Cache::State(state) => Spec {
-            kind: Kind::State {
-                speculative: drafts,
-                checkpoint: u64::from(state.checkpoint),
-                replicated: false,
-            },
+            kind: Kind::State { speculative: drafts, checkpoint: u64::from(state.checkpoint) },
             block_size: blocks.state,
             content: state.bytes,
             padded: blocks.state_page.filter(|page| *page >= state.bytes),

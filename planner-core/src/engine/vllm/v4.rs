@@ -130,7 +130,6 @@ fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -
         padded: None,
         stride: Stride::Free,
         dcp_sharded: true,
-        retained: 0,
         identity: Identity { kv_heads: 1, head: content, role: Name(role), ..Identity::default() },
     };
     let page = round_up(spec.natural_page(), ALIGNMENT);

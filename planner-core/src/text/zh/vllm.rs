@@ -142,6 +142,8 @@ pub(super) const TABLE: super::Table = &[
         "ZeroDivisionError: a block of this size holds no whole state",
         "除以零：该大小的块放不下一个完整的状态",
     ),
+    ("AssertionError: KV cache groups miss layers", "断言失败：KV 缓存的分组漏了层。"),
+    ("AssertionError: a padded page does not grow with its block", "断言失败：填充过的页不能随块变大。"),
     (
         "page size is not divisible by the maximum page size and cannot be padded. Padding is only supported for non-MLA attention layers.",
         "页大小不能整除最大的页，也不能填充：只有非 MLA 的注意力层才能填充。",

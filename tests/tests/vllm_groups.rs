@@ -1,0 +1,112 @@
+//! How vLLM 0.33.0's own planning code groups invented caches (`oracles/vllm/groups.py`), against this engine's.
+//!
+//! Models bring few mixes of caches; these are drawn at random, so that a mix no model has yet is grouped as
+//! the engine would. `VLLM_GROUPS` names another file of answers.
+
+use std::path::{Path, PathBuf};
+
+use planner_core::engine::vllm::capacity::{Ranks, logged};
+use planner_core::engine::vllm::group;
+use planner_core::engine::vllm::layout::{self, Layout};
+use planner_core::engine::vllm::spec::{Identity, Kind, Name, PerState, Run, Spec, Specs, Stride};
+use serde_json::{Value as Json, json};
+
+/// `max_model_len`, and twice `max_num_batched_tokens`, of the oracle's configuration.
+const RUN: Run =
+    Run { max_model_len: 6_000, in_flight: 4_096, dcp: 1, align_states: false, encoder_tokens: 0 };
+
+fn spec(of: &Json) -> Spec {
+    let given = |key: &str| of[key].as_u64();
+    let number = |key: &str| given(key).unwrap_or(0);
+    let window = number("window");
+    let kind = match of["kind"].as_str().unwrap() {
+        "full" => Kind::Full,
+        "sliding" => Kind::Sliding { window },
+        "mla" => Kind::Mla,
+        "sliding_mla" => Kind::SlidingMla { window },
+        "chunked" => Kind::Chunked { chunk: number("chunk") },
+        _ => Kind::State { speculative: number("speculative"), checkpoint: number("checkpoint") },
+    };
+    let [heads, head, head_v, element] = ["heads", "head", "head_v", "element"].map(number);
+    let state = matches!(kind, Kind::State { .. });
+    let cache_dtype = if of["cache_dtype"] == "fp8" { "fp8" } else { "auto" };
+    Spec {
+        kind,
+        block_size: number("block"),
+        slots: if state { 1 } else { heads },
+        content: given("bytes").unwrap_or((head + head_v) * element),
+        per_state: PerState::tokens(given("tokens").unwrap_or(1)),
+        padded: given("padded"),
+        stride: match of["stride"][0].as_str() {
+            Some("bytes") => Stride::Bytes(of["stride"][1].as_u64().unwrap()),
+            Some(_) => Stride::KernelBlocks(of["stride"][1].as_u64().unwrap()),
+            None => Stride::Free,
+        },
+        dcp_sharded: !state && of["sharded"].as_bool().unwrap_or(true),
+        identity: Identity {
+            kv_heads: heads,
+            head,
+            head_v,
+            element,
+            cache_dtype: Name(cache_dtype),
+            ..Identity::default()
+        },
+    }
+}
+
+fn layout_of(name: &Json) -> Layout {
+    match name.as_str().unwrap() {
+        "LBHNC" => Layout::Lbhnc,
+        "LBNHC" => Layout::Lbnhc,
+        "BLHNC" => Layout::Blhnc,
+        _ => Layout::Blnhc,
+    }
+}
+
+/// The engine's answer, in the words of the fixture, or `None` where it refuses.
+fn answer(case: &Json) -> Option<Json> {
+    let kinds: Vec<Spec> = case["specs"].as_array().unwrap().iter().map(spec).collect();
+    let layers = case["layers"].as_array().unwrap();
+    let specs: Specs = layers.iter().map(|kind| kinds[kind.as_u64().unwrap() as usize]).collect();
+    if specs.kinds().iter().any(|spec| spec.padded.is_some_and(|padded| padded < spec.natural_page())) {
+        return None;
+    }
+    let candidates: Vec<Layout> = case["layouts"].as_array().unwrap().iter().map(layout_of).collect();
+    let layout = layout::resolve(candidates.clone(), specs.kinds()).ok()?;
+    let name = candidates.iter().position(|candidate| *candidate == layout)?;
+    let groups = group::groups(specs, layout).ok()?;
+    let ranks = Ranks::of(groups, layout, 1, |_| 0).ok()?;
+    let memory = case["memory"].as_u64().unwrap();
+    let blocks = ranks.num_blocks(&[memory]);
+    // one block is never handed out
+    if ranks.checked_blocks(&RUN).ok()? >= blocks {
+        return None;
+    }
+    let (tokens, concurrency) = logged(blocks, ranks.logged_blocks(&RUN).ok()?, RUN.max_model_len);
+    let of = |group: &group::Group| {
+        let page = if group.mixed { group.specs.sum(Spec::page) } else { group.spec.page() };
+        json!([group.layers, group.spec.block_size, page, group.mixed])
+    };
+    let groups: Vec<Json> = ranks.whole().iter().map(of).collect();
+    Some(
+        json!({ "layout": case["layouts"][name], "groups": groups, "num_blocks": blocks, "tokens": tokens, "concurrency": concurrency }),
+    )
+}
+
+#[test]
+fn invented_caches_are_grouped_as_the_engine_does() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm_groups.json");
+    let path = std::env::var("VLLM_GROUPS").map_or(own, PathBuf::from);
+    let cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let (ours, engine) = (answer(case), &case["expect"]);
+        if ours.as_ref().unwrap_or(&Json::Null) != engine {
+            wrong.push(format!("{case}\n    ours {}", ours.unwrap_or_default()));
+        }
+    }
+    let shown = wrong.iter().take(8).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {} differ:\n{shown}", wrong.len(), cases.len());
+    let answered = cases.iter().filter(|case| !case["expect"].is_null()).count();
+    assert!(answered >= 500 && cases.len() > answered + 50, "{answered} of {} answered", cases.len());
+}
