@@ -108,5 +108,5 @@ fn invented_caches_are_grouped_as_the_engine_does() {
     let shown = wrong.iter().take(8).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} of {} differ:\n{shown}", wrong.len(), cases.len());
     let answered = cases.iter().filter(|case| !case["expect"].is_null()).count();
-    assert!(answered >= 500 && cases.len() > answered + 50, "{answered} of {} answered", cases.len());
+    assert!(answered >= 500 && cases.len() > answered + 30, "{answered} of {} answered", cases.len());
 }
