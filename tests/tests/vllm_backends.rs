@@ -25,7 +25,8 @@ fn answer(case: &Json) -> Option<Json> {
     let text = |key: &str| case[key].as_str().unwrap();
     let on = |key: &str| case[key].as_bool().unwrap_or(false);
     let element = if on("float32") { 4 } else { 2 };
-    let (major, minor) = Gpu::resolve(text("gpu")).unwrap().compute_capability.unwrap().split_once('.').unwrap();
+    let (major, minor) =
+        Gpu::resolve(text("gpu")).unwrap().compute_capability.unwrap().split_once('.').unwrap();
     let (head_size, latent) = widths(text("model"));
     let cache_dtype = dtype::name(text("kv")).ok()?;
     let model = Context {
@@ -66,7 +67,9 @@ fn answer(case: &Json) -> Option<Json> {
     let layout = |layout: &Layout| format!("{layout:?}").to_uppercase();
     let sizes: Vec<Json> = chosen.sizes(&model, None).iter().map(size).collect();
     let layouts: Option<Vec<String>> = chosen.layouts(&model).map(|all| all.iter().map(layout).collect());
-    Some(json!({ "backend": chosen.name(), "sizes": sizes, "preferred": chosen.preferred(&model), "layouts": layouts }))
+    Some(
+        json!({ "backend": chosen.name(), "sizes": sizes, "preferred": chosen.preferred(&model), "layouts": layouts }),
+    )
 }
 
 #[test]

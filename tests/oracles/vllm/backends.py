@@ -34,7 +34,7 @@ def draw(r, gpu):
     case["head"] = r.choice([64, 80, 96, 128, 128, 192, 256, 256, 512, 16, 576]) if model == "plain" else r.choice([576, 576, 576, 512, 320, 192])
     some = lambda key, share, value=True: case.update({key: value}) if r.random() < share else None
     some("float32", .08)
-    some("window", .25)
+    if model == "plain": some("window", .25) # latent attention does not ask for one
     some("block", .25, r.choice([1, 8, 16, 32, 48, 64, 128, 256]))
     some("dcp", .1, 2)
     some("forced", .25, r.choice(FORCED[model]))
@@ -65,13 +65,14 @@ def ask(config, case):
         use_per_head_quant_scales="per_head_scales" in case, use_dcp="dcp" in case,
         attn_type=AttentionType.ENCODER_DECODER if "cross" in case else AttentionType.DECODER)
     forced = AttentionBackendEnum[case["forced"]] if "forced" in case else None
-    with set_current_vllm_config(config):
+    with set_current_vllm_config(config), torch.device("meta"), pretend.meta_mode():
         try:
             chosen = resolve_obj_by_qualname(current_platform.get_attn_backend_cls(forced, layer, case.get("query_heads", 32)))
         except Exception as e:  # none serves it
             return {"backend": None, "why": f"{type(e).__name__}: {str(e)[:60]}"}
         sizes = [["multiple", s.base] if isinstance(s, MultipleOf) else ["exact", int(s)] for s in chosen.get_supported_kernel_block_sizes()]
         layouts = chosen.supported_kv_cache_layouts()
+        if layouts and len(layouts) == 6: layouts = None # any
         return {"backend": chosen.get_name(), "sizes": sizes, "preferred": chosen.get_preferred_block_size(16),
                 "layouts": layouts and [x.name for x in layouts]}
 

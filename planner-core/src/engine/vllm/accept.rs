@@ -59,6 +59,7 @@ impl Backend {
             Self::TritonFlashAttn => {
                 demand(ask.mm_prefix && major == 9, words!("compute capability not supported"))?;
                 demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))?;
+                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))?;
                 let causal = Ask { mm_prefix: false, ..*ask };
                 flash_combination(model, &causal, flash)?;
                 demand(
@@ -68,7 +69,8 @@ impl Backend {
             }
             Self::TritonFlashInfer => {
                 demand(ask.mm_prefix && major == 10, words!("compute capability not supported"))?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))
+                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))?;
+                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))
             }
             Self::FlashInfer => {
                 demand(matches!(head, 64 | 128 | 256 | 512), words!("head_size not supported"))?;
