@@ -27,7 +27,7 @@ impl Group {
         let specs = all.part(&layers);
         let spec = *specs.kinds().first()?;
         // the engine takes the first layer's pages for all where it merges their specs
-        let specs = if mixed { specs } else { layers.iter().map(|_| spec).collect() };
+        let specs = if mixed { specs } else { Specs::alike(spec, layers.len()) };
         Some(Self { layers, specs, spec, mixed })
     }
 
@@ -58,7 +58,7 @@ pub fn groups(specs: Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
         };
     }
     match unify(kinds) {
-        Ok(unified) => Ok(uniform_pages(&unified, specs.of())),
+        Ok(unified) => Ok(uniform_pages(&specs.map(unified))),
         Err(unfit) => match full_allocation(&specs).filter(|_| unfit.latent) {
             Some(group) => Ok(vec![group]),
             None => Err(unfit.why),
@@ -106,39 +106,30 @@ fn unify(kinds: &[Spec]) -> Result<Vec<Spec>, Unfit> {
         .collect()
 }
 
-/// `_get_kv_cache_groups_uniform_page_size`: `of` names the kind of every layer.
-fn uniform_pages(kinds: &[Spec], of: &[usize]) -> Vec<Group> {
-    // layers with one spec, in the order of first appearance
-    let first: Vec<usize> =
-        kinds.iter().map(|kind| kinds.iter().position(|other| other == kind).unwrap_or(0)).collect();
-    let mut same: Vec<(&Spec, Vec<usize>)> = kinds.iter().map(|kind| (kind, Vec::new())).collect();
-    for (i, kind) in of.iter().enumerate() {
-        if let Some((_, layers)) = first.get(*kind).and_then(|&at| same.get_mut(at)) {
-            layers.push(i);
-        }
-    }
-    // then those whose specs merge
+/// `_get_kv_cache_groups_uniform_page_size`.
+fn uniform_pages(specs: &Specs) -> Vec<Group> {
+    // layers whose specs merge, those of one spec together, in the order of first appearance
     let mut buckets: Vec<(Vec<&Spec>, Vec<usize>)> = Vec::new();
-    for (spec, layers) in same.into_iter().filter(|(_, layers)| !layers.is_empty()) {
+    for (kind, spec) in specs.kinds().iter().enumerate() {
+        let own = specs.of().iter().enumerate().filter(|(_, of)| **of == kind).map(|(layer, _)| layer);
         match buckets.iter_mut().find(|(all, _)| all.iter().all(|s| s.merges(spec))) {
-            Some((all, names)) => {
+            Some((all, layers)) => {
                 all.push(spec);
-                names.extend(layers);
+                layers.extend(own);
             }
-            None => buckets.push((vec![spec], layers)),
+            None => buckets.push((vec![spec], own.collect())),
         }
     }
     let counts = || buckets.iter().map(|(_, layers)| layers.len());
     let (smallest, largest) = (counts().min().unwrap_or(1), counts().max().unwrap_or(1));
     // "less than one and a half times": 2 x largest < 3 x smallest
     let size = if 2 * largest < 3 * smallest { largest } else { smallest };
-    let specs: Specs = of.iter().filter_map(|kind| kinds.get(*kind)).copied().collect();
     let mut out = Vec::new();
     for (_, layers) in &buckets {
         let number = layers.len().div_ceil(size.max(1));
         for start in 0..number {
             let dealt = layers.iter().skip(start).step_by(number);
-            out.extend(Group::of(dealt.copied().collect(), &specs, false));
+            out.extend(Group::of(dealt.copied().collect(), specs, false));
         }
     }
     out
@@ -155,7 +146,7 @@ fn full_allocation(specs: &Specs) -> Option<Group> {
         }
         _ => *spec,
     };
-    let promoted: Specs = specs.iter().map(promote).collect();
+    let promoted = specs.map(specs.kinds().iter().map(promote));
     let first = promoted.kinds().first()?;
     let alike = promoted.kinds().iter().all(|spec| first.uniform_with(spec));
     if alike { Group::whole(&promoted, true) } else { None }

@@ -11,9 +11,8 @@ use super::math::lcm;
 use super::refusal::Refusal;
 use super::resolve;
 use super::settings::Settings;
-use super::spec::{Spec, Specs};
+use super::spec::Specs;
 use super::specs::{self, Served};
-use super::state::State;
 use crate::parallel::stages;
 
 /// Which pipeline rank a layer is on.
@@ -87,22 +86,22 @@ pub fn specs(
     let blocks: Result<Vec<Blocks>, Refusal> =
         (0..rules.set.pp).map(|stage| blocks(context, || of(stage), rules)).collect();
     let blocks = blocks?;
-    // specs of caches that were seen: their rank, and what was served
-    let mut seen: Vec<(u64, &Served, Spec)> = Vec::new();
+    // caches that were seen: their rank, what was served, and which kind of spec they have
+    let mut seen: Vec<(u64, &Served, usize)> = Vec::new();
     let mut specs = Specs::default();
     for (served, rank) in served.iter().zip(&ranks) {
         let known = seen.iter().find(|(other, before, _)| other == rank && before.alike(served));
-        let spec = match known {
-            Some((.., spec)) => *spec,
+        let kind = match known {
+            Some((.., kind)) => *kind,
             None => {
                 let own =
                     blocks.get(*rank as usize).ok_or_else(|| Refusal::new(words!("a layer on no rank")))?;
-                let spec = specs::spec(context, served, own, rules.set.drafts);
-                seen.push((*rank, served, spec));
-                spec
+                let kind = specs.kind(specs::spec(context, served, own, rules.set.drafts));
+                seen.push((*rank, served, kind));
+                kind
             }
         };
-        specs.push(spec);
+        specs.push(kind);
     }
     let block_size = blocks.first().map_or(16, |first| first.attention);
     Ok(Made { specs, ranks, block_size, backends: backends(served.iter()) })
@@ -125,20 +124,20 @@ fn blocks<'a, I: Iterator<Item = &'a Served>>(
 ) -> Result<Blocks, Refusal> {
     let backends = backends(own());
     let base = block::preferred(context, &backends)?;
-    let states: Vec<State> = own()
-        .filter_map(|s| match s.fact.cache {
+    let states = || {
+        own().filter_map(|s| match &s.fact.cache {
             Cache::State(state) => Some(state),
             _ => None,
         })
-        .collect();
+    };
     let state_block = if rules.align { context.user_block.unwrap_or(16) } else { rules.set.max_model_len };
     let mut blocks = Blocks { attention: base, state: state_block, state_page: None, skipped_page: None };
     let Some(first) = backends.first().copied() else { return Ok(blocks) };
-    if rules.hybrid && !states.is_empty() {
+    if rules.hybrid && states().next().is_some() {
         let checkpoint =
-            if rules.align { states.iter().try_fold(1, |all, s| Some(lcm(all, s.alignment?))) } else { None };
+            if rules.align { states().try_fold(1, |all, s| Some(lcm(all, s.alignment?))) } else { None };
         let (token, latent) = widest_token(context, &own, first);
-        let largest = states.iter().map(|s| s.bytes).max().unwrap_or(0);
+        let largest = states().map(|s| s.bytes).max().unwrap_or(0);
         let made = block::align(context, &backends, base, token, largest, latent, checkpoint);
         blocks = Blocks { state: if rules.align { made.state } else { state_block }, ..made };
     }

@@ -126,19 +126,30 @@ impl Specs {
         &self.of
     }
 
-    /// The spec of every cache.
-    pub fn iter(&self) -> impl Iterator<Item = &Spec> {
-        self.of.iter().filter_map(|kind| self.kinds.get(*kind))
+    /// So many caches of one spec.
+    pub fn alike(spec: Spec, caches: usize) -> Self {
+        Self { kinds: vec![spec], of: vec![0; caches] }
     }
 
-    /// Adds a cache.
-    pub fn push(&mut self, spec: Spec) {
-        let last = self.of.last().copied().filter(|kind| self.kinds.get(*kind) == Some(&spec));
-        let known = last.or_else(|| self.kinds.iter().position(|kind| *kind == spec));
-        self.of.push(known.unwrap_or(self.kinds.len()));
-        if known.is_none() {
+    /// Which kind a spec is, a new one where none is equal.
+    pub fn kind(&mut self, spec: Spec) -> usize {
+        self.kinds.iter().position(|kind| *kind == spec).unwrap_or_else(|| {
             self.kinds.push(spec);
-        }
+            self.kinds.len() - 1
+        })
+    }
+
+    /// Adds a cache of one of the kinds.
+    pub fn push(&mut self, kind: usize) {
+        self.of.push(kind);
+    }
+
+    /// The same caches with another spec for each kind.
+    pub fn map(&self, kinds: impl IntoIterator<Item = Spec>) -> Self {
+        let mut mapped = Self::default();
+        let new: Vec<usize> = kinds.into_iter().map(|spec| mapped.kind(spec)).collect();
+        mapped.of = self.of.iter().filter_map(|kind| new.get(*kind).copied()).collect();
+        mapped
     }
 
     /// The specs of some of the caches.
@@ -166,7 +177,10 @@ impl Specs {
 impl FromIterator<Spec> for Specs {
     fn from_iter<I: IntoIterator<Item = Spec>>(specs: I) -> Self {
         let mut all = Self::default();
-        specs.into_iter().for_each(|spec| all.push(spec));
+        for spec in specs {
+            let kind = all.kind(spec);
+            all.push(kind);
+        }
         all
     }
 }

@@ -92,7 +92,8 @@ pub fn plan(
     let mut specs = Specs::default();
     let mut ranks = Vec::new();
     let mut push = |layer: u64, spec: Spec| {
-        specs.push(spec);
+        let kind = specs.kind(spec);
+        specs.push(kind);
         ranks.push(stages.rank(layer, layer == DRAFT));
     };
     for layer in 0..stages.layers() {
