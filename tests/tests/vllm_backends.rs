@@ -93,5 +93,5 @@ fn invented_layers_get_the_engine_s_backend() {
     }
     let shown = wrong.iter().take(12).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} of {} differ:\n{shown}", wrong.len(), cases.len());
-    assert!(served >= 400 && cases.len() > served + 400, "{served} of {} served", cases.len());
+    assert!(served >= 300 && cases.len() > served + 300, "{served} of {} served", cases.len());
 }

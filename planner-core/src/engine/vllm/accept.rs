@@ -87,7 +87,10 @@ impl Backend {
             Self::FlexAttention => {
                 demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, words!("not supported"))
             }
-            Self::TurboQuant => demand(!ask.sinks && !ask.mm_prefix && !ask.cross, words!("not supported")),
+            Self::TurboQuant => {
+                let plain = !ask.sinks && !ask.mm_prefix && !ask.cross && !ask.per_head_scales;
+                demand(plain, words!("not supported"))
+            }
             Self::FlashAttnMla => {
                 demand(major == 9 && plain && sparse::dense_width(head), words!("not supported"))
             }
