@@ -42,6 +42,7 @@ impl Settings {
     pub fn new(run: &Run<'_>) -> Result<Self> {
         let request = run.request;
         classes::check(&run.model.architecture)?;
+        check_context(run)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
         let dtype = cache_dtype(run, capability)?;
@@ -64,6 +65,36 @@ impl Settings {
         let max_requests = request.max_num_seqs.or(usual);
         Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, capability })
     }
+}
+
+/// Keys that say how long a session may be; the first counts (`CONTEXT_LENGTH_KEYS`).
+const CONTEXT_KEYS: [&str; 5] =
+    ["max_sequence_length", "seq_length", "max_seq_len", "model_max_length", "max_position_embeddings"];
+
+/// Refuses sessions longer than the configuration admits (`get_context_length` of
+/// `utils/hf_transformers/common.py`, `ModelConfig._derive_context_length`).
+fn check_context(run: &Run<'_>) -> Result<()> {
+    let config = run.model.text_config();
+    let own = CONTEXT_KEYS.iter().find_map(|key| config.get(*key).and_then(Json::as_u64));
+    let Some(bound) = own.or(run.model.max_position) else { return Ok(()) };
+    let rope = ["rope_scaling", "rope_parameters"].iter().find_map(|key| config.get(*key)?.as_object());
+    let factor = rope
+        .filter(|rope| !rope.contains_key("original_max_position_embeddings"))
+        .filter(|rope| rope.get("rope_type").and_then(Json::as_str) != Some("llama3"))
+        .and_then(|rope| rope.get("factor")?.as_f64())
+        .unwrap_or(1.0);
+    let bound = (bound as f64 * factor) as u64;
+    let length = run.request.max_model_len.unwrap_or(run.tokens);
+    if length <= bound {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        say!("{0} tokens in sglang", length),
+        say!(
+            "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
+            bound
+        ),
+    ))
 }
 
 /// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N

@@ -216,6 +216,11 @@ pub(super) const TABLE: super::Table = &[
         "{0} sessions of {1} tokens in a context of {2} cells",
         "在 {2} 个单元的上下文中放 {0} 个各 {1} 个 token 的会话",
     ),
+    ("{0} tokens in sglang", "sglang 中 {0} 个 token 的会话"),
+    (
+        "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
+        "配置只允许 {0} 个；请用更小的 --seq 或 --max-model-len（设 SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1 时引擎照样启动）",
+    ),
     ("--n-parallel {0} is fewer slots than {1} sessions", "--n-parallel {0} 的槽位少于 {1} 个会话"),
     (
         "each stream has {0} cells, {1} are needed: raise --ctx-size",
