@@ -42,8 +42,12 @@ pub fn render(model: &ModelSpec, found: &Bench, output: &Output) -> String {
     if !markdown && let Some(chart) = plot::terminal(found, output) {
         parts.push(format!("{chart}\n{}", text(lang, M::BenchChart, &[&chart_tokens(found)])));
     }
-    let same = raw(lang, if found.same_tokens { M::BenchSame } else { M::BenchDifferent });
-    let mut notes = vec![same.to_owned()];
+    let mut notes = Vec::new();
+    if !found.same_tokens {
+        notes.push(raw(lang, M::BenchDifferent).to_owned());
+    } else if found.cached.seconds.len() + found.uncached.seconds.len() > 1 {
+        notes.push(raw(lang, M::BenchSame).to_owned());
+    }
     if found.compared.0 > 0 {
         let largest = format!("{:.1e}", found.compared.1);
         notes.push(text(lang, M::BenchLogits, &[&largest, &found.compared.0.to_string()]));
