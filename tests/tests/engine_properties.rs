@@ -70,7 +70,8 @@ fn engines_answer_for_most_models() {
     }
 }
 
-/// What `explain` shows adds up to the figure that it explains.
+/// What `explain` shows adds up to the figure that it explains, the GPUs hold no less than that, and before its
+/// first token a session holds no more.
 #[test]
 fn the_terms_of_a_session_are_its_bytes() {
     let mut shown = 0;
@@ -85,12 +86,17 @@ fn the_terms_of_a_session_are_its_bytes() {
             };
             for model in SPECS.iter() {
                 let Ok(plan) = plan(model, &request) else { continue };
-                let terms = plan.layout().unwrap().terms(plan.tokens).unwrap();
+                let layout = plan.layout().unwrap();
+                let stages: u64 = layout.stage_bytes(1, plan.tokens).unwrap().iter().sum();
+                let session = plan.engine.session_bytes;
+                assert!(stages * tp >= session, "{} {}: {stages} B on a GPU", model.id, engine.id());
+                assert!(layout.floor_bytes().unwrap() <= session, "{} {}", model.id, engine.id());
+                let terms = layout.terms(plan.tokens).unwrap();
                 if terms.is_empty() {
                     continue;
                 }
                 let bytes: u64 = terms.iter().map(|term| term.bytes().unwrap()).sum();
-                assert_eq!(bytes, plan.engine.session_bytes, "{} {} --tp {tp}", model.id, engine.id());
+                assert_eq!(bytes, session, "{} {} --tp {tp}", model.id, engine.id());
                 shown += 1;
             }
         }

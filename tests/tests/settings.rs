@@ -149,6 +149,28 @@ fn a_shared_prefix_is_stored_once() {
     }
 }
 
+/// A prefix is found again only where every layer still holds all its tokens, and where prefixes are cached.
+#[test]
+fn a_prefix_is_not_shared_where_layers_let_go_of_tokens() {
+    for (id, model, caching) in [
+        ("vllm", "gemma3-1b", "on"),
+        ("vllm", "qwen3.5-27b", "on"),
+        ("vllm", "llama3-8b", "off"),
+        ("sglang", "mimo-v2-flash", "on"),
+        ("sglang", "qwen3.5-27b", "on"),
+        ("sglang", "llama3-8b", "off"),
+        ("tensorrt-llm", "llama3-8b", "off"),
+    ] {
+        let mut request = base(engine::resolve(id).unwrap().0);
+        request.set("shared-prefix", "2000").unwrap();
+        request.set("prefix-caching", caching).unwrap();
+        let model = catalog::model(model).unwrap();
+        let answer = plan(&model, &request).unwrap();
+        assert_eq!(answer.engine.total_bytes, 3 * answer.engine.session_bytes, "{id} {}", model.id);
+        assert!(answer.notes.iter().any(|note| note.code == "prefix_not_shared"), "{id} {}", model.id);
+    }
+}
+
 /// The rule of an engine is that of the version which its oracle runs, or from which it was read.
 #[test]
 fn an_engine_has_the_version_of_its_oracle() {
