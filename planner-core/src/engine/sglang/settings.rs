@@ -43,6 +43,7 @@ impl Settings {
         let request = run.request;
         classes::check(&run.model.architecture)?;
         check_context(run)?;
+        check_backend(run)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
         let dtype = cache_dtype(run, capability)?;
@@ -94,6 +95,24 @@ fn check_context(run: &Run<'_>) -> Result<()> {
             "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
             bound
         ),
+    ))
+}
+
+/// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`).
+fn check_backend(run: &Run<'_>) -> Result<()> {
+    let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
+    let major = capability(run).0;
+    let runs = match backend.to_ascii_lowercase().as_str() {
+        "trtllm_mla" => matches!(major, 10 | 12),
+        "cutedsl_mla" => major == 10,
+        _ => true,
+    };
+    if runs {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        say!("--attention-backend {0} in sglang", backend),
+        words!("it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out"),
     ))
 }
 

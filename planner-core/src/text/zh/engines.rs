@@ -216,6 +216,11 @@ pub(super) const TABLE: super::Table = &[
         "{0} sessions of {1} tokens in a context of {2} cells",
         "在 {2} 个单元的上下文中放 {0} 个各 {1} 个 token 的会话",
     ),
+    ("--attention-backend {0} in sglang", "sglang 中的 --attention-backend {0}"),
+    (
+        "it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out",
+        "它只能在 Blackwell GPU 上运行：请用 --gpu 指定，或不指定后端",
+    ),
     ("{0} tokens in sglang", "sglang 中 {0} 个 token 的会话"),
     (
         "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
