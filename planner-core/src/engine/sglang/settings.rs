@@ -44,6 +44,7 @@ impl Settings {
         classes::check(&run.model.architecture)?;
         check_context(run)?;
         check_backend(run)?;
+        check_quantization(run)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
         let dtype = cache_dtype(run, capability)?;
@@ -113,6 +114,37 @@ fn check_backend(run: &Run<'_>) -> Result<()> {
     Err(Error::unsupported(
         say!("--attention-backend {0} in sglang", backend),
         words!("it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out"),
+    ))
+}
+
+/// Refuses weights whose method the GPU does not run (`get_min_capability` of `layers/quantization`, asked by
+/// `model_loader/loader.py`).
+fn check_quantization(run: &Run<'_>) -> Result<()> {
+    let quantized = nested(&run.model.config, "quantization_config")
+        .or_else(|| nested(run.model.text_config(), "quantization_config"));
+    let Some(map) = quantized else { return Ok(()) };
+    let text = |key: &str| map.get(key).and_then(Json::as_str).unwrap_or_default().to_ascii_lowercase();
+    let method = text("quant_method");
+    let least = match method.as_str() {
+        "mxfp8" => (10, 0),
+        "modelopt" if text("quant_algo") == "fp8" => (8, 9),
+        "fp8" | "gptq" | "mxfp4" | "modelopt" => (8, 0),
+        "awq" => (7, 5),
+        _ => (7, 0),
+    };
+    let own = capability(run);
+    if own >= least {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        say!("weights in {0} in sglang", method),
+        say!(
+            "they need a GPU of compute capability {0}.{1}, this one has {2}.{3}",
+            least.0,
+            least.1,
+            own.0,
+            own.1
+        ),
     ))
 }
 

@@ -221,6 +221,11 @@ pub(super) const TABLE: super::Table = &[
         "it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out",
         "它只能在 Blackwell GPU 上运行：请用 --gpu 指定，或不指定后端",
     ),
+    ("weights in {0} in sglang", "sglang 中 {0} 的权重"),
+    (
+        "they need a GPU of compute capability {0}.{1}, this one has {2}.{3}",
+        "需要计算能力 {0}.{1} 的 GPU，这一张是 {2}.{3}",
+    ),
     ("{0} tokens in sglang", "sglang 中 {0} 个 token 的会话"),
     (
         "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
