@@ -81,8 +81,8 @@ fn pools_are_those_of_the_engine() {
         let ours = ours(&case, &mut models);
         if let Some(reason) = expect.get("refused") {
             match ours {
-                // No room for a token is the engine's refusal too.
-                Ok(keys) if keys["kv_cache_tokens"] == 0 => refused += 1,
+                // No room for a token, or for a request's states, is the engine's refusal too.
+                Ok(keys) if keys["kv_cache_tokens"] == 0 || keys["max_running_requests"] == 0 => refused += 1,
                 Ok(keys) => {
                     wrong.push(format!("{label}: {:?}, engine refuses: {reason}", keys["kv_cache_tokens"]))
                 }

@@ -104,6 +104,7 @@ fn check_backend(run: &Run<'_>) -> Result<()> {
     let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
     let major = capability(run).0;
     let runs = match backend.to_ascii_lowercase().as_str() {
+        "trtllm_mha" => matches!(major, 9 | 10 | 12),
         "trtllm_mla" => matches!(major, 10 | 12),
         "cutedsl_mla" => major == 10,
         _ => true,
@@ -113,7 +114,9 @@ fn check_backend(run: &Run<'_>) -> Result<()> {
     }
     Err(Error::unsupported(
         say!("--attention-backend {0} in sglang", backend),
-        words!("it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out"),
+        words!(
+            "it needs another GPU (Blackwell, or for trtllm_mha Hopper): name one with --gpu, or leave the backend out"
+        ),
     ))
 }
 

@@ -218,8 +218,8 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("--attention-backend {0} in sglang", "sglang 中的 --attention-backend {0}"),
     (
-        "it runs on Blackwell GPUs only: name one with --gpu, or leave the backend out",
-        "它只能在 Blackwell GPU 上运行：请用 --gpu 指定，或不指定后端",
+        "it needs another GPU (Blackwell, or for trtllm_mha Hopper): name one with --gpu, or leave the backend out",
+        "它需要另一种 GPU（Blackwell；trtllm_mha 也可用 Hopper）：请用 --gpu 指定，或不指定后端",
     ),
     ("weights in {0} in sglang", "sglang 中 {0} 的权重"),
     (
