@@ -74,7 +74,7 @@ fn answer(case: &Json) -> Option<Json> {
     let candidates: Vec<Layout> = case["layouts"].as_array().unwrap().iter().map(layout_of).collect();
     let layout = layout::resolve(candidates.clone(), specs.kinds()).ok()?;
     let name = candidates.iter().position(|candidate| *candidate == layout)?;
-    let groups = group::groups(specs, layout).ok()?;
+    let groups = group::groups(&specs, layout).ok()?;
     let ranks = Ranks::of(groups, layout, 1, |_| 0).ok()?;
     let memory = case["memory"].as_u64().unwrap();
     let blocks = ranks.num_blocks(&[memory]);

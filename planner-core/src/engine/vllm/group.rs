@@ -40,16 +40,16 @@ impl Group {
 ///
 /// # Errors
 /// Refuses page sizes that can be neither scaled nor padded to one another.
-pub fn groups(specs: Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
+pub fn groups(specs: &Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
     let kinds = specs.kinds();
     let Some(first) = kinds.first() else { return Ok(Vec::new()) };
     if kinds.iter().all(|spec| first.merges(spec)) {
-        return Ok(Group::whole(&specs, false).into_iter().collect());
+        return Ok(Group::whole(specs, false).into_iter().collect());
     }
     if kinds.iter().all(|s| first.uniform_with(s)) {
-        return Ok(Group::whole(&specs, true).into_iter().collect());
+        return Ok(Group::whole(specs, true).into_iter().collect());
     }
-    if let Some(packed) = pack::groups(&specs, layout) {
+    if let Some(packed) = pack::groups(specs, layout) {
         let dealt: usize = packed.iter().map(|group| group.layers.len()).sum();
         return if dealt == specs.of().len() {
             Ok(packed)
@@ -59,7 +59,7 @@ pub fn groups(specs: Specs, layout: Layout) -> Result<Vec<Group>, Refusal> {
     }
     match unify(kinds) {
         Ok(unified) => Ok(uniform_pages(&specs.map(unified))),
-        Err(unfit) => match full_allocation(&specs).filter(|_| unfit.latent) {
+        Err(unfit) => match full_allocation(specs).filter(|_| unfit.latent) {
             Some(group) => Ok(vec![group]),
             None => Err(unfit.why),
         },

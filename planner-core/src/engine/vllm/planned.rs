@@ -126,7 +126,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let declared: Vec<&'static [layout::Layout]> =
         backends.iter().filter_map(|b| b.layouts(&context)).collect();
     let layout = layout::resolve(layout::supported(&declared)?, specs.kinds())?;
-    let groups = group::groups(specs, layout)?;
+    let groups = group::groups(&specs, layout)?;
     if groups.is_empty() {
         return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
     }
