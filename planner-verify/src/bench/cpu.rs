@@ -83,6 +83,12 @@ fn halves(pair: u32) -> [f32; 2] {
     [pair << 16, pair & !0xffff].map(f32::from_bits)
 }
 
+/// Rows of so many columns as words; `None` where a word would hold columns of two rows.
+fn pairs(rows: &[bf16], columns: usize) -> Option<&[u32]> {
+    let even = columns.is_multiple_of(2);
+    even.then(|| bytemuck::try_cast_slice::<u16, u32>(rows.reinterpret_cast()).ok()).flatten()
+}
+
 impl WithSimd for PairedProducts<'_> {
     type Output = ();
 
@@ -227,16 +233,21 @@ impl CustomOp2 for Row<'_> {
         match weight {
             CpuStorage::BF16(_) => {
                 let weight = &elements::<bf16>(weight, weight_layout)?[..outputs * inputs];
-                // Whole words only: every model has an even width.
-                let Ok(words) = bytemuck::try_cast_slice::<u16, u32>(weight.reinterpret_cast()) else {
-                    candle_core::bail!("rows of {inputs} columns in bf16 are not made of pairs");
-                };
-                let (low, high): (Vec<f32>, Vec<f32>) =
-                    x.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
-                let x = [low.as_slice(), &high];
-                rows_shared_out(words, inputs / 2, &mut out, |arch, rows, out| {
-                    arch.dispatch(PairedProducts { rows, x, out });
-                });
+                match pairs(weight, inputs) {
+                    Some(words) => {
+                        let (low, high): (Vec<f32>, Vec<f32>) =
+                            x.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+                        let x = [low.as_slice(), &high];
+                        rows_shared_out(words, inputs / 2, &mut out, |arch, rows, out| {
+                            arch.dispatch(PairedProducts { rows, x, out });
+                        });
+                    }
+                    None => rows_shared_out(weight, inputs, &mut out, |_, rows, out| {
+                        for (row, out) in rows.chunks(inputs).zip(out) {
+                            *out += row.iter().zip(x).map(|(value, x)| value.to_f32() * x).sum::<f32>();
+                        }
+                    }),
+                }
             }
             _ => {
                 let weight = &elements::<f32>(weight, weight_layout)?[..outputs * inputs];
@@ -356,7 +367,7 @@ mod tests {
     #[test]
     fn a_row_is_multiplied_as_candle_does() {
         // Rows that are no multiple of four, columns that are no multiple of any vector.
-        for (outputs, inputs) in [(1, 1), (7, 19), (64, 768), (513, 100)] {
+        for (outputs, inputs) in [(1, 1), (7, 19), (8, 19), (6, 50), (64, 768), (513, 100)] {
             let (x, weight, bias) = (random(&[1, inputs]), random(&[outputs, inputs]), random(&[outputs]));
             let expected = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
             let found = row(&x, &weight, Some(&bias.to_vec1::<f32>().unwrap())).unwrap();
