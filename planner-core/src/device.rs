@@ -28,6 +28,12 @@ pub struct Device {
 }
 
 impl Device {
+    /// Compute capability, major and minor, where it is known.
+    pub fn capability(&self) -> Option<(u64, u64)> {
+        let (major, minor) = self.compute_capability?.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    }
+
     /// A GPU by id, alias or other spelling, or a size such as `80GiB`.
     pub fn resolve(text: &str) -> Result<Self> {
         if let Some(device) = Self::from_catalog(text) {

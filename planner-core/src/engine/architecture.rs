@@ -115,6 +115,12 @@ pub(super) fn grouped(layers: &[Layer]) -> Vec<Group<'_>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
+/// What an engine keeps in some layers: how many layers keep the same, and each store of them.
+pub(super) fn kept<'a>(layers: &'a [Layer], engine: &'static str) -> impl Iterator<Item = (u64, &'a Store)> {
+    let stores = |(count, stores): Group<'a>| stores.iter().map(move |store| (count, store));
+    grouped(layers).into_iter().flat_map(stores).filter(move |(_, store)| store.is_kept_by(engine))
+}
+
 /// What one GPU of a tensor-parallel group keeps of a store.
 pub(super) fn share(store: &Store, tp: u64) -> Store {
     let mut share = store.clone();

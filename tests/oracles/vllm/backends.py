@@ -10,13 +10,13 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pretend
+from cases import folder_for
 from gpus import GPUS
 
 MODELS = {"plain": "codellama__CodeLlama-13b-hf.json", "latent": "deepseek-ai__DeepSeek-V3.json",
@@ -85,8 +85,7 @@ def serve(gpu, configs, out, count):
     pretend.groups(1, 1, 1, 0)
     built = {}
     for model, name in MODELS.items():
-        folder = tempfile.mkdtemp()
-        shutil.copy(os.path.join(configs, name), os.path.join(folder, "config.json"))
+        folder = folder_for(os.path.join(configs, name))
         built[model] = EngineArgs(model=folder, skip_tokenizer_init=True, load_format="dummy", max_model_len=4096,
                                   kv_cache_dtype="auto").create_engine_config(UsageContext.OPENAI_API_SERVER)
         # the settings that other cases change

@@ -11,12 +11,11 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pretend
+from cases import folder_for
 
 LENGTH, BATCHED = 6000, 2048
 # what backends declare, and the default
@@ -99,10 +98,8 @@ def main(path, out, count):
     from vllm.engine.arg_utils import EngineArgs
     from vllm.usage.usage_lib import UsageContext
 
-    folder = tempfile.mkdtemp()
-    shutil.copy(path, os.path.join(folder, "config.json"))
     pretend.groups(1, 1, 1, 0)
-    config = EngineArgs(model=folder, skip_tokenizer_init=True, load_format="dummy", max_model_len=LENGTH,
+    config = EngineArgs(model=folder_for(path), skip_tokenizer_init=True, load_format="dummy", max_model_len=LENGTH,
                         max_num_batched_tokens=BATCHED).create_engine_config(UsageContext.OPENAI_API_SERVER)
     assert config.max_in_flight_tokens == 2 * BATCHED and config.cache_config.mamba_cache_mode != "align"
     from vllm.v1.engine.core import register_all_kvcache_specs

@@ -25,7 +25,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::architecture::grouped;
+use super::architecture::kept;
 use super::{Details, Engine, Layout, Run, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -132,13 +132,10 @@ struct Cache<'a> {
 impl Cache<'_> {
     fn session(&self, tokens: u64) -> Result<Held> {
         let mut total = Held::NOTHING;
-        for (layers, stores) in grouped(&self.run.model.layers) {
-            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                let held = self.store(store, tokens)?;
-                total.used = sum(SESSION, [total.used, product(SESSION, &[held.used, layers])?])?;
-                total.allocated =
-                    sum(SESSION, [total.allocated, product(SESSION, &[held.allocated, layers])?])?;
-            }
+        for (layers, store) in kept(&self.run.model.layers, ID) {
+            let held = self.store(store, tokens)?;
+            total.used = sum(SESSION, [total.used, product(SESSION, &[held.used, layers])?])?;
+            total.allocated = sum(SESSION, [total.allocated, product(SESSION, &[held.allocated, layers])?])?;
         }
         Ok(total)
     }
@@ -248,17 +245,14 @@ impl Layout for Cache<'_> {
     }
 
     fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
-        let mut terms = Vec::new();
-        for (layers, stores) in grouped(&self.run.model.layers) {
-            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                let row = match store.content {
-                    Content::Latent { .. } => self.dtype.row_bytes(self.expanded()?),
-                    _ => store.row_bytes(self.dtype, self.dtype),
-                };
-                terms.push(Term::of_layers(store, layers, self.store(store, tokens)?.allocated, row.ok()));
-            }
-        }
-        Ok(terms)
+        let term = |(layers, store): (u64, &Store)| {
+            let row = match store.content {
+                Content::Latent { .. } => self.dtype.row_bytes(self.expanded()?),
+                _ => store.row_bytes(self.dtype, self.dtype),
+            };
+            Ok(Term::of_layers(store, layers, self.store(store, tokens)?.allocated, row.ok()))
+        };
+        kept(&self.run.model.layers, ID).map(term).collect()
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {

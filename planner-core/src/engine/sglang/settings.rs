@@ -43,10 +43,10 @@ impl Settings {
         let request = run.request;
         classes::check(&run.model.architecture)?;
         check_context(run)?;
-        check_backend(run)?;
-        check_quantization(run)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
+        check_backend(run, capability)?;
+        check_quantization(run, capability)?;
         let dtype = cache_dtype(run, capability)?;
         let page = page(run, capability)?;
         let prefix_caching = request.prefix_caching.unwrap_or(true);
@@ -100,9 +100,8 @@ fn check_context(run: &Run<'_>) -> Result<()> {
 }
 
 /// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`).
-fn check_backend(run: &Run<'_>) -> Result<()> {
+fn check_backend(run: &Run<'_>, (major, _): (u64, u64)) -> Result<()> {
     let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
-    let major = capability(run).0;
     let runs = match backend.to_ascii_lowercase().as_str() {
         "trtllm_mha" => matches!(major, 9 | 10 | 12),
         "trtllm_mla" => matches!(major, 10 | 12),
@@ -122,7 +121,7 @@ fn check_backend(run: &Run<'_>) -> Result<()> {
 
 /// Refuses weights whose method the GPU does not run (`get_min_capability` of `layers/quantization`, asked by
 /// `model_loader/loader.py`).
-fn check_quantization(run: &Run<'_>) -> Result<()> {
+fn check_quantization(run: &Run<'_>, own: (u64, u64)) -> Result<()> {
     let quantized = nested(&run.model.config, "quantization_config")
         .or_else(|| nested(run.model.text_config(), "quantization_config"));
     let Some(map) = quantized else { return Ok(()) };
@@ -135,7 +134,6 @@ fn check_quantization(run: &Run<'_>) -> Result<()> {
         "awq" => (7, 5),
         _ => (7, 0),
     };
-    let own = capability(run);
     if own >= least {
         return Ok(());
     }
@@ -178,9 +176,7 @@ fn drafts(run: &Run<'_>) -> Result<u64> {
 
 /// `major.minor` of the GPU; Hopper where no GPU is named.
 pub(super) fn capability(run: &Run<'_>) -> (u64, u64) {
-    let text = run.request.gpu.as_ref().and_then(|gpu| gpu.compute_capability).unwrap_or("9.0");
-    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
-    (major.parse().unwrap_or(9), minor.parse().unwrap_or(0))
+    run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0))
 }
 
 /// Whether the model is a sparse latent one that the engine serves with its `dsa` backend.

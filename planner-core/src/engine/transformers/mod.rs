@@ -20,7 +20,7 @@
 
 use serde_json::Map;
 
-use super::architecture::{grouped, kv_dtypes, share};
+use super::architecture::{self, kv_dtypes, share};
 use super::{Details, Engine, Layout, Run, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -189,11 +189,9 @@ impl Cache<'_> {
     /// Bytes of so many sessions in some layers of a tensor-parallel rank.
     fn layers(&self, layers: &[Layer], users: u64, tokens: u64, tp: u64) -> Result<u64> {
         let mut total = 0;
-        for (count, stores) in grouped(layers) {
-            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                let all = self.batch(&share(store, tp), users, tokens)?;
-                total = sum(SESSION, [total, product(SESSION, &[all, count])?])?;
-            }
+        for (count, store) in architecture::kept(layers, ID) {
+            let all = self.batch(&share(store, tp), users, tokens)?;
+            total = sum(SESSION, [total, product(SESSION, &[all, count])?])?;
         }
         Ok(total)
     }
@@ -236,16 +234,13 @@ impl Layout for Cache<'_> {
     }
 
     fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
-        let mut terms = Vec::new();
-        for (layers, stores) in grouped(&self.run.model.layers) {
-            for store in stores.iter().filter(|store| store.is_kept_by(ID)) {
-                // Compressed layers keep open groups beside their rows.
-                let whole = store.tokens_per_row <= 1;
-                let row = store.row_bytes(self.dtype, self.dtype).ok().filter(|_| whole);
-                terms.push(Term::of_layers(store, layers, self.batch(store, 1, tokens)?, row));
-            }
-        }
-        Ok(terms)
+        let term = |(layers, store): (u64, &Store)| {
+            // Compressed layers keep open groups beside their rows.
+            let whole = store.tokens_per_row <= 1;
+            let row = store.row_bytes(self.dtype, self.dtype).ok().filter(|_| whole);
+            Ok(Term::of_layers(store, layers, self.batch(store, 1, tokens)?, row))
+        };
+        architecture::kept(&self.run.model.layers, ID).map(term).collect()
     }
 
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {

@@ -142,12 +142,8 @@ fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool)
 }
 
 fn capability(request: &Request) -> Option<Device> {
-    request.gpu.as_ref()?.compute_capability.and_then(parse_capability)
-}
-
-fn parse_capability(text: &str) -> Option<Device> {
-    let (major, minor) = text.split_once('.')?;
-    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    let (major, minor) = request.gpu.as_ref()?.capability()?;
+    Some(Device { major, minor })
 }
 
 /// `verify_with_parallel_config`.

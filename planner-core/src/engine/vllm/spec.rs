@@ -144,6 +144,12 @@ impl Specs {
         self.of.push(kind);
     }
 
+    /// Adds a cache.
+    pub fn add(&mut self, spec: Spec) {
+        let kind = self.kind(spec);
+        self.push(kind);
+    }
+
     /// The same caches with another spec for each kind.
     pub fn map(&self, kinds: impl IntoIterator<Item = Spec>) -> Self {
         let mut mapped = Self::default();
@@ -177,10 +183,7 @@ impl Specs {
 impl FromIterator<Spec> for Specs {
     fn from_iter<I: IntoIterator<Item = Spec>>(specs: I) -> Self {
         let mut all = Self::default();
-        for spec in specs {
-            let kind = all.kind(spec);
-            all.push(kind);
-        }
+        specs.into_iter().for_each(|spec| all.add(spec));
         all
     }
 }

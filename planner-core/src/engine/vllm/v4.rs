@@ -92,8 +92,7 @@ pub fn plan(
     let mut specs = Specs::default();
     let mut ranks = Vec::new();
     let mut push = |layer: u64, spec: Spec| {
-        let kind = specs.kind(spec);
-        specs.push(kind);
+        specs.add(spec);
         ranks.push(stages.rank(layer, layer == DRAFT));
     };
     for layer in 0..stages.layers() {
