@@ -18,11 +18,19 @@ pub trait Steps {
     /// The most tokens that may be fed to a cache at once.
     fn chunk(&self) -> usize;
 
-    /// Feeds tokens and returns the logits after the last.
+    /// Feeds tokens and returns what is known after the last, for [`Steps::logits`] and [`Steps::next`].
     fn forward(&self, tokens: &[u32], cache: &mut Self::Cache) -> Result<Tensor>;
 
-    /// The logits after a sequence that is computed anew from its first token.
+    /// The same after a sequence that is computed anew from its first token.
     fn anew(&self, tokens: &[u32]) -> Result<Tensor>;
+
+    /// The logits `[vocab]` of what is known after a token.
+    fn logits(&self, last: &Tensor) -> Result<Tensor>;
+
+    /// The token with the largest of these logits.
+    fn next(&self, last: &Tensor) -> Result<u32> {
+        greedy(&self.logits(last)?)
+    }
 
     /// Waits for the device, so that a clock reads what was computed.
     fn wait(&self) -> Result<()>;
@@ -47,6 +55,11 @@ impl Steps for Decoder {
         self.recompute(tokens)
     }
 
+    /// This decoder computes the logits with every step.
+    fn logits(&self, last: &Tensor) -> Result<Tensor> {
+        Ok(last.clone())
+    }
+
     fn wait(&self) -> Result<()> {
         Self::wait(self)
     }
@@ -63,7 +76,8 @@ pub struct Generation {
     pub tokens: Vec<u32>,
 }
 
-/// Told of every step by the tokens so far, the logits and the step's seconds; may end the generation.
+/// Told of every step by what was generated so far and what [`Steps::logits`] takes; may end the
+/// generation.
 pub type Watch<'a> = &'a mut dyn FnMut(&Generation, &Tensor) -> Result<ControlFlow<()>>;
 
 /// Generates `new` tokens after a prompt, greedily; with a cache each step feeds one token, without
@@ -84,26 +98,26 @@ pub fn generate<S: Steps>(
     steps.wait()?;
     while done.tokens.len() < new {
         let start = Instant::now();
-        let logits = if cached {
-            let mut logits = None;
+        let last = if cached {
+            let mut last = None;
             while fed < sequence.len() {
                 let count = chunk.min(sequence.len() - fed);
-                logits = Some(steps.forward(&sequence[fed..fed + count], &mut cache)?);
+                last = Some(steps.forward(&sequence[fed..fed + count], &mut cache)?);
                 fed += count;
             }
-            let Some(logits) = logits else { candle_core::bail!("an empty prompt") };
-            logits
+            let Some(last) = last else { candle_core::bail!("an empty prompt") };
+            last
         } else {
             steps.anew(&sequence)?
         };
-        let token = greedy(&logits)?;
+        let token = steps.next(&last)?;
         steps.wait()?;
         let seconds = start.elapsed().as_secs_f64();
         sequence.push(token);
         done.tokens.push(token);
         done.steps.push(seconds);
         done.seconds += seconds;
-        if watch(&done, &logits)?.is_break() {
+        if watch(&done, &last)?.is_break() {
             break;
         }
     }

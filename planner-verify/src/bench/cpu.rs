@@ -12,20 +12,17 @@ use half::slice::HalfFloatSliceExt;
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 /// Rows that are read at once.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// Shares of the work per thread: the faster one takes more of them.
 const SHARES: usize = 12;
 
-/// A row as whole vectors, and what is left of it.
-type Parts<'a, S> = (&'a [<S as Simd>::f32s], &'a [f32]);
-
-/// Four rows that lie one after the other.
-#[inline(always)]
-fn four<S: Simd>(rows: &[f32], width: usize) -> [Parts<'_, S>; AT_ONCE] {
-    let (ab, cd) = rows.split_at(2 * width);
-    let ((a, b), (c, d)) = (ab.split_at(width), cd.split_at(width));
-    [a, b, c, d].map(S::as_simd_f32s)
+/// Which rows of so many are read together, step by step: a row of each quarter. They lie far from each
+/// other because a processor fetches ahead once for each page of memory, and rows are often shorter. In
+/// the last steps a row may come that is beyond them all.
+pub(super) fn together(rows: usize) -> impl Iterator<Item = [usize; AT_ONCE]> {
+    let step = rows.div_ceil(AT_ONCE);
+    (0..step).map(move |at| [at, at + step, at + 2 * step, at + 3 * step])
 }
 
 /// `out[row] += rows[row] · x`, the rows one after the other.
@@ -40,31 +37,24 @@ impl WithSimd for Products<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let width = self.x.len();
+        let (width, last) = (self.x.len(), self.out.len().saturating_sub(1));
         let (x, x_rest) = S::as_simd_f32s(self.x);
-        let rest = |row: &[f32]| row.iter().zip(x_rest).map(|(a, b)| a * b).sum::<f32>();
-        for (rows, out) in self.rows.chunks(AT_ONCE * width).zip(self.out.chunks_mut(AT_ONCE)) {
-            if out.len() == AT_ONCE {
-                let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = four::<S>(rows, width);
-                let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
-                for ((((&x, &a), &b), &c), &d) in x.iter().zip(a).zip(b).zip(c).zip(d) {
-                    sums[0] = simd.mul_add_f32s(a, x, sums[0]);
-                    sums[1] = simd.mul_add_f32s(b, x, sums[1]);
-                    sums[2] = simd.mul_add_f32s(c, x, sums[2]);
-                    sums[3] = simd.mul_add_f32s(d, x, sums[3]);
-                }
-                for ((out, sum), row) in out.iter_mut().zip(sums).zip([a_rest, b_rest, c_rest, d_rest]) {
-                    *out += simd.reduce_sum_f32s(sum) + rest(row);
-                }
-                continue;
+        for places in together(self.out.len()) {
+            let row = |place: usize| S::as_simd_f32s(&self.rows[place.min(last) * width..][..width]);
+            let rows = places.map(row);
+            let [(a, _), (b, _), (c, _), (d, _)] = rows;
+            let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
+            for ((((&x, &a), &b), &c), &d) in x.iter().zip(a).zip(b).zip(c).zip(d) {
+                sums[0] = simd.mul_add_f32s(a, x, sums[0]);
+                sums[1] = simd.mul_add_f32s(b, x, sums[1]);
+                sums[2] = simd.mul_add_f32s(c, x, sums[2]);
+                sums[3] = simd.mul_add_f32s(d, x, sums[3]);
             }
-            for (row, out) in rows.chunks(width).zip(out) {
-                let (row, row_rest) = S::as_simd_f32s(row);
-                let mut sum = simd.splat_f32s(0.0);
-                for (&a, &x) in row.iter().zip(x) {
-                    sum = simd.mul_add_f32s(a, x, sum);
+            for ((place, sum), (_, rest)) in places.into_iter().zip(sums).zip(rows) {
+                if let Some(out) = self.out.get_mut(place) {
+                    let rest = rest.iter().zip(x_rest).map(|(a, b)| a * b).sum::<f32>();
+                    *out += simd.reduce_sum_f32s(sum) + rest;
                 }
-                *out += simd.reduce_sum_f32s(sum) + rest(row_rest);
             }
         }
     }
@@ -94,13 +84,13 @@ impl WithSimd for PairedProducts<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let width = self.x[0].len();
+        let (width, last) = (self.x[0].len(), self.out.len().saturating_sub(1));
         let [(low, low_rest), (high, high_rest)] = self.x.map(S::as_simd_f32s);
         let (shift, mask) = (simd.splat_u32s(16), simd.splat_u32s(!0xffff));
-        for (rows, out) in self.rows.chunks(AT_ONCE * width).zip(self.out.chunks_mut(AT_ONCE)) {
-            // Where there are fewer rows than four, the last ones are the first again.
-            let row = |at: usize| S::as_simd_u32s(&rows[at % out.len() * width..][..width]);
-            let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [row(0), row(1), row(2), row(3)];
+        for places in together(self.out.len()) {
+            let row = |place: usize| S::as_simd_u32s(&self.rows[place.min(last) * width..][..width]);
+            let rows = places.map(row);
+            let [(a, _), (b, _), (c, _), (d, _)] = rows;
             let mut sums = [simd.splat_f32s(0.0); AT_ONCE];
             for (((((&low, &high), &a), &b), &c), &d) in low.iter().zip(high).zip(a).zip(b).zip(c).zip(d) {
                 for (sum, pairs) in sums.iter_mut().zip([a, b, c, d]) {
@@ -109,7 +99,8 @@ impl WithSimd for PairedProducts<'_> {
                     *sum = simd.mul_add_f32s(upper, high, simd.mul_add_f32s(lower, low, *sum));
                 }
             }
-            for ((out, sum), rest) in out.iter_mut().zip(sums).zip([a_rest, b_rest, c_rest, d_rest]) {
+            for ((place, sum), (_, rest)) in places.into_iter().zip(sums).zip(rows) {
+                let Some(out) = self.out.get_mut(place) else { continue };
                 *out += simd.reduce_sum_f32s(sum);
                 for ((&pair, low), high) in rest.iter().zip(low_rest).zip(high_rest) {
                     let [lower, upper] = halves(pair);
@@ -132,40 +123,25 @@ impl WithSimd for Mix<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let width = self.out.len();
+        let (width, last) = (self.out.len(), self.shares.len().saturating_sub(1));
         let (out, out_rest) = S::as_mut_simd_f32s(self.out);
-        for (rows, shares) in self.rows.chunks(AT_ONCE * width).zip(self.shares.chunks(AT_ONCE)) {
+        for places in together(self.shares.len()) {
+            let row = |place: usize| S::as_simd_f32s(&self.rows[place.min(last) * width..][..width]);
+            let rows = places.map(row);
+            let [(a, _), (b, _), (c, _), (d, _)] = rows;
+            let shares = places.map(|place| self.shares.get(place).copied().unwrap_or(0.0));
+            let all = shares.map(|share| simd.splat_f32s(share));
             // The output is read and written once for four rows.
-            if let &[share_a, share_b, share_c, share_d] = shares {
-                let parts = four::<S>(rows, width);
-                let [(a, _), (b, _), (c, _), (d, _)] = parts;
-                let all = [share_a, share_b, share_c, share_d].map(|share| simd.splat_f32s(share));
-                for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    let ab = simd.mul_add_f32s(all[1], b, simd.mul_add_f32s(all[0], a, *out));
-                    *out = simd.mul_add_f32s(all[3], d, simd.mul_add_f32s(all[2], c, ab));
-                }
-                for (&share, (_, row_rest)) in shares.iter().zip(parts) {
-                    add_share(out_rest, share, row_rest);
-                }
-                continue;
+            for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                let ab = simd.mul_add_f32s(all[1], b, simd.mul_add_f32s(all[0], a, *out));
+                *out = simd.mul_add_f32s(all[3], d, simd.mul_add_f32s(all[2], c, ab));
             }
-            for (row, &share) in rows.chunks(width).zip(shares) {
-                let (row, row_rest) = S::as_simd_f32s(row);
-                let all = simd.splat_f32s(share);
-                for (out, &value) in out.iter_mut().zip(row) {
-                    *out = simd.mul_add_f32s(all, value, *out);
+            for (share, (_, rest)) in shares.into_iter().zip(rows) {
+                for (out, value) in out_rest.iter_mut().zip(rest) {
+                    *out += share * value;
                 }
-                add_share(out_rest, share, row_rest);
             }
         }
-    }
-}
-
-/// `out += share × row`, element by element.
-#[inline(always)]
-fn add_share(out: &mut [f32], share: f32, row: &[f32]) {
-    for (out, value) in out.iter_mut().zip(row) {
-        *out += share * value;
     }
 }
 
@@ -189,7 +165,7 @@ fn elements<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Resul
 }
 
 /// Runs a function over parts of a matrix and of what its rows give, on all threads.
-fn rows_shared_out<T: Sync>(
+pub(super) fn rows_shared_out<T: Sync>(
     matrix: &[T],
     width: usize,
     out: &mut [f32],

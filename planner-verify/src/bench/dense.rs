@@ -9,8 +9,10 @@ use candle_nn::ops::{layer_norm, rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
 
 use super::cpu;
+use super::screen::Screen;
 use super::weights::{Linear, Source};
 use crate::attention::QUERY_BLOCK;
+use crate::decoder::greedy;
 use crate::timing::Steps;
 
 /// Dimension of the tokens in `[heads, tokens, width]`.
@@ -114,6 +116,33 @@ struct Layer {
     down: Linear,
 }
 
+/// The last projection, `[vocab, hidden]`.
+#[derive(Debug)]
+struct Head {
+    linear: Linear,
+    screen: Option<Screen>,
+}
+
+impl Head {
+    fn new(weight: Tensor) -> Result<Self> {
+        Ok(Self { screen: Screen::new(&weight)?, linear: Linear::new(weight, None)? })
+    }
+
+    /// The logits of the last token's row `[1, hidden]`.
+    fn logits(&self, last: &Tensor) -> Result<Tensor> {
+        self.linear.forward(last)?.squeeze(0)
+    }
+
+    /// The token with the largest of them.
+    fn next(&self, last: &Tensor) -> Result<u32> {
+        let screened = match &self.screen {
+            Some(screen) => screen.largest(last, self.linear.weight())?,
+            None => None,
+        };
+        screened.map_or_else(|| greedy(&self.logits(last)?), Ok)
+    }
+}
+
 /// The decoder.
 #[derive(Debug)]
 pub struct Dense {
@@ -124,7 +153,7 @@ pub struct Dense {
     rotary: Option<(Tensor, Tensor)>,
     layers: Vec<Layer>,
     norm: Norm,
-    head: Linear,
+    head: Head,
     device: Device,
 }
 
@@ -154,10 +183,10 @@ impl Dense {
             });
         }
         let norm = Norm::new(source, "ln_f", &sizes)?;
-        let head = match sizes.tied {
-            true => Linear::new(embedding.clone(), None)?,
-            false => Linear::new(source.table("lm_head.weight", vocab, hidden)?, None)?,
-        };
+        let head = Head::new(match sizes.tied {
+            true => embedding.clone(),
+            false => source.table("lm_head.weight", vocab, hidden)?,
+        })?;
         let rotary = match sizes.positions {
             0 => Some(angles(sizes, tokens, device)?),
             _ => None,
@@ -165,6 +194,7 @@ impl Dense {
         Ok(Self { sizes, embedding, positions, rotary, layers, norm, head, device: device.clone() })
     }
 
+    /// The last token's row `[1, hidden]` after all layers and the last norm.
     fn run(&self, tokens: &[u32], first: usize, mut caches: Option<&mut [KvCache]>) -> Result<Tensor> {
         let count = tokens.len();
         let ids = Tensor::from_slice(tokens, count, &self.device)?;
@@ -188,8 +218,7 @@ impl Dense {
             };
             x = (x + layer.down.forward(&inner)?)?;
         }
-        let last = self.norm.forward(&x.narrow(0, count - 1, 1)?.contiguous()?)?;
-        self.head.forward(&last)?.squeeze(0)
+        self.norm.forward(&x.narrow(0, count - 1, 1)?.contiguous()?)
     }
 
     fn attention(
@@ -286,13 +315,21 @@ impl Steps for Dense {
     }
 
     fn forward(&self, tokens: &[u32], (caches, seen): &mut Self::Cache) -> Result<Tensor> {
-        let logits = self.run(tokens, *seen, Some(caches))?;
+        let last = self.run(tokens, *seen, Some(caches))?;
         *seen += tokens.len();
-        Ok(logits)
+        Ok(last)
     }
 
     fn anew(&self, tokens: &[u32]) -> Result<Tensor> {
         self.run(tokens, 0, None)
+    }
+
+    fn logits(&self, last: &Tensor) -> Result<Tensor> {
+        self.head.logits(last)
+    }
+
+    fn next(&self, last: &Tensor) -> Result<u32> {
+        self.head.next(last)
     }
 
     fn wait(&self) -> Result<()> {

@@ -55,7 +55,7 @@ impl Estimate {
         for (seconds, &length) in anew.iter_mut().zip(&lengths).take(asked) {
             let tokens = prompt(length, vocab);
             let start = Instant::now();
-            let run = steps.anew(&tokens).and_then(|_| steps.wait());
+            let run = steps.anew(&tokens).and_then(|last| steps.next(&last)).and_then(|_| steps.wait());
             run.map_err(failed)?;
             *seconds = start.elapsed().as_secs_f64();
         }

@@ -5,6 +5,7 @@ mod dense;
 mod estimate;
 mod model;
 mod pages;
+mod screen;
 mod weights;
 
 use std::ops::ControlFlow;
@@ -165,12 +166,18 @@ impl Comparison {
         Self { every: new_tokens.div_ceil(COMPARED).max(1), kept: Vec::new(), compared: 0, largest: 0.0 }
     }
 
-    fn see(&mut self, cached: bool, step: usize, logits: &Tensor) -> candle_core::Result<()> {
+    fn see<S: Steps>(
+        &mut self,
+        steps: &S,
+        cached: bool,
+        step: usize,
+        last: &Tensor,
+    ) -> candle_core::Result<()> {
         let at = step / self.every;
         if !step.is_multiple_of(self.every) || (cached && at < self.kept.len()) {
             return Ok(());
         }
-        let logits = logits.to_vec1::<f32>()?;
+        let logits = steps.logits(last)?.to_vec1::<f32>()?;
         if cached {
             self.kept.push(logits);
         } else if let Some(kept) = self.kept.get(at) {
@@ -201,9 +208,9 @@ fn experiment<S: Steps>(
     let kinds = [(true, options.runs), (false, options.uncached_runs)];
     'runs: for ((cached, count), runs) in kinds.into_iter().zip(&mut all) {
         for number in 1..=count {
-            let mut watch = |so_far: &Generation, logits: &Tensor| {
+            let mut watch = |so_far: &Generation, last: &Tensor| {
                 let tokens = so_far.tokens.len();
-                comparison.see(cached, tokens - 1, logits)?;
+                comparison.see(steps, cached, tokens - 1, last)?;
                 let (done, left) = progress.step(cached, so_far.steps.last().copied().unwrap_or(0.0), tokens);
                 let flow = listener(Event::Step { cached, run: (number, count), tokens, done, left });
                 interrupted |= flow.is_break();

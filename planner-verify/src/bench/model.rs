@@ -31,7 +31,7 @@ const SEED: u64 = 1234;
 #[derive(Debug)]
 enum Model {
     /// Plain attention layers, all alike.
-    Dense(Dense),
+    Dense(Box<Dense>),
     /// Any other kinds of layer.
     Mixed(Decoder),
 }
@@ -118,7 +118,13 @@ impl Prepared {
             None => Source::seeded(SEED, dtype, device),
         };
         let dense = Dense::new(sizes, tokens, &mut source, device).map_err(failed)?;
-        Ok(Self { model: Model::Dense(dense), vocab: sizes.vocab, parameters, dtype, device: device.clone() })
+        Ok(Self {
+            model: Model::Dense(Box::new(dense)),
+            vocab: sizes.vocab,
+            parameters,
+            dtype,
+            device: device.clone(),
+        })
     }
 
     fn mixed(model: &ModelSpec, tokens: usize, device: &Device) -> Result<Self> {
@@ -160,7 +166,7 @@ impl Prepared {
     /// How long one run of each kind takes.
     pub fn estimate(&self, options: &Options) -> Result<Estimate> {
         match &self.model {
-            Model::Dense(dense) => Estimate::new(dense, self.vocab, options),
+            Model::Dense(dense) => Estimate::new(dense.as_ref(), self.vocab, options),
             Model::Mixed(decoder) => Estimate::new(decoder, self.vocab, options),
         }
     }
@@ -169,7 +175,7 @@ impl Prepared {
     pub fn run(&self, options: &Options, estimate: &Estimate, listener: Listener<'_>) -> Result<Bench> {
         let prompt = prompt(PROMPT_TOKENS, self.vocab);
         let found = match &self.model {
-            Model::Dense(dense) => experiment(dense, &prompt, options, estimate, listener)?,
+            Model::Dense(dense) => experiment(dense.as_ref(), &prompt, options, estimate, listener)?,
             Model::Mixed(decoder) => experiment(decoder, &prompt, options, estimate, listener)?,
         };
         Ok(Bench {

@@ -2,19 +2,20 @@
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
-/// Asks the system to lay a tensor on large pages (Linux from 6.1 on; elsewhere nothing is done). What
-/// it answers does not matter: the tensor stays the same, only its speed differs.
+/// Lays the numbers of a tensor on a CPU so.
 pub fn merge(tensor: &Tensor) {
     let (storage, _) = tensor.storage_and_layout();
     match &*storage {
-        Storage::Cpu(CpuStorage::F32(data)) => collapse(data),
-        Storage::Cpu(CpuStorage::BF16(data)) => collapse(data),
+        Storage::Cpu(CpuStorage::F32(data)) => lay(data),
+        Storage::Cpu(CpuStorage::BF16(data)) => lay(data),
         _ => (),
     }
 }
 
+/// Asks the system to lay data on large pages (Linux from 6.1 on; elsewhere nothing is done). What it
+/// answers does not matter: the data stay the same, only their speed differs.
 #[cfg(target_os = "linux")]
-fn collapse<T>(data: &[T]) {
+pub fn lay<T>(data: &[T]) {
     /// Bytes of a large page.
     const PAGE: usize = 2 << 20;
     let all = data.as_ptr_range();
@@ -29,5 +30,6 @@ fn collapse<T>(data: &[T]) {
     }
 }
 
+/// Large pages are asked for on Linux only.
 #[cfg(not(target_os = "linux"))]
-fn collapse<T>(_: &[T]) {}
+pub fn lay<T>(_: &[T]) {}

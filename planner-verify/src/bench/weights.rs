@@ -93,6 +93,11 @@ impl Linear {
         Ok(Self { weight, bias, plain_bias })
     }
 
+    /// `[outputs, inputs]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.dim(0)? == 1 && x.device().is_cpu() {

@@ -28,7 +28,8 @@ impl Module for Gpt2 {
         if at == 0 {
             self.restart()?;
         }
-        self.dense.forward(&ids.flatten_all()?.to_vec1::<u32>()?, &mut self.cache)
+        let last = self.dense.forward(&ids.flatten_all()?.to_vec1::<u32>()?, &mut self.cache)?;
+        self.dense.logits(&last)
     }
 
     fn held(&self) -> Candle<Option<u64>> {
