@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
+use planner_core::spec::model::ModelSpec;
 use serde_json::Value as Json;
 
 fn request(args: &[Json]) -> Result<Request, String> {
@@ -21,17 +22,20 @@ fn request(args: &[Json]) -> Result<Request, String> {
     Ok(request)
 }
 
-/// `num_blocks`, `kv_cache_tokens` and `max_concurrency`, or why not.
-fn answer(path: &Path, args: &[Json]) -> Result<(u64, u64, f64, bool), String> {
+fn model(path: &Path) -> Result<ModelSpec, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))
+}
+
+/// `num_blocks`, `kv_cache_tokens` and `max_concurrency`, or why not.
+fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(u64, u64, f64, bool), String> {
     let request = request(args)?;
-    let model = source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))?;
-    let plan = plan::plan(&model, &request).map_err(|e| format!("{e} {e:?}"))?;
+    let plan = plan::plan(model.as_ref()?, &request).map_err(|e| format!("{e} {e:?}"))?;
     let keys = &plan.engine.details.keys;
     let number = |key: &str| keys.get(key).and_then(Json::as_u64).ok_or(format!("no {key}"));
     let concurrency = keys.get("max_concurrency").and_then(Json::as_f64).ok_or("no max_concurrency")?;
     if std::env::var("VLLM_SHOW").is_ok() {
-        println!("{} {}", path.display(), Json::Object(keys.clone()));
+        println!("{}", Json::Object(keys.clone()));
     }
     let fits = plan.verdict.as_ref().is_some_and(|v| v.fits);
     Ok((number("num_blocks")?, number("kv_cache_tokens")?, concurrency, fits))
@@ -46,6 +50,7 @@ fn find(folders: &[PathBuf], name: &str) -> PathBuf {
 fn differences(answers: &Json, folders: &[PathBuf]) -> (usize, BTreeMap<String, Vec<String>>) {
     let mut equal = 0;
     let mut bad: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut models = BTreeMap::new();
     for case in answers.as_array().into_iter().flatten() {
         let config = case["config"].as_str().unwrap_or_default();
         let args = case["args"].as_array().cloned().unwrap_or_default();
@@ -55,7 +60,8 @@ fn differences(answers: &Json, folders: &[PathBuf]) -> (usize, BTreeMap<String, 
             .flatten()
             .cloned()
             .collect();
-        let ours = answer(&find(folders, config), &args);
+        let model = models.entry(config).or_insert_with(|| model(&find(folders, config)));
+        let ours = answer(model, &args);
         let expect = &case["expect"];
         let shown: Vec<&str> = args.iter().filter_map(Json::as_str).collect();
         let wrong = if let Some(refused) = expect["refused"].as_str() {

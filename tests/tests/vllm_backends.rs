@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 /// What the three configurations of the oracle say of heads and latents.
 fn widths(model: &str) -> (u64, Latent) {
-    let latent = Latent { nope: Some(128), rope: Some(64), rank: Some(512), topk: None };
+    let latent = Latent { nope: Some(128), rope: Some(64), rank: Some(512), value: Some(128), topk: None };
     match model {
         "plain" => (128, Latent::default()),
         "latent" => (576, latent),

@@ -23,6 +23,7 @@ MODELS = {"plain": "codellama__CodeLlama-13b-hf.json", "latent": "deepseek-ai__D
           "sparse": "deepseek-ai__DeepSeek-V3.2.json"}
 KV = ["auto"] * 5 + ["bfloat16", "fp8", "fp8", "fp8_e4m3", "fp8_e5m2", "nvfp4", "fp8_ds_mla", "nvfp4_ds_mla", "turboquant_k8v4",
                      "turboquant_3bit_nc", "int8_per_token_head", "fp8_per_token_head", "int4_per_token_head"]
+CLOSE = ["h100-80gb", "b200", "rtx-5090"] # GPUs asked more, about what their own backends look at
 FORCED = {"plain": ["FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION", "TURBOQUANT", "TRITON_FLASH_ATTN", "TRITON_FLASHINFER"],
           "latent": ["FLASH_ATTN_MLA", "FLASHMLA", "FLASHINFER_MLA", "CUTLASS_MLA", "TRITON_MLA", "TOKENSPEED_MLA", "FLASH_ATTN"],
           "sparse": ["FLASHMLA_SPARSE", "FLASH_ATTN_MLA_SPARSE", "FLASHINFER_MLA_SPARSE", "FLASHMLA"]}
@@ -40,6 +41,20 @@ def draw(r, gpu):
     some("forced", .25, r.choice(FORCED[model]))
     if model == "plain":
         some("sinks", .2), some("mm_prefix", .2), some("cross", .1), some("per_head_scales", .08)
+    else:
+        case["query_heads"] = r.choice([8, 16, 64, 128])
+    return case
+
+
+def draw_close(r, gpu):
+    """Layers close to the conditions that the backends of Hopper and Blackwell set."""
+    model = r.choice(["plain", "plain", "plain", "latent", "sparse"])
+    case = {"gpu": gpu, "model": model, "kv": r.choice(["auto", "auto", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "nvfp4", "fp8_ds_mla"])}
+    case["head"] = r.choice([64, 128, 256, 256, 256, 512, 512]) if model == "plain" else r.choice([576, 576, 320, 512])
+    some = lambda key, share, value=True: case.update({key: value}) if r.random() < share else None
+    some("block", .35, r.choice([16, 32, 64, 128, 256])), some("dcp", .1, 2), some("forced", .6, r.choice(FORCED[model]))
+    if model == "plain":
+        some("mm_prefix", .6), some("sinks", .3), some("window", .15), some("cross", .1), some("per_head_scales", .15)
     else:
         case["query_heads"] = r.choice([8, 16, 64, 128])
     return case
@@ -91,7 +106,7 @@ def serve(gpu, configs, out, count):
         # the settings that other cases change
         built[model].compilation_config.static_forward_context.clear()
     r = random.Random("backends " + gpu)
-    cases = [draw(r, gpu) for _ in range(count)]
+    cases = [draw(r, gpu) for _ in range(count)] + [draw_close(r, gpu) for _ in range(6 * count if gpu in CLOSE else 0)]
     json.dump([case | ask(built[case["model"]], case) for case in cases], open(out, "w"))
 
 

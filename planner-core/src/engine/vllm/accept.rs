@@ -6,7 +6,7 @@
 use super::backend::{Ask, Backend, Context, Device};
 use super::dtype;
 use super::flash::{self, Ask as Flash};
-use super::sparse;
+use super::sparse::{self, Latent};
 use crate::text::Words;
 
 impl Backend {
@@ -57,20 +57,16 @@ impl Backend {
                 flash_combination(model, ask, flash)
             }
             Self::TritonFlashAttn => {
-                demand(ask.mm_prefix && major == 9, words!("compute capability not supported"))?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))?;
-                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))?;
-                let causal = Ask { mm_prefix: false, ..*ask };
-                flash_combination(model, &causal, flash)?;
+                demand(major == 9, words!("compute capability not supported"))?;
+                composite(Self::FlashAttn, model, ask)?;
                 demand(
                     matches!(flash::version(model, flash), Some(3 | 4)),
                     words!("needs FlashAttention 3 or 4"),
                 )
             }
             Self::TritonFlashInfer => {
-                demand(ask.mm_prefix && major == 10, words!("compute capability not supported"))?;
-                demand(matches!(head, 256 | 512) && !ask.sinks && !ask.cross, words!("not supported"))?;
-                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))
+                demand(major == 10, words!("compute capability not supported"))?;
+                composite(Self::FlashInfer, model, ask)
             }
             Self::FlashInfer => {
                 demand(matches!(head, 64 | 128 | 256 | 512), words!("head_size not supported"))?;
@@ -101,7 +97,11 @@ impl Backend {
                 demand(major == 10 && (plain || fp8) && sparse::dense_width(head), words!("not supported"))?;
                 demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), words!("qk_nope_head_dim"))
             }
-            Self::TokenspeedMla => Err(words!("tokenspeed_mla package is not installed")),
+            Self::TokenspeedMla => {
+                let Latent { nope, rope, value, .. } = model.latent;
+                let widths = [nope, rope, value] == [Some(128), Some(64), Some(128)];
+                demand(major == 10 && fp8 && widths, words!("not supported"))
+            }
             Self::CutlassMla => {
                 demand(major == 10 && (plain || fp8) && sparse::dense_width(head), words!("not supported"))
             }
@@ -116,12 +116,10 @@ impl Backend {
         let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
         match self {
             Self::FlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
-            Self::TritonFlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
             Self::FlashInfer => {
                 let four = kv == "nvfp4" && matches!(model.device.major, 8 | 9 | 12);
                 plain || fp8 || kv == "fp8_e5m2" || four
             }
-            Self::TritonFlashInfer => plain || fp8 || kv == "fp8_e5m2",
             Self::TritonAttn => plain || fp8 || kv == "fp8_e5m2" || dtype::per_token_head(kv),
             Self::TurboQuant => kv.starts_with("turboquant_"),
             _ => true,
@@ -152,6 +150,16 @@ impl Backend {
                     | Self::TritonMla
             )
     }
+}
+
+/// Triton for what sees itself, another backend for the rest (`vllm/v1/attention/backends/composite.py`).
+/// What the other stores, Triton stores as well.
+fn composite(causal: Backend, model: &Context, ask: &Ask) -> Result<(), Words> {
+    let served = matches!(ask.head, 256 | 512) && !ask.sinks && !ask.cross && !ask.per_head_scales;
+    if !served {
+        return Err(words!("not supported"));
+    }
+    causal.check(model, &Ask { mm_prefix: false, ..*ask })
 }
 
 fn flash_heads(model: &Context, head: u64) -> bool {

@@ -268,10 +268,7 @@ fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>)
         None => (model.head_size, default_v, model.cache_dtype),
     };
     let of = |head_v| Flash { head: Some(head), head_v, head_256: true, ..Flash::default() };
-    let fp8 = match spec {
-        Some(_) => dtype::fp8_per_tensor(kv),
-        None => matches!(kv, "fp8" | "fp8_e4m3"),
-    };
+    let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
     let version = |ask| flash::version(model, ask);
     let wide = Flash { head: Some(head), ..Flash::default() };
     if model.device.major == 9 && fp8 && head == 512 && version(wide) == Some(4) {

@@ -62,11 +62,6 @@ pub fn per_token_head(name: &str) -> bool {
     name.ends_with("_per_token_head")
 }
 
-/// fp8 with one scale for a tensor (`KVQuantMode.FP8_PER_TENSOR`).
-pub fn fp8_per_tensor(name: &str) -> bool {
-    name.starts_with("fp8") && !per_token_head(name)
-}
-
 /// Bytes of a stored element; `auto` is the model's own.
 pub fn element(name: &str, model: u64) -> u64 {
     match name {

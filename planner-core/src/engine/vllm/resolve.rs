@@ -100,6 +100,7 @@ pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
             nope: config.number(&["qk_nope_head_dim"]),
             rope: config.number(&["qk_rope_head_dim"]),
             rank: config.number(&["kv_lora_rank"]),
+            value: config.number(&["v_head_dim"]),
             topk: config.number(&["index_topk"]),
         },
         device: wish.device,

@@ -38,10 +38,13 @@ fn candidates(model: &Context, ask: &Ask) -> Vec<Backend> {
             }
         };
     }
-    if major == 10 && !model.non_causal {
-        return vec![TritonFlashInfer, FlashInfer, FlashAttn, TritonAttn, FlexAttention, TurboQuant];
-    }
-    vec![TritonFlashAttn, FlashAttn, FlashInfer, TritonAttn, FlexAttention, TurboQuant]
+    let (composite, first) = if major == 10 && !model.non_causal {
+        (TritonFlashInfer, [FlashInfer, FlashAttn])
+    } else {
+        (TritonFlashAttn, [FlashAttn, FlashInfer])
+    };
+    let composite = ask.mm_prefix.then_some(composite);
+    composite.into_iter().chain(first).chain([TritonAttn, FlexAttention, TurboQuant]).collect()
 }
 
 /// The backend that serves a layer.

@@ -15,6 +15,8 @@ pub struct Latent {
     pub rope: Option<u64>,
     /// `kv_lora_rank`.
     pub rank: Option<u64>,
+    /// `v_head_dim`.
+    pub value: Option<u64>,
     /// `index_topk`.
     pub topk: Option<u64>,
 }

@@ -83,7 +83,6 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("qk_nope_head_dim", "不支持该 `qk_nope_head_dim`"),
     ("qk_nope_head_dim in [128, 192]", "`qk_nope_head_dim` 须为 128 或 192"),
-    ("tokenspeed_mla package is not installed", "未安装 `tokenspeed_mla`"),
     (
         "sink not supported on compute capability < 9.0",
         "计算能力低于 9.0 时不支持注意力汇点（attention sink）",
