@@ -153,7 +153,7 @@ fn index_bytes(backend: Option<Backend>, dim: u64) -> u64 {
 
 /// Cache types that store alike are one for the engine (`KVQuantMode`).
 fn kind_of(kv: &'static str) -> &'static str {
-    if dtype::fp8_per_tensor(kv) { "fp8" } else { kv }
+    if kv.starts_with("fp8") && !dtype::per_token_head(kv) { "fp8" } else { kv }
 }
 
 /// A latent with a scale pair (`MLACommonBackend.customize_spec`).
