@@ -9,7 +9,7 @@ use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
 
 fn request(args: &[Json]) -> Result<Request, String> {
     let mut request = Request::default();
@@ -27,18 +27,41 @@ fn model(path: &Path) -> Result<ModelSpec, String> {
     source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))
 }
 
-/// `num_blocks`, `kv_cache_tokens` and `max_concurrency`, or why not.
-fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(u64, u64, f64, bool), String> {
+/// The engine's keys, and whether the session fits; or why not.
+fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(Map<String, Json>, bool), String> {
     let request = request(args)?;
     let plan = plan::plan(model.as_ref()?, &request).map_err(|e| format!("{e} {e:?}"))?;
-    let keys = &plan.engine.details.keys;
-    let number = |key: &str| keys.get(key).and_then(Json::as_u64).ok_or(format!("no {key}"));
-    let concurrency = keys.get("max_concurrency").and_then(Json::as_f64).ok_or("no max_concurrency")?;
-    if std::env::var("VLLM_SHOW").is_ok() {
-        println!("{}", Json::Object(keys.clone()));
-    }
     let fits = plan.verdict.as_ref().is_some_and(|v| v.fits);
-    Ok((number("num_blocks")?, number("kv_cache_tokens")?, concurrency, fits))
+    Ok((plan.engine.details.keys, fits))
+}
+
+/// The groups of a plan as the answers list them: kind, layers, tokens of a block, bytes of a page and blocks of one
+/// request. The engine has no kind for layers of several sorts.
+fn groups(ours: &Json, engine: &Json) -> Json {
+    let row = |(group, engine): (&Json, &Json)| {
+        let kind = if engine[0].is_null() { Json::Null } else { group["kind"].clone() };
+        json!([kind, group["layers"], group["block_size"], group["page_bytes"], group["blocks_per_session"]])
+    };
+    let (ours, engine) = (ours.as_array().unwrap(), engine.as_array().unwrap());
+    if ours.len() != engine.len() {
+        return Json::Array(ours.clone());
+    }
+    ours.iter().zip(engine).map(row).collect()
+}
+
+/// What differs between the engine's figures and ours.
+fn apart(keys: &Map<String, Json>, expect: &Map<String, Json>) -> Option<String> {
+    let differs = |(name, engine): (&String, &Json)| {
+        let ours = keys.get(name.trim_start_matches("engine.")).cloned().unwrap_or_default();
+        let same = match (ours.as_f64(), engine.as_f64()) {
+            (Some(ours), Some(engine)) => (ours - engine).abs() <= 1e-9 * engine.abs(),
+            _ if name == "engine.groups" => groups(&ours, engine) == *engine,
+            _ => ours == *engine,
+        };
+        (!same).then(|| format!("{name} {ours}, engine {engine}"))
+    };
+    let all: Vec<String> = expect.iter().filter_map(differs).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn find(folders: &[PathBuf], name: &str) -> PathBuf {
@@ -62,26 +85,13 @@ fn differences(answers: &Json, folders: &[PathBuf]) -> (usize, BTreeMap<String, 
             .collect();
         let model = models.entry(config).or_insert_with(|| model(&find(folders, config)));
         let ours = answer(model, &args);
-        let expect = &case["expect"];
+        let expect = case["expect"].as_object().unwrap();
         let shown: Vec<&str> = args.iter().filter_map(Json::as_str).collect();
-        let wrong = if let Some(refused) = expect["refused"].as_str() {
-            match ours {
-                Ok((blocks, .., true)) => Some(format!("{blocks} blocks, engine refuses: {refused}")),
-                _ => None,
-            }
-        } else {
-            let blocks = expect["engine.num_blocks"].as_u64();
-            let tokens = expect["engine.kv_cache_tokens"].as_u64();
-            let concurrency = expect["engine.max_concurrency"].as_f64().unwrap_or(-1.0);
-            match ours {
-                Ok((b, t, c, _))
-                    if Some(b) == blocks && Some(t) == tokens && (c - concurrency).abs() <= 1e-9 * c =>
-                {
-                    None
-                }
-                Ok((b, t, c, _)) => Some(format!("{b} {t} {c}, engine {blocks:?} {tokens:?} {concurrency}")),
-                Err(why) => Some(why),
-            }
+        let wrong = match (expect.get("refused"), ours) {
+            (Some(why), Ok((_, true))) => Some(format!("planned, engine refuses: {why}")),
+            (Some(_), _) => None,
+            (None, Ok((keys, _))) => apart(&keys, expect),
+            (None, Err(why)) => Some(why),
         };
         match wrong {
             None => equal += 1,

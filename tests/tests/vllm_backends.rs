@@ -39,7 +39,6 @@ fn answer(case: &Json) -> Option<Json> {
         alibi: false,
         diffusion: false,
         non_causal: false,
-        rswa: false,
         flash_version: None,
         forced: case["forced"].as_str().map(|name| Backend::parse(name).unwrap()),
         dcp: case["dcp"].as_u64().unwrap_or(1),

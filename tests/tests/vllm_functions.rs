@@ -54,7 +54,6 @@ fn flash_attention_is_of_the_engine_s_version_and_reads_what_it_reads() {
             alibi: false,
             diffusion: run["diffusion"] == true,
             non_causal: false,
-            rswa: false,
             flash_version: run["flash_version"].as_u64(),
             forced: None,
             dcp: run["dcp"].as_u64().unwrap(),

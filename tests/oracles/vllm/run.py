@@ -142,7 +142,8 @@ def specs_of(o, folder, rank):
 def answer(o, folder):
     from vllm.v1.attention.backends.utils import resolve_kv_cache_layout
     from vllm.v1.core.kv_cache_planning import get_global_kv_cache_groups, get_kv_cache_configs
-    from vllm.v1.core.kv_cache_utils import generate_scheduler_kv_cache_config, get_kv_cache_capacity
+    from vllm.v1.core.kv_cache_utils import (generate_scheduler_kv_cache_config, get_kv_cache_capacity,
+                                             resolve_cache_hit_alignment_tokens, resolve_kv_cache_block_sizes)
     from vllm.utils.math_utils import cdiv
 
     pp, memory = int(o.get("pp", 1)), int(o["kv_memory"])
@@ -173,6 +174,8 @@ def answer(o, folder):
         tokens, concurrency = get_kv_cache_capacity(config, chosen)
         row["expect"] = {"engine.num_blocks": chosen.num_blocks, "engine.kv_cache_tokens": tokens,
                          "engine.max_concurrency": concurrency}
+        hit = resolve_cache_hit_alignment_tokens(chosen, config, *resolve_kv_cache_block_sizes(chosen, config))
+        row["hit"] = hit if config.cache_config.enable_prefix_caching else None
         row["async_scheduling"] = bool(config.scheduler_config.async_scheduling)
         row["in_flight"] = config.max_in_flight_tokens
         row["cache_dtype"] = config.cache_config.cache_dtype

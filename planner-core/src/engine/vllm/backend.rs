@@ -41,8 +41,6 @@ pub struct Context {
     pub diffusion: bool,
     /// Whether decoding is not causal (`attention_config.use_non_causal`).
     pub non_causal: bool,
-    /// Whether generated tokens see a window only (`rswa_window`).
-    pub rswa: bool,
     /// FlashAttention version that the model forces.
     pub flash_version: Option<u64>,
     /// Backend that the user or the model forces.

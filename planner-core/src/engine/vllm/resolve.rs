@@ -90,7 +90,6 @@ pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
         alibi: alibi(config),
         diffusion: config.root_type().starts_with("diffusion_gemma"),
         non_causal: config.root_type().starts_with("diffusion_gemma"),
-        rswa: false,
         flash_version: None,
         forced: wish.backend,
         dcp: wish.dcp,
@@ -154,7 +153,6 @@ pub fn image_prefix(config: Config) -> bool {
 fn alibi(config: Config) -> bool {
     match config.model_type {
         "bloom" | "jais" => true,
-        "falcon" | "RefinedWeb" | "RefinedWebModel" => config.flag("alibi"),
         "mpt" => {
             config.object("attn_config").and_then(|a| a.get("alibi")).and_then(Json::as_bool) == Some(true)
         }

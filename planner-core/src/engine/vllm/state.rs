@@ -163,10 +163,11 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: Setting) -> Result
             let conv = width.saturating_mul(kernel.saturating_sub(1) + set.drafts);
             let own = divide(words!("KDA heads"), heads, set.tp)?;
             let bytes = total(conv, own.saturating_mul(head).saturating_mul(head));
-            let bounded =
-                config.root_type().starts_with("kimi_k3") || config.model_type.starts_with("glm5_next");
+            let kimi = config.root_type().starts_with("kimi_k3");
+            let bounded = kimi || config.model_type.starts_with("glm5_next");
+            let backend = if kimi { "KIMI_K3_KDA" } else { "GDN_ATTN" };
             let runs = matches!(set.device.major, 9 | 10 | 12) && head == 128 && set.bf16;
-            Ok(State { checkpoint: bounded && runs, ..kept("kda", "GDN_ATTN", bytes) })
+            Ok(State { checkpoint: bounded && runs, ..kept("kda", backend, bytes) })
         }
         "linear" | "lightning" | "linear_attention" => {
             let heads = d("heads", &["num_attention_heads"])?;
