@@ -41,9 +41,9 @@ const UNFIT: [(&str, Words); 4] = [
 const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ModelWithLMHead"];
 
 /// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
-/// attention, not states nor attention to an encoder, and needs a class of transformers that lets it. What a
+/// attention, not layers of states nor attention to an encoder, and needs a class of transformers that lets it. What a
 /// checkpoint's own code (`auto_map`) lets it do is not known here.
-pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<Words> {
+pub fn not_run(config: Config, only_states: bool, crosses: bool) -> Option<Words> {
     let class = config.class;
     if known(class) {
         return None;
@@ -61,9 +61,9 @@ pub fn not_run(config: Config, stateful: bool, crosses: bool) -> Option<Words> {
             "are decoders of encoder-decoders: argument position_ids not found in their forward method"
         ));
     }
-    if stateful {
+    if only_states {
         return Some(words!(
-            "keep states: such layers do not dispatch through the Transformers attention interface and \
+            "have layers of states: such layers do not dispatch through the Transformers attention interface and \
              vLLM has no other way to handle them"
         ));
     }

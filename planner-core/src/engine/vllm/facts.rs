@@ -90,6 +90,14 @@ pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
     }
 }
 
+/// What the engine keeps of a layer. Its Transformers backend, which runs what the engine does not build,
+/// replaces the layer's attention and keeps nothing else.
+pub fn kept<'a>(config: Config, stores: &'a [Store]) -> impl Iterator<Item = &'a Store> {
+    let all = architectures::known(config.class);
+    let attends = |store: &Store| !matches!(store.content, Content::IndexKey { .. } | Content::State { .. });
+    stores.iter().filter(move |store| store.is_kept_by("vllm") && (all || attends(store)))
+}
+
 /// The caches of the model, in the order in which the engine registers them.
 ///
 /// # Errors
@@ -106,8 +114,6 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
     let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();
     let by_position = windows::by_position(config);
-    // the Transformers backend, which runs what the engine does not build, has no index cache
-    let index_too = architectures::known(config.class);
     for layer in &model.layers {
         if layer.owner.is_some() {
             continue;
@@ -123,10 +129,7 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
             continue;
         }
         let start = out.len();
-        let kept = || {
-            let is_index = |s: &Store| matches!(s.content, Content::IndexKey { .. });
-            layer.stores.iter().filter(move |s| s.is_kept_by("vllm") && (index_too || !is_index(s)))
-        };
+        let kept = || kept(config, &layer.stores);
         let indexed = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
         let sparse = indexed || config.number(&["index_topk"]).is_some();
         // the indexer of a latent layer is built before the layer's own cache

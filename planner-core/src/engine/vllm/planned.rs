@@ -29,7 +29,7 @@ use crate::engine::architecture::grouped;
 use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
 use crate::error::{Error, Result};
 use crate::request::Speculative;
-use crate::spec::layer::{Content, Extent};
+use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::Note;
 use crate::units::product;
 
@@ -56,13 +56,15 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let config = Config::of(model);
     let request = run.request;
     let alike = grouped(&model.layers);
-    let kept = || alike.iter().flat_map(|(_, stores)| *stores).filter(|s| s.is_kept_by("vllm"));
+    let kept = || alike.iter().flat_map(|(_, stores)| facts::kept(config, stores));
+    let is_state = |store: &Store| matches!(store.content, Content::State { .. });
     let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
-    let stateful = kept().any(|s| matches!(s.content, Content::State { .. }));
-    let attends = kept().any(|s| !matches!(s.content, Content::State { .. }));
+    let stateful = kept().any(is_state);
+    let attends = kept().any(|s| !is_state(s));
     let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);
-    if let Some(why) = architectures::not_run(config, stateful, crosses) {
+    let only_states = alike.iter().any(|(_, stores)| !stores.is_empty() && stores.iter().all(is_state));
+    if let Some(why) = architectures::not_run(config, only_states, crosses) {
         return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
     }
     if let Some(why) = architectures::refused(config) {
@@ -76,8 +78,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         )));
     }
     length::check(&run, config)?;
-    // the Transformers backend runs a sparse model as a dense one
-    select::prefill(config, latent && !(sparse && architectures::known(config.class)))?;
+    select::prefill(config, latent && !sparse)?;
     shards::check(&run, config)?;
     let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;

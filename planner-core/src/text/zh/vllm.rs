@@ -23,7 +23,7 @@ pub(super) const TABLE: super::Table = &[
         "是编码器-解码器的解码器，其 forward 方法没有参数 `position_ids`",
     ),
     (
-        "keep states: such layers do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
+        "have layers of states: such layers do not dispatch through the Transformers attention interface and vLLM has no other way to handle them",
         "保留状态，而这样的层不经由 Transformers 的注意力接口调用，vLLM 没有其他处理办法",
     ),
     (
