@@ -95,12 +95,15 @@ const PREDICTING: [&str; 31] = [
 /// Prediction layers that the draft builds.
 fn prediction_layers(config: Config) -> Result<u64, Refusal> {
     // a wrapper of another type has no draft, whatever its language model is
-    let known = PREDICTING.iter().any(|p| config.root_type().starts_with(p));
-    if !known {
+    let root = config.root_type();
+    let layers = config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]);
+    // Nemotron-H's have them only where the configuration says so
+    let absent = root.starts_with("nemotron_h") && layers.unwrap_or(0) == 0;
+    if absent || !PREDICTING.iter().any(|known| root.starts_with(known)) {
         return Err(Refusal::new(say!(
             "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{0}`",
-            config.root_type()
+            root
         )));
     }
-    Ok(config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]).unwrap_or(1).max(1))
+    Ok(layers.unwrap_or(1).max(1))
 }

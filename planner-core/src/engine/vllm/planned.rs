@@ -83,7 +83,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
-    let align_states = stateful && set.prefix_caching && hybrid;
+    let align_states = stateful && set.prefix_caching;
     // float32 checkpoints run in half precision (`_resolve_auto_dtype` of `vllm/config/model.py`)
     let model_bytes = model.dtype.bytes.min(2);
     let bf16 = resolve::computes_in_bf16(config, model.dtype);

@@ -71,7 +71,7 @@ pub fn settings(
         (false, true) => pp + 1,
         (false, false) => pp,
     };
-    // attention-free models have no prefix caching (`is_prefix_caching_supported`)
+    // attention-free models cache no prefixes unless told to (`is_prefix_caching_supported`)
     let caches = attends || !stateful || architectures::hybrid(config.class);
     let drafts = match request.speculative {
         Some(Speculative::Ngram(n) | Speculative::Mtp(n) | Speculative::Eagle(n)) => n,
@@ -83,7 +83,7 @@ pub fn settings(
         batched,
         batches,
         max_model_len,
-        prefix_caching: request.prefix_caching.unwrap_or(caches) && caches && !crosses,
+        prefix_caching: request.prefix_caching.unwrap_or(caches) && !crosses,
         drafts,
         tp: parallel.tp,
         pp,

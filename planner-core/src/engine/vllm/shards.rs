@@ -35,33 +35,43 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
     if !experts {
         groups(run, config)?;
     }
-    let Some([n, k]) = blocks(config) else { return Ok(()) };
-    if experts && let Some(width) = config.number(&["moe_intermediate_size"]) {
-        let part = width / tp;
-        let hidden = config.number(&["hidden_size"]).unwrap_or(0);
-        if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
-            return Ok(());
-        }
-        if !part.is_multiple_of(n) {
-            return Err(Refusal::new(say!(
-                "The output_size of gate's and up's weight = {0} is not divisible by weight quantization \
-                 block_n = {1}.",
-                part,
-                n
-            )));
-        }
-        if tp > 1 && !part.is_multiple_of(k) {
-            return Err(Refusal::new(say!(
-                "The input_size of down's weight = {0} is not divisible by weight quantization block_k = {1}.",
-                part,
-                k
-            )));
-        }
+    let Some(block) = blocks(config) else { return Ok(()) };
+    let part = |key: &str| config.number(&[key]).map(|width| width / tp);
+    if experts && let Some(part) = part("moe_intermediate_size") {
+        expert(part, config.number(&["hidden_size"]).unwrap_or(0), block, tp)?;
     }
+    // matrices of several outputs may be cut anywhere, those of one input may not
     let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
-    if dense && let Some(width) = config.number(&["intermediate_size"]) {
-        rows(width / tp, k, tp)?;
-        columns(width / tp, n)?;
+    let [_, k] = block;
+    match part("intermediate_size").filter(|part| dense && tp > 1 && !part.is_multiple_of(k)) {
+        Some(part) => Err(Refusal::new(say!(
+            "Weight input_size_per_partition = {0} is not divisible by weight quantization block_k = {1}.",
+            part,
+            k
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// An expert's share of the inner width.
+fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Refusal> {
+    if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
+        return Ok(());
+    }
+    if !part.is_multiple_of(n) {
+        return Err(Refusal::new(say!(
+            "The output_size of gate's and up's weight = {0} is not divisible by weight quantization \
+             block_n = {1}.",
+            part,
+            n
+        )));
+    }
+    if tp > 1 && !part.is_multiple_of(k) {
+        return Err(Refusal::new(say!(
+            "The input_size of down's weight = {0} is not divisible by weight quantization block_k = {1}.",
+            part,
+            k
+        )));
     }
     Ok(())
 }
@@ -97,26 +107,4 @@ fn blocks(config: Config) -> Option<[u64; 2]> {
         [n, k] => Some([whole(n).filter(|&n| n > 0)?, whole(k).filter(|&k| k > 0)?]),
         _ => None,
     }
-}
-
-fn rows(part: u64, k: u64, tp: u64) -> Result<(), Refusal> {
-    if tp == 1 || part.is_multiple_of(k) {
-        return Ok(());
-    }
-    Err(Refusal::new(say!(
-        "Weight input_size_per_partition = {0} is not divisible by weight quantization block_k = {1}.",
-        part,
-        k
-    )))
-}
-
-fn columns(part: u64, n: u64) -> Result<(), Refusal> {
-    if part.is_multiple_of(n) {
-        return Ok(());
-    }
-    Err(Refusal::new(say!(
-        "Weight output_partition_size = {0} is not divisible by weight quantization block_n = {1}.",
-        part,
-        n
-    )))
 }

@@ -208,10 +208,6 @@ pub(super) const TABLE: super::Table = &[
         "每一份权重的输入宽度 {0} 不能被权重量化的 block_k = {1} 整除。",
     ),
     (
-        "Weight output_partition_size = {0} is not divisible by weight quantization block_n = {1}.",
-        "每一份权重的输出宽度 {0} 不能被权重量化的 block_n = {1} 整除。",
-    ),
-    (
         "config.json says no hidden_size or sconv_kernel_size",
         "config.json 没有 `hidden_size` 或 `sconv_kernel_size`",
     ),
