@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use planner_core::engine::{Run, vllm};
 use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
@@ -32,7 +33,24 @@ fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(Map<Strin
     let request = request(args)?;
     let plan = plan::plan(model.as_ref()?, &request).map_err(|e| format!("{e} {e:?}"))?;
     let fits = plan.verdict.as_ref().is_some_and(|v| v.fits);
-    Ok((plan.engine.details.keys, fits))
+    let mut keys = plan.engine.details.keys.clone();
+    keys.insert("layers".into(), layers(plan.run())?);
+    Ok((keys, fits))
+}
+
+/// The layers' specs as the answers list them: kind, tokens of a block, bytes of a page, the alignment of its
+/// stride, and how many are so.
+fn layers(run: Run<'_>) -> Result<Json, String> {
+    let planned = vllm::planned::plan(run).map_err(|refusal| refusal.0.to_string())?;
+    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+    for spec in planned.specs() {
+        let key = (spec.kind.name(), spec.block_size, spec.page(), spec.stride_alignment());
+        *counts.entry(key).or_default() += 1;
+    }
+    Ok(counts
+        .into_iter()
+        .map(|((kind, block, page, stride), n)| json!([kind, block, page, stride, n]))
+        .collect())
 }
 
 /// The groups of a plan as the answers list them: kind, layers, tokens of a block, bytes of a page and blocks of one

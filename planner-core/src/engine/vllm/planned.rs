@@ -22,7 +22,7 @@ use super::select;
 use super::serve;
 use super::settings::{self, Settings};
 use super::shards;
-use super::spec::{Kind, Run as Blocksof, Spec};
+use super::spec::{Kind, Run as Blocksof, Spec, Specs};
 use super::state::Setting;
 use super::v4;
 use crate::engine::architecture::grouped;
@@ -38,6 +38,7 @@ use crate::units::product;
 pub struct Planned<'a> {
     run: Run<'a>,
     settings: Settings,
+    specs: Specs,
     ranks: Ranks,
     block_size: u64,
     backends: Vec<&'static str>,
@@ -143,6 +144,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let planned = Planned {
         run,
         notes: notes(&run, config, &set),
+        specs,
         ranks,
         block_size,
         backends: names,
@@ -193,6 +195,11 @@ fn notes(run: &Run, config: Config, set: &Settings) -> Vec<Note> {
 }
 
 impl Planned<'_> {
+    /// The spec of every cache on one tensor rank of all pipeline ranks, before they are grouped.
+    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.specs.of().iter().filter_map(|kind| self.specs.kinds().get(*kind))
+    }
+
     fn run_of(&self, max_model_len: u64) -> Blocksof {
         Blocksof {
             max_model_len,
@@ -317,7 +324,7 @@ impl Layout for Planned<'_> {
             .map(|g| {
                 Ok(json!({
                     "layers": g.layers.len(),
-                    "kind": kind(g),
+                    "kind": g.spec.kind.name(),
                     "block_size": g.spec.block_size,
                     "page_bytes": if g.mixed { g.specs.sum(Spec::page) } else { g.spec.page() },
                     "blocks_per_session": g.spec.blocks(&run).map_err(refused)?,
@@ -334,17 +341,5 @@ impl Layout for Planned<'_> {
         keys.insert("prefix_caching".into(), self.settings.prefix_caching.into());
         keys.insert("min_prefix_hit_tokens".into(), json!(self.hit_tokens()));
         Ok(Details { keys, notes: self.notes.clone() })
-    }
-}
-
-fn kind(group: &Group) -> &'static str {
-    match group.spec.kind {
-        Kind::Full => "full",
-        Kind::Mla => "latent",
-        Kind::Sliding { .. } => "sliding",
-        Kind::SlidingMla { .. } => "sliding_latent",
-        Kind::Chunked { .. } => "chunked",
-        Kind::State { .. } => "state",
-        Kind::Cross => "cross",
     }
 }

@@ -75,6 +75,21 @@ pub enum Kind {
     Cross,
 }
 
+impl Kind {
+    /// A short name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Mla => "latent",
+            Self::Sliding { .. } => "sliding",
+            Self::SlidingMla { .. } => "sliding_latent",
+            Self::Chunked { .. } => "chunked",
+            Self::State { .. } => "state",
+            Self::Cross => "cross",
+        }
+    }
+}
+
 /// A layer's cache specification on one tensor rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
