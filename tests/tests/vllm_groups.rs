@@ -43,14 +43,7 @@ fn spec(of: &Json) -> Spec {
             None => Stride::Free,
         },
         dcp_sharded: !state && of["sharded"].as_bool().unwrap_or(true),
-        identity: Identity {
-            kv_heads: heads,
-            head,
-            head_v,
-            element,
-            cache_dtype: Name(cache_dtype),
-            ..Identity::default()
-        },
+        identity: Identity { kv_heads: heads, head, head_v, cache_dtype: Name(cache_dtype), role: Name("") },
     }
 }
 

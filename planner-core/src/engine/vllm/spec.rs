@@ -212,14 +212,17 @@ pub struct Identity {
     pub head: u64,
     /// Width of a value.
     pub head_v: u64,
-    /// Bytes of an element.
-    pub element: u64,
     /// Cache dtype as the engine spells it.
     pub cache_dtype: Name,
-    /// Role, model version and index sharing of a sparse cache, in words.
+    /// Role, model version and index sharing of a sparse cache, or the mixer of a state, in words.
     pub role: Name,
-    /// Mixer of a recurrent state.
-    pub mixer: Name,
+}
+
+impl Identity {
+    /// Of a cache that keeps its own type: its role, KV heads and the width of a row.
+    pub fn of(role: Name, kv_heads: u64, head: u64) -> Self {
+        Self { kv_heads, head, head_v: 0, cache_dtype: Name(""), role }
+    }
 }
 
 /// Settings of the run that a request's blocks depend on.

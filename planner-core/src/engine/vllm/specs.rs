@@ -64,7 +64,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
         padded: None,
         stride: Stride::Free,
         dcp_sharded: true,
-        identity: Identity { element, cache_dtype: Name(kind_of(kv)), ..Identity::default() },
+        identity: Identity::default(),
     };
     match served.fact.cache {
         Cache::State(state) => Spec {
@@ -73,7 +73,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             content: state.bytes,
             padded: blocks.state_page.filter(|page| *page >= state.bytes),
             dcp_sharded: false,
-            identity: Identity { mixer: state.mixer, ..Identity::default() },
+            identity: Identity::of(state.mixer, 0, 0),
             ..plain
         },
         Cache::Streams { heads, width, taps } => Spec {
@@ -81,7 +81,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             block_size: taps,
             slots: heads,
             content: width.saturating_mul(model.model_bytes),
-            identity: Identity { kv_heads: heads, head: width, role: Name("streams"), ..Identity::default() },
+            identity: Identity::of(Name("streams"), heads, width),
             ..plain
         },
         Cache::Latent { rank, rope, window, sparse } => {
@@ -95,23 +95,17 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             let identity = Identity {
                 kv_heads: 1,
                 head,
+                head_v: 0,
                 cache_dtype: Name(kv),
                 role: Name(if sparse { "sparse" } else { "dense" }),
-                ..plain.identity
             };
             strided(model, served, Spec { kind, content, identity, ..plain })
         }
         Cache::Index { dim, tokens } => {
-            let identity =
-                Identity { kv_heads: 1, head: dim + 4, role: Name("index"), ..Identity::default() };
+            let identity = Identity::of(Name("index"), 1, dim);
             let content = index_bytes(served.backend, dim);
             let per_state = PerState::tokens(tokens.max(1));
-            let dcp_sharded = true;
-            strided(
-                model,
-                served,
-                Spec { kind: Kind::Mla, content, per_state, identity, dcp_sharded, ..plain },
-            )
+            strided(model, served, Spec { kind: Kind::Mla, content, per_state, identity, ..plain })
         }
         Cache::Attention { heads, head, head_v, window, chunk, cross } => {
             let backend = served.backend.unwrap_or(Backend::FlashAttn);
@@ -121,7 +115,8 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
                 slots = heads.saturating_mul(2);
                 content = dtype::nvfp4_side(head);
             }
-            let identity = Identity { kv_heads: heads, head, head_v, ..plain.identity };
+            let cache_dtype = Name(kind_of(kv));
+            let identity = Identity { kv_heads: heads, head, head_v, cache_dtype, role: Name("") };
             // the page shared with skipped layers pads windows only
             let padded = blocks.skipped_page.filter(|_| window.is_some());
             let base = Spec { slots, content, identity, ..plain };

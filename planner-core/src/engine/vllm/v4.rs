@@ -130,7 +130,7 @@ fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -
         padded: None,
         stride: Stride::Free,
         dcp_sharded: true,
-        identity: Identity { kv_heads: 1, head: content, role: Name(role), ..Identity::default() },
+        identity: Identity::of(Name(role), 1, content),
     };
     let page = round_up(spec.natural_page(), ALIGNMENT);
     if page == spec.natural_page() { spec } else { Spec { padded: Some(page), ..spec } }
