@@ -1,0 +1,176 @@
+//! What every engine's answer has in common, and TensorRT-LLM's blocks, by hand: Llama 3 8B keeps 131,072 B a token.
+
+use planner_core::catalog;
+use planner_core::engine::{self, ShareOf};
+use planner_core::error::Error;
+use planner_core::plan::{Plan, plan};
+use planner_core::request::Request;
+use planner_core::spec::model::ModelSpec;
+use serde_json::json;
+
+fn request(flags: &str) -> Request {
+    let mut request = Request::default();
+    let words: Vec<&str> = flags.split_whitespace().collect();
+    for pair in words.chunks(2) {
+        request.set(pair[0], pair[1]).unwrap();
+    }
+    request
+}
+
+/// Asks something of the plan of a catalogue's model.
+fn of<T>(model: &str, flags: &str, question: impl Fn(&Plan<'_>) -> T) -> Result<T, Error> {
+    let (model, request): (ModelSpec, _) = (catalog::model(model).unwrap(), request(flags));
+    plan(&model, &request).map(|plan| question(&plan))
+}
+
+/// The notes of an engine's answer.
+fn notes(model: &str, flags: &str) -> Vec<String> {
+    of(model, flags, |plan| {
+        let all = plan.notes.iter().chain(&plan.engine.details.notes);
+        all.map(|note| format!("{}: {}", note.code, note.text)).collect()
+    })
+    .unwrap()
+}
+
+fn refusal(model: &str, flags: &str) -> String {
+    let error = of(model, flags, |_| ()).unwrap_err();
+    assert_eq!(error.exit_code(), 3, "{error:?}");
+    format!("{error:?}")
+}
+
+#[test]
+fn engines_go_by_several_names() {
+    let id = |name: &str| engine::resolve(name).map(|(engine, version)| (engine.id(), version));
+    for (name, expected) in [
+        ("llamacpp", "llama.cpp"),
+        ("Llama.CPP", "llama.cpp"),
+        ("trtllm", "tensorrt-llm"),
+        ("TensorRT", "tensorrt-llm"),
+        ("hf", "transformers"),
+        ("huggingface", "transformers"),
+        ("truth", "architecture"),
+        ("vllm", "vllm"),
+    ] {
+        assert_eq!(id(name).unwrap().0, expected, "{name}");
+    }
+    // A version is the engine's own, the first one where none is named.
+    assert_eq!(id("vllm").unwrap(), ("vllm", "0.33.0"));
+    assert_eq!(id("vllm@0.24").unwrap(), ("vllm", "0.24"));
+    assert!(format!("{:?}", id("vllm@9").unwrap_err()).contains("0.33.0"));
+    assert!(format!("{:?}", id("vlm").unwrap_err()).contains("vllm"));
+    assert_eq!(engine::default().id(), "architecture");
+    let all: Vec<&str> = engine::all().iter().map(|engine| engine.id()).collect();
+    let known = ["architecture", "vllm", "sglang", "llama.cpp", "transformers", "candle", "tensorrt-llm"];
+    assert!(known.iter().all(|id| all.contains(id)) && all.len() == known.len(), "{all:?}");
+}
+
+#[test]
+fn a_flag_that_an_engine_has_no_use_for_is_named() {
+    let has = |flags: &str, code: &str, text: &str| {
+        let found = notes("llama3-8b", flags);
+        found.iter().any(|note| note.starts_with(code) && note.contains(text))
+    };
+    assert!(has(
+        "engine transformers block-size 16 ctx-size 9",
+        "setting_unread",
+        "--block-size, --ctx-size"
+    ));
+    assert!(!has("engine vllm block-size 16", "setting_unread", ""));
+    assert!(!has("engine vllm pp 2 kv-dtype fp8", "setting_unread", ""));
+    // With the room given, shares of a GPU and reserves say nothing.
+    assert!(has("kv-memory 8GiB reserve 1GiB gpu h100", "budget_skipped", "--reserve"));
+    assert!(has("kv-memory 8GiB memory-utilization 0.5 gpu h100", "budget_skipped", "--memory-utilization"));
+    assert!(!has("kv-memory 8GiB gpu h100", "budget_skipped", ""));
+    assert!(!has("reserve 1GiB gpu h100", "budget_skipped", ""));
+    assert!(has("source-len 100", "source_unread", ""));
+    assert!(notes("bart-large", "source-len 100").iter().all(|note| !note.starts_with("source_unread")));
+    assert!(has("shared-prefix 64 engine vllm users 2 seq 1000", "prefix_shared", " 8 MiB"));
+    assert!(has("shared-prefix 64 engine transformers users 2 seq 1000", "prefix_not_shared", "64"));
+    assert!(!has("engine vllm users 2 seq 1000", "prefix", ""));
+}
+
+#[test]
+fn what_an_engine_cannot_do_is_refused() {
+    assert!(refusal("llama3-8b", "engine transformers dcp 2 tp 16").contains("--dcp"));
+    assert!(refusal("llama3-8b", "engine llama.cpp speculative eagle:2").contains("--speculative"));
+    assert!(of("llama3-8b", "engine llama.cpp speculative ngram:2", |_| ()).is_ok());
+    assert!(refusal("llama3-8b", "engine vllm k-dtype fp8").contains("--k-dtype"));
+    assert!(refusal("llama3-8b", "engine vllm v-dtype fp8").contains("--v-dtype"));
+    assert!(of("llama3-8b", "engine vllm k-dtype fp8 v-dtype fp8", |_| ()).is_ok());
+    assert!(of("llama3-8b", "engine llama.cpp k-dtype q8_0 v-dtype f16", |_| ()).is_ok());
+}
+
+#[test]
+fn a_shared_prefix_is_stored_once_in_whole_blocks() {
+    // Of 1,000 tokens 100 are shared, six blocks of 16; a session is 63 blocks.
+    let block = 16 * 131_072;
+    let figures = |flags: &str| of("llama3-8b", flags, |plan| plan.engine.total_bytes).unwrap();
+    assert_eq!(figures("engine vllm seq 1000 users 3"), 3 * 63 * block);
+    assert_eq!(figures("engine vllm seq 1000 users 3 shared-prefix 100"), (63 + 2 * 57) * block);
+    assert_eq!(figures("engine vllm seq 1000 users 3 shared-prefix 96"), (63 + 2 * 57) * block);
+    assert_eq!(figures("engine vllm seq 1000 users 3 shared-prefix 95"), (63 + 2 * 58) * block);
+    // One token is always computed: of 32 shared ones a session of 32 finds 16.
+    assert_eq!(figures("engine vllm seq 32 users 2 shared-prefix 32"), (2 + 1) * block);
+    assert_eq!(figures("engine vllm seq 1000 users 3 shared-prefix 100 prefix-caching off"), 3 * 63 * block);
+}
+
+#[test]
+fn seats_bound_the_users() {
+    let seats = |users: u64, engine: &str| {
+        of("llama3-8b", &format!("engine {engine} gpu h200 seq 100 users {users} max-num-seqs 4"), |_| ())
+    };
+    for engine in ["vllm", "tensorrt-llm"] {
+        assert!(seats(4, engine).is_ok(), "{engine}");
+        assert!(format!("{:?}", seats(5, engine).unwrap_err()).contains("at least 5 users"), "{engine}");
+    }
+}
+
+#[test]
+fn tensorrt_llm_keeps_whole_blocks() {
+    let token = 131_072;
+    let keys = |flags: &str| {
+        let flags = format!("engine trtllm {flags}");
+        of("llama3-8b", &flags, |plan| (plan.engine.details.keys.clone(), plan.engine.session_bytes)).unwrap()
+    };
+    let (found, session) = keys("seq 1000 kv-memory 1GiB");
+    assert_eq!(session, 32 * 32 * token);
+    assert_eq!([&found["block_size"], &found["num_blocks"], &found["kv_cache_tokens"]], [32, 256, 8192]);
+    assert_eq!([&found["max_concurrency"], &found["min_prefix_hit_tokens"]], [&json!(8.0), &json!(32)]);
+    assert_eq!(found["blocks_per_session"], 32);
+    // 1 GiB without room given, blocks of 64, one byte an element, no reuse.
+    let (found, session) = keys("seq 1000 block-size 64 kv-dtype fp8 prefix-caching off");
+    assert_eq!(session, 16 * 64 * token / 2);
+    assert_eq!([&found["num_blocks"], &found["min_prefix_hit_tokens"]], [&json!(null), &json!(null)]);
+    // The longest request counts for the concurrency, not the session.
+    let (found, _) = keys("seq 1000 max-model-len 2000 kv-memory 1GiB");
+    assert_eq!(found["max_concurrency"], json!(256.0 / 63.0));
+    // 16 ranks share 8 heads, each of them held twice; two stages hold half of the layers each.
+    assert_eq!(keys("seq 1000 tp 16").1, 2 * 32 * 32 * token);
+    let (found, session) = keys("seq 1000 pp 2 kv-memory 1GiB");
+    assert_eq!((session, &found["num_blocks"]), (32 * 32 * token, &json!(512)));
+    let total =
+        of("llama3-8b", "engine trtllm seq 1000 users 3 shared-prefix 100", |plan| plan.engine.total_bytes);
+    assert_eq!(total.unwrap(), (32 + 2 * 29) * 32 * token);
+
+    let (engine, _) = engine::resolve("trtllm").unwrap();
+    assert_eq!((engine.versions(), engine.utilization_of()), (&["1.2"][..], ShareOf::FreeAfterWeights));
+    assert!(notes("llama3-8b", "engine trtllm seq 10").iter().any(|note| note.starts_with("engine_not_run")));
+}
+
+#[test]
+fn what_tensorrt_llm_keeps_otherwise_is_not_covered() {
+    for (model, why) in [
+        ("qwen3.5-27b", "a recurrent state"),
+        ("bart-large", "cross-attention"),
+        ("mimo-v2-flash", "keys and values of different width"),
+        ("deepseek-v4-flash", "a compressed cache"),
+    ] {
+        let text = refusal(model, "engine trtllm seq 1000");
+        assert!(text.contains(why), "{model}: {text}");
+    }
+    let error = of("llama3-8b", "engine trtllm kv-dtype q8_0", |_| ()).unwrap_err();
+    assert!(format!("{error:?}").contains("--kv-dtype"), "{error:?}");
+    for kept in ["bf16", "f16", "f32", "fp8"] {
+        assert!(of("llama3-8b", &format!("engine trtllm kv-dtype {kept}"), |_| ()).is_ok(), "{kept}");
+    }
+}
