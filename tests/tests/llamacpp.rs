@@ -85,20 +85,33 @@ fn check(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), shown.join("\n"));
 }
 
-#[test]
-fn configurations_take_what_the_engine_allocates() {
-    let answers = json(&fixtures().join("llamacpp/configs.json"));
+/// Compares the configurations of a folder with the answers of a file.
+fn configurations(answers: &str, folder: &str) -> (usize, usize) {
     let (mut rows, mut wrong, mut architectures) = (0, Vec::new(), BTreeSet::new());
+    let answers = json(&fixtures().join("llamacpp").join(answers));
     for (name, entry) in answers.as_object().unwrap() {
-        let text = fs::read_to_string(fixtures().join(format!("configs/{name}.json"))).unwrap();
+        let text = fs::read_to_string(fixtures().join(folder).join(format!("{name}.json"))).unwrap();
         // whether a family reads it is another test's business
         if let Ok(model) = source::from_config_json(&text, false) {
             rows += compare(name, &model, &entry["rows"], &mut wrong);
-            architectures.insert(entry["arch"].as_str().unwrap());
+            architectures.insert(entry["arch"].as_str().unwrap().to_owned());
         }
     }
     check(&wrong);
-    assert!(rows >= 1800 && architectures.len() >= 45, "{rows} rows, {} architectures", architectures.len());
+    (rows, architectures.len())
+}
+
+#[test]
+fn configurations_take_what_the_engine_allocates() {
+    let (rows, architectures) = configurations("configs.json", "configs");
+    assert!(rows >= 1800 && architectures >= 45, "{rows} rows, {architectures} architectures");
+}
+
+/// The default configurations of transformers' model types, as the engine's converter writes them.
+#[test]
+fn default_configurations_take_what_the_engine_allocates() {
+    let (rows, architectures) = configurations("defaults.json", "vllm/configs");
+    assert!(rows >= 900 && architectures >= 60, "{rows} rows, {architectures} architectures");
 }
 
 #[test]

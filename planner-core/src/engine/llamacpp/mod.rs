@@ -76,15 +76,6 @@ impl Engine for LlamaCpp {
         if let Some(why) = arch::no_cache(&shape.arch) {
             return Err(Error::NoCache { architecture: shape.arch.clone(), why: why.into() });
         }
-        if shape.window.is_some()
-            && arch::recurrent(&shape.arch) == arch::Recurrent::Never
-            && !shape.layers.iter().any(|layer| layer.sliding)
-        {
-            return Err(Error::unsupported(
-                say!("{0} with a sliding window but no layer that slides", shape.arch),
-                words!("llama.cpp stops at its own check (is_swa_any) in create_memory"),
-            ));
-        }
         let request = run.request;
         if let Some(heads) = request.kv_heads.filter(|_| !shape.mla) {
             for layer in shape.to_mut().layers.iter_mut().filter(|layer| layer.heads > 0) {
@@ -98,6 +89,15 @@ impl Engine for LlamaCpp {
         let k = cache_type("--k-dtype", request.k_dtype.as_deref())?;
         let v = cache_type("--v-dtype", request.v_dtype.as_deref())?;
         let rows = refuse::rows(&shape, k, v, request.flash_attention)?;
+        if shape.window.is_some()
+            && arch::recurrent(&shape.arch) == arch::Recurrent::Never
+            && !shape.layers.iter().any(|layer| layer.sliding)
+        {
+            return Err(Error::unsupported(
+                say!("{0} with a sliding window but no layer that slides", shape.arch),
+                words!("llama.cpp stops at its own check (is_swa_any) in create_memory"),
+            ));
+        }
         let layout = Contexts { run, shape, rows };
         layout.asked_context(request.users, run.tokens)?;
         Ok(Box::new(layout))
