@@ -174,3 +174,58 @@ fn what_tensorrt_llm_keeps_otherwise_is_not_covered() {
         assert!(of("llama3-8b", &format!("engine trtllm kv-dtype {kept}"), |_| ()).is_ok(), "{kept}");
     }
 }
+
+/// Blocks of a session, and those of each group for the longest request, by kind.
+fn blocks(model: &str, flags: &str) -> (u64, Vec<(String, u64, u64)>) {
+    of(model, &format!("engine vllm {flags}"), |plan| {
+        let keys = &plan.engine.details.keys;
+        let groups = keys["groups"].as_array().unwrap().iter().map(|group| {
+            let number = |key: &str| group[key].as_u64().unwrap();
+            let kind = group["kind"].as_str().unwrap().to_owned();
+            (kind, number("block_size"), number("blocks_per_session"))
+        });
+        let on_all_gpus = keys["block_bytes"][0].as_u64().unwrap() * plan.run().parallel.tp;
+        (plan.engine.session_bytes / on_all_gpus, groups.collect())
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_vllm_session_holds_the_blocks_of_its_tokens_and_whole_states() {
+    // Windows of 512 with 16,384 tokens in flight keep all of 1,000 tokens, as the full layers do: 63 blocks in
+    // each of seven groups.
+    assert_eq!(blocks("gemma3-1b", "seq 1000 max-model-len 8192").0, 7 * 63);
+    // Chunks likewise.
+    let (held, groups) = blocks("llama4-scout", "tp 8 seq 1000 max-model-len 8192");
+    assert!(groups.iter().any(|(kind, ..)| kind == "chunked"), "{groups:?}");
+    assert_eq!(held, groups.len() as u64 * 63);
+    // A state takes what it takes however few tokens there are.
+    let (held, groups) = blocks("qwen3.5-27b", "seq 1000 max-model-len 8192");
+    let each = |(kind, size, longest): &(String, u64, u64)| match kind.as_str() {
+        "state" => *longest,
+        _ => 1000_u64.div_ceil(*size),
+    };
+    assert!(groups.iter().any(|(kind, ..)| kind == "state"), "{groups:?}");
+    assert_eq!(held, groups.iter().map(each).sum::<u64>());
+}
+
+#[test]
+fn a_vllm_command_is_spelled_for_its_version() {
+    let command = |flags: &str| {
+        let flags = format!("seq 1000 {flags}");
+        of("llama3-8b", &flags, |plan| {
+            let all = planner_core::render::json::plan(plan, planner_core::text::Lang::En);
+            all["engine"]["command"]["shell"].as_str().unwrap().to_owned()
+        })
+        .unwrap()
+    };
+    assert!(command("engine vllm@0.24 prefix-caching off").ends_with(" --no-enable-prefix-caching"));
+    assert!(command("engine vllm prefix-caching off").ends_with(" --disable-prefix-caching"));
+    // What the older ones take by themselves is not known, so the share is said.
+    assert!(command("engine vllm@0.24 gpu h100").contains(" --gpu-memory-utilization 0.92"));
+    assert!(!command("engine vllm gpu h100").contains("utilization"));
+    assert!(command("engine vllm@0.24 gpu h100 memory-utilization 0.8").contains("utilization 0.8"));
+    // An L4 takes 256 sequences by itself.
+    assert!(command("engine vllm gpu l4 users 257").contains(" --max-num-seqs 257"));
+    assert!(!command("engine vllm gpu l4 users 256").contains("seqs"));
+}

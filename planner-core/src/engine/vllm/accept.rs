@@ -175,7 +175,7 @@ fn flash_combination(model: &Context, ask: &Ask, flash: Flash) -> Result<(), Wor
     if ask.mm_prefix && quantized && (major, minor) == (9, 0) {
         return Err(words!("SM90 FP8 KV with mm_prefix requires Triton"));
     }
-    if quantized && !flash::reads(model, ask.cache_dtype, Flash { head_v: Some(ask.head), ..flash }) {
+    if quantized && !flash::reads(model, ask.cache_dtype, flash) {
         return Err(words!(
             "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
         ));

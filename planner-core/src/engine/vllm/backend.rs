@@ -4,7 +4,6 @@
 //! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's
 //! optional kernel packages are not there. What each serves is in [`super::accept`].
 
-use super::dtype;
 use super::flash::{self, Ask as Flash};
 use super::layout::Layout;
 use super::refusal::Refusal;
@@ -193,14 +192,12 @@ impl Backend {
     pub fn sizes(self, model: &Context, spec: Option<(u64, u64, &str)>) -> Vec<Size> {
         use Size::{Exact, Multiple};
         match self {
-            Self::FlashAttn | Self::FlashAttnDiffKv => match flash_page(self, model, spec) {
-                Some(page) => vec![Exact(page)],
-                None => vec![Multiple(16)],
-            },
-            Self::TritonFlashAttn => match flash_page(Self::FlashAttn, model, spec) {
-                Some(page) if page % 16 == 0 => vec![Exact(page)],
-                _ => vec![Multiple(16)],
-            },
+            Self::FlashAttn | Self::FlashAttnDiffKv | Self::TritonFlashAttn => {
+                match flash_page(self, model, spec) {
+                    Some(page) => vec![Exact(page)],
+                    None => vec![Multiple(16)],
+                }
+            }
             Self::TritonFlashInfer => vec![Exact(64)],
             Self::FlashInfer => vec![Exact(16), Exact(32), Exact(64)],
             Self::TurboQuant => vec![Exact(16), Exact(32), Exact(64), Exact(128)],
@@ -211,23 +208,17 @@ impl Backend {
             Self::CutlassMla => vec![Exact(128)],
             Self::FlashInferMlaSparse => vec![Multiple(32)],
             Self::FlashMlaSparse
-                if model.device.major == 10 && spec.is_some_and(|(_, _, t)| dtype::quantized(t)) =>
-            {
-                vec![Exact(64)]
-            }
-            Self::FlashMlaSparse
             | Self::FlashAttnMlaSparse
             | Self::FlashAttnMlaSparseFa4
             | Self::FlashInferMlaSparseSm90
             | Self::FlashInferMlaSparseSm120 => vec![Multiple(64)],
-            Self::Own(own) if own.multiple == 0 => vec![Exact(own.preferred)],
             Self::Own(own) => vec![Multiple(own.multiple)],
         }
     }
 
     /// Whether a block of so many tokens can be cut into its kernels' blocks.
     pub fn takes(self, model: &Context, block: u64) -> bool {
-        self.sizes(model, None).iter().any(|size| size.base() > 0 && block.is_multiple_of(size.base()))
+        self.sizes(model, None).iter().any(|size| block.is_multiple_of(size.base()))
     }
 
     /// The block size it would choose by itself (`get_preferred_block_size(16)`).

@@ -28,10 +28,8 @@ pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Refusal> 
     if let Some(user) = model.user_block {
         return Ok(user);
     }
-    match backends {
-        [] => return Ok(16),
-        [one] => return Ok(one.preferred(model)),
-        _ => {}
+    if let [one] = backends {
+        return Ok(one.preferred(model));
     }
     if backends.iter().all(|b| b.takes(model, 16)) {
         return Ok(16);

@@ -114,9 +114,6 @@ fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Refusal>) -> Resul
 
 fn most(group: &Group, run: &Run) -> Result<u64, Refusal> {
     let own = group.spec.blocks(run)?;
-    if !group.mixed {
-        return Ok(own);
-    }
     group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
 }
 

@@ -23,13 +23,7 @@ pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> R
     let last = facts
         .iter()
         .rev()
-        .find(|f| match f.cache {
-            Cache::Attention { window, chunk, cross, .. } => {
-                !cross && (drafted || (window.is_none() && chunk.is_none()))
-            }
-            Cache::Latent { .. } => true,
-            _ => false,
-        })
+        .find(|f| matches!(f.cache, Cache::Attention { cross: false, .. } | Cache::Latent { .. }))
         .copied();
     let Some(last) = last else { return Ok(count) };
     let index = facts.iter().rev().find(|f| matches!(f.cache, Cache::Index { .. })).copied();
@@ -42,10 +36,9 @@ pub fn extend(facts: &mut Vec<Fact>, config: Config, run: Run, layers: u64) -> R
         other => other,
     };
     for _ in 0..count {
-        if drafted && let Some(index) = index {
-            facts.push(Fact { layer: layers, draft: true, ..index });
-        }
-        facts.push(Fact { layer: layers, cache, draft: true, indexed: last.indexed });
+        let index = index.filter(|_| drafted).map(|index| index.cache);
+        let own = index.into_iter().chain([cache]);
+        facts.extend(own.map(|cache| Fact { layer: layers, cache, draft: true, indexed: last.indexed }));
     }
     Ok(count)
 }

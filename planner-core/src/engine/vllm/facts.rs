@@ -78,7 +78,7 @@ pub struct Fact {
 /// # Errors
 /// Refuses counts that neither divide nor are divided.
 pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
-    let fits = if total >= tp { total.is_multiple_of(tp) } else { total > 0 && tp.is_multiple_of(total) };
+    let fits = if total >= tp { total.is_multiple_of(tp) } else { tp.is_multiple_of(total) };
     if fits {
         Ok((total / tp).max(1))
     } else {
