@@ -23,13 +23,10 @@ fn of<T>(model: &str, flags: &str, question: impl Fn(&Plan<'_>) -> T) -> Result<
     plan(&model, &request).map(|plan| question(&plan))
 }
 
-/// The notes of an engine's answer.
+/// The notes of an answer.
 fn notes(model: &str, flags: &str) -> Vec<String> {
-    of(model, flags, |plan| {
-        let all = plan.notes.iter().chain(&plan.engine.details.notes);
-        all.map(|note| format!("{}: {}", note.code, note.text)).collect()
-    })
-    .unwrap()
+    of(model, flags, |plan| plan.notes.iter().map(|note| format!("{}: {}", note.code, note.text)).collect())
+        .unwrap()
 }
 
 fn refusal(model: &str, flags: &str) -> String {
@@ -228,4 +225,25 @@ fn a_vllm_command_is_spelled_for_its_version() {
     // An L4 takes 256 sequences by itself.
     assert!(command("engine vllm gpu l4 users 257").contains(" --max-num-seqs 257"));
     assert!(!command("engine vllm gpu l4 users 256").contains("seqs"));
+}
+
+#[test]
+fn vllm_says_what_it_took_for_granted() {
+    let codes = |flags: &str| -> Vec<String> {
+        let all = notes("llama3-8b", &format!("engine {flags}"));
+        all.iter()
+            .filter(|note| note.starts_with("vllm_"))
+            .map(|note| note.split(':').next().unwrap().into())
+            .collect()
+    };
+    assert_eq!(codes("vllm"), ["vllm_device_assumed"]);
+    assert_eq!(codes("vllm gpu h100"), [""; 0]);
+    assert_eq!(codes("vllm gpu h100 speculative eagle:1"), ["vllm_draft_assumed"]);
+    assert_eq!(codes("vllm@0.24 gpu h100"), ["vllm_version"]);
+    let unknown = r#"{"model_type":"arcee","architectures":["ArceeForCausalLM2"],"hidden_size":64,"num_hidden_layers":2,
+        "intermediate_size":64,"num_attention_heads":4,"vocab_size":64,"max_position_embeddings":4096,"auto_map":{}}"#;
+    let model = planner_core::source::from_config_json(unknown, false).unwrap();
+    let request = request("engine vllm gpu h100 seq 100");
+    let plan = plan(&model, &request).unwrap();
+    assert!(plan.engine.details.notes.iter().any(|note| note.code == "vllm_class_unknown"));
 }

@@ -74,3 +74,16 @@ impl<'a> Config<'a> {
 pub fn whole(value: &Json) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0).map(|f| f as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::whole;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        assert_eq!([json!(8), json!(8.0), json!(0.0)].map(|n| whole(&n)), [Some(8), Some(8), Some(0)]);
+        assert_eq!([json!(8.5), json!(-8.0), json!(-8), json!("8")].map(|n| whole(&n)), [None; 4]);
+    }
+}

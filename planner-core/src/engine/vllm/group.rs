@@ -172,10 +172,7 @@ pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
             let (places, layers): (Vec<usize>, Vec<usize>) =
                 g.layers.iter().enumerate().filter(own).map(|(place, layer)| (place, *layer)).unzip();
             let specs = g.specs.part(&places);
-            let spec = match specs.kinds().first() {
-                Some(own) if g.mixed => *own,
-                _ => g.spec,
-            };
+            let spec = specs.kinds().first().copied().unwrap_or(g.spec);
             Group { layers, specs, spec, mixed: g.mixed }
         })
         .collect()
