@@ -297,7 +297,7 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
 struct Gelu;
 
 /// Elements that a thread takes at once.
-const GELU_PART: usize = 4096;
+const GELU_PART: usize = 512;
 
 impl CustomOp1 for Gelu {
     fn name(&self) -> &'static str {

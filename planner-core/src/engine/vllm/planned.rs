@@ -25,6 +25,7 @@ use super::shards;
 use super::spec::{Kind, Run as Blocksof, Spec, Specs};
 use super::state::Setting;
 use super::v4;
+use crate::dtype::DType;
 use crate::engine::architecture::grouped;
 use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
 use crate::error::{Error, Result};
@@ -85,10 +86,9 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
     let hybrid = stateful && (attends || architectures::hybrid(config.class));
     let align_states = stateful && set.prefix_caching;
-    // float32 checkpoints run in half precision (`_resolve_auto_dtype` of `vllm/config/model.py`)
-    let model_bytes = model.dtype.bytes.min(2);
-    let bf16 = resolve::computes_in_bf16(config, model.dtype);
-    let cache_dtype = resolve::cache_dtype(config, given, &set.device, bf16)?;
+    let computed = resolve::computed_in(config, model.dtype, &set.device);
+    let model_bytes = computed.bytes;
+    let cache_dtype = resolve::cache_dtype(config, given, &set.device, computed)?;
     resolve::packed_hybrid(config, cache_dtype, hybrid)?;
     let state = Setting {
         tp: set.tp,
@@ -96,7 +96,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
         device: &set.device,
         align: align_states,
         model_bytes,
-        bf16: bf16 && set.device.major >= 8,
+        bf16: computed == DType::BF16,
     };
     let mut facts = facts::facts(model, state)?;
     let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));

@@ -19,9 +19,14 @@ use crate::dtype::DType;
 /// Model types that do not run in float16.
 const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
 
-/// Whether the model computes in bfloat16: what is neither of the half types runs in it as well.
-pub fn computes_in_bf16(config: Config, dtype: DType) -> bool {
-    dtype != DType::F16 || NEVER_F16.contains(&config.root_type())
+/// What the model computes in: its own type where that is a half type that the GPU and the model take, else the
+/// first that they do.
+pub fn computed_in(config: Config, dtype: DType, device: &Device) -> DType {
+    let supported: &[DType] = if device.major >= 8 { &[DType::BF16, DType::F16] } else { &[DType::F16] };
+    let takes = |half: &&DType| **half != DType::F16 || !NEVER_F16.contains(&config.root_type());
+    let supported = || supported.iter().filter(takes);
+    let own = supported().find(|half| **half == dtype);
+    own.or_else(|| supported().next()).copied().unwrap_or(DType::F32)
 }
 
 /// The cache type of the run.
@@ -32,7 +37,7 @@ pub fn cache_dtype(
     config: Config,
     given: &'static str,
     device: &Device,
-    bf16: bool,
+    computed: DType,
 ) -> Result<&'static str, Refusal> {
     let hopper_or_older = device.major != 10;
     let name = if given == "auto" { checkpoint::dtype(config) } else { given };
@@ -43,7 +48,11 @@ pub fn cache_dtype(
         "bfloat16" if config.class == "DeepseekV32ForCausalLM" => "auto",
         other => other,
     };
-    let model = if bf16 { "bfloat16" } else { "float16" };
+    let model = match computed {
+        DType::BF16 => "bfloat16",
+        DType::F16 => "float16",
+        _ => "float32",
+    };
     if matches!(name, "float16" | "bfloat16") && name != model {
         return Err(Refusal::new(say!(
             "kv_cache_dtype=\"{0}\" is incompatible with dtype=\"{1}\". Please set `--kv-cache-dtype` to `auto` or `{1}`.",

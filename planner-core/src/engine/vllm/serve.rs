@@ -47,6 +47,8 @@ fn own(config: Config, fact: &Fact) -> Option<Backend> {
     }
     match fact.cache {
         Cache::Index { .. } => Some(Backend::V32Indexer),
+        // `vllm/models/inkling/nvidia/attention.py` asks no platform
+        Cache::Attention { .. } if config.class.starts_with("Inkling") => Some(Backend::FlashAttn),
         Cache::Streams { .. } => {
             Some(Backend::Own(Own { name: "INKLING_SCONV_SWA", multiple: 1, preferred: 16, packed: false }))
         }
@@ -110,10 +112,12 @@ fn one(config: Config, fact: &Fact, context: &Context, kv: &'static str) -> Resu
         Cache::Index { .. } | Cache::Streams { .. } => Served { fact: *fact, backend: None, cache_dtype: kv },
         Cache::Latent { rank, rope, sparse, .. } => {
             let ask = Ask { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
-            let mut backend = select::choose(context, &ask)?;
-            if config.model_type == "hy_v4" && backend == Backend::FlashAttnMlaSparse {
-                backend = Backend::FlashMlaSparse;
-            }
+            let chosen = select::choose(context, &ask)?;
+            // its sinks are known to FLASHMLA_SPARSE alone (`vllm/models/hy_v4/nvidia/attention.py`)
+            let sinks = config.model_type == "hy_v4"
+                && config.get("learnable_sink") != Some(&false.into())
+                && Backend::FlashMlaSparse.check(context, &ask).is_ok();
+            let backend = if sinks { Backend::FlashMlaSparse } else { chosen };
             let stored = sparse::stored_as(backend, kv);
             runs(context, backend, stored)?;
             Served { fact: *fact, backend: Some(backend), cache_dtype: stored }
