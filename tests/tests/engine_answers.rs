@@ -247,3 +247,58 @@ fn vllm_says_what_it_took_for_granted() {
     let plan = plan(&model, &request).unwrap();
     assert!(plan.engine.details.notes.iter().any(|note| note.code == "vllm_class_unknown"));
 }
+
+#[test]
+fn every_engine_says_its_version_and_the_flags_it_reads() {
+    const SERVER: [&str; 8] = [
+        "attention-backend",
+        "block-size",
+        "max-num-batched-tokens",
+        "max-num-seqs",
+        "max-model-len",
+        "speculative",
+        "async-scheduling",
+        "prefix-caching",
+    ];
+    for (id, version, reads, one_type) in [
+        ("architecture", "1", vec!["dcp"], false),
+        ("vllm", "0.33.0", [&["dcp"][..], &SERVER].concat(), true),
+        ("sglang", "0.5.23", SERVER.to_vec(), true),
+        ("transformers", "5.23.0", vec!["cache"], true),
+        ("candle", "0.11.1", vec![], true),
+        ("tensorrt-llm", "1.2", vec!["block-size", "max-num-seqs", "max-model-len", "prefix-caching"], true),
+    ] {
+        let (engine, first) = engine::resolve(id).unwrap();
+        assert_eq!(
+            (engine.versions()[0], first, engine.one_kv_dtype()),
+            (version, version, one_type),
+            "{id}"
+        );
+        assert_eq!(engine.reads(&Request::default()), reads, "{id}");
+    }
+    let (transformers, _) = engine::resolve("hf").unwrap();
+    assert_eq!(transformers.reads(&request("cache static")), ["cache", "max-model-len"]);
+}
+
+#[test]
+fn a_session_holds_its_state_before_its_first_token() {
+    let floor = |model: &str, engine: &str| {
+        of(model, &format!("engine {engine} gpu h100 seq 1000"), |plan| {
+            plan.layout().unwrap().floor_bytes().unwrap()
+        })
+        .unwrap()
+    };
+    // 64 layers, 8,192 wide: a state of 16 columns in f32 and a convolution of 3 (4 in transformers) in bf16;
+    // vLLM keeps both in the model's type.
+    let mamba = |bytes: u64| 64 * 8_192 * bytes;
+    assert_eq!(floor("falcon-mamba-7b", "architecture"), mamba(16 * 4 + 3 * 2));
+    assert_eq!(floor("falcon-mamba-7b", "transformers"), mamba(16 * 4 + 4 * 2));
+    assert_eq!(floor("falcon-mamba-7b", "vllm"), mamba((16 + 3) * 2));
+    // Rows of tokens come with the tokens, blocks with the first of them.
+    for engine in ["architecture", "transformers", "candle", "sglang", "tensorrt-llm"] {
+        assert_eq!(floor("llama3-8b", engine), 0, "{engine}");
+    }
+    assert_eq!(floor("llama3-8b", "vllm"), 16 * 131_072);
+    // Candle: 64 layers, 5,120 wide, 16 columns of state and one of convolution, in f32.
+    assert_eq!(floor("mamba-2.8b", "candle"), 64 * 5_120 * (16 + 1) * 4);
+}

@@ -92,7 +92,9 @@ fn the_terms_of_a_session_are_its_bytes() {
                 assert!(stages * tp >= session, "{} {}: {stages} B on a GPU", model.id, engine.id());
                 assert!(layout.floor_bytes().unwrap() <= session, "{} {}", model.id, engine.id());
                 let terms = layout.terms(plan.tokens).unwrap();
-                if terms.is_empty() {
+                // The keys of these say it.
+                if ["architecture", "llama.cpp"].contains(&engine.id()) {
+                    assert!(terms.is_empty());
                     continue;
                 }
                 let bytes: u64 = terms.iter().map(|term| term.bytes().unwrap()).sum();

@@ -4,7 +4,7 @@
 //! one latent, states once per session. Under tensor parallelism a GPU keeps its share of the KV
 //! heads (at least one) and of the states; latents and index keys are whole on every GPU.
 
-use super::{Details, Engine, Layout, Run};
+use super::{Engine, Layout, Run};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
@@ -158,10 +158,6 @@ impl Layout for Needed<'_> {
 
     fn floor_bytes(&self) -> Result<u64> {
         self.bytes(0)
-    }
-
-    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
-        Ok(Details::default())
     }
 }
 

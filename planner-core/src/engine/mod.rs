@@ -146,7 +146,9 @@ pub trait Layout {
     fn floor_bytes(&self) -> Result<u64>;
 
     /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
-    fn details(&self, available: Option<&[u64]>) -> Result<Details>;
+    fn details(&self, _available: Option<&[u64]>) -> Result<Details> {
+        Ok(Details::default())
+    }
 }
 
 /// What the factors of a [`Term`] count.
