@@ -49,8 +49,9 @@ fn same(ours: Option<&Json>, engine: &Json) -> bool {
 fn ours(case: &Json, models: &mut BTreeMap<String, ModelSpec>) -> Result<Map<String, Json>, String> {
     let config = case["config"].as_str().unwrap();
     if !models.contains_key(config) {
-        let text =
-            std::fs::read_to_string(fixtures().join("configs").join(config)).map_err(|e| e.to_string())?;
+        let folders = ["configs", "vllm/configs"].map(|folder| fixtures().join(folder).join(config));
+        let path = folders.iter().find(|path| path.exists()).ok_or("no such configuration")?;
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
         let model = source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))?;
         models.insert(config.to_owned(), model);
     }

@@ -25,6 +25,7 @@ pub(super) fn has_window_pool(class: &str) -> bool {
             | "MellumForCausalLM"
             | "MuseGlimmerForCausalLM"
             | "MuseGlimmerForConditionalGeneration"
+            | "InklingForConditionalGeneration"
             | "UnlimitedOCRForCausalLM"
     )
 }
@@ -185,8 +186,19 @@ const REFUSED: &str = "\
     WhisperForCausalLM XGLMForCausalLM XLMWithLMHeadModel XLNetLMHeadModel Zamba2ForCausalLM ZambaForCausalLM \
     xLSTMForCausalLM";
 
-/// Refuses classes that the engine cannot serve.
+/// Classes whose pools are known to be others than these rules make: states that its transformers backend leaves
+/// out, configurations of its own.
+const OTHERWISE: [&str; 3] =
+    ["MiniMaxForCausalLM", "MuseSparkForConditionalGeneration", "Qwen3ASRForConditionalGeneration"];
+
+/// Refuses classes that the engine cannot serve, and those whose pools are not covered.
 pub(super) fn check(class: &str) -> Result<()> {
+    if OTHERWISE.contains(&class) {
+        return Err(Error::unsupported(
+            say!("{0} under sglang", class),
+            words!("its pools for it are not covered; --engine vllm is"),
+        ));
+    }
     if REFUSED.split(' ').any(|refused| refused == class) {
         return Err(Error::unsupported(
             say!("{0} under sglang", class),
@@ -207,5 +219,7 @@ mod tests {
         assert!(check("FalconForCausalLM").is_err());
         assert!(check("FalconH1ForCausalLM").is_ok());
         assert!(check("xLSTMForCausalLM").is_err());
+        assert!(check("MuseSparkForConditionalGeneration").is_err());
+        assert!(check("MuseGlimmerForConditionalGeneration").is_ok());
     }
 }

@@ -160,7 +160,11 @@ impl<'a> Pools<'a> {
         let (full, window) = (u128::from(stage.full), u128::from(stage.window));
         let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
         let (tokens, window_tokens) = match (full, window) {
-            (0, 0) => (u128::from(u64::MAX), 0),
+            // another stage decides, and where none keeps rows the longest session
+            (0, 0) if self.stages.iter().any(|stage| stage.full + stage.window > 0) => {
+                (u128::from(u64::MAX), 0)
+            }
+            (0, 0) => (whole(u128::from(settings::context(&self.run))), 0),
             (full, window) if cap.is_some() => {
                 let cap = u128::from(cap.unwrap_or(0));
                 (whole(room.saturating_sub(cap * window) / full.max(1)), cap)
@@ -189,8 +193,7 @@ impl<'a> Pools<'a> {
 
     /// `resolve_max_num_reqs`.
     fn max_requests(&self, given: Given) -> u64 {
-        let context =
-            self.run.request.max_model_len.or(self.run.model.max_position).unwrap_or(self.run.tokens);
+        let context = settings::context(&self.run);
         let usual = u128::from(given.tokens) * 512 / u128::from(context.max(1));
         let usual = u64::try_from(usual).unwrap_or(u64::MAX).clamp(2048, 4096);
         let most = self.settings.max_requests.unwrap_or(usual).min(given.tokens / 2);

@@ -1,5 +1,7 @@
 //! What one token and one request cost in each layer, on one rank.
 
+use serde_json::Value as Json;
+
 use super::classes;
 use super::settings::{Settings, is_sparse};
 use super::states;
@@ -55,6 +57,18 @@ pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, O
             cost = cost.plus(one(run, settings, store, &mut window)?)?;
         }
         costs.push(cost);
+    }
+    // these take the ordinary pool then, Laguna where the configuration says no window at all
+    let ordinary = match model.architecture.as_str() {
+        "BeamForCausalLM" => true,
+        "LagunaForCausalLM" => !model.text_config().get("sliding_window").is_some_and(Json::is_number),
+        _ => false,
+    };
+    if classes::has_window_pool(&model.architecture) && window.is_none() && !ordinary {
+        return Err(Error::unsupported(
+            say!("{0} under sglang", model.architecture),
+            words!("AssertionError: Hybrid SWA model must have at least one SWA layer"),
+        ));
     }
     Ok((costs, window))
 }

@@ -73,12 +73,20 @@ impl Settings {
 const CONTEXT_KEYS: [&str; 5] =
     ["max_sequence_length", "seq_length", "max_seq_len", "model_max_length", "max_position_embeddings"];
 
+/// The longest session of a model whose configuration says none.
+const CONTEXT: u64 = 2048;
+
+/// The longest session of the run.
+pub(super) fn context(run: &Run<'_>) -> u64 {
+    run.request.max_model_len.or(run.model.max_position).unwrap_or(CONTEXT)
+}
+
 /// Refuses sessions longer than the configuration admits (`get_context_length` of
 /// `utils/hf_transformers/common.py`, `ModelConfig._derive_context_length`).
 fn check_context(run: &Run<'_>) -> Result<()> {
     let config = run.model.text_config();
     let own = CONTEXT_KEYS.iter().find_map(|key| config.get(*key).and_then(Json::as_u64));
-    let Some(bound) = own.or(run.model.max_position) else { return Ok(()) };
+    let bound = own.or(run.model.max_position).unwrap_or(CONTEXT);
     let rope = ["rope_scaling", "rope_parameters"].iter().find_map(|key| config.get(*key)?.as_object());
     let factor = rope
         .filter(|rope| !rope.contains_key("original_max_position_embeddings"))
@@ -293,6 +301,7 @@ fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
     let class = run.model.architecture.as_str();
     let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
     match (capability.0, has_latent(run)) {
+        (9, _) if class == "BeamForCausalLM" => "trtllm_mha",
         (9, _) => "fa3",
         (10, true) if classes::is_deepseek(class) || class == "KimiK3ForConditionalGeneration" => {
             "trtllm_mla"

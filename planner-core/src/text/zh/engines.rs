@@ -122,6 +122,10 @@ pub(super) const TABLE: super::Table = &[
         "按提示处理后的缓存计：其后生成的至多 {0} 个 token 暂不量化，凑齐后一并量化",
     ),
     // sglang
+    (
+        "AssertionError: Hybrid SWA model must have at least one SWA layer",
+        "断言失败：混合滑动窗口的模型至少要有一个滑动窗口层",
+    ),
     ("{0} under sglang", "在 sglang 下使用{0}"),
     (
         "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own",
