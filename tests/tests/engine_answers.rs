@@ -1,10 +1,13 @@
 //! What every engine's answer has in common, and TensorRT-LLM's blocks, by hand: Llama 3 8B keeps 131,072 B a token.
 
+use std::path::Path;
+
 use planner_core::catalog;
 use planner_core::engine::{self, ShareOf};
 use planner_core::error::Error;
 use planner_core::plan::{Plan, plan};
 use planner_core::request::Request;
+use planner_core::source::from_config_json;
 use planner_core::spec::model::ModelSpec;
 use serde_json::json;
 
@@ -17,10 +20,19 @@ fn request(flags: &str) -> Request {
     request
 }
 
-/// Asks something of the plan of a catalogue's model.
+/// A model of the catalogue, or of a configuration among the fixtures.
+fn load(model: &str) -> ModelSpec {
+    if !model.ends_with(".json") {
+        return catalog::model(model).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs").join(model);
+    from_config_json(&std::fs::read_to_string(path).unwrap(), false).unwrap()
+}
+
+/// Asks something of the plan of a model.
 fn of<T>(model: &str, flags: &str, question: impl Fn(&Plan<'_>) -> T) -> Result<T, Error> {
-    let (model, request): (ModelSpec, _) = (catalog::model(model).unwrap(), request(flags));
-    plan(&model, &request).map(|plan| question(&plan))
+    let request = request(flags);
+    plan(&load(model), &request).map(|plan| question(&plan))
 }
 
 /// The notes of an answer.
@@ -242,7 +254,7 @@ fn vllm_says_what_it_took_for_granted() {
     assert_eq!(codes("vllm@0.24 gpu h100"), ["vllm_version"]);
     let unknown = r#"{"model_type":"arcee","architectures":["ArceeForCausalLM2"],"hidden_size":64,"num_hidden_layers":2,
         "intermediate_size":64,"num_attention_heads":4,"vocab_size":64,"max_position_embeddings":4096,"auto_map":{}}"#;
-    let model = planner_core::source::from_config_json(unknown, false).unwrap();
+    let model = from_config_json(unknown, false).unwrap();
     let request = request("engine vllm gpu h100 seq 100");
     let plan = plan(&model, &request).unwrap();
     assert!(plan.engine.details.notes.iter().any(|note| note.code == "vllm_class_unknown"));
@@ -301,4 +313,136 @@ fn a_session_holds_its_state_before_its_first_token() {
     assert_eq!(floor("llama3-8b", "vllm"), 16 * 131_072);
     // Candle: 64 layers, 5,120 wide, 16 columns of state and one of convolution, in f32.
     assert_eq!(floor("mamba-2.8b", "candle"), 64 * 5_120 * (16 + 1) * 4);
+}
+
+/// Bytes of a session, of all sessions, and of each stage.
+fn figures(model: &str, flags: &str) -> (u64, u64, Vec<u64>) {
+    of(model, flags, |plan| {
+        let stages = plan.layout().unwrap().stage_bytes(plan.request.users, plan.tokens).unwrap();
+        (plan.engine.session_bytes, plan.engine.total_bytes, stages)
+    })
+    .unwrap()
+}
+
+#[test]
+fn sglang_sessions_take_whole_pages_and_share_their_start() {
+    let token = 131_072;
+    assert_eq!(figures("llama3-8b", "engine sglang gpu h100 seq 1000 users 3").1, 3 * 1000 * token);
+    let paged = "engine sglang gpu h100 seq 1000 users 3 block-size 64";
+    assert_eq!(figures("llama3-8b", paged).1, 3 * 1024 * token);
+    // 100 tokens alike are one page of 64.
+    assert_eq!(figures("llama3-8b", &format!("{paged} shared-prefix 100")).1, (1024 + 2 * 960) * token);
+    let off = format!("{paged} shared-prefix 100 prefix-caching off");
+    assert_eq!(figures("llama3-8b", &off).1, 3 * 1024 * token);
+    // Windows and states keep a prefix for none but its owner.
+    for model in ["gpt-oss-20b", "qwen3.5-27b"] {
+        let (session, all, _) = figures(model, "engine sglang gpu h100 seq 1000 users 3 shared-prefix 500");
+        assert_eq!(all, 3 * session, "{model}");
+    }
+}
+
+#[test]
+fn sglang_keeps_a_window_s_rows_apart() {
+    // gpt-oss-20b: 12 layers of 8 heads of 64 in bf16 keep all rows, 12 those of a window of 128 and of the 128
+    // tokens after which it is cut, and the page ahead.
+    let layers = 12 * 8 * 64 * 2 * 2;
+    let session = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).0;
+    assert_eq!(session("seq 10000"), (10_000 + 128 + 128 + 1) * layers);
+    assert_eq!(session("seq 200"), (200 + 200) * layers);
+    assert_eq!(session("seq 10000 block-size 64"), (10_048 + 320) * layers);
+    // The window pool has 8 rows for 10 of the full one, so the room is by the larger demand.
+    let stages = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).2;
+    assert_eq!(stages("seq 10000"), [10_000 * layers + 10_000 * layers * 8 / 10]);
+    assert_eq!(stages("seq 200"), [250 * layers + 200 * layers]);
+    // Without prefixes and with a number of requests: a window less the token itself, the cut, two pages each; two
+    // chunks of 8,192; and a page.
+    let window = 4 * (127 + 128 + 1 + 1) + 2 * 8192 + 1;
+    assert_eq!(
+        stages("seq 10000 users 4 prefix-caching off max-num-seqs 4"),
+        [4 * 10_000 * layers + window * layers]
+    );
+    let one_chunk = 4 * (127 + 128 + 1 + 1) + 8192 + 1;
+    assert_eq!(
+        stages("seq 10000 users 4 prefix-caching off max-num-seqs 4 async-scheduling off"),
+        [4 * 10_000 * layers + one_chunk * layers]
+    );
+}
+
+#[test]
+fn sglang_gives_states_nine_parts_of_nineteen() {
+    // falcon-mamba-7b: 64 layers, 8,192 wide, a convolution of 3 in bf16 and a state of 16 in f32 for a slot; three
+    // slots a running session, and one that is never handed out.
+    let slot = 64 * 8_192 * (3 * 2 + 16 * 4);
+    let (session, _, stages) = figures("falcon-mamba-7b", "engine sglang gpu h100 seq 1000 users 5");
+    assert_eq!(session, 3 * slot);
+    assert_eq!(stages, [(16 * slot * 19_u64).div_ceil(9)]);
+    // With a number of requests and without prefixes just their slots: one a request.
+    let fixed = "engine sglang gpu h100 seq 1000 users 5 max-num-seqs 8 prefix-caching off";
+    let (_, _, stages) = figures("falcon-mamba-7b", fixed);
+    assert_eq!(stages, [9 * slot]);
+}
+
+#[test]
+fn a_sglang_command_says_what_was_asked() {
+    let command = |flags: &str| {
+        of("llama3-8b", &format!("engine sglang gpu h100 seq 1000 {flags}"), |plan| {
+            let all = planner_core::render::json::plan(plan, planner_core::text::Lang::En);
+            all["engine"]["command"]["shell"].as_str().unwrap().to_owned()
+        })
+        .unwrap()
+    };
+    assert!(command("kv-dtype fp8").contains(" --kv-cache-dtype fp8_e4m3"));
+    assert!(command("kv-dtype bf16").contains(" --kv-cache-dtype bf16"));
+    assert!(!command("").contains("kv-cache-dtype"));
+    assert!(command("prefix-caching off").contains(" --disable-radix-cache"));
+    assert!(!command("prefix-caching on").contains("radix"));
+    assert!(command("async-scheduling off").contains(" --disable-overlap-schedule"));
+    assert!(!command("async-scheduling on").contains("overlap"));
+}
+
+#[test]
+fn transformers_names_its_cache() {
+    let keys = |model: &str, flags: &str| {
+        of(model, &format!("engine hf {flags}"), |plan| plan.engine.details.keys.clone()).unwrap()
+    };
+    let class = |model: &str, flags: &str| keys(model, flags)["cache"].as_str().unwrap().to_owned();
+    assert_eq!(class("llama3-8b", "seq 100"), "DynamicCache");
+    assert_eq!(class("llama3-8b", "seq 100 cache static"), "StaticCache");
+    assert_eq!(class("llama3-8b", "seq 100 cache quantized"), "QuantizedCache");
+    assert_eq!(class("falcon-mamba-7b", "seq 100"), "DynamicCache");
+    assert_eq!(class("bart-large", "seq 100"), "EncoderDecoderCache");
+    assert_eq!(class("NX-AI__xLSTM-7b.json", "seq 100"), "xLSTMCache");
+    assert_eq!(class("RWKV__rwkv-4-7b-pile.json", "seq 100"), "list");
+    assert_eq!(class("minimax-text-01", "seq 100"), "MiniMaxCache");
+    assert_eq!(keys("llama3-8b", "seq 100 cache static max-model-len 200")["max_cache_len"], 200);
+}
+
+#[test]
+fn a_static_cache_must_hold_the_session() {
+    let of = |model: &str, flags: &str| {
+        of(model, &format!("engine hf cache static {flags}"), |plan| plan.engine.session_bytes)
+    };
+    assert_eq!(of("llama3-8b", "seq 100 max-model-len 100").unwrap(), 100 * 131_072);
+    assert!(
+        format!("{:?}", of("llama3-8b", "seq 101 max-model-len 100").unwrap_err())
+            .contains("--max-model-len")
+    );
+    for (model, why) in
+        [("deepseek-v4-flash", "compressed layers"), ("minimax-text-01", "its own cache class")]
+    {
+        let error = of(model, "seq 100").unwrap_err();
+        assert!(error.exit_code() == 3 && format!("{error:?}").contains(why), "{model}: {error:?}");
+    }
+}
+
+#[test]
+fn transformers_keeps_states_in_the_type_it_computes_in() {
+    let floor = |model: &str, flags: &str| {
+        of(model, &format!("engine hf seq 100 {flags}"), |plan| plan.layout().unwrap().floor_bytes().unwrap())
+            .unwrap()
+    };
+    // The convolution follows the model's type, the state is in f32 whatever that is.
+    assert_eq!(floor("falcon-mamba-7b", "kv-dtype f32"), 64 * 8_192 * (16 * 4 + 4 * 4));
+    assert_eq!(floor("falcon-mamba-7b", ""), 64 * 8_192 * (16 * 4 + 4 * 2));
+    assert_eq!(floor("mamba-2.8b", "kv-dtype bf16"), 64 * 5_120 * (16 + 4) * 4);
 }
