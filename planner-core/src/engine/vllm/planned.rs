@@ -246,16 +246,11 @@ impl Planned<'_> {
         if !self.settings.prefix_caching {
             return None;
         }
-        let span = |g: &Group| self.span(g);
-        let coarse = self.ranks.whole().iter().map(span).fold(1, lcm);
-        let fine = self.ranks.whole().iter().map(span).fold(0, gcd);
-        let split = self.ranks.whole().len() > 1
-            && self.align_states
-            && self
-                .ranks
-                .whole()
-                .iter()
-                .any(|g| matches!(g.spec.kind, Kind::State { .. }) && g.spec.block_size > fine);
+        let groups = self.ranks.whole();
+        let spans = || groups.iter().map(|group| self.span(group));
+        let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));
+        let state = |group: &Group| matches!(group.spec.kind, Kind::State { .. });
+        let split = groups.iter().any(|group| state(group) && group.spec.block_size > fine);
         Some(if split { fine } else { coarse })
     }
 }
