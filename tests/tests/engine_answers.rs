@@ -446,3 +446,50 @@ fn transformers_keeps_states_in_the_type_it_computes_in() {
     assert_eq!(floor("falcon-mamba-7b", ""), 64 * 8_192 * (16 * 4 + 4 * 2));
     assert_eq!(floor("mamba-2.8b", "kv-dtype bf16"), 64 * 5_120 * (16 + 4) * 4);
 }
+
+#[test]
+fn sglang_lists_its_pools() {
+    let keys = |model: &str, flags: &str| {
+        let flags = format!("engine sglang gpu h100 kv-memory 20GiB {flags}");
+        of(model, &flags, |plan| plan.engine.details.keys.clone()).unwrap()
+    };
+    let rows = |kind: &str, bytes: u64, rows: u64| json!({"kind": kind, "row_bytes": bytes, "rows_per_session": rows});
+    // 20 GiB in rows of 131,072 B.
+    let llama = keys("llama3-8b", "seq 1000");
+    assert_eq!(llama["groups"], json!([rows("full", 131_072, 1000)]));
+    assert_eq!([&llama["num_blocks"], &llama["kv_cache_tokens"]], [163_840, 163_840]);
+    assert_eq!([&llama["max_concurrency"], &llama["min_prefix_hit_tokens"]], [&json!(163.84), &json!(1)]);
+    assert!(!llama.contains_key("swa_tokens") && !llama.contains_key("state_slots"));
+    let paged = keys("llama3-8b", "seq 1000 block-size 64 prefix-caching off");
+    assert_eq!([&paged["num_blocks"], &paged["kv_cache_tokens"]], [2560, 163_840]);
+    assert_eq!(paged["min_prefix_hit_tokens"], json!(null));
+    // A window of 128, the 128 tokens after which it is cut, and the page ahead.
+    let layers = 12 * 8 * 64 * 2 * 2;
+    let gpt = keys("gpt-oss-20b", "seq 10000");
+    assert_eq!(gpt["groups"], json!([rows("full", layers, 10_000), rows("window", layers, 257)]));
+    // Full rows and eight tenths as many of the window.
+    let tokens = (20 * (1_u64 << 30) * 10) / (layers * 18);
+    assert_eq!([&gpt["kv_cache_tokens"], &gpt["swa_tokens"]], [tokens, tokens * 8 / 10]);
+    // 48 layers: a convolution of 3 over 2 × 16 × 128 + 48 × 128 channels in bf16, 48 × 128 × 128 in f32.
+    let slot = 48 * (3 * (2 * 16 * 128 + 48 * 128) * 2 + 48 * 128 * 128 * 4);
+    let qwen = keys("qwen3.5-27b", "seq 1000");
+    assert_eq!(qwen["groups"], json!([rows("full", 65_536, 1000), rows("state", slot, 5)]));
+    assert_eq!(qwen["state_slots"], json!(20 * (1_u64 << 30) * 9 / 19 / slot - 1));
+    let floor = of("qwen3.5-27b", "engine sglang gpu h100 seq 1000", |plan| {
+        plan.layout().unwrap().floor_bytes().unwrap()
+    });
+    assert_eq!(floor.unwrap(), 5 * slot);
+}
+
+#[test]
+fn sglang_says_which_page_it_takes() {
+    let page = |flags: &str| {
+        let flags = format!("engine sglang gpu h200 tp 8 seq 1000 {flags}");
+        let found = notes("deepseek-v3", &flags);
+        found.iter().any(|note| note.starts_with("page_of_engine"))
+    };
+    assert!(page("attention-backend flashmla block-size 32"));
+    assert!(!page("attention-backend flashmla block-size 64"));
+    assert!(!page("attention-backend flashmla"));
+    assert!(!page("attention-backend fa3 block-size 32"));
+}
