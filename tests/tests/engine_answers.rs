@@ -493,3 +493,47 @@ fn sglang_says_which_page_it_takes() {
     assert!(!page("attention-backend flashmla"));
     assert!(!page("attention-backend fa3 block-size 32"));
 }
+
+#[test]
+fn transformers_says_what_packs_a_quantized_cache() {
+    let backend = |flags: &str| {
+        let flags = format!("engine hf seq 100 {flags}");
+        of("llama3-8b", &flags, |plan| plan.engine.details.keys["backend"].as_str().unwrap().to_owned())
+            .unwrap()
+    };
+    assert_eq!(backend("cache quantized"), "quanto");
+    assert_eq!(backend("kv-dtype int2"), "quanto");
+    assert_eq!(backend("kv-dtype hqq_int3"), "hqq");
+    assert_eq!(backend("kv-dtype fp8"), "fp8");
+    // What comes after the prompt waits until 128 tokens are quantized together; fp8 is quantized at once.
+    let waits = |flags: &str| {
+        notes("llama3-8b", &format!("engine hf seq 100 {flags}"))
+            .iter()
+            .any(|note| note.starts_with("quantized_prompt") && note.contains("up to 127 tokens"))
+    };
+    assert!(waits("cache quantized") && waits("kv-dtype hqq_int8") && !waits("kv-dtype fp8"));
+    let refused = |flags: &str| {
+        format!("{:?}", of("llama3-8b", &format!("engine hf seq 100 {flags}"), |_| ()).unwrap_err())
+    };
+    assert!(refused("cache quantized kv-dtype f16").contains("hqq_int1"));
+    assert!(refused("cache static kv-dtype int4").contains("no static quantized cache"));
+    assert!(refused("kv-dtype q8_0").contains("q8_0"));
+}
+
+#[test]
+fn candle_refuses_what_its_modules_cannot_load() {
+    let refused = |model: &str, why: &str| {
+        let text = refusal(model, "engine candle seq 100");
+        assert!(text.contains(why), "{model}: {text}");
+    };
+    refused("granite4-h-tiny", "mamba layers");
+    refused("gemma4-e2b", "share keys and values");
+    refused("gemma4-31b", "attention_k_eq_v");
+    let plain = "Qwen__Qwen3-32B-FP8.json";
+    refused(plain, "plain weights only");
+    assert!(of(plain, "engine candle seq 100 weight-dtype bf16", |_| ()).is_ok());
+    for kept in ["f32", "f16", "bf16"] {
+        assert!(of("llama3-8b", &format!("engine candle seq 100 kv-dtype {kept}"), |_| ()).is_ok());
+    }
+    assert!(of("llama3-8b", "engine candle seq 100 kv-dtype fp8", |_| ()).is_err());
+}
