@@ -7,6 +7,7 @@ use planner_core::catalog;
 use planner_core::engine;
 use planner_core::plan::{Plan, plan};
 use planner_core::request::Request;
+use planner_core::spec::layer::Content;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
 use proptest::prelude::*;
@@ -50,8 +51,8 @@ fn closes_groups(model: &ModelSpec, request: &Request) -> bool {
 /// SGLang cuts whole slots for states off its memory first: where more memory holds one more of them, the
 /// rest may hold fewer tokens.
 fn cuts_states_first(model: &ModelSpec, request: &Request) -> bool {
-    let state = |layer: &planner_core::spec::layer::Layer| layer.kind() == "state";
-    request.engine.id() == "sglang" && model.layers.iter().any(state)
+    let mut stores = model.layers.iter().flat_map(|layer| &layer.stores);
+    request.engine.id() == "sglang" && stores.any(|store| matches!(store.content, Content::State { .. }))
 }
 
 fn fits(plan: &Plan<'_>) -> bool {
