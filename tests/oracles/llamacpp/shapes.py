@@ -22,6 +22,7 @@ RANKS = {f"attention.{part}_lora_rank": 64 for part in ("decay", "iclr", "value_
 EVERY4 = [0 if (i + 1) % 4 else 4 for i in range(12)]
 SWA4 = [bool((i + 1) % 4) for i in range(12)]
 WINDOW = {"attention.sliding_window": 512}
+INDEXER = {"attention.indexer.head_count": 4, "attention.indexer.key_length": 64, "attention.indexer.top_k": 16}
 SHAPES = {
     "rwkv6": {**COMMON, "attention.head_count": 0, "wkv.head_size": 64},
     "rwkv7": {**COMMON, **RANKS, "attention.head_count": 0, "wkv.head_size": 64},
@@ -69,6 +70,36 @@ SHAPES = {
     "t5": {**COMMON, "attention.head_count_kv": 16, "attention.key_length": 64, "attention.value_length": 64},
     "llama4": {**COMMON, **MOE},
     "chatglm": {**COMMON, "attention.head_count_kv": 2},
+    "kimi-k3": {**COMMON, **MLA, **MOE, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4, "kda.head_dim": 64},
+    "glm5-next": {**COMMON, **MLA, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4, "kda.head_dim": 64},
+    "glm5-next:listed": {**COMMON, **MLA, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4,
+                         "kda.head_dim": 64, "nextn_predict_layers": 1, "attention.indexer.types": [i % 8 == 3 for i in range(11)]},
+    "graniteswitch": {**COMMON, "adapters.token_ids_activate": [1], "adapters.token_ids_substitute": [1]},
+    "glm-dsa:short": {**COMMON, **MLA, **MOE, **INDEXER, "nextn_predict_layers": 1},
+    "glm-dsa:listed": {**COMMON, **MLA, **MOE, **INDEXER, "context_length": 1 << 20, "attention.indexer.types": [i % 3 == 0 for i in range(12)]},
+    "deepseek32": {**COMMON, **MLA, **MOE, **INDEXER, "nextn_predict_layers": 2},
+    "hy_v4": {**COMMON, **MLA, **MOE, **INDEXER, "attention.indexer.key_length": 128, "attention.indexer.types": [i % 2 == 0 for i in range(12)]},
+    "nanbeige:once": {**COMMON},
+    "minimax-01:listed": {**COMMON, **MOE, "attention.key_length": 64, "attention.value_length": 64,
+                          "attention.recurrent_layers": [i % 3 != 0 for i in range(12)]},
+    "minimax-01:wide": {**COMMON, **MOE},
+    "minimax-m3:dense": {**COMMON, **MOE, **INDEXER, "leading_dense_block_count": 5, "attention.indexer.block_size": 64,
+                         "attention.indexer.local_blocks": 1, "attention.key_length": 128, "attention.value_length": 128},
+    "qwen3next:listed": {**COMMON, **SSM, **MOE, "attention.recurrent_layers": [i % 3 != 0 for i in range(12)], "attention.key_length": 128,
+                         "attention.value_length": 128, "nextn_predict_layers": 1},
+    "qwen3next:usual": {**COMMON, **SSM, **MOE, "attention.key_length": 128, "attention.value_length": 128},
+    "kimi-linear:taps": {**COMMON, **MLA, **MOE, "attention.value_length": 96, "attention.head_count_kv": [min(x, 1) for x in EVERY4],
+                         "kda.head_dim": 64, "ssm.conv_kernel": 3, "nextn_predict_layers": 1},
+    "exaone4:none": {**COMMON, "attention.sliding_window": 0},
+    "exaone-moe": {**COMMON, **MOE, **WINDOW},
+    "smallthinker:none": {**COMMON, **MOE, "expert_gating_func": 2},
+    "llama4:none": {**COMMON, **MOE, "attention.sliding_window": 0},
+    "cohere2moe": {**COMMON, **MOE, **WINDOW},
+    "laguna": {**COMMON, **MOE, **WINDOW},
+    "plamo": {**COMMON},
+    "falcon-h1:groups": {**COMMON, **SSM, "ssm.group_count": 4},
+    "bailingmoe3": {**COMMON, **MLA, **MOE, "attention.value_length": 96, "attention.head_count_kv": [min(x, 1) for x in EVERY4],
+                    "ssm.conv_kernel": 4, "kda.head_dim": 64, "kda.gate_lower_bound": -1.0},
 }
 NEUTRAL = {"rope.dimension_sections": [16, 24, 24, 0], "swiglu_clamp_exp": [7.0] * 12, "swiglu_clamp_shexp": [7.0] * 12,
            "activation": "silu", "use_parallel_residual": True}
@@ -77,7 +108,7 @@ NEUTRAL = {"rope.dimension_sections": [16, 24, 24, 0], "swiglu_clamp_exp": [7.0]
 def value_of(key):
     if key in NEUTRAL:
         return NEUTRAL[key]
-    return 1.0 if re.search(r"epsilon|scale|freq|factor|softcap|alpha|beta|base", key) else 1
+    return 1.0 if re.search(r"epsilon|scale|freq|factor|softcap|alpha|beta|base|magnitude|bound", key) else 1
 
 
 def write(path, arch, metadata):
@@ -103,7 +134,8 @@ def write(path, arch, metadata):
 if __name__ == "__main__":
     driver, out = sys.argv[1], Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
-    shapes = {arch: {"arch": arch, "metadata": metadata} for arch, metadata in SHAPES.items()}
+    # a name is an architecture, and where there are several shapes of it what is particular
+    shapes = {name.replace(":", "-"): {"arch": name.split(":")[0], "metadata": metadata} for name, metadata in SHAPES.items()}
     if len(sys.argv) > 3:
         for name, entry in json.load(open(sys.argv[3])).items():
             prefix = entry["arch"] + "."

@@ -202,7 +202,8 @@ impl<'a> Metadata<'a> {
     fn recurrent(&self, shape: &mut Shape) -> Result<()> {
         let count = shape.layers.len();
         let ff = self.per_layer("feed_forward_length", count)?.unwrap_or_else(|| vec![0; count]);
-        let interval = match self.number("full_attention_interval").unwrap_or(4) {
+        let usual = if self.arch == "minimax-01" { 8 } else { 4 };
+        let interval = match self.number("full_attention_interval").unwrap_or(usual) {
             0 => return Err(Error::bad_value("full_attention_interval", 0, words!("at least 1"))),
             interval => interval,
         };
