@@ -90,10 +90,9 @@ pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
     }
 }
 
-/// What the engine keeps of a layer. Its Transformers backend, which runs what the engine does not build,
-/// replaces the layer's attention and keeps nothing else.
-pub fn kept<'a>(config: Config, stores: &'a [Store]) -> impl Iterator<Item = &'a Store> {
-    let all = architectures::known(config.class);
+/// What the engine keeps of a layer: all where it builds the class itself. Its Transformers backend, which runs
+/// the others, replaces the layer's attention and keeps nothing else.
+pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
     let attends = |store: &Store| !matches!(store.content, Content::IndexKey { .. } | Content::State { .. });
     stores.iter().filter(move |store| store.is_kept_by("vllm") && (all || attends(store)))
 }
@@ -114,6 +113,7 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
     let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();
     let by_position = windows::by_position(config);
+    let known = architectures::known(config.class);
     for layer in &model.layers {
         if layer.owner.is_some() {
             continue;
@@ -129,7 +129,7 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
             continue;
         }
         let start = out.len();
-        let kept = || kept(config, &layer.stores);
+        let kept = || kept(&layer.stores, known);
         let indexed = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
         let sparse = indexed || config.number(&["index_topk"]).is_some();
         // the indexer of a latent layer is built before the layer's own cache

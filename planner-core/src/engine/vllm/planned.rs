@@ -58,7 +58,8 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     let config = Config::of(model);
     let request = run.request;
     let alike = grouped(&model.layers);
-    let kept = || alike.iter().flat_map(|(_, stores)| facts::kept(config, stores));
+    let known = architectures::known(config.class);
+    let kept = || alike.iter().flat_map(|(_, stores)| facts::kept(stores, known));
     let is_state = |store: &Store| matches!(store.content, Content::State { .. });
     let latent = facts::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(is_state);
