@@ -218,16 +218,17 @@ fn a_vllm_session_holds_the_blocks_of_its_tokens_and_whole_states() {
     assert_eq!(held, groups.iter().map(each).sum::<u64>());
 }
 
+/// The command that Llama 3 8B's plan for 1,000 tokens gives with these flags, as a shell reads it.
+fn command(flags: &str) -> String {
+    of("llama3-8b", &format!("seq 1000 {flags}"), |plan| {
+        let all = planner_core::render::json::plan(plan, planner_core::text::Lang::En);
+        all["engine"]["command"]["shell"].as_str().unwrap().to_owned()
+    })
+    .unwrap()
+}
+
 #[test]
 fn a_vllm_command_is_spelled_for_its_version() {
-    let command = |flags: &str| {
-        let flags = format!("seq 1000 {flags}");
-        of("llama3-8b", &flags, |plan| {
-            let all = planner_core::render::json::plan(plan, planner_core::text::Lang::En);
-            all["engine"]["command"]["shell"].as_str().unwrap().to_owned()
-        })
-        .unwrap()
-    };
     assert!(command("engine vllm@0.24 prefix-caching off").ends_with(" --no-enable-prefix-caching"));
     assert!(command("engine vllm prefix-caching off").ends_with(" --disable-prefix-caching"));
     // What the older ones take by themselves is not known, so the share is said.
@@ -384,13 +385,7 @@ fn sglang_gives_states_nine_parts_of_nineteen() {
 
 #[test]
 fn a_sglang_command_says_what_was_asked() {
-    let command = |flags: &str| {
-        of("llama3-8b", &format!("engine sglang gpu h100 seq 1000 {flags}"), |plan| {
-            let all = planner_core::render::json::plan(plan, planner_core::text::Lang::En);
-            all["engine"]["command"]["shell"].as_str().unwrap().to_owned()
-        })
-        .unwrap()
-    };
+    let command = |flags: &str| command(&format!("engine sglang gpu h100 {flags}"));
     assert!(command("kv-dtype fp8").contains(" --kv-cache-dtype fp8_e4m3"));
     assert!(command("kv-dtype bf16").contains(" --kv-cache-dtype bf16"));
     assert!(!command("").contains("kv-cache-dtype"));
