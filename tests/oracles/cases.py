@@ -1,6 +1,7 @@
 """Cases of an oracle: read, grouped by GPU, answered in processes of their own, written.
 
-A case is {"config": "llama.json", "args": ["--tp", "8", ...]}, its arguments spelled as kvplan's flags.
+A case is {"config": "llama.json", "args": ["--tp", "8", ...]}, its arguments spelled as kvplan's flags; with
+"change": {"intermediate_size": 1000, ...} those keys of the language model are put in place first, null takes one away.
 """
 import json
 import os
@@ -16,10 +17,14 @@ def options(args):
     return {key.lstrip("-").replace("-", "_"): value for key, value in pairs}
 
 
-def folder_for(path):
+def folder_for(path, change=None):
     """A folder as a checkpoint's, with its config.json and what quantization file stands beside it."""
     folder = tempfile.mkdtemp(prefix="kvplan-")
-    shutil.copy(path, os.path.join(folder, "config.json"))
+    config = json.load(open(path))
+    text = config.get("text_config", config)
+    text |= change or {}
+    for key in [key for key, value in (change or {}).items() if value is None]: del text[key]
+    json.dump(config, open(os.path.join(folder, "config.json"), "w"))
     beside = path.removesuffix(".json") + ".hf_quant_config.json"
     if os.path.exists(beside): shutil.copy(beside, os.path.join(folder, "hf_quant_config.json"))
     return folder

@@ -23,8 +23,17 @@ fn request(args: &[Json]) -> Result<Request, String> {
     Ok(request)
 }
 
-fn model(path: &Path) -> Result<ModelSpec, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+/// The model of a configuration, with other keys of its language model put in place; null takes one away.
+fn model(path: &Path, change: Option<&Map<String, Json>>) -> Result<ModelSpec, String> {
+    let mut text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if let Some(change) = change {
+        let mut config: Json = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let part = if config["text_config"].is_object() { &mut config["text_config"] } else { &mut config };
+        let language = part.as_object_mut().unwrap();
+        language.extend(change.clone());
+        language.retain(|key, value| !(value.is_null() && change.contains_key(key)));
+        text = config.to_string();
+    }
     source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))
 }
 
@@ -34,23 +43,28 @@ fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(Map<Strin
     let plan = plan::plan(model.as_ref()?, &request).map_err(|e| format!("{e} {e:?}"))?;
     let fits = plan.verdict.as_ref().is_some_and(|v| v.fits);
     let mut keys = plan.engine.details.keys.clone();
-    keys.insert("layers".into(), layers(plan.run())?);
+    let [layers, heads] = specs(plan.run())?;
+    keys.extend([("layers".into(), layers), ("heads".into(), heads)]);
     Ok((keys, fits))
 }
 
-/// The layers' specs as the answers list them: kind, tokens of a block, bytes of a page, the alignment of its
-/// stride, and how many are so.
-fn layers(run: Run<'_>) -> Result<Json, String> {
+/// The specs as the answers list them, and how many layers are so: kind, tokens of a block, bytes of a page and the
+/// alignment of its stride; kind, KV heads, widths of a key and of a value (states have none).
+fn specs(run: Run<'_>) -> Result<[Json; 2], String> {
     let planned = vllm::planned::plan(run).map_err(|refusal| refusal.0.to_string())?;
-    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+    let mut layers: BTreeMap<(&str, [u64; 3]), u64> = BTreeMap::new();
+    let mut heads = layers.clone();
     for spec in planned.specs() {
-        let key = (spec.kind.name(), spec.block_size, spec.page(), spec.stride_alignment());
-        *counts.entry(key).or_default() += 1;
+        let (kind, of) = (spec.kind.name(), &spec.identity);
+        *layers.entry((kind, [spec.block_size, spec.page(), spec.stride_alignment()])).or_default() += 1;
+        if spec.is_attention() {
+            *heads.entry((kind, [of.kv_heads, of.head, of.head_v])).or_default() += 1;
+        }
     }
-    Ok(counts
-        .into_iter()
-        .map(|((kind, block, page, stride), n)| json!([kind, block, page, stride, n]))
-        .collect())
+    let rows = |counts: BTreeMap<(&str, [u64; 3]), u64>| {
+        counts.into_iter().map(|((kind, [a, b, c]), n)| json!([kind, a, b, c, n])).collect()
+    };
+    Ok([layers, heads].map(rows))
 }
 
 /// The groups of a plan as the answers list them: kind, layers, tokens of a block, bytes of a page and blocks of one
@@ -106,10 +120,15 @@ fn differences(answers: &Json, folders: &[PathBuf]) -> (usize, BTreeMap<String, 
             .flatten()
             .cloned()
             .collect();
-        let model = models.entry(config).or_insert_with(|| model(&find(folders, config)));
+        let change = &case["change"];
+        let made = || model(&find(folders, config), change.as_object());
+        let model = models.entry((config, change.to_string())).or_insert_with(made);
         let ours = answer(model, &args);
         let expect = case["expect"].as_object().unwrap();
-        let shown: Vec<&str> = args.iter().filter_map(Json::as_str).collect();
+        let mut shown: Vec<String> = args.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+        if !change.is_null() {
+            shown.push(change.to_string());
+        }
         let wrong = match (expect.get("refused"), ours) {
             (Some(why), Ok((_, true))) => Some(format!("planned, engine refuses: {why}")),
             (Some(_), _) => None,

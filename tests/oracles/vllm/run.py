@@ -202,7 +202,7 @@ def serve(rows, find, gpu, emit):
 
     for case in rows:
         o = options(case["args"])
-        folder = folder_for(find(case["config"]))
+        folder = folder_for(find(case["config"]), case.get("change"))
         with contextlib.redirect_stdout(sys.stderr):
             began = time.time()
             row = answer(o, folder)

@@ -24,7 +24,8 @@ pub struct Device {
 pub struct Context {
     /// The GPU.
     pub device: Device,
-    /// Head width of the model's configuration (`ModelConfig.get_head_size`).
+    /// Widest head of the layers that keep keys and values (`ModelConfig.get_head_size`; no kernel of latents
+    /// looks at it).
     pub head_size: u64,
     /// Cache type of the run after `auto` is resolved.
     pub cache_dtype: &'static str,

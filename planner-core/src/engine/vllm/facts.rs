@@ -103,12 +103,8 @@ pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
 /// Refuses what tensor ranks cannot share out and mixers without a rule.
 pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     let config = Config::of(model);
-    let layers = model.layers.len() as u64;
-    let per_config = if model.config_layers > 0 && layers.is_multiple_of(model.config_layers) {
-        (layers / model.config_layers).max(1)
-    } else {
-        1
-    };
+    // LongCat-Flash attends twice in a layer of its configuration
+    let per_config = (model.layers.len() as u64).checked_div(model.config_layers).unwrap_or(1).max(1);
     let mut out: Vec<Fact> = Vec::new();
     // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
     let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();

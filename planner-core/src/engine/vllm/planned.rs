@@ -85,7 +85,7 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     shards::check(&run, config)?;
     let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
-    let hybrid = stateful && (attends || architectures::hybrid(config.class));
+    let hybrid = stateful && architectures::hybrid(config.class);
     let align_states = stateful && set.prefix_caching;
     let computed = resolve::computed_in(config, model.dtype, &set.device);
     let model_bytes = computed.bytes;

@@ -133,7 +133,7 @@ fn blocks<'a, I: Iterator<Item = &'a Served>>(
     let state_block = if rules.align { context.user_block.unwrap_or(16) } else { rules.set.max_model_len };
     let mut blocks = Blocks { attention: base, state: state_block, state_page: None, skipped_page: None };
     let Some(first) = backends.first().copied() else { return Ok(blocks) };
-    if rules.hybrid && states().next().is_some() {
+    if rules.hybrid {
         let checkpoint =
             if rules.align { states().try_fold(1, |all, s| Some(lcm(all, s.alignment?))) } else { None };
         let (token, latent) = widest_token(context, &own, first);
@@ -172,7 +172,7 @@ fn widest_token<'a, I: Iterator<Item = &'a Served>>(
 ) -> (u64, bool) {
     let kv = context.cache_dtype;
     let latent = own().find_map(|s| match s.fact.cache {
-        Cache::Latent { rank, rope, .. } if !s.fact.draft => Some(rank + rope),
+        Cache::Latent { rank, rope, .. } => Some(rank + rope),
         _ => None,
     });
     if let Some(width) = latent {
@@ -184,7 +184,7 @@ fn widest_token<'a, I: Iterator<Item = &'a Served>>(
 
 fn widest_heads<'a, I: Iterator<Item = &'a Served>>(own: impl Fn() -> I) -> u64 {
     let heads = own().filter_map(|s| match s.fact.cache {
-        Cache::Attention { heads, cross: false, .. } if !s.fact.draft => Some(heads),
+        Cache::Attention { heads, cross: false, .. } => Some(heads),
         _ => None,
     });
     heads.max().unwrap_or(1)

@@ -39,12 +39,9 @@ pub fn cache_dtype(
     device: &Device,
     computed: DType,
 ) -> Result<&'static str, Refusal> {
-    let hopper_or_older = device.major != 10;
     let name = if given == "auto" { checkpoint::dtype(config) } else { given };
-    let root = config.root_type();
     let name = match name {
-        "auto" if config.class == "GlmMoeDsaForCausalLM" && !hopper_or_older => "fp8_e4m3",
-        "auto" if root.starts_with("glm5_next") && !hopper_or_older => "fp8",
+        "auto" if config.class == "GlmMoeDsaForCausalLM" && device.major == 10 => "fp8_e4m3",
         "bfloat16" if config.class == "DeepseekV32ForCausalLM" => "auto",
         other => other,
     };
@@ -86,7 +83,6 @@ pub struct Wish {
 pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
     let widest = facts.iter().filter_map(|f| match f.cache {
         Cache::Attention { head, cross: false, .. } => Some(head),
-        Cache::Latent { rank, rope, .. } => Some(rank + rope),
         _ => None,
     });
     let head_size = widest.max().unwrap_or(0);
@@ -96,7 +92,7 @@ pub fn context(config: Config, facts: &[Fact], wish: Wish) -> Context {
         model_bytes: wish.model_bytes,
         mm_prefix: image_prefix(config),
         softcap: config.get("attn_logit_softcapping").is_some(),
-        alibi: alibi(config),
+        alibi: config.model_type == "bloom",
         diffusion: config.root_type().starts_with("diffusion_gemma"),
         non_causal: config.root_type().starts_with("diffusion_gemma"),
         flash_version: None,
@@ -156,18 +152,6 @@ pub fn image_prefix(config: Config) -> bool {
         return flag;
     }
     matches!(root, "bagel" | "gemma3" | "molmo2" | "moondream3" | "paligemma")
-}
-
-/// Whether positions are linear biases.
-fn alibi(config: Config) -> bool {
-    match config.model_type {
-        "bloom" | "jais" => true,
-        "mpt" => {
-            config.object("attn_config").and_then(|a| a.get("alibi")).and_then(Json::as_bool) == Some(true)
-        }
-        "baichuan" => config.number(&["hidden_size"]) != Some(4096),
-        _ => false,
-    }
 }
 
 /// Refuses packed types for a hybrid whose lists of layers name none of full attention

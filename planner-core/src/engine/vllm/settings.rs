@@ -83,7 +83,7 @@ pub fn settings(
         batched,
         batches,
         max_model_len,
-        prefix_caching: request.prefix_caching.unwrap_or(caches) && !crosses,
+        prefix_caching: request.prefix_caching.unwrap_or(caches && !crosses),
         drafts,
         tp: parallel.tp,
         pp,

@@ -1,15 +1,21 @@
 //! Weights that cannot be cut for the tensor-parallel ranks.
 //!
-//! Restates `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
+//! Restates `divide` of `vllm/distributed/utils.py` as `vocab_parallel_embedding.py` and `linear.py` of
+//! `vllm/model_executor/layers/` and `fused_moe/config.py` ask it: vocabulary and inner widths must be whole shares. And
+//! `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
 //! `vllm/model_executor/layers/quantization/utils/fp8_utils.py` for attention, MLP and experts, vLLM 0.33.0:
 //! blocks and groups of quantized weights must be whole on every rank.
 
 use serde_json::Value as Json;
 
 use super::config::{Config, whole};
-use super::math::gcd;
+use super::math::{gcd, round_up};
 use super::refusal::Refusal;
 use crate::engine::Run;
+use crate::text::Sentence;
+
+/// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
+const VOCABULARY: u64 = 64;
 
 /// The finest blocks that the scales of experts are spread over where coarser ones cannot be cut
 /// (`refine_fp8_moe_block_shape` of `vllm/model_executor/layers/fused_moe/oracle/fp8.py`).
@@ -30,8 +36,9 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
             tp
         )));
     }
-    let experts =
-        config.number(&["num_experts", "n_routed_experts", "num_local_experts"]).is_some_and(|n| n > 0);
+    let experts = ["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"];
+    let experts = config.number(&experts).is_some_and(|n| n > 0);
+    whole_shares(config, experts, tp)?;
     if !experts {
         groups(run, config)?;
     }
@@ -51,6 +58,65 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
         ))),
         None => Ok(()),
     }
+}
+
+/// One of `by` equal parts.
+///
+/// # Errors
+/// The engine's refusal of parts that are not whole.
+pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal> {
+    if by > 0 && n.is_multiple_of(by) {
+        Ok(n / by)
+    } else {
+        Err(Refusal::new(say!("AssertionError: {0} {1} is not divisible by {2}", what.into(), n, by)))
+    }
+}
+
+/// Model types that the Transformers backend runs without cutting their inner width: they have no plan for tensor
+/// ranks, and no gate by which the backend would know their MLP.
+const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
+
+/// Refuses a vocabulary or an inner width that the ranks cannot share out.
+fn whole_shares(config: Config, experts: bool, tp: u64) -> Result<(), Refusal> {
+    let shares = |key: &str, to: fn(u64) -> u64| match config.number(&[key]) {
+        Some(width) => divide(Sentence::verbatim(key), to(width), tp).map(|_| ()),
+        None => Ok(()),
+    };
+    shares("vocab_size", |vocabulary| round_up(vocabulary, VOCABULARY))?;
+    let own = |key| shares(key, |width| width);
+    if experts {
+        own("moe_intermediate_size")?;
+        own("shared_expert_intermediate_size")?;
+        own("moe_shared_expert_intermediate_size")?;
+    }
+    if config.class.starts_with("GraniteMoe") {
+        own("shared_intermediate_size")?;
+    }
+    let listed = |key: &str, kind: Json| {
+        config.get(key).and_then(Json::as_array).is_some_and(|layers| layers.contains(&kind))
+    };
+    let mixed = listed("moe_layer_freq", 0.into());
+    if mixed {
+        own("dense_intermediate_size")?;
+    }
+    // of layers without experts, or of the experts where the configuration has no other key for them
+    let plain = !experts
+        || config.number(&["moe_intermediate_size"]).is_none()
+        || config
+            .number(&["first_k_dense_replace", "moe_layer_start_index"])
+            .is_some_and(|layers| layers > 0)
+        || config.class.starts_with("Gemma4")
+        || config.get("mlp_only_layers").and_then(Json::as_array).is_some_and(|layers| !layers.is_empty())
+        || listed("mlp_layer_types", "dense".into())
+        || listed("layers_block_type", "mlp".into())
+        || mixed;
+    // LFM2's classes adjust theirs
+    let cut = !UNCUT.contains(&config.model_type) && config.model_type != "lfm2";
+    if plain && cut {
+        own("intermediate_size")?;
+        own("ffn_dim")?;
+    }
+    Ok(())
 }
 
 /// An expert's share of the inner width.

@@ -64,21 +64,13 @@ pub fn check(backend: Backend, model: &Context, ask: &Ask) -> Result<(), Words> 
             }
             demand(latent.topk.is_some(), words!("FlashInfer MLA Sparse requires index_topk"))
         }
-        Backend::FlashAttnMlaSparseFa4 => {
-            Err(words!("FA4 sparse MLA runs its prefill batches on FlashInfer's kernel"))
-        }
-        Backend::FlashInferMlaSparseSm90 => Err(words!("requires FlashInfer with SM90 MLA support")),
-        Backend::FlashInferMlaSparseSm120 => Err(words!("requires FlashInfer's sparse MLA decode API")),
-        _ => Err(words!("not a backend of latent caches")),
+        // the FA4, SM90 and SM120 ones
+        _ => Err(words!("needs FlashInfer's MLA kernels, which `pip install vllm` does not bring")),
     }
 }
 
 /// How a sparse backend spells the cache type (`_canonicalize_sparse_mla_kv_cache_dtype`).
 pub fn stored_as(backend: Backend, kv: &'static str) -> &'static str {
-    let scaled = match backend {
-        Backend::FlashMlaSparse => dtype::quantized(kv) && kv != "nvfp4_ds_mla",
-        Backend::FlashInferMlaSparseSm120 => matches!(kv, "auto" | "fp8" | "fp8_e4m3"),
-        _ => false,
-    };
+    let scaled = backend == Backend::FlashMlaSparse && dtype::quantized(kv) && kv != "nvfp4_ds_mla";
     if scaled { "fp8_ds_mla" } else { kv }
 }

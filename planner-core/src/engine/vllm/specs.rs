@@ -115,7 +115,7 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
                 slots = heads.saturating_mul(2);
                 content = dtype::nvfp4_side(head);
             }
-            let cache_dtype = Name(kind_of(kv));
+            let cache_dtype = Name(kv);
             let identity = Identity { kv_heads: heads, head, head_v, cache_dtype, role: Name("") };
             // the page shared with skipped layers pads windows only
             let padded = blocks.skipped_page.filter(|_| window.is_some());
@@ -146,11 +146,6 @@ fn index_bytes(backend: Option<Backend>, dim: u64) -> u64 {
     }
 }
 
-/// Cache types that store alike are one for the engine (`KVQuantMode`).
-fn kind_of(kv: &'static str) -> &'static str {
-    if kv.starts_with("fp8") && !dtype::per_token_head(kv) { "fp8" } else { kv }
-}
-
 /// A latent with a scale pair (`MLACommonBackend.customize_spec`).
 fn scaled_latent(kv: &str, head: u64) -> Option<u64> {
     if !dtype::per_token_head(kv) {
@@ -168,9 +163,8 @@ fn strided(model: &Context, served: &Served, spec: Spec) -> Spec {
         Backend::FlashMlaSparse if dtype::quantized(kv) && model.device.major != 10 => {
             Stride::KernelBlocks(64)
         }
-        Backend::FlashMlaSparse | Backend::FlashAttnMlaSparse | Backend::FlashInferMlaSparseSm90 => rows(1),
-        Backend::FlashInferMlaSparse | Backend::FlashAttnMlaSparseFa4 => rows(32),
-        Backend::FlashInferMlaSparseSm120 => rows(64),
+        Backend::FlashMlaSparse | Backend::FlashAttnMlaSparse => rows(1),
+        Backend::FlashInferMlaSparse => rows(32),
         _ => spec.stride,
     };
     if own != Stride::Free {

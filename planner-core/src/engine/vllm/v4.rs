@@ -98,18 +98,18 @@ pub fn plan(
     for layer in 0..stages.layers() {
         let ratio = ratios.get(layer as usize).copied().unwrap_or(0);
         if ratio == 4 {
-            push(layer, compressed(block, 4, index + 4, "index"));
+            push(layer, compressed(block, 4, [index + 4; 2], "index"));
             push(layer, compressor(4, index)?);
         }
-        push(layer, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
+        push(layer, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, [head, STATE], "window"));
         if ratio > 1 {
-            push(layer, compressed(block, ratio, STATE, "compressed"));
+            push(layer, compressed(block, ratio, [head, STATE], "compressed"));
             push(layer, compressor(ratio, head)?);
         }
     }
     // prediction layers have a window only and stand on the last rank
     for _ in 0..drafts {
-        push(DRAFT, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, STATE, "window"));
+        push(DRAFT, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, [head, STATE], "window"));
     }
     let backends = vec![
         own("CompressorBackend", 1, 16, false),
@@ -120,7 +120,8 @@ pub fn plan(
     Ok(Made { specs, ranks, block_size: block, backends })
 }
 
-fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -> Spec {
+/// A cache of states so many elements wide and so many bytes long.
+fn cache(kind: Kind, block: u64, ratio: u64, [width, content]: [u64; 2], role: &'static str) -> Spec {
     let spec = Spec {
         kind,
         block_size: block,
@@ -130,14 +131,14 @@ fn cache(kind: Kind, block: u64, ratio: u64, content: u64, role: &'static str) -
         padded: None,
         stride: Stride::Free,
         dcp_sharded: true,
-        identity: Identity::of(Name(role), 1, content),
+        identity: Identity::of(Name(role), 1, width),
     };
     let page = round_up(spec.natural_page(), ALIGNMENT);
     if page == spec.natural_page() { spec } else { Spec { padded: Some(page), ..spec } }
 }
 
-fn compressed(block: u64, ratio: u64, content: u64, role: &'static str) -> Spec {
-    cache(Kind::Mla, block, ratio, content, role)
+fn compressed(block: u64, ratio: u64, state: [u64; 2], role: &'static str) -> Spec {
+    cache(Kind::Mla, block, ratio, state, role)
 }
 
 /// `CompressorStateCache`: keys and scores in f32, twice as wide where windows overlap.
@@ -148,5 +149,6 @@ fn compressor(ratio: u64, head: u64) -> Result<Spec, Refusal> {
         _ => return Err(Refusal::new(say!("Invalid compress ratio: {0}", ratio))),
     };
     let kind = Kind::SlidingMla { window: overlap * ratio };
-    Ok(cache(kind, block, 1, 2 * overlap * head * 4, "compressor"))
+    let width = 2 * overlap * head;
+    Ok(cache(kind, block, 1, [width, width * 4], "compressor"))
 }

@@ -102,9 +102,8 @@ pub fn everywhere(config: Config) -> Option<u64> {
     config.text.get("sliding_window").and_then(whole).filter(|&window| window > 0)
 }
 
-/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token
-/// itself on top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`, `modernbert.py`).
+/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token itself on
+/// top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`).
 pub fn seen_beyond(config: Config) -> u64 {
-    let one_more = ["cohere2", "cohere2_moe", "cohere2_vision"];
-    u64::from(one_more.contains(&config.model_type) || config.model_type.starts_with("cohere2"))
+    u64::from(config.model_type.starts_with("cohere2"))
 }

@@ -109,12 +109,9 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("FlashInfer MLA Sparse requires index_topk", "FlashInfer 的稀疏 MLA 要求有 `index_topk`"),
     (
-        "FA4 sparse MLA runs its prefill batches on FlashInfer's kernel",
-        "FA4 的稀疏 MLA 用 FlashInfer 的内核运行预填充批次",
+        "needs FlashInfer's MLA kernels, which `pip install vllm` does not bring",
+        "需要 FlashInfer 的 MLA 内核，而 `pip install vllm` 不会带来它们",
     ),
-    ("requires FlashInfer with SM90 MLA support", "需要支持 SM90 MLA 的 FlashInfer"),
-    ("requires FlashInfer's sparse MLA decode API", "需要 FlashInfer 的稀疏 MLA 解码接口"),
-    ("not a backend of latent caches", "不是潜向量缓存的后端"),
     ("Flint requires FlashInfer attention", "Flint 需要 FlashInfer 注意力"),
     (
         "FP8 KV cache is not supported by the Triton attention backend on this GPU; native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.",
@@ -234,8 +231,6 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("Invalid compress ratio: {0}", "无效的压缩比：{0}"),
     // states
-    ("config.json says neither {0} for its states", "config.json 没有给出状态所需的 {0}"),
-    ("{0} nor {1}", "{0} 或 {1}"),
     ("AssertionError: {0} {1} is not divisible by {2}", "断言失败：{0} {1} 不能被 {2} 整除"),
     (
         "AssertionError: If tensor parallel world size does not divide num_groups, then num_groups must equal 1.",
@@ -247,7 +242,6 @@ pub(super) const TABLE: super::Table = &[
     ("value heads", "值头数"),
     ("KDA heads", "KDA 头数"),
     ("vLLM 0.33.0 keeps no state of mixer `{0}` in its cache", "vLLM 0.33.0 的缓存不保留 `{0}` 的状态"),
-    ("config.json says no inner width of its Mamba layers", "config.json 没有给出 Mamba 层的内部宽度"),
     // notes
     (
         "no GPU of known compute capability named: vLLM's backends and block size are those of Hopper (9.0)",
