@@ -25,6 +25,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("Lfm2VlForConditionalGeneration", "block_dim"),
     ("Llama4ForCausalLM", "/num_local_experts"),
     ("LongcatFlash", "mla_scale_q_lora"),
+    ("LongcatFlash", "zero_expert_type"),
     ("MiMoV2FlashForCausalLM", "hybrid_layer_pattern"),
     ("MiniMaxM2ForCausalLM", "rotary_dim"),
     ("MiniMaxM3SparseForConditionalGeneration", "vision_config.img_token_compression_config"),

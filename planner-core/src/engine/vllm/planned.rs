@@ -82,8 +82,8 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     }
     length::check(&run, config)?;
     select::prefill(config, latent && !sparse)?;
-    shards::check(&run, config)?;
     let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
+    shards::check(&run, config)?;
     let given = dtype::name(asked::kv_dtype(request).unwrap_or("auto"))?;
     let hybrid = stateful && architectures::hybrid(config.class);
     let align_states = stateful && set.prefix_caching;
@@ -251,7 +251,9 @@ impl Planned<'_> {
         let spans = || groups.iter().map(|group| self.span(group));
         let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));
         let state = |group: &Group| matches!(group.spec.kind, Kind::State { .. });
-        let split = groups.iter().any(|group| state(group) && group.spec.block_size > fine);
+        // states are kept inside a coarse grain, or beside attention that other ranks share (`partial_hash_hits_enabled`)
+        let inside = |group: &Group| group.spec.block_size > fine || self.settings.dcp > 1;
+        let split = groups.iter().any(|group| state(group) && inside(group));
         Some(if split { fine } else { coarse })
     }
 }

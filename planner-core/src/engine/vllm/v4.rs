@@ -83,7 +83,7 @@ pub fn plan(
     let index = config.number(&["index_head_dim"]).unwrap_or(128);
     let window = config.number(&["sliding_window"]).unwrap_or(128);
     let ratios = ratios(config)?;
-    if ratios.iter().any(|&ratio| ratio > 1) && head != 512 {
+    if ratios.iter().any(|&ratio| ratio > 0) && head != 512 {
         return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", head)));
     }
     if ratios.contains(&4) && index != 128 {
@@ -102,7 +102,7 @@ pub fn plan(
             push(layer, compressor(4, index)?);
         }
         push(layer, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, [head, STATE], "window"));
-        if ratio > 1 {
+        if ratio > 0 {
             push(layer, compressed(block, ratio, [head, STATE], "compressed"));
             push(layer, compressor(ratio, head)?);
         }
