@@ -223,3 +223,42 @@ fn versions_differ_in_tokens_in_flight() {
     assert_eq!(in_flight("vllm@0.22.0"), Ok(Json::from(2048)));
     assert!(in_flight("vllm@0.1").is_err_and(|why| why.contains("0.33.0")));
 }
+
+/// A step takes what one of an H100 does where no GPU is named: 8,192 tokens, two steps in flight.
+#[test]
+fn without_a_gpu_a_step_is_an_h100_s() -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+    let plan = |words: &[&str]| {
+        let words: Vec<Json> = words.iter().map(|word| Json::from(*word)).collect();
+        Ok::<_, String>(answer(&model(&path, None), &words)?.0["in_flight_tokens"].clone())
+    };
+    assert_eq!(plan(&["--seq", "8192"])?, 2 * 8192);
+    assert_eq!(plan(&["--seq", "8192", "--gpu", "l4"])?, 2 * 2048);
+    assert_eq!(plan(&["--seq", "8192", "--gpu", "b200"])?, 2 * 16384);
+    Ok(())
+}
+
+/// An EAGLE head keeps every token, whatever the model's last layer does (`draft::extend`); MiMo-V2's own prediction
+/// layers are of its window layers' kind.
+#[test]
+fn a_draft_has_layers_of_its_own_kind() -> Result<(), String> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let kinds = |config: &str, draft: Option<&str>| {
+        let flags = ["--gpu", "h100-80gb", "--seq", "4096", "--kv-memory", "68719476736"];
+        let draft = draft.iter().flat_map(|draft| ["--speculative", draft]);
+        let words: Vec<Json> = flags.into_iter().chain(draft).map(Json::from).collect();
+        let (keys, _) = answer(&model(&fixtures.join(config), None), &words)?;
+        let count = |kind: &str| {
+            let rows = keys["layers"].as_array().into_iter().flatten();
+            rows.filter(|row| row[0] == kind).filter_map(|row| row[4].as_u64()).sum::<u64>()
+        };
+        Ok::<_, String>([count("full"), count("sliding")])
+    };
+    let (gemma, mimo) = ("vllm/configs/default-gemma3_text.json", "vllm/configs/made-mimo-sinks.json");
+    let [full, sliding] = kinds(gemma, None)?;
+    assert_eq!(kinds(gemma, Some("eagle:3"))?, [full + 1, sliding]);
+    let [full, sliding] = kinds(mimo, None)?;
+    assert_eq!(kinds(mimo, Some("eagle:3"))?, [full + 1, sliding]);
+    assert_eq!(kinds(mimo, Some("mtp:1"))?, [full, sliding + 1]);
+    Ok(())
+}
