@@ -150,7 +150,7 @@ fn capability(request: &Request) -> Option<Device> {
 fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
     let parallel = run.parallel;
     let (tp, dcp) = (parallel.tp, parallel.dcp);
-    let heads = run.model.attention_heads.unwrap_or(0);
+    let heads = run.model.attention_heads.or_else(|| config.number(&["num_attention_heads"])).unwrap_or(0);
     if !heads.is_multiple_of(tp) {
         return Err(Refusal::new(say!(
             "Total number of attention heads ({0}) must be divisible by tensor parallel size ({1}).",

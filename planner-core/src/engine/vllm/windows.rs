@@ -20,8 +20,13 @@ pub fn by_position(config: Config) -> bool {
 pub fn own(config: Config, layer: u64, store: &Store) -> Option<Store> {
     let Content::KeysValues { k_dim, .. } = store.content else { return None };
     if config.class.starts_with("Llama4") {
-        let rotary = config.text.get("no_rope_layers")?.as_array()?.get(layer as usize)?;
-        let chunk = config.number(&["attention_chunk_size"]).filter(|_| whole(rotary) != Some(0));
+        let listed =
+            config.text.get("no_rope_layers").and_then(Json::as_array).filter(|list| !list.is_empty());
+        let rotary = match listed {
+            Some(list) => whole(list.get(layer as usize)?) != Some(0),
+            None => !(layer + 1).is_multiple_of(config.number(&["no_rope_layer_interval"]).unwrap_or(4)),
+        };
+        let chunk = config.number(&["attention_chunk_size"]).filter(|_| rotary);
         return Some(Store { extent: chunk.map_or(Extent::Full, Extent::Chunk), ..store.clone() });
     }
     if config.class.starts_with("GptOss") {
