@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use planner_core::engine::{self, Run};
 use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
-use planner_core::spec::model::ModelSpec;
+use planner_core::spec::model::{Kept, ModelSpec};
 use planner_core::{Error, catalog, plan, source};
 use planner_tests::kvplan;
 use serde_json::{Map, Value as Json};
@@ -106,6 +107,36 @@ fn configurations(answers: &str, folder: &str) -> (usize, usize) {
     }
     check(&wrong);
     (rows, architectures.len())
+}
+
+/// Each of the converter's classes with the keys that it reads in a way of its own.
+#[test]
+fn converter_classes_take_what_the_engine_allocates() {
+    let (mut wrong, mut architectures) = (Vec::new(), BTreeSet::new());
+    let answers = json(&fixtures().join("llamacpp/classes.json"));
+    for (name, entry) in answers.as_object().unwrap() {
+        let file = fixtures().join(format!("llamacpp/configs/{name}.json"));
+        let text = fs::read_to_string(&file).unwrap();
+        let model = source::from_config_json(&text, false).unwrap_or_else(|_| unread(&json(&file)));
+        compare(name, &model, &entry["rows"], &mut wrong);
+        architectures.insert(entry["arch"].as_str().unwrap());
+    }
+    check(&wrong);
+    assert!(architectures.len() >= 50, "{architectures:?}");
+}
+
+/// A configuration that no family reads, for the converter's rules alone.
+fn unread(config: &Json) -> ModelSpec {
+    ModelSpec {
+        architecture: config["architectures"][0].as_str().unwrap().to_owned(),
+        model_type: String::new(),
+        max_position: None,
+        attention_heads: None,
+        config: Arc::new(config.as_object().unwrap().clone()),
+        text_key: config.get("text_config").map(|_| "text_config".to_owned()),
+        converted: Kept::default(),
+        ..catalog::model("llama3-8b").unwrap()
+    }
 }
 
 #[test]

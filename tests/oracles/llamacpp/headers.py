@@ -32,6 +32,21 @@ class NoTensors(dict):
     """Stands in for the checkpoint's tensors: none are there, none are read."""
 
 
+def hash_constants(self, suffix: str) -> list[int]:
+    """Qwen4-exp's constants of its n-gram table: as many as there are, whatever they are."""
+    sizes = self.hparams
+    return [1] * (sizes["ngram_size"] if "multipliers" in suffix else (sizes["ngram_size"] - 1) * sizes["heads_per_ngram"])
+
+
+def without_weights(cls):
+    """What a class would read from the checkpoint or its tokenizer."""
+    cls.index_tensors = lambda self, remote_hf_model_id=None: NoTensors()
+    if hasattr(cls, "_get_suppress_tokens"):
+        cls._get_suppress_tokens = lambda self: None
+    if hasattr(cls, "_read_hash_constants"):
+        cls._read_hash_constants = hash_constants
+
+
 def header(config: Path, target: Path) -> str:
     """Converts, stating neutral keys as the class asks for them."""
     more, no_mtp = {}, False
@@ -63,8 +78,10 @@ def convert(config: Path, target: Path, more: dict, no_mtp: bool) -> str:
         cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
         if no_mtp:
             cls.no_mtp = True
-        cls.index_tensors = lambda self, remote_hf_model_id=None: NoTensors()
+        without_weights(ModelBase)
+        without_weights(cls)
         model = cls(Path(folder), gguf.LlamaFileType.MOSTLY_BF16, target, hparams=hparams)
+        model = getattr(model, "impl", model)  # Mistral 3 hands over to a class by model_type
         if "partial_rotary_factor" in more or "rope_theta" in more:
             model.rope_parameters.update(more)
         writer = model.gguf_writer
@@ -93,6 +110,8 @@ def complete(writer, data, arch: str):
         writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     if f"{arch}.expert_count" in data and data[f"{arch}.expert_count"].value and missing("expert_used_count"):
         writer.add_expert_used_count(1)
+    if f"{arch}.ple.layers" in data and missing("embedding_length_per_layer_input"):
+        writer.add_embedding_length_per_layer_input(data[f"{arch}.embedding_length"].value // len(data[f"{arch}.ple.head_offsets"].value))
     if arch == "apertus":
         layers = data[f"{arch}.block_count"].value
         for add in (writer.add_xielu_alpha_n, writer.add_xielu_alpha_p, writer.add_xielu_beta, writer.add_xielu_eps):

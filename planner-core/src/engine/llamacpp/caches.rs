@@ -72,9 +72,7 @@ pub fn caches(shape: &Shape, context: &Context, rows: Rows) -> Result<Vec<Cache>
             })?);
         }
     }
-    if shape.layers.iter().any(|layer| layer.recurrent)
-        || arch::recurrent(&shape.arch) != arch::Recurrent::Never
-    {
+    if arch::recurrent(&shape.arch) != arch::Recurrent::Never {
         all.push(builder.recurrent()?);
     }
     Ok(all)
@@ -91,8 +89,7 @@ impl Builder<'_> {
     fn attention(&self, all: &mut Vec<Cache>) -> Result<()> {
         let context = self.context;
         let row = |layer: &LayerShape| self.attention_row(layer);
-        let latent = self.shape.mla && self.shape.indexer.is_some();
-        let full_kind = if latent || self.shape.mla { "latent" } else { "full" };
+        let full_kind = if self.shape.mla { "latent" } else { "full" };
         let streams = context.streams();
         let Some(window) = self.shape.window else {
             all.push(self.cache(full_kind, context.n_ctx_seq, streams, |layer| layer.cached, row)?);

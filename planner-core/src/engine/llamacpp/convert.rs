@@ -46,7 +46,8 @@ impl Writer {
 /// The shape of a model that is not in GGUF.
 pub fn shape(model: &ModelSpec) -> Result<Shape> {
     let config = Config::of(model);
-    let layers = config.number(&["n_layers", "num_hidden_layers", "n_layer", "num_layers"]);
+    let keys = ["n_layers", "num_hidden_layers", "n_layer", "num_layers", "num_transformer_layers"];
+    let layers = config.number(&keys);
     let layers = layers.unwrap_or(model.config_layers);
     let arch = architecture(model, &config, layers)?;
     let mut writer = Writer { arch, layers, map: Map::new() };
@@ -75,7 +76,7 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
     ];
     let outer = first(&model.config).unwrap_or_else(|| model.architecture.clone());
     let inner = first(model.text_config()).filter(|_| !OWN.contains(&outer.as_str()));
-    let class = inner.filter(|inner| classes::architecture(inner).is_some()).unwrap_or(outer);
+    let class = inner.filter(|inner| classes::architecture(inner).is_some()).unwrap_or_else(|| outer.clone());
     let Some(arch) = classes::architecture(&class) else {
         let near = suggest::near(&class, classes::all());
         let hint = match near.as_slice() {
@@ -96,10 +97,8 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
         }
         // nemotron.py asks for num_experts_per_tok, which the configuration class always has
         "nemotron_h" => "nemotron_h_moe",
-        "mistral3" if model.model_type == "mistral4" || config.text("model_type") == Some("mistral4") => {
-            "mistral4"
-        }
-        "deepseek2" if attention::is_ocr(&class) => "deepseek2-ocr",
+        "mistral3" if config.text("model_type") == Some("mistral4") => "mistral4",
+        "deepseek2" if attention::is_ocr(&outer) => "deepseek2-ocr",
         arch => arch,
     })
 }
@@ -147,7 +146,8 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     if config.flag("is_causal") == Some(false) {
         writer.put("attention.causal", false);
     }
-    // classes that do not call the base write no widths: hidden / heads, whatever head_dim says
+    // classes that do not call the base, and Granite's, which drop head_dim, write no widths:
+    // hidden / heads, whatever head_dim says
     const WITHOUT: &[&str] = &[
         "bloom",
         "chatglm",
@@ -156,6 +156,11 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
         "falcon",
         "gpt2",
         "gptneox",
+        "granite",
+        "granite_swa",
+        "granitehybrid",
+        "granitemoe",
+        "graniteswitch",
         "jais",
         "jamba",
         "mpt",

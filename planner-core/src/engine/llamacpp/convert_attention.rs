@@ -14,7 +14,6 @@ pub fn is_ocr(class: &str) -> bool {
 
 /// Query and KV heads, and their widths.
 pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
-    let hidden = || config.need(&["hidden_size", "n_embd", "d_model"]);
     let query = || config.need(&["num_attention_heads", "n_head", "n_heads"]);
     match writer.arch {
         "falcon" => {
@@ -34,10 +33,12 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "codeshell" => writer.put("attention.head_count_kv", config.need(&["num_query_groups"])?),
         "dbrx" | "mpt" => {
-            writer.put_some("attention.head_count_kv", config.inner("attn_config", "kv_n_heads"))
+            writer.remove("attention.head_count_kv");
+            writer.put_some("attention.head_count_kv", config.inner("attn_config", "kv_n_heads"));
         }
         "phi3" | "phimoe" => {
-            writer.put("attention.head_count_kv", config.need(&["num_key_value_heads", "n_head_kv"])?);
+            let heads = config.number(&["num_key_value_heads", "n_head_kv"]);
+            writer.put("attention.head_count_kv", heads.map_or_else(query, Ok)?);
         }
         "openelm" => {
             for (key, from) in [("head_count", "num_query_heads"), ("head_count_kv", "num_kv_heads")] {
@@ -93,11 +94,6 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "mamba" | "mamba2" | "rwkv6" | "rwkv6qwen2" | "rwkv7" | "arwkv7" => {
             writer.put("attention.head_count", 0);
             writer.remove("attention.head_count_kv");
-        }
-        "pangu-embedded" => {
-            let width = config.number(&["head_dim"]).map_or_else(|| Ok(hidden()? / query()?.max(1)), Ok)?;
-            writer.put("attention.key_length", width);
-            writer.put("attention.value_length", width);
         }
         "nanbeige" => writer.put("num_loops", config.number(&["num_loops"]).unwrap_or(1).max(1)),
         "graniteswitch" => {
@@ -175,12 +171,8 @@ fn sliding(layers: u64, config: &Config<'_>) -> Result<Vec<bool>> {
 }
 
 fn mimo_pattern(config: &Config<'_>) -> Result<Vec<bool>> {
-    let list = config.list("hybrid_layer_pattern");
-    if let Some(list) = list {
-        return Ok(list.iter().map(|item| item.as_u64() == Some(1)).collect());
-    }
-    let types = config.list("layer_types").ok_or_else(|| missing("hybrid_layer_pattern"))?;
-    Ok(types.iter().map(|item| item.as_str() == Some("sliding_attention")).collect())
+    let list = config.list("hybrid_layer_pattern").ok_or_else(|| missing("hybrid_layer_pattern"))?;
+    Ok(list.iter().map(|item| item.as_u64() == Some(1)).collect())
 }
 
 fn step_pattern(layers: u64, config: &Config<'_>) -> Vec<bool> {
@@ -218,7 +210,7 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "olmo2" if length.is_some() => {
             writer.put_some(KEY, length);
-            let every = || (0..layers).map(|i| (i + 1) % 4 != 0).collect();
+            let every = || (0..layers).map(|i| !(i + 1).is_multiple_of(4)).collect();
             writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));
         }
         "exaone4" | "exaone-moe" => {
@@ -274,12 +266,12 @@ fn exaone_pattern(layers: u64, config: &Config<'_>) -> Option<Vec<bool>> {
         return Some(pattern);
     }
     match config.get("sliding_window_pattern")? {
-        Json::String(letters) if !letters.is_empty() => {
+        Json::String(letters) => {
             Some(letters.bytes().cycle().take(layers as usize).map(|letter| letter == b'L').collect())
         }
         period => {
-            let period = period.as_u64().filter(|&period| period > 0)?;
-            Some((0..layers).map(|i| (i + 1) % period != 0).collect())
+            let period = period.as_u64()?;
+            Some((0..layers).map(|i| !(i + 1).is_multiple_of(period)).collect())
         }
     }
 }
@@ -340,13 +332,14 @@ pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `Dots3NoteModel`: window layers have a latent of another size.
+/// `Dots3NoteModel`: window layers have a latent of another size, all others an indexer.
 fn dots3(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let rank = config.need(&["swa_kv_lora_rank"])?;
     let rope = config.need(&["swa_qk_rope_head_dim"])?;
     writer.put("attention.key_length_swa", rank.saturating_add(rope));
     writer.put("attention.value_length_swa", rank);
-    writer.put("attention.head_count_kv", 1);
+    let full: Vec<bool> = sliding(writer.layers, config)?.iter().map(|slides| !slides).collect();
+    writer.put("attention.indexer.types", full);
     Ok(())
 }
 

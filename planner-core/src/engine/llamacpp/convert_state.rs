@@ -57,15 +57,14 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             let attends = |i: u64| {
                 if layers <= step / 2 { i + 1 == layers } else { i % step == step / 2 }
             };
-            if config.flag("mamba_enabled") != Some(false) {
-                let each =
-                    |heads: u64| (0..layers).map(|i| if attends(i) { heads } else { 0 }).collect::<Vec<_>>();
-                writer
-                    .put("attention.head_count", each(config.number(&["num_attention_heads"]).unwrap_or(32)));
-                writer.put(
-                    "attention.head_count_kv",
-                    each(config.number(&["num_key_value_heads"]).unwrap_or(4)),
-                );
+            // without its Mamba layers the class writes no heads, and the loader takes every layer for one
+            let mixed = config.flag("mamba_enabled") != Some(false);
+            for (key, from, usual) in
+                [("head_count", "num_attention_heads", 32), ("head_count_kv", "num_key_value_heads", 4)]
+            {
+                let heads = config.number(&[from]).unwrap_or(usual);
+                let each = (0..layers).map(|i| if mixed && attends(i) { heads } else { 0 });
+                writer.put(&format!("attention.{key}"), each.collect::<Vec<_>>());
             }
         }
         "lfm2" | "lfm2moe" => {
@@ -80,18 +79,6 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             heads(writer, config, attends)?;
         }
         "qwen3next" | "qwen35" | "qwen35moe" | "qwen4exp" => qwen(writer, config)?,
-        "minimax-01" => {
-            let types = config.list("attn_type_list");
-            let listed = types.map(|list| list.iter().map(|kind| kind.as_u64() == Some(0)).collect());
-            let by_type = || config.layer_types(layers, &["linear_attention"]);
-            if let Some(recurrent) = listed.or_else(by_type) {
-                let recurrent: Vec<bool> = recurrent;
-                writer.put("attention.recurrent_layers", recurrent);
-            }
-            // the loader reads the interval, 8 in released files' place of a list
-            let width = config.number(&["head_dim"]);
-            writer.put_some("attention.key_length", width);
-        }
         "kimi-linear" | "kimi-k3" => {
             let linear = config.get("linear_attn_config");
             // layer numbers there start at 1
@@ -110,14 +97,15 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "bailingmoe3" => bailing(writer, config)?,
         "rwkv6" | "rwkv7" | "rwkv6qwen2" | "arwkv7" => {
-            let hidden = config.need(&["hidden_size"])?;
-            let by_heads = || Some(hidden / config.number(&["num_attention_heads"])?.max(1));
             let width = match writer.arch {
-                "rwkv6" => config.number(&["head_size"]),
-                "rwkv6qwen2" => by_heads(),
-                _ => config.number(&["head_dim", "head_size"]).or_else(by_heads),
+                "rwkv6qwen2" => {
+                    config.need(&["hidden_size"])? / config.need(&["num_attention_heads"])?.max(1)
+                }
+                // written by two libraries, which name it differently
+                "rwkv7" => config.need(&["head_size", "head_dim"])?,
+                _ => config.need(&["head_size"])?,
             };
-            writer.put("wkv.head_size", width.unwrap_or(64));
+            writer.put("wkv.head_size", width);
             if matches!(writer.arch, "rwkv6qwen2" | "arwkv7") {
                 writer.put("token_shift_count", 1);
             }
@@ -181,18 +169,14 @@ fn granite_inner(config: &Config<'_>) -> Result<u64> {
 
 /// Which layers of Granite hybrids and Bamba keep a state (`get_attn_layers`).
 pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
-    let named = config.layer_types(layers, &["attention", "full_attention"]).or_else(|| {
-        let types = config.list("layers_block_type")?;
-        Some(types.iter().map(|kind| kind.as_str() == Some("attention")).collect())
-    });
+    let named = config.layer_types(layers, &["attention", "full_attention"]);
     let attends = named.unwrap_or_else(|| {
         let listed = config.list("attn_layer_indices");
-        let period = config.number(&["attn_layer_period"]).filter(|&period| period > 0);
+        let period = config.number(&["attn_layer_period"]).unwrap_or(0);
         let offset = config.number(&["attn_layer_offset"]).unwrap_or(0);
-        let attends = |i: u64| match (listed, period) {
-            (Some(listed), _) => listed.contains(&Json::from(i)),
-            (None, Some(period)) => i % period == offset,
-            (None, None) => false,
+        let attends = |i: u64| match listed {
+            Some(listed) => listed.contains(&Json::from(i)),
+            None => i.checked_rem(period) == Some(offset),
         };
         (0..layers).map(attends).collect()
     });
@@ -274,14 +258,13 @@ fn qwen(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 /// so do its prediction layers, which are in the cache.
 fn bailing(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let (layers, group) = (writer.layers, config.need(&["layer_group_size"])?.max(1));
+    let whole = layers / group * group;
     let next = config.number(&["num_nextn_predict_layers"]).unwrap_or(0);
     let all = layers.saturating_add(next);
-    let attends = |i: u64| i >= layers || (i + 1).is_multiple_of(group) || i >= layers / group * group;
+    let attends = |i: u64| (i + 1).is_multiple_of(group) || i >= whole;
     latent_heads(writer, (0..all.min(super::shape::MAX_LAYERS + 1)).map(attends).collect());
     writer.put("block_count", all);
-    if next > 0 {
-        writer.put("nextn_predict_layers", next);
-    }
+    writer.put("nextn_predict_layers", next);
     writer.put("ssm.conv_kernel", config.need(&["short_conv_kernel_size"])?);
     writer.put("kda.head_dim", config.need(&["head_dim"])?);
     Ok(())

@@ -153,9 +153,7 @@ impl<'a> Metadata<'a> {
                 })?,
             ),
             Window::All => (self.need("attention.sliding_window")?, vec![1; shape.layers.len()]),
-            Window::Attention => {
-                (key.unwrap_or(0), shape.layers.iter().map(|layer| u64::from(layer.heads > 0)).collect())
-            }
+            Window::Attention => (key.unwrap_or(0), vec![1; shape.layers.len()]),
         };
         // K-EXAONE and others state a length of 0 for "none"
         if length == 0 {
@@ -301,8 +299,9 @@ impl<'a> Metadata<'a> {
     fn owners(&self, shape: &mut Shape) {
         let shared = self.number("attention.shared_kv_layers").unwrap_or(0);
         let owners = arch::owners(self.arch, shape.layers.len() as u64, shared) as usize;
-        // these three give their cache no filter: prediction layers are in it
-        let keeps_all = matches!(self.arch, "minimax-m3" | "hy_v4" | "deepseek4" | "graniteswitch");
+        // these give their cache no filter: prediction layers are in it, as they are where nothing else is
+        let keeps_all =
+            shape.trunk == 0 || matches!(self.arch, "minimax-m3" | "hy_v4" | "deepseek4" | "graniteswitch");
         let hybrid = !matches!(arch::recurrent(self.arch), Recurrent::Never | Recurrent::Interval);
         for (i, layer) in shape.layers.iter_mut().enumerate() {
             let filtered = i >= shape.trunk && !keeps_all && !hybrid;
@@ -345,7 +344,7 @@ impl<'a> Metadata<'a> {
                 "minimax-m3" => i as u64 >= lead,
                 "deepseek32" => i < shape.trunk,
                 // glm-dsa.cpp knows GLM-5.2 by its context: two full layers, then one in four
-                "glm-dsa" => i < shape.trunk && is_listed(!long || i < 2 || (i - 2) % 4 == 0),
+                "glm-dsa" => i < shape.trunk && is_listed(!long || matches!(i, 0 | 1) || i % 4 == 2),
                 "glm5-next" => layer.cached && i < shape.trunk && is_listed(true),
                 "qwen4exp" => layer.cached,
                 "dots3note" => i < shape.trunk && !layer.sliding && is_listed(false),
