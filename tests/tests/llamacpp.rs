@@ -12,7 +12,7 @@ use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::{Kept, ModelSpec};
 use planner_core::{Error, catalog, plan, source};
 use planner_tests::kvplan;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 const FIGURES: [&str; 6] = ["n_ctx", "n_ctx_seq", "k_bytes", "v_bytes", "recurrent_bytes", "total_bytes"];
 
@@ -137,6 +137,43 @@ fn unread(config: &Json) -> ModelSpec {
         converted: Kept::default(),
         ..catalog::model("llama3-8b").unwrap()
     }
+}
+
+/// `RWKV6Qwen2Model` writes hidden / heads as the width of a state, one token shift and no heads. The
+/// engine stops while it loads such a file, so by hand: 5 layers × (480 + 480 × 40) × 4 B, in any cache type.
+#[test]
+fn a_converted_rwkv6_has_states_by_its_heads() {
+    let config = json!({"architectures": ["RWKV6Qwen2ForCausalLM"], "num_hidden_layers": 5, "hidden_size": 480,
+        "num_attention_heads": 12, "num_key_value_heads": 4, "head_size": 32, "head_dim": 64});
+    for (flash, dtype) in [("auto", "f16"), ("on", "q8_0")] {
+        let row = json!([4096, 2048, 512, 1, false, flash, false, dtype, dtype]);
+        let answer = answer(&unread(&config), &request(row.as_array().unwrap())).unwrap();
+        assert_eq!(Json::from(answer), json!([4096, 4096, 0, 0, 393_600, 393_600]));
+    }
+}
+
+/// `is_full_attention` of `conversion/bailingmoe3.py`: the last layer of a group of two attends. Of four layers
+/// and the output on four devices two are on the first, and one each on the next two.
+#[test]
+fn the_last_layer_of_a_bailing_group_attends() {
+    let config = json!({"architectures": ["BailingMoeV3ForCausalLM"], "num_hidden_layers": 4, "layer_group_size": 2,
+        "hidden_size": 512, "num_attention_heads": 8, "head_dim": 32, "short_conv_kernel_size": 4, "kv_lora_rank": 96,
+        "qk_rope_head_dim": 32, "qk_nope_head_dim": 32, "v_head_dim": 64});
+    let row = json!([256, 2048, 512, 1, false, "auto", false, "f16", "f16"]);
+    let mut request = request(row.as_array().unwrap());
+    request.set("pp", "4").unwrap();
+    let model = unread(&config);
+    let run = Run {
+        model: &model,
+        request: &request,
+        tokens: 256,
+        source: 0,
+        parallel: request.parallel().unwrap(),
+    };
+    let stages = engine::resolve("llama.cpp").unwrap().0.layout(run).unwrap().stage_bytes(1, 256).unwrap();
+    // three rows of queries, keys and values and a square for each of 8 heads, f32; 256 latents, f16
+    let (state, latent) = ((3 * 3 * 8 * 32 + 32 * 32 * 8) * 4, 256 * (96 + 32) * 2);
+    assert_eq!(stages, [state + latent, state, latent, 0]);
 }
 
 #[test]

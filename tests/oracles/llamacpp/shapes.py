@@ -16,6 +16,9 @@ COMMON = {"block_count": 12, "context_length": 32768, "embedding_length": 1024, 
           "attention.head_count": 16, "attention.head_count_kv": 4}
 MLA = {"attention.head_count_kv": 1, "attention.kv_lora_rank": 256, "attention.q_lora_rank": 256, "attention.key_length": 320,
        "attention.value_length": 256, "attention.key_length_mla": 128, "attention.value_length_mla": 64, "rope.dimension_count": 64}
+NOPE = {**MLA, "attention.key_length": 256, "attention.key_length_mla": 64, "rope.dimension_count": 0}
+SWA_MLA = {"attention.kv_lora_rank_swa": 128, "attention.key_length_swa": 192, "attention.value_length_swa": 128,
+           "attention.key_length_mla_swa": 128, "attention.value_length_mla_swa": 64}
 MOE = {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 256, "leading_dense_block_count": 1}
 SSM = {"ssm.conv_kernel": 4, "ssm.inner_size": 2048, "ssm.state_size": 64, "ssm.group_count": 2, "ssm.time_step_rank": 32}
 RANKS = {f"attention.{part}_lora_rank": 64 for part in ("decay", "iclr", "value_residual_mix", "gate")}
@@ -71,8 +74,8 @@ SHAPES = {
     "llama4": {**COMMON, **MOE},
     "chatglm": {**COMMON, "attention.head_count_kv": 2},
     "kimi-k3": {**COMMON, **MLA, **MOE, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4, "kda.head_dim": 64},
-    "glm5-next": {**COMMON, **MLA, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4, "kda.head_dim": 64},
-    "glm5-next:listed": {**COMMON, **MLA, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4,
+    "glm5-next": {**COMMON, **NOPE, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4, "kda.head_dim": 64},
+    "glm5-next:listed": {**COMMON, **NOPE, **MOE, **INDEXER, "attention.indexer.kpool": 4, "hyper_connection.count": 4, "attention.head_count_kv": [min(x, 1) for x in EVERY4], "ssm.conv_kernel": 4,
                          "kda.head_dim": 64, "nextn_predict_layers": 1, "attention.indexer.types": [i % 8 == 3 for i in range(11)]},
     "graniteswitch": {**COMMON, "adapters.token_ids_activate": [1], "adapters.token_ids_substitute": [1]},
     "glm-dsa:short": {**COMMON, **MLA, **MOE, **INDEXER, "nextn_predict_layers": 1},
@@ -100,6 +103,16 @@ SHAPES = {
     "falcon-h1:groups": {**COMMON, **SSM, "ssm.group_count": 4},
     "bailingmoe3": {**COMMON, **MLA, **MOE, "attention.value_length": 96, "attention.head_count_kv": [min(x, 1) for x in EVERY4],
                     "ssm.conv_kernel": 4, "kda.head_dim": 64, "kda.gate_lower_bound": -1.0},
+    # a number of layers that is no multiple of the period tells which layer of a period is full
+    "qwen3next:13": {**COMMON, **SSM, **MOE, "block_count": 13, "attention.key_length": 128, "attention.value_length": 128},
+    "laguna:13": {**COMMON, **MOE, **WINDOW, "block_count": 13},
+    "smallthinker:13": {**COMMON, **MOE, **WINDOW, "block_count": 13, "expert_gating_func": 2},
+    "afmoe:13": {**COMMON, **MOE, **WINDOW, "block_count": 13},
+    "kimi-k3:narrow": {**COMMON, **MLA, **MOE, "attention.value_length": 100, "attention.head_count_kv": [min(x, 1) for x in EVERY4],
+                       "ssm.conv_kernel": 4, "kda.head_dim": 64},
+    "rwkv7:widths": {**COMMON, **RANKS, "attention.head_count": 0, "wkv.head_size": 64, "attention.key_length": 100},
+    "dots3note": {**COMMON, **MLA, **MOE, **INDEXER, **WINDOW, **SWA_MLA, "attention.sliding_window_pattern": SWA4,
+                  "attention.indexer.types": [not x for x in SWA4]},
 }
 NEUTRAL = {"rope.dimension_sections": [16, 24, 24, 0], "swiglu_clamp_exp": [7.0] * 12, "swiglu_clamp_shexp": [7.0] * 12,
            "activation": "silu", "use_parallel_residual": True}

@@ -208,7 +208,7 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             let every = || (0..layers).map(|i| i % 4 != 0).collect();
             writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));
         }
-        "olmo2" if length.is_some() => {
+        "olmo2" => {
             writer.put_some(KEY, length);
             let every = || (0..layers).map(|i| !(i + 1).is_multiple_of(4)).collect();
             writer.put(PATTERN, config.layer_types(layers, &["sliding_attention"]).unwrap_or_else(every));

@@ -80,8 +80,8 @@ impl<'a> Metadata<'a> {
             window: None,
             trunk: (all - next) as usize,
             layers: self.heads(count)?,
-            mla: self.number("attention.key_length_mla").unwrap_or(0) > 0
-                && self.number("attention.value_length_mla").unwrap_or(0) > 0,
+            // is_mla() asserts that the width of values is there as well
+            mla: self.number("attention.key_length_mla").unwrap_or(0) > 0,
             indexer: None,
             state: 0,
             extra_state: 0,
@@ -262,10 +262,7 @@ impl<'a> Metadata<'a> {
         let convolution = terms(&[&[taps, inner], &[taps, 2, groups, state]])?;
         let convolution = match (short, kda) {
             (1.., _) => terms(&[&[hidden, short - 1]])?,
-            (_, 1..) => {
-                let taps = if or_zero("ssm.conv_kernel") > 0 { taps } else { 3 };
-                terms(&[&[3, taps, heads, kda]])?
-            }
+            (_, 1..) => terms(&[&[3, taps, heads, kda]])?,
             _ => convolution,
         };
         let recurrent = match (kda, self.arch) {
@@ -302,7 +299,8 @@ impl<'a> Metadata<'a> {
         // these give their cache no filter: prediction layers are in it, as they are where nothing else is
         let keeps_all =
             shape.trunk == 0 || matches!(self.arch, "minimax-m3" | "hy_v4" | "deepseek4" | "graniteswitch");
-        let hybrid = !matches!(arch::recurrent(self.arch), Recurrent::Never | Recurrent::Interval);
+        let hybrid = self.arch != "glm5-next"
+            && !matches!(arch::recurrent(self.arch), Recurrent::Never | Recurrent::Interval);
         for (i, layer) in shape.layers.iter_mut().enumerate() {
             let filtered = i >= shape.trunk && !keeps_all && !hybrid;
             layer.cached &= i < owners && !filtered;
@@ -342,13 +340,11 @@ impl<'a> Metadata<'a> {
             };
             layer.indexed = match arch {
                 "minimax-m3" => i as u64 >= lead,
-                "deepseek32" => i < shape.trunk,
+                "deepseek32" | "qwen4exp" => layer.cached,
                 // glm-dsa.cpp knows GLM-5.2 by its context: two full layers, then one in four
-                "glm-dsa" => i < shape.trunk && is_listed(!long || matches!(i, 0 | 1) || i % 4 == 2),
-                "glm5-next" => layer.cached && i < shape.trunk && is_listed(true),
-                "qwen4exp" => layer.cached,
-                "dots3note" => i < shape.trunk && !layer.sliding && is_listed(false),
-                _ => is_listed(false),
+                "glm-dsa" => layer.cached && is_listed(!long || matches!(i, 0 | 1) || i % 4 == 2),
+                "glm5-next" => layer.cached && is_listed(true),
+                _ => layer.cached && is_listed(false),
             };
         }
         Ok(())
