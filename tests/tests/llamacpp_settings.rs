@@ -201,6 +201,19 @@ fn a_falcon_without_a_state_width_has_its_expansion() {
     assert_eq!(floor, 2 * (FILE_LAYER + 4 * state));
 }
 
+/// `layers_block_type` is `layer_types` to `GraniteMoeHybridConfig`; the converter refuses a file with nothing else.
+#[test]
+fn a_granite_hybrid_may_name_its_blocks() {
+    let config = json!({"architectures": ["GraniteMoeHybridForCausalLM"], "model_type": "granitemoehybrid",
+        "hidden_size": 512, "intermediate_size": 1024, "shared_intermediate_size": 1024, "num_hidden_layers": 3,
+        "num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 4096, "max_position_embeddings": 4096,
+        "mamba_n_heads": 16, "mamba_d_head": 64, "mamba_n_groups": 1, "mamba_d_state": 32, "mamba_expand": 2,
+        "num_local_experts": 0, "num_experts_per_tok": 0, "layers_block_type": ["mamba", "attention", "mamba"]});
+    let model = source::from_config_json(&config.to_string(), false).unwrap();
+    let floor = ask(&model, "seq 1", |layout, _, _| layout.floor_bytes()).unwrap();
+    assert_eq!(floor, FILE_LAYER + 2 * 4 * (3 * (1024 + 2 * 32) + 32 * 1024));
+}
+
 /// Heads that are asked for stand on every layer that has any; a latent has one.
 #[test]
 fn kv_heads_replace_those_of_the_file() {

@@ -62,7 +62,12 @@ impl<'a> Config<'a> {
 
     /// For each of `count` layers, whether its entry of `layer_types` is one of these.
     pub fn layer_types(&self, count: u64, names: &[&str]) -> Option<Vec<bool>> {
-        let types = self.list("layer_types")?;
+        self.kinds("layer_types", count, names)
+    }
+
+    /// The same for a list under any key.
+    pub fn kinds(&self, key: &str, count: u64, names: &[&str]) -> Option<Vec<bool>> {
+        let types = self.list(key)?;
         let is = |index: u64| {
             let own = types.get(index as usize).and_then(Json::as_str);
             own.is_some_and(|own| names.contains(&own))

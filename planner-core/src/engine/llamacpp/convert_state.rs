@@ -78,6 +78,7 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             };
             heads(writer, config, attends)?;
         }
+        // nothing for minimax-01: the loader attends on every eighth layer, whatever attn_type_list says
         "qwen3next" | "qwen35" | "qwen35moe" | "qwen4exp" => qwen(writer, config)?,
         "kimi-linear" | "kimi-k3" => {
             let linear = config.get("linear_attn_config");
@@ -169,17 +170,21 @@ fn granite_inner(config: &Config<'_>) -> Result<u64> {
 
 /// Which layers of Granite hybrids and Bamba keep a state (`get_attn_layers`).
 pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
-    let named = config.layer_types(layers, &["attention", "full_attention"]);
-    let attends = named.unwrap_or_else(|| {
-        let listed = config.list("attn_layer_indices");
-        let period = config.number(&["attn_layer_period"]).unwrap_or(0);
+    const NAMES: &[&str] = &["attention", "full_attention"];
+    let by_index = || {
+        let listed = config.list("attn_layer_indices").filter(|list| !list.is_empty())?;
+        Some((0..layers).map(|i| listed.contains(&Json::from(i))).collect())
+    };
+    let by_period = || {
+        let period = config.number(&["attn_layer_period"])?;
         let offset = config.number(&["attn_layer_offset"]).unwrap_or(0);
-        let attends = |i: u64| match listed {
-            Some(listed) => listed.contains(&Json::from(i)),
-            None => i.checked_rem(period) == Some(offset),
-        };
-        (0..layers).map(attends).collect()
-    });
+        Some((0..layers).map(|i| i.checked_rem(period) == Some(offset)).collect())
+    };
+    // GraniteMoeHybridConfig's other name for layer_types, which the converter itself does not know
+    let by_block = || config.kinds("layers_block_type", layers, NAMES);
+    let named = config.layer_types(layers, NAMES);
+    let attends = named.or_else(by_index).or_else(by_period).or_else(by_block);
+    let attends: Vec<bool> = attends.unwrap_or_else(|| vec![false; layers as usize]);
     attends.iter().map(|attends| !attends).collect()
 }
 
