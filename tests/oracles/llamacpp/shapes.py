@@ -105,6 +105,7 @@ SHAPES = {
                     "ssm.conv_kernel": 4, "kda.head_dim": 64, "kda.gate_lower_bound": -1.0},
     # a number of layers that is no multiple of the period tells which layer of a period is full
     "qwen3next:13": {**COMMON, **SSM, **MOE, "block_count": 13, "attention.key_length": 128, "attention.value_length": 128},
+    "t5encoder": {**COMMON, "attention.head_count_kv": 16, "attention.key_length": 64, "attention.value_length": 64},
     "glm-dsa:14": {**COMMON, **MLA, **MOE, **INDEXER, "block_count": 14, "context_length": 1 << 20},
     "laguna:13": {**COMMON, **MOE, **WINDOW, "block_count": 13},
     "smallthinker:13": {**COMMON, **MOE, **WINDOW, "block_count": 13, "expert_gating_func": 2},

@@ -103,7 +103,7 @@ pub fn recurrent(arch: &str) -> Recurrent {
 pub fn no_cache(arch: &str) -> Option<Words> {
     match arch {
         "bert" | "jina-bert-v2" | "jina-bert-v3" | "nomic-bert" | "nomic-bert-moe" | "neo-bert"
-        | "eurobert" | "modern-bert" | "gemma-embedding" | "t5encoder" | "wavtokenizer-dec" => {
+        | "eurobert" | "modern-bert" | "gemma-embedding" | "wavtokenizer-dec" => {
             Some(words!("it is an encoder: llama.cpp makes no memory for it"))
         }
         "dream" | "llada" | "llada-moe" | "rnd1" => Some(words!(

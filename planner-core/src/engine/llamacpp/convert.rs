@@ -19,6 +19,8 @@ use crate::text::Sentence;
 pub struct Writer {
     /// GGUF architecture.
     pub arch: &'static str,
+    /// Class that the converter picks.
+    pub class: String,
     /// Layers that the configuration counts.
     pub layers: u64,
     map: Map<String, Json>,
@@ -49,8 +51,8 @@ pub fn shape(model: &ModelSpec) -> Result<Shape> {
     let keys = ["n_layers", "num_hidden_layers", "n_layer", "num_layers", "num_transformer_layers"];
     let layers = config.number(&keys);
     let layers = layers.unwrap_or(model.config_layers);
-    let arch = architecture(model, &config, layers)?;
-    let mut writer = Writer { arch, layers, map: Map::new() };
+    let (arch, class) = architecture(model, &config, layers)?;
+    let mut writer = Writer { arch, class, layers, map: Map::new() };
     writer.map.insert("general.architecture".into(), arch.into());
     base(&mut writer, &config, model);
     attention::heads(&mut writer, &config)?;
@@ -62,8 +64,8 @@ pub fn shape(model: &ModelSpec) -> Result<Shape> {
     Metadata::of(&writer.map).ok_or_else(missing)?.shape()
 }
 
-/// The GGUF architecture that the converter writes (`get_model_architecture`, then the class).
-fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&'static str> {
+/// The GGUF architecture that the converter writes, and its class (`get_model_architecture`).
+fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<(&'static str, String)> {
     let first =
         |map: &Map<String, Json>| Some(map.get("architectures")?.as_array()?.first()?.as_str()?.to_owned());
     // these wrappers are converted by their own name, all others by the language model's
@@ -86,7 +88,7 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
         return Err(Error::unsupported(say!("{0} in llama.cpp", class), hint));
     };
     let sparse = config.number(&["num_experts_per_tok", "num_experts_per_token"]).is_some();
-    Ok(match arch {
+    let arch = match arch {
         // granite.py: without state layers the hybrids are written as the plain architectures
         "granitehybrid" if !state::granite_states(config, layers).contains(&true) => {
             if sparse {
@@ -100,7 +102,8 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<&
         "mistral3" if config.text("model_type") == Some("mistral4") => "mistral4",
         "deepseek2" if attention::is_ocr(&outer) => "deepseek2-ocr",
         arch => arch,
-    })
+    };
+    Ok((arch, class))
 }
 
 /// `TextModel.set_gguf_parameters` of `conversion/base.py`, and the context lengths that classes set
@@ -133,9 +136,11 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
         "command-r" => config.number(&["model_max_length", "max_position_embeddings"]),
         "dbrx" | "mpt" => config.number(&["max_seq_len"]),
         "openelm" => config.number(&["max_context_length"]),
-        "t5" => config.number(&["n_positions"]).or(Some(512)),
+        "t5" | "t5encoder" => config.number(&["n_positions"]).or(Some(512)),
+        "gpt2" => config.number(&["n_ctx", "n_positions"]),
+        "codeshell" | "jais" | "refact" | "starcoder" => config.number(&["n_positions"]),
         "orion" => config.number(&["max_sequence_length", "max_position_embeddings", "model_max_length"]),
-        "phi2" => config.number(&["n_positions", "max_position_embeddings"]),
+        "phi2" | "phi3" | "phimoe" => config.number(&["n_positions", "max_position_embeddings"]),
         _ => config.number(&generic),
     };
     writer.put_some("context_length", context.or(model.max_position));

@@ -75,7 +75,7 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             writer.put("attention.head_count_kv", each(full.1, window.1));
             writer.put_some("attention.value_length", config.number(&["head_dim"]));
         }
-        "t5" => {
+        "t5" | "t5encoder" => {
             let width = config.need(&["d_kv"])?;
             writer.put("attention.key_length", width);
             writer.put("attention.value_length", width);
@@ -227,6 +227,7 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
                 writer.put(PATTERN, pattern.clone());
             }
         }
+        "lfm2" if writer.class == "Lfm25AudioTokenizer" => writer.put_some(KEY, length),
         "smallthinker" => {
             let layout = config.list("sliding_window_layout");
             if layout.is_some_and(|layout| layout.iter().any(|item| item.as_u64() != Some(0))) {

@@ -33,7 +33,8 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             heads(writer, config, (0..layers).map(attends).collect())?;
         }
         "granitehybrid" => {
-            let inner = granite_inner(config)?;
+            let times = ["expand", "num_heads", "mamba_expand", "mamba_num_heads"];
+            let inner = granite_inner(config, &times)?;
             let groups = config.number(&["n_groups", "num_groups", "mamba_n_groups", "mamba_num_groups"]);
             let state = ["state_size", "d_state", "ssm_state_size", "mamba_d_state", "mamba_state_size"];
             ssm(writer, config, inner, groups, config.need(&state)?);
@@ -69,7 +70,14 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "lfm2" | "lfm2moe" => {
             writer.put("shortconv.l_cache", config.need(&["conv_L_cache"])?);
-            let attends = match config.layer_types(layers, &["full_attention"]) {
+            // lfm2.py attends wherever there is no convolution, its mixtures of experts where told to
+            let named = match writer.arch {
+                "lfm2" => {
+                    config.layer_types(layers, &["conv"]).map(|list| list.iter().map(|is| !is).collect())
+                }
+                _ => config.layer_types(layers, &["full_attention"]),
+            };
+            let attends = match named {
                 Some(attends) => attends,
                 None => {
                     let listed = config.list("full_attn_idxs");
@@ -161,11 +169,10 @@ fn mamba2(writer: &mut Writer, config: &Config<'_>, state: u64) -> Result<()> {
     Ok(())
 }
 
-/// `GraniteHybridModel.__init__`: heads or expansion times the model's width.
-fn granite_inner(config: &Config<'_>) -> Result<u64> {
-    let width =
-        config.number(&["mamba_head_dim"]).map_or_else(|| config.need(&["hidden_size", "d_model"]), Ok)?;
-    Ok(config.need(&["expand", "num_heads", "mamba_expand", "mamba_num_heads"])?.saturating_mul(width))
+/// `GraniteHybridModel.__init__`: one of these times the width of a head or, without one, the model's.
+fn granite_inner(config: &Config<'_>, times: &[&str]) -> Result<u64> {
+    let width = config.need(&["mamba_head_dim", "hidden_size", "d_model"])?;
+    Ok(config.need(times)?.saturating_mul(width))
 }
 
 /// Which layers of Granite hybrids and Bamba keep a state (`get_attn_layers`).
@@ -214,7 +221,7 @@ fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let width = config.need(&["head_dim", "attention_head_dim"])?;
     writer.put("attention.key_length", width);
     writer.put("attention.value_length", width);
-    let inner = config.need(&["mamba_num_heads"])?.saturating_mul(config.need(&["mamba_head_dim"])?);
+    let inner = granite_inner(config, &["num_heads", "mamba_num_heads"])?;
     let groups = config.number(&["n_groups", "num_groups", "mamba_n_groups"]);
     let state = config.need(&["ssm_state_size", "state_size", "mamba_state_size", "d_state"])?;
     ssm(writer, config, inner, groups, state);
