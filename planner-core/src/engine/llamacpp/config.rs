@@ -40,6 +40,11 @@ impl<'a> Config<'a> {
         })
     }
 
+    /// Whether the file itself says that a key has no value, which defaults then do not give.
+    pub fn is_null(&self, key: &str) -> bool {
+        [self.text, self.root].into_iter().find_map(|map| map.get(key)).is_some_and(Json::is_null)
+    }
+
     /// A truth value.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.get(key)?.as_bool()

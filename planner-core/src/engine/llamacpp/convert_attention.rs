@@ -235,10 +235,11 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             }
         }
         "llama4" => {
-            // llama.py: a file whose layers are all full says 0
-            let full = config
-                .list("layer_types")
-                .is_some_and(|types| types.iter().all(|own| own.as_str() == Some("full_attention")));
+            // llama.py: a file whose layers are all full says 0; Llama4TextConfig names them so without a chunk
+            let full = match config.list("layer_types") {
+                Some(types) => types.iter().all(|own| own.as_str() == Some("full_attention")),
+                None => config.is_null("attention_chunk_size"),
+            };
             if full {
                 writer.put(KEY, 0);
             }
