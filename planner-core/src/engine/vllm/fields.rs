@@ -39,6 +39,36 @@ const NEEDED: &[(&str, &str)] = &[
     ("Step3p7", "vision_config.output_dim"),
 ];
 
+/// Model types whose configuration class wants heads that divide the model's width, whatever `head_dim` says
+/// (`validate_architecture` of `configuration_*.py`, transformers 5.20.2). Sorted.
+const WHOLE_HEADS: [&str; 19] = [
+    "arcee",
+    "aria_text",
+    "cosmos3_edge_text",
+    "cwm",
+    "deepseek_ocr2_text",
+    "deepseek_v2",
+    "gemma2",
+    "gemma3_text",
+    "gemma3n_text",
+    "gpt_neox",
+    "hrm_text",
+    "hyperclovax",
+    "jais2",
+    "llama",
+    "minicpm3",
+    "muse_glimmer_text",
+    "muse_spark_text",
+    "unlimited_ocr_text",
+    "vaultgemma",
+];
+
+/// The width and the heads that the configuration's class refuses.
+pub fn odd_heads(config: Config) -> Option<(u64, u64)> {
+    let sizes = config.number(&["hidden_size"]).zip(config.number(&["num_attention_heads"]));
+    sizes.filter(|(width, heads)| WHOLE_HEADS.contains(&config.model_type) && !width.is_multiple_of(*heads))
+}
+
 /// The key that the engine's class would miss.
 pub fn missing(config: Config) -> Option<&'static str> {
     let has = |key: &str| match (key.strip_prefix('/'), key.split_once('.')) {

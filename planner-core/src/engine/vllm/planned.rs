@@ -73,6 +73,13 @@ pub fn plan(run: Run<'_>) -> std::result::Result<Planned<'_>, Refusal> {
     if let Some(why) = architectures::refused(config) {
         return Err(Refusal::new(why));
     }
+    if let Some((width, heads)) = fields::odd_heads(config) {
+        return Err(Refusal::new(say!(
+            "The hidden size ({0}) is not a multiple of the number of attention heads ({1}).",
+            width,
+            heads
+        )));
+    }
     if let Some(key) = fields::missing(config) {
         return Err(Refusal::new(say!(
             "config.json says no `{0}`, which vLLM's {1} reads",

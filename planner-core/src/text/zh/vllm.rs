@@ -231,6 +231,10 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("Invalid compress ratio: {0}", "无效的压缩比：{0}"),
     // states
+    (
+        "The hidden size ({0}) is not a multiple of the number of attention heads ({1}).",
+        "隐藏维度（{0}）不是注意力头数（{1}）的整数倍。",
+    ),
     ("AssertionError: {0} {1} is not divisible by {2}", "断言失败：{0} {1} 不能被 {2} 整除"),
     (
         "AssertionError: If tensor parallel world size does not divide num_groups, then num_groups must equal 1.",
