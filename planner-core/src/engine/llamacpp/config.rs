@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
 use crate::spec::family;
+use crate::spec::layer::{Layer, Store};
 use crate::spec::model::ModelSpec;
 
 /// Keys to read.
@@ -12,13 +13,14 @@ pub struct Config<'a> {
     text: &'a Map<String, Json>,
     root: &'a Map<String, Json>,
     defaults: Map<String, Json>,
+    layers: &'a [Layer],
 }
 
 impl<'a> Config<'a> {
     /// The configuration of a model.
     pub fn of(model: &'a ModelSpec) -> Self {
         let defaults = family::find(&model.model_type).map(|(_, defaults)| defaults).unwrap_or_default();
-        Self { text: model.text_config(), root: &model.config, defaults }
+        Self { text: model.text_config(), root: &model.config, defaults, layers: &model.layers }
     }
 
     /// A key's value; null is as good as missing.
@@ -63,6 +65,14 @@ impl<'a> Config<'a> {
     /// A number inside an object (`linear_attn_config.head_dim`).
     pub fn inner(&self, object: &str, key: &str) -> Option<u64> {
         self.get(object)?.get(key)?.as_u64()
+    }
+
+    /// For each layer, whether it reads such a cache by the model's definition: what the configuration's class,
+    /// through which the converter reads, makes of lists that the file leaves out.
+    pub fn reads(&self, cache: impl Fn(&Store) -> bool) -> Vec<bool> {
+        let owner =
+            |layer: &'a Layer| layer.owner.and_then(|owner| self.layers.get(owner as usize)).unwrap_or(layer);
+        self.layers.iter().map(|layer| owner(layer).stores.iter().any(&cache)).collect()
     }
 
     /// For each of `count` layers, whether its entry of `layer_types` is one of these.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::config::Config;
 use super::convert::Writer;
 use crate::error::{Error, Result};
+use crate::spec::layer::{Content, Extent};
 
 /// DeepSeek-OCR and its kin: DeepSeek V2 without a latent (`DeepseekV2Model.__init__`).
 pub fn is_ocr(class: &str) -> bool {
@@ -143,7 +144,7 @@ fn deci(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
 
 /// `Gemma4Model.set_gguf_parameters`: full layers have other heads than window layers.
 fn gemma4(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
-    let slides = sliding(writer.layers, config)?;
+    let slides = sliding(writer, config)?;
     let window = config.need(&["head_dim"])?;
     // newer files state exceptions by layer instead of the global keys
     let by_layer = |key: &str| {
@@ -166,8 +167,13 @@ fn gemma4(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-fn sliding(layers: u64, config: &Config<'_>) -> Result<Vec<bool>> {
-    config.layer_types(layers, &["sliding_attention"]).ok_or_else(|| missing("layer_types"))
+fn sliding(writer: &Writer, config: &Config<'_>) -> Result<Vec<bool>> {
+    // Gemma4TextConfig makes the last layer full, whatever the file says
+    let listed =
+        config.layer_types(writer.layers, &["sliding_attention"]).filter(|_| writer.arch != "gemma4");
+    let defined = || config.reads(|store| matches!(store.extent, Extent::Window(_)));
+    let slides = listed.unwrap_or_else(defined);
+    if slides.is_empty() { Err(missing("layer_types")) } else { Ok(slides) }
 }
 
 fn mimo_pattern(config: &Config<'_>) -> Result<Vec<bool>> {
@@ -193,15 +199,15 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "gemma3n" => {
             writer.put_some(KEY, length);
-            writer.put(PATTERN, sliding(layers, config)?);
+            writer.put(PATTERN, sliding(writer, config)?);
         }
         "cohere2moe" | "gemma4" | "maple" | "muse-glimmer" | "spark2_5" => {
             writer.put_some(KEY, length);
-            writer.put(PATTERN, sliding(layers, config)?);
+            writer.put(PATTERN, sliding(writer, config)?);
         }
         "mellum" if config.flag("use_sliding_window") != Some(false) && length.is_some() => {
             writer.put_some(KEY, length);
-            writer.put(PATTERN, sliding(layers, config)?);
+            writer.put(PATTERN, sliding(writer, config)?);
         }
         "granite_swa" => {
             writer.put(KEY, length.unwrap_or(128));
@@ -255,7 +261,7 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         "deepseek4" => writer.put_some(KEY, length),
         "dots3note" => {
             writer.put_some(KEY, config.number(&["sliding_window_size", "sliding_window"]));
-            writer.put(PATTERN, sliding(layers, config)?);
+            writer.put(PATTERN, sliding(writer, config)?);
         }
         _ => {}
     }
@@ -305,6 +311,10 @@ pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             if let Some(types) = config.list("indexer_types") {
                 let full = |own: &Json| own.as_str() == Some("full");
                 writer.put("attention.indexer.types", types.iter().map(full).collect::<Vec<_>>());
+            } else if writer.arch == "glm-dsa" {
+                // GlmMoeDsaConfig always has the list
+                let full = config.reads(|store| matches!(store.content, Content::IndexKey { .. }));
+                writer.put("attention.indexer.types", full);
             }
         }
         "hy_v4" => {
@@ -340,7 +350,7 @@ fn dots3(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let rope = config.need(&["swa_qk_rope_head_dim"])?;
     writer.put("attention.key_length_swa", rank.saturating_add(rope));
     writer.put("attention.value_length_swa", rank);
-    let full: Vec<bool> = sliding(writer.layers, config)?.iter().map(|slides| !slides).collect();
+    let full: Vec<bool> = sliding(writer, config)?.iter().map(|slides| !slides).collect();
     writer.put("attention.indexer.types", full);
     Ok(())
 }
