@@ -34,6 +34,21 @@ fn latent_attention() -> Value {
     })
 }
 
+/// Hunyuan A13B's configuration lists the experts of a token layer by layer (`HunYuanMoEV1Config.moe_topk`).
+#[test]
+fn experts_of_a_token_may_be_listed_by_layer() {
+    let config = json!({
+        "model_type": "hunyuan_v1_moe", "architectures": ["HunYuanMoEV1ForCausalLM"], "dtype": "bfloat16",
+        "vocab_size": 128, "hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 8,
+        "tie_word_embeddings": true
+    });
+    let active = |topk: Value| model(&with(&config, &json!({"moe_topk": topk}))).active_parameters();
+    // an expert has three matrices of 64 x 32
+    assert_eq!(active(json!([3, 1])) - active(json!([1, 1])), 2 * 3 * 64 * 32);
+    assert_eq!(active(json!([2, 2])), active(json!(2)));
+}
+
 #[test]
 fn shared_indexers_keep_keys_on_21_of_78_layers() {
     let is_index = |content, _| matches!(content, Content::IndexKey { dim: 128, .. });
