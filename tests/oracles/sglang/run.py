@@ -42,11 +42,10 @@ def server_args(o, folder):
     if "dp_attention" in o: a |= {"enable_dp_attention": True, "dp_size": int(o["dp_attention"])}
     if "speculative" in o:
         method, _, n = o["speculative"].partition(":")
-        a["speculative_num_steps"] = int(n or 1)
         if method == "ngram": a |= {"speculative_algorithm": "NGRAM", "speculative_num_draft_tokens": int(n or 1)}
         elif method == "mtp":
             a |= {"speculative_algorithm": "EAGLE", "speculative_eagle_topk": 1,
-                  "speculative_num_draft_tokens": int(n or 1) + 1}
+                  "speculative_num_steps": int(n or 1), "speculative_num_draft_tokens": int(n or 1) + 1}
         else: raise ValueError(f"--speculative {method}")
     return ServerArgs(**a)
 

@@ -193,21 +193,14 @@ const OTHERWISE: [&str; 3] =
 
 /// Refuses classes that the engine cannot serve, and those whose pools are not covered.
 pub(super) fn check(class: &str) -> Result<()> {
-    if OTHERWISE.contains(&class) {
-        return Err(Error::unsupported(
-            say!("{0} under sglang", class),
-            words!("its pools for it are not covered; --engine vllm is"),
-        ));
-    }
-    if REFUSED.split(' ').any(|refused| refused == class) {
-        return Err(Error::unsupported(
-            say!("{0} under sglang", class),
-            words!(
-                "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own"
-            ),
-        ));
-    }
-    Ok(())
+    let why = if OTHERWISE.contains(&class) {
+        words!("its pools for it are not covered; --engine vllm is")
+    } else if REFUSED.split(' ').any(|refused| refused == class) {
+        words!("SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own")
+    } else {
+        return Ok(());
+    };
+    Err(Error::unsupported(say!("{0} under sglang", class), why))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::rows::{self, Cost};
 use super::settings::{self, Settings};
 use super::{classes, memory};
 use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
 use crate::text::Words;
@@ -19,6 +19,8 @@ const WINDOW_SHARE: (u64, u64) = (8, 10);
 const STATE_PARTS: (u64, u64) = (9, 19);
 /// `SGLANG_SWA_EVICTION_INTERVAL`: tokens after which rows that left the window are freed.
 pub(super) const EVICTION: u64 = 128;
+/// `speculative_ngram_max_bfs_breadth`: branches of a tree of drafts that are looked up.
+const BREADTH: u64 = 10;
 
 pub(super) struct Pools<'a> {
     run: Run<'a>,
@@ -50,6 +52,12 @@ impl<'a> Pools<'a> {
                 all = all.plus(*cost)?;
             }
             stages.push(rows::with_drafts(&run, &settings, all, own.len() as u64)?);
+        }
+        if rows::has_window_pool(&run) && stages.iter().any(|stage| stage.window == 0) {
+            return Err(Error::unsupported(
+                say!("{0} under sglang", run.model.architecture),
+                words!("AssertionError: Hybrid SWA model must have at least one SWA layer"),
+            ));
         }
         let slot = stages.iter().map(|stage| stage.state).max().unwrap_or(0);
         let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
@@ -85,22 +93,72 @@ impl<'a> Pools<'a> {
         sum(words!("slots"), [product(words!("slots"), &[users, self.settings.slots])?, 1])
     }
 
-    /// `compute_swa_request_cap`: rows of the window pool where the number of requests is set and prefixes
-    /// are not cached, so that the pool need hold no more than the requests' windows and two prefill chunks.
-    fn window_cap(&self) -> Result<Option<u64>> {
-        let (Some(window), Some(requests)) = (self.window, self.settings.max_requests) else {
+    /// `sliding_window_size`: the longest window, less the token itself where its class says so.
+    fn window_size(&self) -> Option<u64> {
+        let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
+        Some(self.window?.saturating_sub(own))
+    }
+
+    /// `compute_swa_request_cap`: rows of a stage's window pool where the number of requests is set, prefixes
+    /// are not cached and a layer keeps all tokens, so that the pool need hold no more than the requests'
+    /// windows, what they draft, and two prefill chunks.
+    fn window_cap(&self, stage: Cost) -> Result<Option<u64>> {
+        let (Some(window), Some(requests)) = (self.window_size(), self.settings.max_requests) else {
             return Ok(None);
         };
-        if self.settings.prefix_caching {
+        if self.settings.prefix_caching || stage.full == 0 {
             return Ok(None);
         }
         const WHAT: Words = words!("rows of a window");
         let page = self.settings.page;
-        let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
-        let each = sum(WHAT, [window.saturating_sub(own), EVICTION, page, page])?;
+        let cut = product(WHAT, &[EVICTION, self.settings.looked_up.unwrap_or(1)])?;
+        let each = sum(WHAT, [window, cut, page, self.decode_rows()?])?;
         let chunks = product(WHAT, &[if self.settings.overlap { 2 } else { 1 }, memory::chunk(&self.run)])?;
         let rows = sum(WHAT, [product(WHAT, &[each, requests])?, chunks, page])?;
         Ok(Some(rows.next_multiple_of(page)))
+    }
+
+    /// Rows that a request takes ahead in a step (`get_alloc_len_per_decode`, twice for the step that is
+    /// planned meanwhile; `spec_decode_alloc_len_per_request`): a page, or the tokens of a tree of drafts
+    /// (`speculative_ngram_max_bfs_breadth`, `_handle_ngram`).
+    fn decode_rows(&self) -> Result<u64> {
+        const WHAT: Words = words!("rows of a window");
+        let (page, Some(drafts)) = (self.settings.page, self.settings.looked_up) else {
+            return Ok(self.settings.page);
+        };
+        let deep = (drafts / BREADTH).max(1);
+        if self.settings.overlap {
+            return product(WHAT, &[2, drafts.max(product(WHAT, &[deep, BREADTH])?)]);
+        }
+        let deep = if page > 1 { (deep + page).next_multiple_of(page) } else { deep };
+        Ok(drafts.next_multiple_of(page).max(product(WHAT, &[deep, BREADTH])?))
+    }
+
+    /// Rows that the window pool must have for so many of the sessions': more than a window and a page
+    /// (`validate_swa_pool_size`).
+    fn least_windows(&self, rows: u64) -> Result<u64> {
+        let Some(window) = self.window_size() else { return Ok(rows) };
+        Ok(rows.max(self.pages(sum(words!("rows of a window"), [window, self.settings.page, 1])?)?))
+    }
+
+    /// Tokens that every stage must give for so many rows: the fewest of all stages are those of all.
+    fn needed_tokens(&self, full: u64, window: u64) -> Result<u64> {
+        let (share, whole) = WINDOW_SHARE;
+        let mut most = 0;
+        for stage in &self.stages {
+            let own = match (stage.full, stage.window) {
+                (0, 0) => 0,
+                (0, _) => window,
+                (_, 0) => full,
+                _ if self.window_cap(*stage)?.is_some() => full,
+                _ => {
+                    let windows = product(words!("rows of a window"), &[self.least_windows(window)?, whole])?;
+                    full.max(windows.div_ceil(share).next_multiple_of(self.settings.page))
+                }
+            };
+            most = own.max(most);
+        }
+        Ok(most)
     }
 
     /// Least memory of which a stage gives that many rows and slots.
@@ -109,24 +167,18 @@ impl<'a> Pools<'a> {
         let (full, window) = self.rows(tokens)?;
         let full = without_shared(users, full, self.shared_rows(tokens))?;
         let window = product(WHAT, &[window, users])?;
-        let cap = self.window_cap()?;
         let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
         asked::check_seats(self.settings.max_requests, users)?;
-        let rows = match (stage.window, stage.full) {
-            (window_row, full_row) if cap.is_some() => {
-                let windows = product(WHAT, &[cap.unwrap_or(0), window_row])?;
-                sum(WHAT, [product(WHAT, &[full, full_row])?, windows])?
-            }
-            (0, full_row) => product(WHAT, &[full, full_row])?,
-            (window_row, 0) => product(WHAT, &[window, window_row])?,
-            (window_row, full_row) => {
+        let tokens = self.needed_tokens(full, window)?;
+        let windows = match (self.window_cap(stage)?, stage.full) {
+            (Some(cap), _) => product(WHAT, &[cap, stage.window])?,
+            (None, 0) => product(WHAT, &[tokens, stage.window])?,
+            (None, _) => {
                 let (share, whole) = WINDOW_SHARE;
-                let by_window = product(WHAT, &[window, whole])?.div_ceil(share);
-                let tokens = full.max(by_window.next_multiple_of(self.settings.page));
-                let windows = product(WHAT, &[tokens, share, window_row])?.div_ceil(whole);
-                sum(WHAT, [product(WHAT, &[tokens, full_row])?, windows])?
+                product(WHAT, &[tokens, share, stage.window])?.div_ceil(whole)
             }
         };
+        let rows = sum(WHAT, [product(WHAT, &[tokens, stage.full])?, windows])?;
         if self.slot == 0 {
             return Ok(rows);
         }
@@ -154,41 +206,60 @@ impl<'a> Pools<'a> {
             slots = all.saturating_sub(1);
             room = room.saturating_sub((slots + 1) * slot);
         }
-        let cap = self.window_cap()?;
-        let page = u128::from(self.settings.page);
-        let whole = |tokens: u128| tokens / page * page;
         let (full, window) = (u128::from(stage.full), u128::from(stage.window));
         let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
-        let (tokens, window_tokens) = match (full, window) {
-            // another stage decides, and where none keeps rows the longest session
-            (0, 0) if self.stages.iter().any(|stage| stage.full + stage.window > 0) => {
-                (u128::from(u64::MAX), 0)
+        let tokens = match (full, window, self.window_cap(stage)?) {
+            // another stage decides where states are kept (`_zero_kv_max_tokens`), or the longest session
+            (0, 0, _) if self.slot > 0 && self.stages.iter().any(|stage| stage.full > 0) => {
+                u128::from(u64::MAX)
             }
-            (0, 0) => (whole(u128::from(settings::context(&self.run))), 0),
-            (full, window) if cap.is_some() => {
-                let cap = u128::from(cap.unwrap_or(0));
-                (whole(room.saturating_sub(cap * window) / full.max(1)), cap)
-            }
-            (full, 0) => (whole(room / full), 0),
-            (0, window) => (whole(room / window), whole(room / window)),
-            (full, window) => {
-                let tokens = whole(room * parts / (full * parts + window * share));
-                (tokens, whole(tokens * share / parts))
-            }
+            (0, 0, _) => u128::from(settings::context(&self.run)),
+            (0, window, _) => room / window,
+            (full, window, Some(cap)) => room.saturating_sub(u128::from(cap) * window) / full,
+            (full, window, None) => room * parts / (full * parts + window * share),
         };
         let clip = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
-        Ok(Given { tokens: clip(tokens), window_tokens: clip(window_tokens), slots: clip(slots) })
+        let page = self.settings.page;
+        Ok(Given { tokens: clip(tokens) / page * page, slots: clip(slots), window_tokens: 0 })
     }
 
-    /// The stage with the fewest tokens decides for all.
+    /// Rows of a stage's window pool that go with so many tokens (`_solve_pool_sizes`); `own` is what the stage
+    /// itself would give.
+    fn window_tokens(&self, stage: Cost, tokens: u64, own: u64) -> Result<u64> {
+        let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
+        let page = self.settings.page;
+        Ok(match self.window_cap(stage)? {
+            Some(cap) if tokens < own => cap.min(tokens),
+            Some(cap) => cap,
+            None if stage.full == 0 => tokens,
+            None => u64::try_from(u128::from(tokens) * share / parts).unwrap_or(u64::MAX) / page * page,
+        })
+    }
+
+    /// The stage with the fewest tokens decides for all; none where a window pool would be too small.
     fn least(&self, available: &[u64]) -> Result<Option<Given>> {
         let each = self.stages.iter().zip(available).map(|(stage, room)| self.given(*stage, *room));
-        let each: Result<Vec<Given>> = each.collect();
-        Ok(each?.into_iter().reduce(|a, b| Given {
+        let each = each.collect::<Result<Vec<Given>>>()?;
+        let Some(mut least) = each.iter().copied().reduce(|a, b| Given {
             tokens: a.tokens.min(b.tokens),
-            window_tokens: a.window_tokens.min(b.window_tokens),
+            window_tokens: 0,
             slots: a.slots.min(b.slots),
-        }))
+        }) else {
+            return Ok(None);
+        };
+        if self.window.is_none() {
+            return Ok(Some(least));
+        }
+        least.window_tokens = u64::MAX;
+        for (stage, own) in self.stages.iter().zip(&each) {
+            let rows = self.window_tokens(*stage, least.tokens, own.tokens)?;
+            let shared = stage.full > 0 && self.window_cap(*stage)?.is_none();
+            if shared && rows < self.least_windows(0)? {
+                return Ok(Some(Given { tokens: 0, window_tokens: 0, ..least }));
+            }
+            least.window_tokens = rows.min(least.window_tokens);
+        }
+        Ok(Some(least))
     }
 
     /// `resolve_max_num_reqs`.

@@ -58,19 +58,25 @@ pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, O
         }
         costs.push(cost);
     }
-    // these take the ordinary pool then, Laguna where the configuration says no window at all
-    let ordinary = match model.architecture.as_str() {
-        "BeamForCausalLM" => true,
-        "LagunaForCausalLM" => !model.text_config().get("sliding_window").is_some_and(Json::is_number),
-        _ => false,
-    };
-    if classes::has_window_pool(&model.architecture) && window.is_none() && !ordinary {
-        return Err(Error::unsupported(
-            say!("{0} under sglang", model.architecture),
-            words!("AssertionError: Hybrid SWA model must have at least one SWA layer"),
-        ));
-    }
     Ok((costs, window))
+}
+
+/// Whether the model keeps a pool for its window layers (`is_hybrid_swa_model`): of two classes those models
+/// do not that have no such layer, or say a window of 0.
+pub(super) fn has_window_pool(run: &Run<'_>) -> bool {
+    let model = run.model;
+    match model.architecture.as_str() {
+        "BeamForCausalLM" => model.layers.iter().flat_map(stores).any(|store| window_of(store).is_some()),
+        "LagunaForCausalLM" => model.text_config().get("sliding_window").and_then(Json::as_u64) != Some(0),
+        class => classes::has_window_pool(class),
+    }
+}
+
+fn window_of(store: &Store) -> Option<u64> {
+    match store.extent {
+        Extent::Window(n) | Extent::Chunk(n) => Some(n),
+        _ => None,
+    }
 }
 
 /// Adds what the prediction layers cost to a stage of `layers` layers: their share of the rows' bytes, and
@@ -116,7 +122,7 @@ fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u6
     }
     let row = match store.content {
         Content::State { .. } => {
-            return Ok(Cost { state: states::bytes(store, tp)?, ..Cost::default() });
+            return Ok(Cost { state: states::bytes(run, store)?, ..Cost::default() });
         }
         Content::KeysValues { heads, k_dim, v_dim } => {
             let wide = sum(words!("width"), [k_dim, v_dim])?;
@@ -139,13 +145,11 @@ fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u6
         }
         Content::Cross { .. } => return Err(not_covered(words!("cross-attention"))),
     };
-    match store.extent {
-        Extent::Window(n) | Extent::Chunk(n) if classes::has_window_pool(class) => {
-            *window = Some(window.map_or(n, |longest: u64| longest.max(n)));
-            Ok(Cost { window: row, ..Cost::default() })
-        }
-        _ => Ok(Cost { full: row, ..Cost::default() }),
-    }
+    let Some(tokens) = window_of(store).filter(|_| has_window_pool(run)) else {
+        return Ok(Cost { full: row, ..Cost::default() });
+    };
+    *window = Some(window.map_or(tokens, |longest: u64| longest.max(tokens)));
+    Ok(Cost { window: row, ..Cost::default() })
 }
 
 /// A latent; a sparse one in fp8 is stored with a scale for 128 elements and its rotary part in bf16,

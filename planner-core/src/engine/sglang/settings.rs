@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub overlap: bool,
     /// Prediction layers that speculative decoding adds.
     pub drafts: u64,
+    /// Draft tokens of a step that are looked up in the prompt.
+    pub looked_up: Option<u64>,
     /// Compute capability of the GPU, Hopper where none is named.
     pub capability: (u64, u64),
 }
@@ -48,7 +50,7 @@ impl Settings {
         check_backend(run, capability)?;
         check_quantization(run, capability)?;
         let dtype = cache_dtype(run, capability)?;
-        let page = page(run, capability)?;
+        let (page, backend) = page(run, capability)?;
         let prefix_caching = request.prefix_caching.unwrap_or(true);
         // Stages switch the overlap of steps off after the slots are chosen.
         let asked_overlap = request.async_scheduling.unwrap_or(true);
@@ -62,10 +64,20 @@ impl Settings {
             (true, false) => 3,
         };
         let drafts = drafts(run)?;
+        let looked_up = match request.speculative {
+            Some(Speculative::Ngram(tokens)) => Some(tokens),
+            _ => None,
+        };
+        if looked_up.is_some() && page > 1 && backend != "flashinfer" {
+            return Err(Error::unsupported(
+                say!("--speculative ngram with pages of {0} tokens in sglang", page),
+                words!("only its flashinfer backend drafts in pages of several tokens"),
+            ));
+        }
         let usual =
             if classes::is_v4(class) { Some(256) } else { request.speculative.is_some().then_some(48) };
         let max_requests = request.max_num_seqs.or(usual);
-        Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, capability })
+        Ok(Self { dtype, page, slots, prefix_caching, max_requests, overlap, drafts, looked_up, capability })
     }
 }
 
@@ -76,24 +88,29 @@ const CONTEXT_KEYS: [&str; 5] =
 /// The longest session of a model whose configuration says none.
 const CONTEXT: u64 = 2048;
 
-/// The longest session of the run.
-pub(super) fn context(run: &Run<'_>) -> u64 {
-    run.request.max_model_len.or(run.model.max_position).unwrap_or(CONTEXT)
-}
-
-/// Refuses sessions longer than the configuration admits (`get_context_length` of
-/// `utils/hf_transformers/common.py`, `ModelConfig._derive_context_length`).
-fn check_context(run: &Run<'_>) -> Result<()> {
+/// The longest session that the configuration admits (`get_context_length` of
+/// `utils/hf_transformers/common.py`).
+fn bound(run: &Run<'_>) -> u64 {
     let config = run.model.text_config();
     let own = CONTEXT_KEYS.iter().find_map(|key| config.get(*key).and_then(Json::as_u64));
-    let bound = own.or(run.model.max_position).unwrap_or(CONTEXT);
+    let length = own.or(run.model.max_position).unwrap_or(CONTEXT);
     let rope = ["rope_scaling", "rope_parameters"].iter().find_map(|key| config.get(*key)?.as_object());
     let factor = rope
         .filter(|rope| !rope.contains_key("original_max_position_embeddings"))
         .filter(|rope| rope.get("rope_type").and_then(Json::as_str) != Some("llama3"))
         .and_then(|rope| rope.get("factor")?.as_f64())
         .unwrap_or(1.0);
-    let bound = (bound as f64 * factor) as u64;
+    (length as f64 * factor) as u64
+}
+
+/// The longest session of the run.
+pub(super) fn context(run: &Run<'_>) -> u64 {
+    run.request.max_model_len.unwrap_or_else(|| bound(run))
+}
+
+/// Refuses sessions longer than the configuration admits (`ModelConfig._derive_context_length`).
+fn check_context(run: &Run<'_>) -> Result<()> {
+    let bound = bound(run);
     let length = run.request.max_model_len.unwrap_or(run.tokens);
     if length <= bound {
         return Ok(());
@@ -245,25 +262,25 @@ fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
     }
 }
 
-/// Tokens of a page.
-fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
+/// Tokens of a page, and the attention backend.
+fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
     let class = run.model.architecture.as_str();
-    if classes::is_v4(class) {
-        return Ok(256);
-    }
-    if is_sparse(run) {
-        return Ok(64);
-    }
-    if capability.0 == 10 && run.request.attention_backend.is_none() && classes::pages_by_prefix(class) {
-        return Ok(if run.request.prefix_caching.unwrap_or(true) { 1 } else { 64 });
-    }
     let asked = run.request.block_size;
     let backend = match run.request.attention_backend.as_deref() {
         Some(name) => name.to_ascii_lowercase(),
         None => default_backend(run, capability).to_owned(),
     };
+    if classes::is_v4(class) {
+        return Ok((256, backend));
+    }
+    if is_sparse(run) {
+        return Ok((64, backend));
+    }
+    if capability.0 == 10 && run.request.attention_backend.is_none() && classes::pages_by_prefix(class) {
+        return Ok((if run.request.prefix_caching.unwrap_or(true) { 1 } else { 64 }, backend));
+    }
     let one_of = |sizes: &[u64]| asked.filter(|size| sizes.contains(size)).unwrap_or(64);
-    Ok(match backend.as_str() {
+    let page = match backend.as_str() {
         "flashmla" => 64,
         "trtllm_mla" | "cutedsl_mla" => one_of(&[32, 64]),
         "trtllm_mha" => one_of(&[16, 32, 64, 128]),
@@ -280,7 +297,8 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<u64> {
                 ),
             ));
         }
-    })
+    };
+    Ok((page, backend))
 }
 
 /// Says so where the engine sets the page itself, whatever `--page-size` says.

@@ -1,10 +1,12 @@
 //! Bytes of one request's states on a rank (`configs/mamba_utils.py`).
 //!
-//! The convolution is kept in bf16 whatever the model's dtype, for one token less than its kernel; the
-//! recurrent state in f32 unless the configuration's `mamba_ssm_dtype` says otherwise. Groups that do not
-//! divide over the ranks are extended until each rank has those of its heads.
+//! The convolution is kept in bf16 whatever the model's dtype, for one token less than its kernel. Groups that
+//! do not divide over the ranks are extended until each rank has those of its heads.
+
+use serde_json::Value as Json;
 
 use crate::dtype::DType;
+use crate::engine::Run;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Layer, Store};
 use crate::text::Words;
@@ -18,9 +20,28 @@ pub(super) fn kept(layers: &[Layer]) -> bool {
     stores.any(|store| store.is_kept_by("sglang") && matches!(store.content, Content::State { .. }))
 }
 
+/// What a recurrent state is kept in (`mamba2_state_dtype`): f32, unless `mamba_ssm_dtype` says otherwise to a
+/// class that asks for it.
+fn recurrent_dtype(run: &Run<'_>, mixer: &str) -> DType {
+    let asks = match mixer {
+        "gated_delta" => true,
+        "mamba2" => {
+            !matches!(run.model.architecture.as_str(), "Mamba2ForCausalLM" | "GraniteMoeHybridForCausalLM")
+        }
+        _ => false,
+    };
+    let said = run.model.text_config().get("mamba_ssm_dtype").and_then(Json::as_str).filter(|_| asks);
+    match said {
+        Some("bfloat16") => DType::BF16,
+        Some("float16") => DType::F16,
+        _ => DType::F32,
+    }
+}
+
 /// One request's state in one layer.
-pub(super) fn bytes(store: &Store, tp: u64) -> Result<u64> {
-    let Content::State { mixer, recurrent, recurrent_dtype, .. } = store.content else { return Ok(0) };
+pub(super) fn bytes(run: &Run<'_>, store: &Store) -> Result<u64> {
+    let tp = run.parallel.tp;
+    let Content::State { mixer, recurrent, .. } = store.content else { return Ok(0) };
     let dim = |name: &str| {
         store.dim(name).ok_or_else(|| {
             Error::unsupported(say!("a {0} state under sglang", mixer), say!("its {0} is not known", name))
@@ -58,6 +79,5 @@ pub(super) fn bytes(store: &Store, tp: u64) -> Result<u64> {
     let kernel = if width == 0 { 1 } else { dim("conv_kernel")? };
     let conv = product(WHAT, &[width, kernel.saturating_sub(1)])?;
     let recurrent = share(words!("elements"), recurrent)?;
-    let dtype = if recurrent == 0 { DType::F32 } else { recurrent_dtype };
-    sum(WHAT, [DType::BF16.row_bytes(conv)?, dtype.row_bytes(recurrent)?])
+    sum(WHAT, [DType::BF16.row_bytes(conv)?, recurrent_dtype(run, mixer).row_bytes(recurrent)?])
 }

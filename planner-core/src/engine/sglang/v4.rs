@@ -85,6 +85,13 @@ impl<'a> Pools<'a> {
         Ok(pages(tokens)?.max(product(WHAT, &[pages(kept)?, WINDOW_PARTS])?))
     }
 
+    /// Tokens of which a tenth is more than a window and a page, without which no request is admitted
+    /// (`validate_swa_pool_size`).
+    fn least_tokens(&self) -> Result<u64> {
+        let rows = sum(WHAT, [self.window, PAGE, 1])?;
+        product(WHAT, &[rows.next_multiple_of(PAGE), WINDOW_PARTS])
+    }
+
     fn token_bytes(&self, stage: Stage, tokens: u64) -> Result<u64> {
         let bytes = (u128::from(tokens) * u128::from(stage.token)).div_ceil(u128::from(PARTS));
         u64::try_from(bytes).map_err(|_| Error::overflow(WHAT))
@@ -167,9 +174,8 @@ impl Layout for Pools<'_> {
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         asked::check_seats(Some(self.requests), users)?;
-        let needed = |stage: &Stage| {
-            sum(WHAT, [self.token_bytes(*stage, self.needed_tokens(users, tokens)?)?, self.fixed(*stage)?])
-        };
+        let tokens = self.needed_tokens(users, tokens)?.max(self.least_tokens()?);
+        let needed = |stage: &Stage| sum(WHAT, [self.token_bytes(*stage, tokens)?, self.fixed(*stage)?]);
         self.stages.iter().map(needed).collect()
     }
 
@@ -182,6 +188,8 @@ impl Layout for Pools<'_> {
             self.stages.iter().zip(room).map(|(stage, room)| self.tokens(*stage, *room)).collect()
         };
         let tokens = available.map(each).transpose()?.and_then(|tokens| tokens.into_iter().min());
+        let least = self.least_tokens()?;
+        let tokens = tokens.map(|tokens| if tokens < least { 0 } else { tokens });
         let mut keys = Map::new();
         let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
         let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);

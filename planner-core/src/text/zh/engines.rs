@@ -149,6 +149,14 @@ pub(super) const TABLE: super::Table = &[
         "不给出（SGLang 为窗口、状态与压缩行所设的草稿池尚未涵盖）",
     ),
     (
+        "--speculative ngram with pages of {0} tokens in sglang",
+        "在 sglang 下以每页 {0} 个 token 使用 --speculative ngram",
+    ),
+    (
+        "only its flashinfer backend drafts in pages of several tokens",
+        "只有它的 flashinfer 后端能以含多个 token 的页草拟",
+    ),
+    (
         "mtp:N or left out: what this planner covers of SGLang's drafts",
         "mtp:N，或不给出（本程序对 SGLang 的草拟只涵盖这些）",
     ),
