@@ -25,7 +25,9 @@ fn load(model: &str) -> ModelSpec {
     if !model.ends_with(".json") {
         return catalog::model(model).unwrap();
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs").join(model);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let paths = ["configs", "vllm/configs"].map(|folder| fixtures.join(folder).join(model));
+    let path = paths.iter().find(|path| path.exists()).unwrap();
     from_config_json(&std::fs::read_to_string(path).unwrap(), false).unwrap()
 }
 
@@ -293,14 +295,16 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
     assert_eq!(transformers.reads(&request("cache static")), ["cache", "max-model-len"]);
 }
 
+/// Bytes of a session before its first token.
+fn floor(model: &str, engine: &str) -> u64 {
+    of(model, &format!("engine {engine} gpu h100 seq 1000"), |plan| {
+        plan.layout().unwrap().floor_bytes().unwrap()
+    })
+    .unwrap()
+}
+
 #[test]
 fn a_session_holds_its_state_before_its_first_token() {
-    let floor = |model: &str, engine: &str| {
-        of(model, &format!("engine {engine} gpu h100 seq 1000"), |plan| {
-            plan.layout().unwrap().floor_bytes().unwrap()
-        })
-        .unwrap()
-    };
     // 64 layers, 8,192 wide: a state of 16 columns in f32 and a convolution of 3 (4 in transformers) in bf16;
     // vLLM keeps both in the model's type.
     let mamba = |bytes: u64| 64 * 8_192 * bytes;
@@ -381,6 +385,76 @@ fn sglang_gives_states_nine_parts_of_nineteen() {
     let fixed = "engine sglang gpu h100 seq 1000 users 5 max-num-seqs 8 prefix-caching off";
     let (_, _, stages) = figures("falcon-mamba-7b", fixed);
     assert_eq!(stages, [9 * slot]);
+    let (_, _, stages) = figures("falcon-mamba-7b", "engine sglang gpu h100 seq 1000 users 5 max-num-seqs 8");
+    assert_eq!(stages, [(16 * slot * 19_u64).div_ceil(9)]);
+    // qwen3.5-27b: 16 layers of 4 heads of 256 keep rows, for which the other ten parts must do.
+    let (_, _, stages) = figures("qwen3.5-27b", "engine sglang gpu h100 seq 200000 users 2");
+    assert_eq!(stages, [(400_000 * 16 * 4 * 512 * 2_u64 * 19).div_ceil(10)]);
+}
+
+#[test]
+fn sglang_keeps_deepseek_v4_s_rows_by_their_ratio() {
+    // `DSV4PoolConfigurator`, in 2560ths of a byte a token: a window's page of 256 rows of 584 B is padded to
+    // 260 × 576 B, and there is a tenth of them; ratio 4 adds 8 rows of 4 × (512 + 128) f32 to such a page,
+    // pages of 64 rows padded to 65 × 576 B, and index keys of 132 B; ratio 128 pages of two rows, 3 × 576 B.
+    let window = 260 * 576;
+    let four = window + 8 * 4 * 640 * 4 + 10 * (65 * 576 + 64 * 132);
+    let many = window + 10 * (3 * 576);
+    let pools = |tokens: u64| tokens * (2 * window + 21 * four + 20 * many) / 2560;
+    // 20 layers have a ring of 128 rows of 2 × 512 f32 for each of 256 requests and one more, and a row more.
+    let row = 20 * 2 * 512 * 4;
+    let rings = (258 * 128_u64 + 1).next_multiple_of(128) * row;
+    let of = |flags: &str| figures("deepseek-v4-flash", &format!("engine sglang gpu h100 {flags}"));
+    // The window of 128, the 128 tokens until it is cut, and a page are 512 rows, a tenth of 5,120.
+    let (session, all, stages) = of("seq 1000 users 3");
+    assert_eq!(session, pools(5120) + 128 * row);
+    assert_eq!(all, 3 * session);
+    assert_eq!(stages, [pools(3 * 5120) + rings]);
+    assert_eq!(of("seq 100000").0, pools(100_096) + 128 * row);
+    // The window pool must be larger than a window and a page, however short the sessions.
+    assert_eq!(of("seq 100").0, pools(2560) + 128 * row);
+    assert_eq!(of("seq 100").2, [pools(5120) + rings]);
+    assert_eq!(floor("deepseek-v4-flash", "sglang"), 128 * row);
+}
+
+#[test]
+fn sglang_s_window_pool_is_larger_than_a_window_and_a_page() {
+    // gpt-oss-20b: a window of 127 tokens beside the one that is computed, a page of one
+    // (`validate_swa_pool_size`): 129 rows are 0.8 of 162.
+    let layers = 12 * 8 * 64 * 2 * 2;
+    let stages = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).2;
+    assert_eq!(stages("seq 50"), [(162 * layers * 18_u64).div_ceil(10)]);
+    assert_eq!(stages("seq 129"), [(162 * layers * 18_u64).div_ceil(10)]);
+    assert_eq!(stages("seq 136"), [170 * layers * 18 / 10]);
+}
+
+#[test]
+fn sglang_counts_rows_in_layers_without_attention() {
+    // Llama 3.3 Nemotron Super 49B: 49 layers of 80 have attention, all of 8 heads of 128
+    // (`DefaultPoolConfigurator._compute_cell_size`, `ModelConfig.get_total_num_kv_heads`).
+    let model = "nvidia__Llama-3_3-Nemotron-Super-49B-v1.json";
+    assert_eq!(figures(model, "engine sglang gpu h100 seq 1000").0, 1000 * 80 * 8 * 128 * 2 * 2);
+}
+
+#[test]
+fn what_sglang_keeps_otherwise_is_not_covered() {
+    for (model, flags, why) in [
+        ("default-glm5_next.json", "", "a compressed cache"),
+        ("MiniMaxAI__MiniMax-M3.json", "", "this class's indexer"),
+        ("llama3-8b", "speculative mtp:1", "no prediction layers"),
+        ("deepseek-v4-flash", "speculative mtp:1", "draft pools"),
+        ("made-gpt-oss-drafts.json", "speculative mtp:1", "draft pools"),
+        ("nvidia__NVIDIA-Nemotron-3-Super-120B-A12B-FP8.json", "speculative mtp:1", "draft pools"),
+        ("deepseek-v4-flash", "speculative ngram:2", "what this planner covers"),
+        ("qwen3.5-27b", "speculative ngram:2", "what this planner covers"),
+        ("llama3-8b", "speculative eagle:2", "what this planner covers"),
+    ] {
+        let error = of(model, &format!("engine sglang gpu h100 seq 100 {flags}"), |_| ()).unwrap_err();
+        assert!(format!("{error:?}").contains(why), "{model} {flags}: {error:?}");
+    }
+    for (model, flags) in [("deepseek-r1", "speculative mtp:1"), ("gpt-oss-20b", "speculative ngram:2")] {
+        assert!(of(model, &format!("engine sglang gpu h100 seq 100 {flags}"), |_| ()).is_ok(), "{model}");
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ def main():
             if "refused" in expect:
                 expect = {"refused": expect["refused"].splitlines()[0][:160]}
             elif "--memory-utilization" not in row["args"]:
-                expect["mem_fraction"] = f"{row['mem_fraction_static']:.6f}".rstrip("0")
+                expect["mem_fraction"] = f"{row['mem_fraction_static']:.12f}".rstrip("0")
             rows.append({"config": row["config"], "args": row["args"], "expect": expect})
     print("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]")
 

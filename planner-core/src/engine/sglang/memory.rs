@@ -81,7 +81,7 @@ fn is_multimodal(run: &Run<'_>) -> bool {
 }
 
 /// `adjust_mem_fraction_for_vlm`: 0.95 × (1.1 − a tenth of the tower's size, as layers × width² in units of
-/// ViT-L/14's), the second factor between 0.8 and 1.05.
+/// ViT-L/14's), the second factor between 0.8 and 1.05; to twelve decimals.
 fn vision(run: &Run<'_>, thousandths: u64) -> Ratio {
     let plain = Ratio { numerator: thousandths, denominator: 1000 };
     let tower = nested(&run.model.config, "vision_config").filter(|_| is_multimodal(run));
@@ -91,10 +91,12 @@ fn vision(run: &Run<'_>, thousandths: u64) -> Ratio {
     let layers = number(["num_hidden_layers", "vt_num_hidden_layers"], 24);
     let width = number(["hidden_size", "vt_hidden_size"], 1024);
     let unit = 24 * 1024 * 1024_u128;
-    let size = u128::from(layers) * u128::from(width) * u128::from(width) * 100_000 / unit;
-    let factor = 1_100_000_u128.saturating_sub(size).clamp(800_000, 1_050_000);
-    let millionths = (u128::from(thousandths) * 95 * factor + 50_000) / 100_000;
-    Ratio { numerator: u64::try_from(millionths).unwrap_or(0).max(1), denominator: 1_000_000 }
+    let size = u128::from(layers).saturating_mul(u128::from(width).pow(2)).min(11 * unit);
+    // twentieths of a unit: 1.1 is 22 of them, a tenth of the size 2
+    let factor = (22 * unit - 2 * size).clamp(16 * unit, 21 * unit);
+    // from thousandths, hundredths and twentieths to 10¹²ths
+    let parts = u128::from(thousandths) * 95 * factor * 10_000_000 / (20 * unit);
+    Ratio { numerator: u64::try_from(parts).unwrap_or(0).max(1), denominator: 1_000_000_000_000 }
 }
 
 #[cfg(test)]

@@ -124,7 +124,11 @@ fn check_context(run: &Run<'_>) -> Result<()> {
     ))
 }
 
-/// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`).
+/// Backends for gpt-oss, whose attention has sinks (`arg_groups/model_hook.py`).
+const SINKS: [&str; 4] = ["triton", "trtllm_mha", "fa3", "fa4"];
+
+/// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`),
+/// or the model not.
 fn check_backend(run: &Run<'_>, (major, _): (u64, u64)) -> Result<()> {
     let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
     let runs = match backend.to_ascii_lowercase().as_str() {
@@ -133,6 +137,15 @@ fn check_backend(run: &Run<'_>, (major, _): (u64, u64)) -> Result<()> {
         "cutedsl_mla" => major == 10,
         _ => true,
     };
+    if run.model.architecture == "GptOssForCausalLM"
+        && !SINKS.contains(&backend.to_ascii_lowercase().as_str())
+    {
+        return Err(Error::bad_value(
+            "--attention-backend",
+            backend,
+            words!("triton, trtllm_mha, fa3 or fa4: GptOssForCausalLM requires one of them"),
+        ));
+    }
     if runs {
         return Ok(());
     }
@@ -312,12 +325,13 @@ pub(super) fn page_note(run: &Run<'_>, page: u64) -> Option<Note> {
     Some(Note::new("page_of_engine", text))
 }
 
-/// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`).
+/// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`, `_gpt_oss_overrides`).
 fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
     let uneven =
         |store: &Store| matches!(store.content, Content::KeysValues { k_dim, v_dim, .. } if k_dim != v_dim);
     let class = run.model.architecture.as_str();
     let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
+    let looks_up = matches!(run.request.speculative, Some(Speculative::Ngram(_)));
     match (capability.0, has_latent(run)) {
         (9, _) if class == "BeamForCausalLM" => "trtllm_mha",
         (9, _) => "fa3",
@@ -326,6 +340,9 @@ fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
         }
         (10, true) => "flashinfer",
         (10, false) if class == "FalconH1ForCausalLM" => "triton",
+        (10, _) if class == "GptOssForCausalLM" => "trtllm_mha",
+        (_, false) if class == "GptOssForCausalLM" => "triton",
+        (10, false) if looks_up => "flashinfer",
         (10, false) if stores().any(uneven) => "fa4",
         (10, false) => "trtllm_mha",
         (_, true) => "triton",

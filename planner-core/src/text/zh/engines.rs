@@ -228,6 +228,10 @@ pub(super) const TABLE: super::Table = &[
         "{0} sessions of {1} tokens in a context of {2} cells",
         "在 {2} 个单元的上下文中放 {0} 个各 {1} 个 token 的会话",
     ),
+    (
+        "triton, trtllm_mha, fa3 or fa4: GptOssForCausalLM requires one of them",
+        "triton、trtllm_mha、fa3 或 fa4（GptOssForCausalLM 只能用其中之一）",
+    ),
     ("--attention-backend {0} in sglang", "sglang 中的 --attention-backend {0}"),
     (
         "it needs another GPU (Blackwell, or for trtllm_mha Hopper): name one with --gpu, or leave the backend out",
