@@ -342,7 +342,7 @@ fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
         (10, false) if class == "FalconH1ForCausalLM" => "triton",
         (10, _) if class == "GptOssForCausalLM" => "trtllm_mha",
         (_, false) if class == "GptOssForCausalLM" => "triton",
-        (10, false) if looks_up => "flashinfer",
+        (10, false) if looks_up && !class.starts_with("MiMoV2") => "flashinfer",
         (10, false) if stores().any(uneven) => "fa4",
         (10, false) => "trtllm_mha",
         (_, true) => "triton",
