@@ -12,6 +12,7 @@ GPUS = {
     "l40s": ("NVIDIA L40S", (8, 9), 46068 * MiB, 142),
     "l4": ("NVIDIA L4", (8, 9), 23034 * MiB, 58),
     "t4": ("Tesla T4", (7, 5), 15360 * MiB, 40),
+    "60GiB": ("NVIDIA made up", (9, 0), 60 * 1024 * MiB, 132),
     "v100-32gb": ("Tesla V100-SXM2-32GB", (7, 0), 32768 * MiB, 80),
     "rtx-5090": ("NVIDIA GeForce RTX 5090", (12, 0), 32607 * MiB, 170),
     "rtx-4090": ("NVIDIA GeForce RTX 4090", (8, 9), 24564 * MiB, 128),

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use planner_core::catalog;
-use planner_core::engine::{self, ShareOf};
+use planner_core::engine::{self, ShareOf, Unit};
 use planner_core::error::Error;
 use planner_core::plan::{Plan, plan};
 use planner_core::request::Request;
-use planner_core::source::from_config_json;
+use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
 use serde_json::json;
 
@@ -605,4 +605,131 @@ fn candle_refuses_what_its_modules_cannot_load() {
         assert!(of("llama3-8b", &format!("engine candle seq 100 kv-dtype {kept}"), |_| ()).is_ok());
     }
     assert!(of("llama3-8b", "engine candle seq 100 kv-dtype fp8", |_| ()).is_err());
+}
+
+/// A model of a configuration among the fixtures, with a key set.
+fn changed(model: &str, pointer: &str, value: serde_json::Value) -> ModelSpec {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs").join(model);
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    config.pointer_mut(parent).unwrap()[key] = value;
+    from_config_json(&config.to_string(), false).unwrap()
+}
+
+/// Bytes of a session of 100 tokens in candle, or the refusal.
+fn in_candle(model: &ModelSpec, flags: &str) -> Result<u64, String> {
+    let request = request(&format!("engine candle seq 100 {flags}"));
+    plan(model, &request).map(|plan| plan.engine.session_bytes).map_err(|error| format!("{error:?}"))
+}
+
+#[test]
+fn candle_loads_what_its_modules_read() {
+    // Granite 4.0 Micro has no layers with states, which `granitemoehybrid.rs` refuses: 40 of 8 heads of 64.
+    assert_eq!(in_candle(&load("granite4-micro"), ""), Ok(100 * 40 * 8 * 64 * 2 * 2));
+    let gemma4 = |shared: bool| {
+        let pointer = "/text_config/attention_k_eq_v";
+        in_candle(&changed("google__gemma-4-26B-A4B.json", pointer, shared.into()), "")
+    };
+    assert!(gemma4(true).unwrap_err().contains("attention_k_eq_v"));
+    assert!(gemma4(false).is_ok());
+    // What is said beside the text model counts as what is said in it.
+    for pointer in ["/quantization_config", "/text_config/quantization_config"] {
+        let model = changed("google__gemma-3-27b-it.json", pointer, json!({ "quant_method": "fp8" }));
+        assert!(in_candle(&model, "").unwrap_err().contains("plain weights only"), "{pointer}");
+        assert!(in_candle(&model, "weight-dtype bf16").is_ok(), "{pointer}");
+    }
+}
+
+#[test]
+fn candle_reads_gguf_files_in_f32() {
+    let metadata = |values: u64| {
+        let keys = json!({
+            "general.architecture": "llama", "llama.block_count": 2, "llama.embedding_length": 256,
+            "llama.feed_forward_length": 512, "llama.attention.head_count": 4, "llama.attention.head_count_kv": 2,
+            "llama.attention.key_length": 64, "llama.attention.value_length": values, "llama.context_length": 1024,
+        });
+        let metadata = keys.as_object().unwrap().clone();
+        let header =
+            gguf::Header { version: 3, metadata, tensors: Vec::new(), data_offset: 0, data_bytes: 0 };
+        gguf::model("made", &header).unwrap()
+    };
+    // 2 layers of 2 heads, 64 wide, which is 256 / 4: `quantized_llama.rs` computes in f32.
+    let even = metadata(64);
+    let bytes = Ok(100 * 2 * 2 * 128 * 4);
+    assert_eq!((in_candle(&even, ""), in_candle(&even, "kv-dtype f32")), (bytes.clone(), bytes));
+    assert!(in_candle(&even, "kv-dtype bf16").unwrap_err().contains("computes in f32"));
+    assert!(in_candle(&metadata(32), "").unwrap_err().contains("hidden_size / num_attention_heads"));
+}
+
+#[test]
+fn candle_keeps_what_its_modules_keep() {
+    // `t5.rs:T5Attention::forward` stores the decoder's own keys and values, not the encoder's: 6 layers of 8
+    // heads of 64, in bf16 as the configuration says.
+    let t5 = load("google-t5__t5-small.json");
+    assert_eq!(in_candle(&t5, "source-len 70"), Ok(100 * 6 * 8 * 64 * 2 * 2));
+    // `lfm2.rs:ShortConv` has no state before the first token, `mamba2.rs:State::new` all of it.
+    assert_eq!(floor("lfm2-350m", "candle"), 0);
+    // 24 layers, 24 heads of 64 × 128 and a convolution of 4 over 1,536 + 2 × 128, in the model's 16 bits.
+    assert_eq!(floor("mamba2-130m", "candle"), 24 * (24 * 64 * 128 + 4 * (1536 + 256)) * 2);
+}
+
+/// The factors of the products that a session's bytes are the sum of.
+fn factors(model: &str, flags: &str) -> Vec<Vec<(u64, Unit)>> {
+    of(model, &format!("seq 1000 {flags}"), |plan| {
+        let terms = plan.layout().unwrap().terms(plan.tokens).unwrap();
+        terms.into_iter().map(|term| term.factors).collect()
+    })
+    .unwrap()
+}
+
+#[test]
+fn terms_count_layers_and_rows() {
+    use Unit::{Bytes, Layers, Rows};
+    // Llama 3 8B: 32 layers of 8 heads of 128 in bf16.
+    for engine in ["transformers", "candle"] {
+        let llama = factors("llama3-8b", &format!("engine {engine}"));
+        assert_eq!(llama, [[(32, Layers), (1000, Rows), (4096, Bytes)]], "{engine}");
+    }
+    // DeepSeek V2 Lite: 27 layers, a latent of 512 and 64; in candle 16 heads with keys of 128 + 64 and values of 128.
+    assert_eq!(
+        factors("deepseek-v2-lite", "engine candle"),
+        [[(27, Layers), (1000, Rows), (16 * (192 + 128) * 2, Bytes)]]
+    );
+    // DeepSeek V4's compressed layers keep open groups beside their rows, so that no row divides them.
+    let flash = factors("deepseek-v4-flash", "engine transformers");
+    assert!(flash.iter().any(|factors| factors.len() == 2), "{flash:?}");
+}
+
+#[test]
+fn names_of_types_are_the_engine_s() {
+    assert!(of("llama3-8b", "engine architecture kv-dtype hqq_int4", |_| ()).is_err());
+    let error = of("llama3-8b", "engine transformers kv-dtype nf4", |_| ()).unwrap_err();
+    assert!(format!("{error:?}").contains("hqq_int1"), "{error:?}");
+}
+
+#[test]
+fn a_command_names_what_it_cannot_say() {
+    let left_out = |flags: &str| {
+        of("llama3-8b", &format!("engine llama.cpp seq 1000 {flags}"), |plan| {
+            let command = plan.request.engine.command(&plan.run()).unwrap();
+            let notes = command.notes.iter().filter(|note| note.code == "command_left_out");
+            notes.map(|note| note.text.to_string()).collect::<Vec<String>>()
+        })
+        .unwrap()
+    };
+    assert!(left_out("").is_empty());
+    assert_eq!(left_out("pp 2"), ["the command has no flag for --pp"]);
+}
+
+#[test]
+fn a_static_cache_does_not_follow_a_window_of_what_is_generated() {
+    let config = json!({
+        "model_type": "unlimited_ocr_text", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 2, "head_dim": 128, "vocab_size": 1000, "intermediate_size": 512,
+        "sliding_window": 128, "max_position_embeddings": 1024, "dtype": "bfloat16",
+    });
+    let model = from_config_json(&config.to_string(), false).unwrap();
+    let ask = |cache: &str| plan(&model, &request(&format!("engine hf seq 100 cache {cache}"))).map(|_| ());
+    assert!(ask("dynamic").is_ok());
+    assert!(format!("{:?}", ask("static").unwrap_err()).contains("where the prompt ends"));
 }
