@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use planner_core::catalog;
+use planner_core::dtype::DType;
+use planner_core::engine::architecture::Needed;
 use planner_core::engine::{self, ShareOf, Unit};
 use planner_core::error::Error;
-use planner_core::plan::{Plan, plan};
+use planner_core::plan::{Plan, plan, resolve};
 use planner_core::request::Request;
 use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
@@ -702,7 +704,14 @@ fn terms_count_layers_and_rows() {
 
 #[test]
 fn names_of_types_are_the_engine_s() {
-    assert!(of("llama3-8b", "engine architecture kv-dtype hqq_int4", |_| ()).is_err());
+    let of_definition = |flags: &str| {
+        let (model, request) = (load("llama3-8b"), request(flags));
+        let (run, _) = resolve(&model, &request).unwrap();
+        Needed::of_definition(run).map(|needed| needed.dtypes())
+    };
+    // A layout that only the engine knows is the model's own type beside it; the definition has none of it.
+    assert_eq!(of_definition("engine hf kv-dtype hqq_int4"), Ok((DType::BF16, DType::BF16)));
+    assert!(of_definition("engine architecture kv-dtype hqq_int4").is_err());
     let error = of("llama3-8b", "engine transformers kv-dtype nf4", |_| ()).unwrap_err();
     assert!(format!("{error:?}").contains("hqq_int1"), "{error:?}");
 }
