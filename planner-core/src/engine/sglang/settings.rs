@@ -278,7 +278,6 @@ fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
 /// Tokens of a page, and the attention backend.
 fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
     let class = run.model.architecture.as_str();
-    let asked = run.request.block_size;
     let backend = match run.request.attention_backend.as_deref() {
         Some(name) => name.to_ascii_lowercase(),
         None => default_backend(run, capability).to_owned(),
@@ -292,6 +291,7 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
     if capability.0 == 10 && run.request.attention_backend.is_none() && classes::pages_by_prefix(class) {
         return Ok((if run.request.prefix_caching.unwrap_or(true) { 1 } else { 64 }, backend));
     }
+    let asked = run.request.block_size;
     let one_of = |sizes: &[u64]| asked.filter(|size| sizes.contains(size)).unwrap_or(64);
     let page = match backend.as_str() {
         "flashmla" => 64,
@@ -333,6 +333,7 @@ fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
     let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
     let looks_up = matches!(run.request.speculative, Some(Speculative::Ngram(_)));
     match (capability.0, has_latent(run)) {
+        _ if is_sparse(run) => "dsa",
         (9, _) if class == "BeamForCausalLM" => "trtllm_mha",
         (9, _) => "fa3",
         (10, true) if classes::is_deepseek(class) || class == "KimiK3ForConditionalGeneration" => {

@@ -38,6 +38,20 @@ fn recurrent_dtype(run: &Run<'_>, mixer: &str) -> DType {
     }
 }
 
+/// Channels of a Mamba 2 layer: pure models must say them (`configs/mamba2.py`, `mamba2_cache_params`).
+fn inner(run: &Run<'_>, own: u64) -> Result<u64> {
+    let class = run.model.architecture.as_str();
+    if class != "Mamba2ForCausalLM" {
+        return Ok(own);
+    }
+    run.model.text_config().get("intermediate_size").and_then(Json::as_u64).ok_or_else(|| {
+        Error::unsupported(
+            say!("{0} under sglang", class),
+            words!("AttributeError: 'Mamba2Config' object has no attribute 'intermediate_size'"),
+        )
+    })
+}
+
 /// One request's state in one layer.
 pub(super) fn bytes(run: &Run<'_>, store: &Store) -> Result<u64> {
     let tp = run.parallel.tp;
@@ -58,7 +72,7 @@ pub(super) fn bytes(run: &Run<'_>, store: &Store) -> Result<u64> {
     let groups = |groups: u64| if groups.is_multiple_of(tp) { groups } else { tp };
     let width = match mixer {
         "mamba2" => {
-            let (inner, state) = (dim("inner")?, dim("state")?);
+            let (inner, state) = (inner(run, dim("inner")?)?, dim("state")?);
             let keys = product(WHAT, &[2, groups(dim("groups")?), state])?;
             share(words!("channels"), sum(WHAT, [inner, keys])?)?
         }

@@ -126,6 +126,10 @@ pub(super) const TABLE: super::Table = &[
         "AssertionError: Hybrid SWA model must have at least one SWA layer",
         "断言失败：混合滑动窗口的模型至少要有一个滑动窗口层",
     ),
+    (
+        "AttributeError: 'Mamba2Config' object has no attribute 'intermediate_size'",
+        "属性错误：Mamba2Config 没有 intermediate_size",
+    ),
     ("{0} under sglang", "在 sglang 下使用{0}"),
     (
         "SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own",
