@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use planner_core::engine::{Term, Unit};
 use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
@@ -126,55 +127,59 @@ fn pools_are_those_of_the_engine() {
     println!("{equal} equal, {refused} refused");
 }
 
-/// The rows of the pools that so many sessions take, and whether a memory gives them.
-fn holds(keys: &Map<String, Json>, users: u64) -> bool {
+/// Whether pools hold what sessions of so many tokens take of each, by the terms of one.
+fn holds(keys: &Map<String, Json>, terms: &[Term], users: u64, tokens: u64) -> bool {
     let number = |key: &str| keys.get(key).and_then(Json::as_u64).unwrap_or(0);
-    let Some(groups) = keys.get("groups").and_then(Json::as_array) else {
-        // DeepSeek V4: a session of 1,000 tokens, and its window of 128, the 128 until it is cut, and a page
-        return number("kv_cache_tokens") >= users * 1024 && number("swa_tokens") >= users * 512;
-    };
-    groups.iter().all(|group| {
-        let given = match group["kind"].as_str() {
-            Some("window") => number("swa_tokens"),
-            Some("state") => number("state_slots"),
-            _ => number("kv_cache_tokens"),
-        };
-        given > 0 && given >= users * group["rows_per_session"].as_u64().unwrap()
-    })
+    let all = terms.iter().all(|term| match (term.kind, term.factors.as_slice()) {
+        (_, [.., (0, Unit::Bytes)]) => true,
+        ("full", [(rows, _), ..]) => number("kv_cache_tokens") >= users * rows,
+        ("window", [(rows, _), ..]) => number("swa_tokens") >= users * rows,
+        ("state", [(slots, _), ..]) => number("state_slots") >= users * slots,
+        // DeepSeek V4: whole pages of 256, and a window of 128, the 128 until it is cut, and a page
+        _ => {
+            let rows = tokens.next_multiple_of(256);
+            number("kv_cache_tokens") >= users * rows && number("swa_tokens") >= users * rows.min(512)
+        }
+    });
+    // Of a window pool too small for any request there are no tokens at all.
+    all && number("kv_cache_tokens") > 0
 }
 
-/// What three sessions need is the least memory whose pools, which are the engine's, hold them. What is less
-/// than a slot for states is left to the rows, so that with states two slots less are too few, but not a byte.
+/// What sessions need is the least memory whose pools, which are the engine's, hold them. What is less than a
+/// slot for states is left to the rows, so that with states two slots less are too few, but not a byte.
 #[test]
 fn sessions_need_the_least_memory_that_holds_them() {
     let (mut compared, mut wrong) = (0, Vec::new());
     let mut models = BTreeMap::new();
-    for case in answers() {
-        let asked = |flag: &str| case["args"].as_array().unwrap().iter().any(|word| word == flag);
-        if case["expect"].get("refused").is_some() || asked("--pp") {
-            continue;
-        }
-        let Ok(model) = model(&case, &mut models) else { continue };
-        let mut request = request(&case).unwrap();
-        request.set("users", "3").unwrap();
+    let all = answers();
+    let answered = all.iter().filter(|case| case["expect"].get("refused").is_none());
+    // Short sessions are of interest where the window pool has a least size.
+    let short = answered.clone().filter(|case| case["expect"].get("engine.swa_tokens").is_some());
+    for (case, users, seq) in answered.map(|case| (case, 3, "1000")).chain(short.map(|case| (case, 1, "50")))
+    {
+        let Ok(model) = model(case, &mut models) else { continue };
+        let mut request = request(case).unwrap();
+        request.set("users", &users.to_string()).unwrap();
+        request.set("seq", seq).unwrap();
         let Ok(plan) = plan::plan(model, &request) else { continue };
-        let least = plan.layout().unwrap().stage_bytes(3, plan.tokens).unwrap()[0];
-        let groups = plan.engine.details.keys.get("groups").and_then(Json::as_array).into_iter().flatten();
-        let slots = groups.filter(|group| group["kind"] == "state");
-        let some = 1 + slots.map(|group| 2 * group["row_bytes"].as_u64().unwrap()).sum::<u64>();
-        let mut given = |memory: u64| {
+        let layout = plan.layout().unwrap();
+        let least = layout.stage_bytes(users, plan.tokens).unwrap().into_iter().max().unwrap();
+        let terms = layout.terms(plan.tokens).unwrap();
+        let slots = terms.iter().filter(|term| term.kind == "state").map(|term| term.factors[1].0);
+        let some = 1 + 2 * slots.max().unwrap_or(0);
+        let given = |memory: u64| {
+            let mut request = request.clone();
             request.set("kv-memory", &memory.to_string()).unwrap();
-            holds(&plan::plan(model, &request).unwrap().engine.details.keys, 3)
+            let plan = plan::plan(model, &request).unwrap();
+            holds(&plan.engine.details.keys, &terms, users, plan.tokens)
         };
         let (enough, less) = (given(least), given(least - some));
         if !enough || less {
-            wrong.push(format!(
-                "{} {}: {least} B: {enough}, {some} less: {less}",
-                case["config"], case["args"]
-            ));
+            let label = format!("{} {} {users} of {seq}", case["config"], case["args"]);
+            wrong.push(format!("{label}: {least} B: {enough}, {some} less: {less}"));
         }
         compared += 1;
     }
     assert!(wrong.is_empty(), "{} of {compared}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(compared > 500, "{compared}");
+    assert!(compared > 700, "{compared}");
 }
