@@ -141,15 +141,14 @@ impl<'a> Pools<'a> {
         Ok(rows.max(self.pages(sum(words!("rows of a window"), [window, self.settings.page, 1])?)?))
     }
 
-    /// Tokens that every stage must give for so many rows: the fewest of all stages are those of all.
+    /// Tokens that every stage must give for so many rows, since the fewest of all stages are those of all.
+    /// Without windows there are none of their rows.
     fn needed_tokens(&self, full: u64, window: u64) -> Result<u64> {
         let (share, whole) = WINDOW_SHARE;
         let mut most = 0;
         for stage in &self.stages {
-            let own = match (stage.full, stage.window) {
-                (0, 0) => 0,
-                (0, _) => window,
-                (_, 0) => full,
+            let own = match stage.full {
+                0 => window,
                 _ if self.window_cap(*stage)?.is_some() => full,
                 _ => {
                     let windows = product(words!("rows of a window"), &[self.least_windows(window)?, whole])?;
