@@ -333,7 +333,6 @@ fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
     let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores);
     let looks_up = matches!(run.request.speculative, Some(Speculative::Ngram(_)));
     match (capability.0, has_latent(run)) {
-        _ if is_sparse(run) => "dsa",
         (9, _) if class == "BeamForCausalLM" => "trtllm_mha",
         (9, _) => "fa3",
         (10, true) if classes::is_deepseek(class) || class == "KimiK3ForConditionalGeneration" => {
