@@ -20,6 +20,11 @@ pub fn kvplan() -> Command {
     command
 }
 
+/// A file or folder of the fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
 /// Where that binary is: two folders above the test's own, which is in `deps`.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();

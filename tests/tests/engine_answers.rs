@@ -1,7 +1,5 @@
 //! What every engine's answer has in common, and TensorRT-LLM's blocks, by hand: Llama 3 8B keeps 131,072 B a token.
 
-use std::path::Path;
-
 use planner_core::catalog;
 use planner_core::dtype::DType;
 use planner_core::engine::architecture::Needed;
@@ -11,6 +9,7 @@ use planner_core::plan::{Plan, plan, resolve};
 use planner_core::request::Request;
 use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
+use planner_tests::fixture;
 use serde_json::json;
 
 fn request(flags: &str) -> Request {
@@ -27,7 +26,7 @@ fn load(model: &str) -> ModelSpec {
     if !model.ends_with(".json") {
         return catalog::model(model).unwrap();
     }
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let fixtures = fixture("");
     let paths = ["configs", "vllm/configs"].map(|folder| fixtures.join(folder).join(model));
     let path = paths.iter().find(|path| path.exists()).unwrap();
     from_config_json(&std::fs::read_to_string(path).unwrap(), false).unwrap()
@@ -111,6 +110,17 @@ fn what_an_engine_cannot_do_is_refused() {
     assert!(refusal("llama3-8b", "engine vllm v-dtype fp8").contains("--v-dtype"));
     assert!(of("llama3-8b", "engine vllm k-dtype fp8 v-dtype fp8", |_| ()).is_ok());
     assert!(of("llama3-8b", "engine llama.cpp k-dtype q8_0 v-dtype f16", |_| ()).is_ok());
+}
+
+/// Llama 2 13B has 40 heads, but an inner width of 13,824, which five ranks cannot share out.
+#[test]
+fn ranks_share_out_whole_widths() {
+    for engine in ["vllm", "sglang"] {
+        let flags = |tp: u64| format!("engine {engine} gpu h100-80gb seq 1024 tp {tp}");
+        let error = of("llama2-13b", &flags(5), |_| ()).unwrap_err();
+        assert!(format!("{error:?}").contains("intermediate_size") && format!("{error:?}").contains("13824"));
+        assert!(of("llama2-13b", &flags(4), |_| ()).is_ok());
+    }
 }
 
 #[test]
@@ -611,7 +621,7 @@ fn candle_refuses_what_its_modules_cannot_load() {
 
 /// A model of a configuration among the fixtures, with a key set.
 fn changed(model: &str, pointer: &str, value: serde_json::Value) -> ModelSpec {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs").join(model);
+    let path = fixture("configs").join(model);
     let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     config.pointer_mut(parent).unwrap()[key] = value;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -11,14 +11,10 @@ use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::{Kept, ModelSpec};
 use planner_core::{Error, catalog, plan, source};
-use planner_tests::kvplan;
+use planner_tests::{fixture, kvplan};
 use serde_json::{Map, Value as Json, json};
 
 const FIGURES: [&str; 6] = ["n_ctx", "n_ctx_seq", "k_bytes", "v_bytes", "recurrent_bytes", "total_bytes"];
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
 
 fn json(path: &Path) -> Json {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -96,9 +92,9 @@ fn made_up_configurations_take_what_the_engine_allocates() {
 /// Compares the configurations of a folder with the answers of a file.
 fn configurations(answers: &str, folder: &str) -> (usize, usize) {
     let (mut rows, mut wrong, mut architectures) = (0, Vec::new(), BTreeSet::new());
-    let answers = json(&fixtures().join("llamacpp").join(answers));
+    let answers = json(&fixture("llamacpp").join(answers));
     for (name, entry) in answers.as_object().unwrap() {
-        let text = fs::read_to_string(fixtures().join(folder).join(format!("{name}.json"))).unwrap();
+        let text = fs::read_to_string(fixture(folder).join(format!("{name}.json"))).unwrap();
         // whether a family reads it is another test's business
         if let Ok(model) = source::from_config_json(&text, false) {
             rows += compare(name, &model, &entry["rows"], &mut wrong);
@@ -113,9 +109,9 @@ fn configurations(answers: &str, folder: &str) -> (usize, usize) {
 #[test]
 fn converter_classes_take_what_the_engine_allocates() {
     let (mut wrong, mut architectures) = (Vec::new(), BTreeSet::new());
-    let answers = json(&fixtures().join("llamacpp/classes.json"));
+    let answers = json(&fixture("llamacpp/classes.json"));
     for (name, entry) in answers.as_object().unwrap() {
-        let file = fixtures().join(format!("llamacpp/configs/{name}.json"));
+        let file = fixture(&format!("llamacpp/configs/{name}.json"));
         let text = fs::read_to_string(&file).unwrap();
         let model = source::from_config_json(&text, false).unwrap_or_else(|_| unread(&json(&file)));
         compare(name, &model, &entry["rows"], &mut wrong);
@@ -191,7 +187,7 @@ fn default_configurations_take_what_the_engine_allocates() {
 
 #[test]
 fn catalogue_models_take_what_the_engine_allocates() {
-    let answers = json(&fixtures().join("llamacpp/catalog.json"));
+    let answers = json(&fixture("llamacpp/catalog.json"));
     let (mut rows, mut wrong) = (0, Vec::new());
     for (name, entry) in answers.as_object().unwrap() {
         if let Ok(model) = catalog::model(name) {
@@ -206,7 +202,7 @@ fn catalogue_models_take_what_the_engine_allocates() {
 #[test]
 fn metadata_takes_what_the_engine_allocates() {
     let (mut rows, mut wrong) = (0, Vec::new());
-    for (name, entry) in json(&fixtures().join("llamacpp/shapes.json")).as_object().unwrap() {
+    for (name, entry) in json(&fixture("llamacpp/shapes.json")).as_object().unwrap() {
         let arch = entry["arch"].as_str().unwrap();
         let own = entry["metadata"].as_object().unwrap().iter();
         let mut metadata: Map<String, Json> =
@@ -221,7 +217,7 @@ fn metadata_takes_what_the_engine_allocates() {
 
 #[test]
 fn gguf_files_take_what_the_engine_allocates() {
-    let folder = fixtures().join("gguf");
+    let folder = fixture("gguf");
     let mut wrong = Vec::new();
     for (name, entry) in json(&folder.join("expected.json")).as_object().unwrap() {
         let bytes = fs::read(folder.join(format!("{name}.gguf"))).unwrap();
@@ -238,7 +234,7 @@ fn gguf_files_take_what_the_engine_allocates() {
 /// The same model from its file and from its configuration.
 #[test]
 fn a_gguf_file_and_its_configuration_agree() {
-    let file = fixtures().join("gguf/llama3.2-1b.gguf");
+    let file = fixture("gguf/llama3.2-1b.gguf");
     let bytes = fs::read(file).unwrap();
     let from_file = gguf::model("x", &Header::read(&mut bytes.as_slice()).unwrap()).unwrap();
     let from_catalogue = catalog::model("llama3.2-1b").unwrap();
@@ -262,7 +258,7 @@ fn run(command: &mut Command) -> (Option<i32>, Json, String) {
 
 #[test]
 fn the_program_plans_a_gguf_file() {
-    let file = fixtures().join("gguf/gemma3-270m.gguf");
+    let file = fixture("gguf/gemma3-270m.gguf");
     let args = ["--engine", "llama.cpp", "--ctx-size", "8192", "--n-parallel", "4"];
     let (code, json, _) = run(kvplan().arg("--model").arg(file).args(args));
     assert_eq!(code, Some(0));
@@ -279,7 +275,7 @@ fn the_program_plans_a_gguf_file() {
 
 #[test]
 fn a_refusal_of_the_engine_is_a_refusal_with_its_reason() {
-    let file = fixtures().join("gguf/deepseek-v2-lite.gguf");
+    let file = fixture("gguf/deepseek-v2-lite.gguf");
     let args = ["--engine", "llama.cpp", "--k-dtype", "q8_0", "--v-dtype", "f16"];
     let (code, json, stderr) = run(kvplan().arg("--model").arg(file).args(args));
     assert_eq!(code, Some(3));

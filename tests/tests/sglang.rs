@@ -3,23 +3,20 @@
 //! `SGLANG_ANSWERS` names another file of answers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use planner_core::engine::{Term, Unit};
 use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
+use planner_tests::fixture;
 use serde_json::{Map, Value as Json};
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
 
 fn answers() -> Vec<Json> {
     let files = match std::env::var("SGLANG_ANSWERS") {
         Ok(file) => vec![PathBuf::from(file)],
-        Err(_) => std::fs::read_dir(fixtures().join("sglang"))
+        Err(_) => std::fs::read_dir(fixture("sglang"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
@@ -52,7 +49,7 @@ fn same(ours: Option<&Json>, engine: &Json) -> bool {
 fn model<'a>(case: &Json, models: &'a mut BTreeMap<String, ModelSpec>) -> Result<&'a ModelSpec, String> {
     let config = case["config"].as_str().unwrap();
     if !models.contains_key(config) {
-        let folders = ["configs", "vllm/configs"].map(|folder| fixtures().join(folder).join(config));
+        let folders = ["configs", "vllm/configs"].map(|folder| fixture(folder).join(config));
         let path = folders.iter().find(|path| path.exists()).ok_or("no such configuration")?;
         let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
         let model = source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))?;

@@ -10,6 +10,7 @@ use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
+use planner_tests::fixture;
 use serde_json::{Map, Value as Json, json};
 
 fn request(args: &[Json]) -> Result<Request, String> {
@@ -151,7 +152,7 @@ fn read(path: &Path) -> Json {
 
 #[test]
 fn blocks_tokens_and_concurrency_are_those_of_the_engine() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let here = fixture("");
     let (files, folders) = match std::env::var("VLLM_ANSWERS") {
         Ok(file) => {
             let folders = std::env::var("VLLM_CONFIGS").unwrap_or_default();
@@ -189,7 +190,7 @@ fn blocks_tokens_and_concurrency_are_those_of_the_engine() {
 /// A folder's `hf_quant_config.json` decides what `auto` means, as in nvidia's FP8 Llama 3.1.
 #[test]
 fn an_older_modelopt_file_makes_auto_fp8() -> Result<(), String> {
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+    let config = fixture("vllm/configs/dense-gqa.json");
     let config = std::fs::read_to_string(config).map_err(|e| e.to_string())?;
     let beside = r#"{"producer": {"name": "modelopt", "version": "0.17"},
                      "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8", "exclude_modules": ["lm_head"]}}"#;
@@ -208,7 +209,7 @@ fn an_older_modelopt_file_makes_auto_fp8() -> Result<(), String> {
 #[test]
 fn versions_differ_in_tokens_in_flight() {
     let in_flight = |engine: &str| -> Result<Json, String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+        let path = fixture("vllm/configs/dense-gqa.json");
         let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
         let mut request = Request::default();
         request.set("engine", engine).map_err(|e| format!("{e}"))?;
@@ -227,7 +228,7 @@ fn versions_differ_in_tokens_in_flight() {
 /// A step takes what one of an H100 does where no GPU is named: 8,192 tokens, two steps in flight.
 #[test]
 fn without_a_gpu_a_step_is_an_h100_s() -> Result<(), String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+    let path = fixture("vllm/configs/dense-gqa.json");
     let plan = |words: &[&str]| {
         let words: Vec<Json> = words.iter().map(|word| Json::from(*word)).collect();
         Ok::<_, String>(answer(&model(&path, None), &words)?.0["in_flight_tokens"].clone())
@@ -242,7 +243,7 @@ fn without_a_gpu_a_step_is_an_h100_s() -> Result<(), String> {
 /// layers are of its window layers' kind.
 #[test]
 fn a_draft_has_layers_of_its_own_kind() -> Result<(), String> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let fixtures = fixture("");
     let kinds = |config: &str, draft: Option<&str>| {
         let flags = ["--gpu", "h100-80gb", "--seq", "4096", "--kv-memory", "68719476736"];
         let draft = draft.iter().flat_map(|draft| ["--speculative", draft]);

@@ -1,7 +1,7 @@
 //! Which attention backend vLLM 0.33.0's own platform gives invented layers (`oracles/vllm/backends.py`), against
 //! this engine's. `VLLM_BACKENDS` names another file of answers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use planner_core::device::Device as Gpu;
 use planner_core::engine::vllm::backend::{Ask, Backend, Context, Device, Size};
@@ -9,6 +9,7 @@ use planner_core::engine::vllm::dtype;
 use planner_core::engine::vllm::layout::Layout;
 use planner_core::engine::vllm::select;
 use planner_core::engine::vllm::sparse::Latent;
+use planner_tests::fixture;
 use serde_json::{Value as Json, json};
 
 /// What the three configurations of the oracle say of heads and latents.
@@ -73,7 +74,7 @@ fn answer(case: &Json) -> Option<Json> {
 
 #[test]
 fn invented_layers_get_the_engine_s_backend() {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm_backends.json");
+    let own = fixture("vllm_backends.json");
     let path = std::env::var("VLLM_BACKENDS").map_or(own, PathBuf::from);
     let cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let (mut wrong, mut served) = (Vec::new(), 0);

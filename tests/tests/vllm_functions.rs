@@ -1,18 +1,19 @@
 //! What vLLM 0.33.0's own small functions answer to invented arguments (`oracles/vllm/functions.py`), against this
 //! engine's. `VLLM_FUNCTIONS` names another file of answers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use planner_core::engine::vllm::backend::{Context, Device};
 use planner_core::engine::vllm::config::Config;
 use planner_core::engine::vllm::sparse::Latent;
 use planner_core::engine::vllm::{checkpoint, dtype, flash, length, resolve};
 use planner_core::source::from_config_json;
+use planner_tests::fixture;
 use serde_json::{Value as Json, json};
 
 /// The rows of one part of the file.
 fn answers(part: &str) -> Vec<Json> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm_functions.json");
+    let own = fixture("vllm_functions.json");
     let path = std::env::var("VLLM_FUNCTIONS").map_or(own, PathBuf::from);
     let mut all: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     match all[part].take() {
@@ -101,7 +102,7 @@ fn packed_types_leave_the_engine_s_layers_alone() {
 
 /// A small configuration with other keys in place.
 fn with(change: &Json) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm/configs/dense-gqa.json");
+    let path = fixture("vllm/configs/dense-gqa.json");
     let mut config: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let own = config.as_object_mut().unwrap();
     own.extend(change.as_object().unwrap().clone());

@@ -3,12 +3,13 @@
 //! Models bring few mixes of caches; these are drawn at random, so that a mix no model has yet is grouped as
 //! the engine would. `VLLM_GROUPS` names another file of answers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use planner_core::engine::vllm::capacity::{Ranks, logged};
 use planner_core::engine::vllm::group;
 use planner_core::engine::vllm::layout::{self, Layout};
 use planner_core::engine::vllm::spec::{Identity, Kind, Name, PerState, Run, Spec, Specs, Stride};
+use planner_tests::fixture;
 use serde_json::{Value as Json, json};
 
 /// `max_model_len`, and twice `max_num_batched_tokens`, of the oracle's configuration.
@@ -88,7 +89,7 @@ fn answer(case: &Json) -> Option<Json> {
 
 #[test]
 fn invented_caches_are_grouped_as_the_engine_does() {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vllm_groups.json");
+    let own = fixture("vllm_groups.json");
     let path = std::env::var("VLLM_GROUPS").map_or(own, PathBuf::from);
     let cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let mut wrong = Vec::new();

@@ -26,6 +26,7 @@ pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
 pub mod vllm;
+mod widths;
 
 /// The engines from the start; the first is the default. Without the feature `engines` it is the only
 /// one, until a program installs more.

@@ -11,6 +11,7 @@ use crate::dtype::DType;
 use crate::engine::Run;
 use crate::engine::architecture::kv_dtypes;
 use crate::engine::asked;
+use crate::engine::widths::inner_widths;
 use crate::error::{Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
@@ -45,6 +46,7 @@ impl Settings {
         let request = run.request;
         classes::check(&run.model.architecture)?;
         check_context(run)?;
+        check_shares(run)?;
         let class = run.model.architecture.as_str();
         let capability = capability(run);
         check_backend(run, capability)?;
@@ -101,6 +103,21 @@ fn bound(run: &Run<'_>) -> u64 {
         .and_then(|rope| rope.get("factor")?.as_f64())
         .unwrap_or(1.0);
     (length as f64 * factor) as u64
+}
+
+/// Refuses inner widths that the ranks cannot share out (`divide` of `layers/linear.py`, the assertion of
+/// `layers/moe/fused_moe_triton/layer.py`); vocabularies are padded to whatever the ranks need.
+fn check_shares(run: &Run<'_>) -> Result<()> {
+    let tp = run.parallel.tp;
+    if tp == 1 {
+        return Ok(());
+    }
+    match inner_widths(run.model).find(|(_, width)| !width.is_multiple_of(tp)) {
+        Some((key, width)) => {
+            Err(Error::bad_value("--tp", tp, say!("a divisor of {0}, which is {1}", key, width)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The longest session of the run.

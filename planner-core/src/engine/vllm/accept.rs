@@ -14,7 +14,7 @@ impl Backend {
     pub(super) fn check(self, model: &Context, ask: &Ask) -> Result<(), Words> {
         let head = ask.head;
         let plain = !dtype::quantized(ask.cache_dtype);
-        let fp8 = matches!(ask.cache_dtype, "fp8" | "fp8_e4m3");
+        let fp8 = dtype::e4m3(ask.cache_dtype);
         let half = ask.element == 2;
         let major = model.device.major;
         let demand = |holds: bool, why: Words| if holds { Ok(()) } else { Err(why) };
@@ -113,7 +113,7 @@ impl Backend {
     fn stores(self, model: &Context, ask: &Ask) -> bool {
         let kv = ask.cache_dtype;
         let plain = !dtype::quantized(kv);
-        let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
+        let fp8 = dtype::e4m3(kv);
         match self {
             Self::FlashAttn => plain || (fp8 && flash::reads(model, kv, Flash::default())),
             Self::FlashInfer => {

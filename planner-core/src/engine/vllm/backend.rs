@@ -4,6 +4,7 @@
 //! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's
 //! optional kernel packages are not there. What each serves is in [`super::accept`].
 
+use super::dtype;
 use super::flash::{self, Ask as Flash};
 use super::layout::Layout;
 use super::refusal::Refusal;
@@ -258,7 +259,7 @@ fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>)
         None => (model.head_size, default_v, model.cache_dtype),
     };
     let of = |head_v| Flash { head: Some(head), head_v, head_256: true, ..Flash::default() };
-    let fp8 = matches!(kv, "fp8" | "fp8_e4m3");
+    let fp8 = dtype::e4m3(kv);
     let version = |ask| flash::version(model, ask);
     let wide = Flash { head: Some(head), ..Flash::default() };
     if model.device.major == 9 && fp8 && head == 512 && version(wide) == Some(4) {

@@ -57,6 +57,11 @@ pub fn quantized(name: &str) -> bool {
     !matches!(name, "auto" | "float16" | "bfloat16")
 }
 
+/// Whether it is plain fp8 of the exponent that every kernel for fp8 reads.
+pub fn e4m3(name: &str) -> bool {
+    matches!(name, "fp8" | "fp8_e4m3")
+}
+
 /// Whether each token and head carries its own scales.
 pub fn per_token_head(name: &str) -> bool {
     name.ends_with("_per_token_head")

@@ -132,10 +132,7 @@ fn one(config: Config, fact: &Fact, context: &Context, kv: &'static str) -> Resu
             } else {
                 uneven(context, &ask, head_v, config, window)
             };
-            if backend == Backend::TritonAttnDiffKv
-                && dtype::quantized(kv)
-                && !matches!(kv, "fp8" | "fp8_e4m3")
-            {
+            if backend == Backend::TritonAttnDiffKv && dtype::quantized(kv) && !dtype::e4m3(kv) {
                 return Err(Refusal::new(say!(
                     "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{0}').",
                     kv

@@ -12,6 +12,7 @@ use super::config::{Config, whole};
 use super::math::{gcd, round_up};
 use super::refusal::Refusal;
 use crate::engine::Run;
+use crate::engine::widths::inner_widths;
 use crate::text::Sentence;
 
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
@@ -36,9 +37,11 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
             tp
         )));
     }
+    if tp > 1 {
+        whole_shares(run, config, tp)?;
+    }
     let experts = ["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"];
     let experts = config.number(&experts).is_some_and(|n| n > 0);
-    whole_shares(config, experts, tp)?;
     if !experts {
         groups(run, config)?;
     }
@@ -77,44 +80,14 @@ pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
 /// Refuses a vocabulary or an inner width that the ranks cannot share out.
-fn whole_shares(config: Config, experts: bool, tp: u64) -> Result<(), Refusal> {
-    let shares = |key: &str, to: fn(u64) -> u64| match config.number(&[key]) {
-        Some(width) => divide(Sentence::verbatim(key), to(width), tp).map(|_| ()),
-        None => Ok(()),
-    };
-    shares("vocab_size", |vocabulary| round_up(vocabulary, VOCABULARY))?;
-    let own = |key| shares(key, |width| width);
-    if experts {
-        own("moe_intermediate_size")?;
-        own("shared_expert_intermediate_size")?;
-        own("moe_shared_expert_intermediate_size")?;
+fn whole_shares(run: &Run, config: Config, tp: u64) -> Result<(), Refusal> {
+    if let Some(vocabulary) = config.number(&["vocab_size"]) {
+        divide(Sentence::verbatim("vocab_size"), round_up(vocabulary, VOCABULARY), tp)?;
     }
-    if config.class.starts_with("GraniteMoe") {
-        own("shared_intermediate_size")?;
-    }
-    let listed = |key: &str, kind: Json| {
-        config.get(key).and_then(Json::as_array).is_some_and(|layers| layers.contains(&kind))
-    };
-    let mixed = listed("moe_layer_freq", 0.into());
-    if mixed {
-        own("dense_intermediate_size")?;
-    }
-    // of layers without experts, or of the experts where the configuration has no other key for them
-    let plain = !experts
-        || config.number(&["moe_intermediate_size"]).is_none()
-        || config
-            .number(&["first_k_dense_replace", "moe_layer_start_index"])
-            .is_some_and(|layers| layers > 0)
-        || config.class.starts_with("Gemma4")
-        || config.get("mlp_only_layers").and_then(Json::as_array).is_some_and(|layers| !layers.is_empty())
-        || listed("mlp_layer_types", "dense".into())
-        || listed("layers_block_type", "mlp".into())
-        || mixed;
-    // LFM2's classes adjust theirs
-    let cut = !UNCUT.contains(&config.model_type) && config.model_type != "lfm2";
-    if plain && cut {
-        own("intermediate_size")?;
-        own("ffn_dim")?;
+    if !UNCUT.contains(&config.model_type) {
+        for (key, width) in inner_widths(run.model) {
+            divide(Sentence::verbatim(key), width, tp)?;
+        }
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub fn check(backend: Backend, model: &Context, ask: &Ask) -> Result<(), Words> 
         }
         Backend::FlashInferMlaSparse => {
             demand(major == 10, words!("compute capability not supported"))?;
-            demand(plain || matches!(kv, "fp8" | "fp8_e4m3"), words!("kv_cache_dtype not supported"))?;
+            demand(plain || dtype::e4m3(kv), words!("kv_cache_dtype not supported"))?;
             demand(matches!(head, 512 | 576), words!("head_size not supported"))?;
             if latent.rope == Some(0) {
                 let native = latent.nope == Some(256) && latent.rank == Some(512);

@@ -27,6 +27,7 @@ pub(super) const TABLE: super::Table = &[
     ("the product of --tp, --pp and --dp", "--tp、--pp 与 --dp 之积"),
     ("a divisor of --tp, which is {0}", "--tp（即 {0}）的约数"),
     ("a divisor of the model's {0} attention heads", "该模型 {0} 个注意力头的约数"),
+    ("a divisor of {0}, which is {1}", "{0}（其值为 {1}）的约数"),
     ("at most {0} GPUs", "不超过 {0} 块 GPU"),
     ("ngram:N, mtp:N or eagle:N, N drafted tokens", "ngram:N、mtp:N 或 eagle:N（每步草拟 N 个 token）"),
     ("a known version of {0}: {1}", "{0} 的已知版本：{1}"),
