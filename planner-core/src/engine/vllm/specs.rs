@@ -102,8 +102,8 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
             strided(model, served, Spec { kind, content, identity, ..plain })
         }
         Cache::Index { dim, tokens } => {
-            let identity = Identity::of(Name("index"), 1, dim);
-            let content = index_bytes(served.backend, dim);
+            let (width, content) = index_row(served.backend, dim);
+            let identity = Identity::of(Name("index"), 1, width);
             let per_state = PerState::tokens(tokens.max(1));
             strided(model, served, Spec { kind: Kind::Mla, content, per_state, identity, ..plain })
         }
@@ -137,12 +137,13 @@ pub fn spec(model: &Context, served: &Served, blocks: &Blocks, drafts: u64) -> S
     }
 }
 
-/// Bytes of an index key: fp8 with an f32 scale for 128 values, bf16 for MiniMax-M3
+/// Elements and bytes of an index key: bytes, of fp8 with an f32 scale for 128 values, or MiniMax-M3's bf16
 /// (`vllm/models/minimax_m3/common/indexer.py`).
-fn index_bytes(backend: Option<Backend>, dim: u64) -> u64 {
+fn index_row(backend: Option<Backend>, dim: u64) -> (u64, u64) {
+    let scaled = dim + dim.div_ceil(128) * 4;
     match backend {
-        Some(Backend::V32Indexer) | None => dim + dim.div_ceil(128) * 4,
-        _ => dim * 2,
+        Some(Backend::V32Indexer) | None => (scaled, scaled),
+        _ => (dim, dim * 2),
     }
 }
 

@@ -96,11 +96,13 @@ const BY_LAYER: [&str; 44] = [
 ];
 
 /// The window that every layer without one of its own takes (`create_engine_config` of
-/// `vllm/engine/arg_utils.py`: `sliding_window` of a configuration without `layer_types`; Nemotron-H hands it
-/// to its attention itself).
+/// `vllm/engine/arg_utils.py`: `sliding_window` of a configuration whose `layer_types` are missing or name nothing
+/// else; Nemotron-H hands it to its attention itself).
 pub fn everywhere(config: Config) -> Option<u64> {
-    let by_layer = config.text.contains_key("layer_types")
-        || BY_LAYER.iter().any(|name| config.model_type.starts_with(name));
+    let by_layer = match config.text.get("layer_types").and_then(Json::as_array) {
+        Some(types) => types.iter().any(|kind| kind != "sliding_attention"),
+        None => BY_LAYER.iter().any(|name| config.model_type.starts_with(name)),
+    };
     if by_layer && config.model_type != "nemotron_h" {
         return None;
     }
