@@ -20,9 +20,10 @@ use crate::text::Words;
 fn sinks(config: Config, window: Option<u64>) -> bool {
     match config.model_type {
         "gpt_oss" | "flint" => true,
-        "granite" | "granitemoe" | "granite_swa" => match config.get("attention_sinks") {
+        "granite" | "granitemoe" | "granite_swa" | "granitemoe_swa" => match config.get("attention_sinks") {
             Some(flag) => flag.as_bool().unwrap_or(false),
-            None => config.get("layer_types").is_some(),
+            // the classes with windows list their layers themselves
+            None => config.model_type.ends_with("_swa") || config.get("layer_types").is_some(),
         },
         "laguna" => window.is_some() && config.flag("swa_attention_sink_enabled"),
         _ => false,
