@@ -200,7 +200,11 @@ def serve(rows, find, gpu, emit):
     # the engine looks at each model class in a process of its own, which imports everything again
     registry._run_in_subprocess = lambda ask: ask()
 
+    environment = dict(os.environ)
     for case in rows:
+        # the Transformers backend switches latents off for the whole process (VLLM_MLA_DISABLE)
+        os.environ.clear()
+        os.environ.update(environment)
         o = options(case["args"])
         folder = folder_for(find(case["config"]), case.get("change"))
         with contextlib.redirect_stdout(sys.stderr):

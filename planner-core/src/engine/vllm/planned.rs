@@ -255,6 +255,14 @@ impl Planned<'_> {
             return None;
         }
         let groups = self.ranks.whole();
+        if let [only] = groups {
+            // the run's block size, whatever the group's own
+            return Some(self.block_size.saturating_mul(if only.spec.dcp_sharded {
+                self.settings.dcp
+            } else {
+                1
+            }));
+        }
         let spans = || groups.iter().map(|group| self.span(group));
         let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));
         let state = |group: &Group| matches!(group.spec.kind, Kind::State { .. });
