@@ -7,7 +7,7 @@ use super::architectures;
 use super::config::Config;
 use super::refusal::Refusal;
 use super::state::{self, Setting, State};
-use super::windows;
+use super::windows::{self, Placed};
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
@@ -108,14 +108,14 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
     let mut out: Vec<Fact> = Vec::new();
     // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
     let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();
-    let by_position = windows::by_position(config);
+    let placed = Placed::of(config);
     let known = architectures::known(config.class);
     for layer in &model.layers {
         if layer.owner.is_some() {
             continue;
         }
         let like = |(same, heads, _): &&(u64, u64, std::ops::Range<usize>)| {
-            *same == layer.same && *heads == layer.query_heads && !by_position
+            *same == layer.same && *heads == layer.query_heads && placed.is_none()
         };
         let index = layer.index / per_config;
         if let Some((.., range)) = seen.iter().find(like) {
@@ -136,7 +136,7 @@ pub fn facts(model: &ModelSpec, set: Setting) -> Result<Vec<Fact>, Refusal> {
             if streams && matches!(store.content, Content::State { .. }) {
                 continue;
             }
-            let own = windows::own(config, index, store);
+            let own = placed.as_ref().and_then(|placed| placed.store(index, store));
             let store = own.as_ref().unwrap_or(store);
             if streams && let Some(cache) = packed_streams(config, store, set.tp)? {
                 out.push(Fact { layer: index, cache, indexed: false, draft: false });

@@ -9,41 +9,75 @@ use serde_json::Value as Json;
 use super::config::{Config, whole};
 use crate::spec::layer::{Content, Extent, Store};
 
-/// Whether the engine's class decides by a layer's position.
-pub fn by_position(config: Config) -> bool {
-    ["Llama4", "GptOss", "Inkling"].iter().any(|class| config.class.starts_with(class))
+/// What a layer's window or chunk is where the engine's class decides it by other keys than the definition.
+pub enum Placed<'a> {
+    /// Llama 4: the layers with rotary positions are the chunked ones.
+    Rotary {
+        /// `no_rope_layers`.
+        listed: Option<&'a Vec<Json>>,
+        /// Of which every last layer has none where nothing is listed.
+        interval: u64,
+        /// `attention_chunk_size`.
+        chunk: Option<u64>,
+    },
+    /// gpt-oss: every second layer has the window.
+    Alternate {
+        /// `sliding_window`.
+        window: Option<u64>,
+    },
+    /// Inkling whose configuration names no local layers: all keep every token.
+    Whole {
+        /// `num_key_value_heads`.
+        heads: u64,
+        /// `head_dim`.
+        head: Option<u64>,
+    },
 }
 
-/// The store of a layer as the engine's class builds it, where the class decides by other keys than the
-/// definition: Llama 4 takes the layers with rotary positions for the chunked ones, gpt-oss every second layer
-/// for one with a window, Inkling those that `local_layer_ids` names.
-pub fn own(config: Config, layer: u64, store: &Store) -> Option<Store> {
-    let Content::KeysValues { k_dim, .. } = store.content else { return None };
-    if config.class.starts_with("Llama4") {
-        let listed =
-            config.text.get("no_rope_layers").and_then(Json::as_array).filter(|list| !list.is_empty());
-        let rotary = match listed {
-            Some(list) => whole(list.get(layer as usize)?) != Some(0),
-            None => !(layer + 1).is_multiple_of(config.number(&["no_rope_layer_interval"]).unwrap_or(4)),
-        };
-        let chunk = config.number(&["attention_chunk_size"]).filter(|_| rotary);
-        return Some(Store { extent: chunk.map_or(Extent::Full, Extent::Chunk), ..store.clone() });
-    }
-    if config.class.starts_with("GptOss") {
-        let window = config.number(&["sliding_window"]).filter(|_| layer.is_multiple_of(2));
-        return Some(Store { extent: window.map_or(Extent::Full, Extent::Window), ..store.clone() });
-    }
-    if config.class.starts_with("Inkling") {
-        let listed = config.get("local_layer_ids").and_then(Json::as_array);
-        if listed.is_some() {
-            return None;
+impl<'a> Placed<'a> {
+    /// Of a model; none where its class goes by the definition.
+    pub fn of(config: Config<'a>) -> Option<Self> {
+        let is = |class: &str| config.class.starts_with(class);
+        if is("Llama4") {
+            let listed = config.text.get("no_rope_layers").and_then(Json::as_array);
+            return Some(Self::Rotary {
+                listed: listed.filter(|list| !list.is_empty()),
+                interval: config.number(&["no_rope_layer_interval"]).unwrap_or(4),
+                chunk: config.number(&["attention_chunk_size"]),
+            });
         }
-        let heads = config.number(&["num_key_value_heads"])?;
-        let head = config.number(&["head_dim"]).unwrap_or(k_dim);
-        let content = Content::KeysValues { heads, k_dim: head, v_dim: head };
-        return Some(Store { extent: Extent::Full, content, ..store.clone() });
+        if is("GptOss") {
+            return Some(Self::Alternate { window: config.number(&["sliding_window"]) });
+        }
+        if is("Inkling") && config.get("local_layer_ids").is_none_or(|ids| !ids.is_array()) {
+            let heads = config.number(&["num_key_value_heads"])?;
+            return Some(Self::Whole { heads, head: config.number(&["head_dim"]) });
+        }
+        None
     }
-    None
+
+    /// The store of a layer as the engine's class builds it.
+    pub fn store(&self, layer: u64, store: &Store) -> Option<Store> {
+        let Content::KeysValues { k_dim, .. } = store.content else { return None };
+        let (extent, content) = match *self {
+            Self::Rotary { listed, interval, chunk } => {
+                let rotary = match listed {
+                    Some(list) => whole(list.get(layer as usize)?) != Some(0),
+                    None => !(layer + 1).is_multiple_of(interval),
+                };
+                (chunk.filter(|_| rotary).map_or(Extent::Full, Extent::Chunk), store.content)
+            }
+            Self::Alternate { window } => {
+                let window = window.filter(|_| layer.is_multiple_of(2));
+                (window.map_or(Extent::Full, Extent::Window), store.content)
+            }
+            Self::Whole { heads, head } => {
+                let head = head.unwrap_or(k_dim);
+                (Extent::Full, Content::KeysValues { heads, k_dim: head, v_dim: head })
+            }
+        };
+        Some(Store { extent, content, ..store.clone() })
+    }
 }
 
 /// First letters of the model types whose configuration class says a window layer by layer, or not at all
