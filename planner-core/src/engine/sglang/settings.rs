@@ -11,6 +11,7 @@ use crate::dtype::DType;
 use crate::engine::Run;
 use crate::engine::architecture::kv_dtypes;
 use crate::engine::asked;
+use crate::engine::vllm::config::Config;
 use crate::engine::widths::inner_widths;
 use crate::error::{Error, Result};
 use crate::request::Speculative;
@@ -112,7 +113,7 @@ fn check_shares(run: &Run<'_>) -> Result<()> {
     if tp == 1 {
         return Ok(());
     }
-    match inner_widths(run.model).find(|(_, width)| !width.is_multiple_of(tp)) {
+    match inner_widths(Config::of(run.model)).find(|(_, width)| !width.is_multiple_of(tp)) {
         Some((key, width)) => {
             Err(Error::bad_value("--tp", tp, say!("a divisor of {0}, which is {1}", key, width)))
         }

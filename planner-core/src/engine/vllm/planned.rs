@@ -237,9 +237,14 @@ impl Planned<'_> {
         self.ranks.whole().iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
     }
 
+    /// Ranks that share out a group's tokens.
+    fn shares(&self, group: &Group) -> u64 {
+        if group.spec.dcp_sharded { self.settings.dcp } else { 1 }
+    }
+
     /// Tokens of a session that one block of a group holds.
     fn span(&self, group: &Group) -> u64 {
-        group.spec.block_size.saturating_mul(if group.spec.dcp_sharded { self.settings.dcp } else { 1 })
+        group.spec.block_size.saturating_mul(self.shares(group))
     }
 
     /// Bytes of `blocks` block ids on all GPUs of a replica.
@@ -257,11 +262,7 @@ impl Planned<'_> {
         let groups = self.ranks.whole();
         if let [only] = groups {
             // the run's block size, whatever the group's own
-            return Some(self.block_size.saturating_mul(if only.spec.dcp_sharded {
-                self.settings.dcp
-            } else {
-                1
-            }));
+            return Some(self.block_size.saturating_mul(self.shares(only)));
         }
         let spans = || groups.iter().map(|group| self.span(group));
         let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));

@@ -12,7 +12,7 @@ use super::config::{Config, whole};
 use super::math::{gcd, round_up};
 use super::refusal::Refusal;
 use crate::engine::Run;
-use crate::engine::widths::inner_widths;
+use crate::engine::widths::{has_experts, inner_widths};
 use crate::text::Sentence;
 
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
@@ -38,10 +38,9 @@ pub fn check(run: &Run, config: Config) -> Result<(), Refusal> {
         )));
     }
     if tp > 1 {
-        whole_shares(run, config, tp)?;
+        whole_shares(config, tp)?;
     }
-    let experts = ["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"];
-    let experts = config.number(&experts).is_some_and(|n| n > 0);
+    let experts = has_experts(config);
     if !experts {
         groups(run, config)?;
     }
@@ -80,12 +79,12 @@ pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
 /// Refuses a vocabulary or an inner width that the ranks cannot share out.
-fn whole_shares(run: &Run, config: Config, tp: u64) -> Result<(), Refusal> {
+fn whole_shares(config: Config, tp: u64) -> Result<(), Refusal> {
     if let Some(vocabulary) = config.number(&["vocab_size"]) {
         divide(Sentence::verbatim("vocab_size"), round_up(vocabulary, VOCABULARY), tp)?;
     }
     if !UNCUT.contains(&config.model_type) {
-        for (key, width) in inner_widths(run.model) {
+        for (key, width) in inner_widths(config) {
             divide(Sentence::verbatim(key), width, tp)?;
         }
     }
