@@ -25,6 +25,14 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
+/// A configuration of a released model, or of those that were asked of the engines alone.
+pub fn configuration(name: &str) -> Option<PathBuf> {
+    ["configs", "vllm/configs"]
+        .into_iter()
+        .map(|folder| fixture(folder).join(name))
+        .find(|path| path.exists())
+}
+
 /// Where that binary is: two folders above the test's own, which is in `deps`.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();

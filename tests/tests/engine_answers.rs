@@ -9,7 +9,7 @@ use planner_core::plan::{Plan, plan, resolve};
 use planner_core::request::Request;
 use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
-use planner_tests::fixture;
+use planner_tests::{configuration, fixture};
 use serde_json::json;
 
 fn request(flags: &str) -> Request {
@@ -26,9 +26,7 @@ fn load(model: &str) -> ModelSpec {
     if !model.ends_with(".json") {
         return catalog::model(model).unwrap();
     }
-    let fixtures = fixture("");
-    let paths = ["configs", "vllm/configs"].map(|folder| fixtures.join(folder).join(model));
-    let path = paths.iter().find(|path| path.exists()).unwrap();
+    let path = configuration(model).unwrap();
     from_config_json(&std::fs::read_to_string(path).unwrap(), false).unwrap()
 }
 

@@ -10,7 +10,7 @@ use planner_core::plan;
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
-use planner_tests::fixture;
+use planner_tests::{configuration, fixture};
 use serde_json::{Map, Value as Json};
 
 fn answers() -> Vec<Json> {
@@ -49,8 +49,7 @@ fn same(ours: Option<&Json>, engine: &Json) -> bool {
 fn model<'a>(case: &Json, models: &'a mut BTreeMap<String, ModelSpec>) -> Result<&'a ModelSpec, String> {
     let config = case["config"].as_str().unwrap();
     if !models.contains_key(config) {
-        let folders = ["configs", "vllm/configs"].map(|folder| fixture(folder).join(config));
-        let path = folders.iter().find(|path| path.exists()).ok_or("no such configuration")?;
+        let path = configuration(config).ok_or("no such configuration")?;
         let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
         let model = source::from_config_json(&text, false).map_err(|e| format!("model: {e}"))?;
         models.insert(config.to_owned(), model);
