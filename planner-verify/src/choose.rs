@@ -1,6 +1,6 @@
 //! What a measurement takes on: counts of tokens and sessions, and the height of its stacks.
 
-use planner_core::engine::Run;
+use planner_core::engine::ResolvedRequest;
 use planner_core::spec::layer::Extent;
 use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
@@ -37,7 +37,7 @@ const VOCAB: u64 = 512;
 const ELEMENT: u64 = size_of::<f32>() as u64;
 
 /// The sizes of a run: those of the model that decide nothing are narrowed.
-pub fn frame(run: &Run<'_>) -> Result<Frame> {
+pub fn frame(run: &ResolvedRequest<'_>) -> Result<Frame> {
     let size =
         |value: u64| usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")));
     let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use candle_core::Device;
-use planner_core::engine::architecture::Needed;
+use planner_core::engine::architecture::ReferenceCache;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -107,7 +107,7 @@ pub fn verify(
     let start = Instant::now();
     let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
     let (run, _) = resolve(model, request)?;
-    let needed = Needed::of_definition(run)?;
+    let needed = ReferenceCache::of_definition(run)?;
     let kinds = kinds(model, needed.dtypes(), run.source)?;
     if kinds.is_empty() {
         return Err(Error::unsupported(

@@ -199,7 +199,7 @@ pub fn curve(request: &str) -> Value {
     }
     lengths.sort_unstable();
     lengths.dedup();
-    let points: Vec<Value> = plan::most_users(&question.model, &question.request, &lengths)
+    let points: Vec<Value> = plan::max_users_by_length(&question.model, &question.request, &lengths)
         .into_iter()
         .map(|(seq, users)| json!({"seq": json::integer(seq), "max_users": users.map(json::integer)}))
         .collect();

@@ -2,7 +2,7 @@
 
 use planner_core::catalog;
 use planner_core::dtype::DType;
-use planner_core::engine::architecture::Needed;
+use planner_core::engine::architecture::ReferenceCache;
 use planner_core::engine::{self, ShareOf, Unit};
 use planner_core::error::Error;
 use planner_core::plan::{Plan, plan, resolve};
@@ -308,7 +308,7 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
 /// Bytes of a session before its first token.
 fn floor(model: &str, engine: &str) -> u64 {
     of(model, &format!("engine {engine} gpu h100 seq 1000"), |plan| {
-        plan.layout().unwrap().floor_bytes().unwrap()
+        plan.allocation().unwrap().min_session_bytes().unwrap()
     })
     .unwrap()
 }
@@ -333,7 +333,7 @@ fn a_session_holds_its_state_before_its_first_token() {
 /// Bytes of a session, of all sessions, and of each stage.
 fn figures(model: &str, flags: &str) -> (u64, u64, Vec<u64>) {
     of(model, flags, |plan| {
-        let stages = plan.layout().unwrap().stage_bytes(plan.request.users, plan.tokens).unwrap();
+        let stages = plan.allocation().unwrap().stage_bytes(plan.request.users, plan.tokens).unwrap();
         (plan.engine.session_bytes, plan.engine.total_bytes, stages)
     })
     .unwrap()
@@ -517,8 +517,10 @@ fn a_static_cache_must_hold_the_session() {
 #[test]
 fn transformers_keeps_states_in_the_type_it_computes_in() {
     let floor = |model: &str, flags: &str| {
-        of(model, &format!("engine hf seq 100 {flags}"), |plan| plan.layout().unwrap().floor_bytes().unwrap())
-            .unwrap()
+        of(model, &format!("engine hf seq 100 {flags}"), |plan| {
+            plan.allocation().unwrap().min_session_bytes().unwrap()
+        })
+        .unwrap()
     };
     // The convolution follows the model's type, the state is in f32 whatever that is.
     assert_eq!(floor("falcon-mamba-7b", "kv-dtype f32"), 64 * 8_192 * (16 * 4 + 4 * 4));
@@ -555,7 +557,7 @@ fn sglang_lists_its_pools() {
     assert_eq!(qwen["groups"], json!([rows("full", 65_536, 1000), rows("state", slot, 5)]));
     assert_eq!(qwen["state_slots"], json!(20 * (1_u64 << 30) * 9 / 19 / slot - 1));
     let floor = of("qwen3.5-27b", "engine sglang gpu h100 seq 1000", |plan| {
-        plan.layout().unwrap().floor_bytes().unwrap()
+        plan.allocation().unwrap().min_session_bytes().unwrap()
     });
     assert_eq!(floor.unwrap(), 5 * slot);
 }
@@ -686,7 +688,7 @@ fn candle_keeps_what_its_modules_keep() {
 /// The factors of the products that a session's bytes are the sum of.
 fn factors(model: &str, flags: &str) -> Vec<Vec<(u64, Unit)>> {
     of(model, &format!("seq 1000 {flags}"), |plan| {
-        let terms = plan.layout().unwrap().terms(plan.tokens).unwrap();
+        let terms = plan.allocation().unwrap().terms(plan.tokens).unwrap();
         terms.into_iter().map(|term| term.factors).collect()
     })
     .unwrap()
@@ -715,7 +717,7 @@ fn names_of_types_are_the_engine_s() {
     let of_definition = |flags: &str| {
         let (model, request) = (load("llama3-8b"), request(flags));
         let (run, _) = resolve(&model, &request).unwrap();
-        Needed::of_definition(run).map(|needed| needed.dtypes())
+        ReferenceCache::of_definition(run).map(|needed| needed.dtypes())
     };
     // A layout that only the engine knows is the model's own type beside it; the definition has none of it.
     assert_eq!(of_definition("engine hf kv-dtype hqq_int4"), Ok((DType::BF16, DType::BF16)));

@@ -87,11 +87,11 @@ fn the_terms_of_a_session_are_its_bytes() {
             };
             for model in SPECS.iter() {
                 let Ok(plan) = plan(model, &request) else { continue };
-                let layout = plan.layout().unwrap();
+                let layout = plan.allocation().unwrap();
                 let stages: u64 = layout.stage_bytes(1, plan.tokens).unwrap().iter().sum();
                 let session = plan.engine.session_bytes;
                 assert!(stages * tp >= session, "{} {}: {stages} B on a GPU", model.id, engine.id());
-                assert!(layout.floor_bytes().unwrap() <= session, "{} {}", model.id, engine.id());
+                assert!(layout.min_session_bytes().unwrap() <= session, "{} {}", model.id, engine.id());
                 let terms = layout.terms(plan.tokens).unwrap();
                 // The keys of these say it.
                 if ["architecture", "llama.cpp"].contains(&engine.id()) {

@@ -1,6 +1,6 @@
 //! Engines whose code a program loads when they are asked for.
 
-use planner_core::engine::{self, Engine, Layout, Run};
+use planner_core::engine::{self, Allocation, Engine, ResolvedRequest};
 use planner_core::error::{Error, Known, Result};
 use planner_core::request::Request;
 
@@ -21,7 +21,7 @@ impl Engine for Made {
         &[]
     }
 
-    fn layout<'a>(&self, _: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, _: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         Err(Error::Unknown { what: Known::Engine, name: "made".into(), near: Vec::new() })
     }
 }

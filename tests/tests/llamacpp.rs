@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use planner_core::engine::{self, Run};
+use planner_core::engine::{self, ResolvedRequest};
 use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::{Kept, ModelSpec};
@@ -49,8 +49,8 @@ fn request(row: &[Json]) -> Request {
 
 /// What kvplan answers for a row, in the order of [`FIGURES`].
 fn answer(model: &ModelSpec, request: &Request) -> Result<Vec<Json>, Error> {
-    let run = Run { model, request, tokens: 8192, source: 0, parallel: request.parallel()? };
-    let layout = engine::resolve("llama.cpp")?.0.layout(run)?;
+    let run = ResolvedRequest { model, request, tokens: 8192, source: 0, parallel: request.parallel()? };
+    let layout = engine::resolve("llama.cpp")?.0.allocate(run)?;
     let mut keys = layout.details(None)?.keys;
     keys.insert("total_bytes".into(), layout.total_bytes(request.users, run.tokens)?.into());
     Ok(FIGURES.iter().map(|figure| keys.get(*figure).cloned().unwrap_or(Json::Null)).collect())
@@ -159,14 +159,14 @@ fn the_last_layer_of_a_bailing_group_attends() {
     let mut request = request(row.as_array().unwrap());
     request.set("pp", "4").unwrap();
     let model = unread(&config);
-    let run = Run {
+    let run = ResolvedRequest {
         model: &model,
         request: &request,
         tokens: 256,
         source: 0,
         parallel: request.parallel().unwrap(),
     };
-    let stages = engine::resolve("llama.cpp").unwrap().0.layout(run).unwrap().stage_bytes(1, 256).unwrap();
+    let stages = engine::resolve("llama.cpp").unwrap().0.allocate(run).unwrap().stage_bytes(1, 256).unwrap();
     // three rows of queries, keys and values and a square for each of 8 heads, f32; 256 latents, f16
     let (state, latent) = ((3 * 3 * 8 * 32 + 32 * 32 * 8) * 4, 256 * (96 + 32) * 2);
     assert_eq!(stages, [state + latent, state, latent, 0]);

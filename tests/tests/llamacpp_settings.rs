@@ -1,7 +1,7 @@
 //! What llama.cpp's settings make of a context, by hand: Llama 3 8B keeps 2 × 32 layers × 8 heads × 128 × 2 B =
 //! 131,072 B for a cell, in whole blocks of 256 cells.
 
-use planner_core::engine::{self, Details, Layout};
+use planner_core::engine::{self, Allocation, Details};
 use planner_core::error::Error;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
@@ -15,7 +15,7 @@ const CELL: u64 = 131_072;
 fn ask<T>(
     model: &ModelSpec,
     flags: &str,
-    question: impl Fn(&dyn Layout, u64, u64) -> Result<T, Error>,
+    question: impl Fn(&dyn Allocation, u64, u64) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut request = Request::default();
     request.set("engine", "llama.cpp").unwrap();
@@ -24,7 +24,7 @@ fn ask<T>(
         request.set(pair[0], pair[1]).unwrap();
     }
     let (run, _) = resolve(model, &request)?;
-    let layout = engine::resolve("llama.cpp")?.0.layout(run)?;
+    let layout = engine::resolve("llama.cpp")?.0.allocate(run)?;
     question(layout.as_ref(), request.users, run.tokens)
 }
 
@@ -44,7 +44,7 @@ fn file(arch: &str, keys: &Json) -> Result<ModelSpec, Error> {
 const FILE_LAYER: u64 = 256 * 2 * 4 * 64 * 2;
 
 fn floor(arch: &str, keys: &Json, flags: &str) -> Result<u64, Error> {
-    ask(&file(arch, keys)?, flags, |layout, _, _| layout.floor_bytes())
+    ask(&file(arch, keys)?, flags, |layout, _, _| layout.min_session_bytes())
 }
 
 fn kinds(model: &ModelSpec) -> Vec<Json> {
@@ -74,7 +74,7 @@ fn codes(flags: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_smallest_context_has_256_cells() {
-    let floor = ask(&llama(), "seq 9000", |layout, _, _| layout.floor_bytes()).unwrap();
+    let floor = ask(&llama(), "seq 9000", |layout, _, _| layout.min_session_bytes()).unwrap();
     assert_eq!(floor, 256 * CELL);
 }
 
@@ -196,7 +196,7 @@ fn a_falcon_without_a_state_width_has_its_expansion() {
         "head_dim": 64, "vocab_size": 4096, "mamba_d_ssm": null, "mamba_expand": 2, "mamba_n_heads": 16,
         "mamba_d_head": 64, "mamba_n_groups": 1, "mamba_d_state": 32, "mamba_d_conv": 4});
     let model = source::from_config_json(&config.to_string(), false).unwrap();
-    let floor = ask(&model, "seq 1", |layout, _, _| layout.floor_bytes()).unwrap();
+    let floor = ask(&model, "seq 1", |layout, _, _| layout.min_session_bytes()).unwrap();
     let state = 3 * (1024 + 2 * 32) + 32 * 1024;
     assert_eq!(floor, 2 * (FILE_LAYER + 4 * state));
 }
@@ -210,7 +210,7 @@ fn a_granite_hybrid_may_name_its_blocks() {
         "mamba_n_heads": 16, "mamba_d_head": 64, "mamba_n_groups": 1, "mamba_d_state": 32, "mamba_expand": 2,
         "num_local_experts": 0, "num_experts_per_tok": 0, "layers_block_type": ["mamba", "attention", "mamba"]});
     let model = source::from_config_json(&config.to_string(), false).unwrap();
-    let floor = ask(&model, "seq 1", |layout, _, _| layout.floor_bytes()).unwrap();
+    let floor = ask(&model, "seq 1", |layout, _, _| layout.min_session_bytes()).unwrap();
     assert_eq!(floor, FILE_LAYER + 2 * 4 * (3 * (1024 + 2 * 32) + 32 * 1024));
 }
 
@@ -236,7 +236,7 @@ fn a_window_needs_a_layer_that_slides() {
         let keys = json!({"attention.sliding_window": 256, "attention.sliding_window_pattern": slides});
         file("granite_swa", &keys).unwrap()
     };
-    let refused = ask(&file([false, false]), "seq 1", |layout, _, _| layout.floor_bytes()).unwrap_err();
+    let refused = ask(&file([false, false]), "seq 1", |layout, _, _| layout.min_session_bytes()).unwrap_err();
     assert!(format!("{refused:?}").contains("is_swa_any"), "{refused:?}");
     assert_eq!(kinds(&file([true, false])), ["full", "sliding"]);
     // a cache without layers is none

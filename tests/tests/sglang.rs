@@ -158,7 +158,7 @@ fn sessions_need_the_least_memory_that_holds_them() {
         request.set("users", &users.to_string()).unwrap();
         request.set("seq", seq).unwrap();
         let Ok(plan) = plan::plan(model, &request) else { continue };
-        let layout = plan.layout().unwrap();
+        let layout = plan.allocation().unwrap();
         let least = layout.stage_bytes(users, plan.tokens).unwrap().into_iter().max().unwrap();
         let terms = layout.terms(plan.tokens).unwrap();
         let slots = terms.iter().filter(|term| term.kind == "state").map(|term| term.factors[1].0);

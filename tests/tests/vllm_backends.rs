@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use planner_core::device::Device as Gpu;
-use planner_core::engine::vllm::backend::{Ask, Backend, Context, Device, Size};
-use planner_core::engine::vllm::dtype;
-use planner_core::engine::vllm::layout::Layout;
-use planner_core::engine::vllm::select;
-use planner_core::engine::vllm::sparse::Latent;
+use planner_core::engine::vllm::backend::mla::Latent;
+use planner_core::engine::vllm::backend::priority;
+use planner_core::engine::vllm::backend::{Backend, BackendQuery, Context, Device, Size};
+use planner_core::engine::vllm::kv_cache::tensor_layout::TensorLayout;
+use planner_core::engine::vllm::model::dtype;
 use planner_tests::fixture;
 use serde_json::{Value as Json, json};
 
@@ -47,7 +47,7 @@ fn answer(case: &Json) -> Option<Json> {
         query_heads: case["query_heads"].as_u64().unwrap_or(32),
         latent,
     };
-    let ask = Ask {
+    let ask = BackendQuery {
         head: case["head"].as_u64().unwrap(),
         cache_dtype,
         element,
@@ -59,12 +59,12 @@ fn answer(case: &Json) -> Option<Json> {
         cross: on("cross"),
         per_head_scales: on("per_head_scales"),
     };
-    let chosen = select::choose(&model, &ask).ok()?;
+    let chosen = priority::choose(&model, &ask).ok()?;
     let size = |size: &Size| match size {
         Size::Exact(tokens) => json!(["exact", tokens]),
         Size::Multiple(tokens) => json!(["multiple", tokens]),
     };
-    let layout = |layout: &Layout| format!("{layout:?}").to_uppercase();
+    let layout = |layout: &TensorLayout| format!("{layout:?}").to_uppercase();
     let sizes: Vec<Json> = chosen.sizes(&model, None).iter().map(size).collect();
     let layouts: Option<Vec<String>> = chosen.layouts(&model).map(|all| all.iter().map(layout).collect());
     Some(

@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use planner_core::engine::vllm::backend::mla::Latent;
 use planner_core::engine::vllm::backend::{Context, Device};
-use planner_core::engine::vllm::config::Config;
-use planner_core::engine::vllm::sparse::Latent;
-use planner_core::engine::vllm::{checkpoint, dtype, flash, length, resolve};
+use planner_core::engine::vllm::backend::{flash, inputs};
+use planner_core::engine::vllm::model::config::Config;
+use planner_core::engine::vllm::model::{checkpoint, dtype, length};
 use planner_core::source::from_config_json;
 use planner_tests::fixture;
 use serde_json::{Value as Json, json};
@@ -62,7 +63,7 @@ fn flash_attention_is_of_the_engine_s_version_and_reads_what_it_reads() {
             query_heads: 32,
             latent: Latent::default(),
         };
-        let ask = flash::Ask {
+        let ask = flash::FlashQuery {
             head: layer["head"].as_u64(),
             head_v: layer["head_v"].as_u64(),
             sinks: layer["sinks"] == true,
@@ -92,7 +93,7 @@ fn packed_types_leave_the_engine_s_layers_alone() {
     compare("boundary", &["skipped"], |row| {
         let layers = row["layers"].as_u64().unwrap();
         let skipped = |cache_dtype: &str, hybrid: bool| -> Vec<u64> {
-            (0..layers).filter(|&layer| resolve::skipped(cache_dtype, layers, hybrid, layer)).collect()
+            (0..layers).filter(|&layer| inputs::skipped(cache_dtype, layers, hybrid, layer)).collect()
         };
         // Only packed types are asked, and hybrids answer none before they count.
         assert!(skipped("fp8", false).is_empty() && skipped("turboquant_k8v4", true).is_empty());

@@ -5,16 +5,18 @@
 
 use std::path::PathBuf;
 
-use planner_core::engine::vllm::capacity::{Ranks, logged};
-use planner_core::engine::vllm::group;
-use planner_core::engine::vllm::layout::{self, Layout};
-use planner_core::engine::vllm::spec::{Identity, Kind, Name, PerState, Run, Spec, Specs, Stride};
+use planner_core::engine::vllm::kv_cache::capacity::{Ranks, logged};
+use planner_core::engine::vllm::kv_cache::group;
+use planner_core::engine::vllm::kv_cache::spec::{
+    BlockParams, Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPerState,
+};
+use planner_core::engine::vllm::kv_cache::tensor_layout::{self, TensorLayout};
 use planner_tests::fixture;
 use serde_json::{Value as Json, json};
 
 /// `max_model_len`, and twice `max_num_batched_tokens`, of the oracle's configuration.
-const RUN: Run =
-    Run { max_model_len: 6_000, in_flight: 4_096, dcp: 1, align_states: false, encoder_tokens: 0 };
+const RUN: BlockParams =
+    BlockParams { max_model_len: 6_000, in_flight: 4_096, dcp: 1, align_states: false, encoder_tokens: 0 };
 
 fn spec(of: &Json) -> Spec {
     let given = |key: &str| of[key].as_u64();
@@ -36,24 +38,30 @@ fn spec(of: &Json) -> Spec {
         block_size: number("block"),
         slots: if state { 1 } else { heads },
         content: given("bytes").unwrap_or((head + head_v) * element),
-        per_state: PerState::tokens(given("tokens").unwrap_or(1)),
+        per_state: TokensPerState::tokens(given("tokens").unwrap_or(1)),
         padded: given("padded"),
         stride: match of["stride"][0].as_str() {
-            Some("bytes") => Stride::Bytes(of["stride"][1].as_u64().unwrap()),
-            Some(_) => Stride::KernelBlocks(of["stride"][1].as_u64().unwrap()),
-            None => Stride::Free,
+            Some("bytes") => PageStride::Bytes(of["stride"][1].as_u64().unwrap()),
+            Some(_) => PageStride::KernelBlocks(of["stride"][1].as_u64().unwrap()),
+            None => PageStride::Free,
         },
         dcp_sharded: !state && of["sharded"].as_bool().unwrap_or(true),
-        identity: Identity { kv_heads: heads, head, head_v, cache_dtype: Name(cache_dtype), role: Name("") },
+        identity: Identity {
+            kv_heads: heads,
+            head,
+            head_v,
+            cache_dtype: StaticName(cache_dtype),
+            role: StaticName(""),
+        },
     }
 }
 
-fn layout_of(name: &Json) -> Layout {
+fn layout_of(name: &Json) -> TensorLayout {
     match name.as_str().unwrap() {
-        "LBHNC" => Layout::Lbhnc,
-        "LBNHC" => Layout::Lbnhc,
-        "BLHNC" => Layout::Blhnc,
-        _ => Layout::Blnhc,
+        "LBHNC" => TensorLayout::Lbhnc,
+        "LBNHC" => TensorLayout::Lbnhc,
+        "BLHNC" => TensorLayout::Blhnc,
+        _ => TensorLayout::Blnhc,
     }
 }
 
@@ -65,8 +73,8 @@ fn answer(case: &Json) -> Option<Json> {
     if specs.kinds().iter().any(|spec| spec.padded.is_some_and(|padded| padded < spec.natural_page())) {
         return None;
     }
-    let candidates: Vec<Layout> = case["layouts"].as_array().unwrap().iter().map(layout_of).collect();
-    let layout = layout::resolve(candidates.clone(), specs.kinds()).ok()?;
+    let candidates: Vec<TensorLayout> = case["layouts"].as_array().unwrap().iter().map(layout_of).collect();
+    let layout = tensor_layout::resolve(candidates.clone(), specs.kinds()).ok()?;
     let name = candidates.iter().position(|candidate| *candidate == layout)?;
     let groups = group::groups(&specs, layout).ok()?;
     let ranks = Ranks::of(groups, layout, 1, |_| 0).ok()?;

@@ -6,8 +6,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Run;
-use super::asked::settings;
+use super::ResolvedRequest;
+use super::flag_support::settings;
 use crate::spec::model::Note;
 use crate::text::{Lang, Sentence};
 
@@ -30,7 +30,7 @@ impl Command {
     }
 
     /// A command that serves the run's checkpoint; `MODEL` stands for one that is not known.
-    pub fn serving(program: &[&str], run: &Run<'_>) -> Self {
+    pub fn serving(program: &[&str], run: &ResolvedRequest<'_>) -> Self {
         let Some(location) = run.model.location.as_deref() else {
             let mut command = Self::new(program, "MODEL");
             command.notes.push(Note::new(
@@ -65,14 +65,14 @@ impl Command {
     }
 
     /// Adds the longest session where it is not what the engine takes unasked.
-    pub fn length(&mut self, name: &str, run: &Run<'_>, unasked: Option<u64>) {
+    pub fn length(&mut self, name: &str, run: &ResolvedRequest<'_>, unasked: Option<u64>) {
         let length = run.request.max_model_len.unwrap_or(run.tokens);
         self.given(name, (unasked != Some(length)).then_some(length));
     }
 
     /// Notes the settings of the request that the command does not say; `said` names those it does.
     #[must_use]
-    pub fn without(mut self, run: &Run<'_>, said: &[&str]) -> Self {
+    pub fn without(mut self, run: &ResolvedRequest<'_>, said: &[&str]) -> Self {
         let unsaid: Vec<String> = settings(run)
             .into_iter()
             .filter(|(name, given)| *given && !said.contains(name))

@@ -1,7 +1,7 @@
 //! Engines: what each one really allocates for a model.
 //!
 //! An engine is one file (or folder) and one line of the list of [`all`] engines. It turns a model and a request
-//! into a [`Layout`], which answers for any number of sessions and tokens; everything about budgets,
+//! into a [`Allocation`], which answers for any number of sessions and tokens; everything about budgets,
 //! verdicts and output is common to all.
 
 use std::sync::{PoisonError, RwLock};
@@ -18,9 +18,10 @@ use crate::text::{Sentence, Words};
 use crate::units::{Ratio, product};
 
 pub mod architecture;
-pub mod asked;
 pub mod candle;
 pub mod command;
+pub mod common;
+pub mod flag_support;
 pub mod llamacpp;
 pub mod sglang;
 pub mod tensorrt_llm;
@@ -48,7 +49,7 @@ static FROM_START: &[&dyn Engine] = &[
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
+pub struct ResolvedRequest<'a> {
     /// The model.
     pub model: &'a ModelSpec,
     /// The question.
@@ -61,7 +62,7 @@ pub struct Run<'a> {
     pub parallel: Parallel,
 }
 
-impl Run<'_> {
+impl ResolvedRequest<'_> {
     /// Share of the GPU's memory: what the user says, or what the engine takes.
     pub fn utilization(&self) -> Ratio {
         self.request.memory_utilization.unwrap_or_else(|| self.request.engine.utilization(self))
@@ -93,7 +94,7 @@ pub trait Engine: Sync + std::fmt::Debug {
     fn versions(&self) -> &'static [&'static str];
 
     /// Share of the GPU's memory that the engine uses unless told otherwise.
-    fn utilization(&self, _: &Run<'_>) -> Ratio {
+    fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
         crate::device::DEFAULT_UTILIZATION
     }
 
@@ -111,20 +112,20 @@ pub trait Engine: Sync + std::fmt::Debug {
     }
 
     /// The command that starts the engine with a run's settings, for engines that are servers.
-    fn command(&self, _run: &Run<'_>) -> Option<command::Command> {
+    fn command(&self, _run: &ResolvedRequest<'_>) -> Option<command::Command> {
         None
     }
 
     /// Applies the rule, or refuses with the engine's reason.
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>>;
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>>;
 }
 
 /// What an engine allocates for one model and one setting.
-pub trait Layout {
+pub trait Allocation {
     /// Bytes one session of `tokens` takes, over all GPUs of one replica.
     fn session_bytes(&self, tokens: u64) -> Result<u64>;
 
-    /// The products whose sum [`Layout::session_bytes`] is; none where the engine's own keys say it.
+    /// The products whose sum [`Allocation::session_bytes`] is; none where the engine's own keys say it.
     fn terms(&self, _tokens: u64) -> Result<Vec<Term>> {
         Ok(Vec::new())
     }
@@ -144,7 +145,7 @@ pub trait Layout {
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
 
     /// What a session holds before its first token counts: states, rings, whole pages.
-    fn floor_bytes(&self) -> Result<u64>;
+    fn min_session_bytes(&self) -> Result<u64>;
 
     /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
     fn details(&self, _available: Option<&[u64]>) -> Result<Details> {

@@ -11,10 +11,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::architecture::kv_dtypes;
-use super::asked;
 use super::command::Command;
-use super::{Details, Engine, Layout, Run, ShareOf, Term, Unit, without_shared};
+use super::common::kv_dtypes;
+use super::flag_support;
+use super::{Allocation, Details, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
@@ -43,7 +43,7 @@ impl Engine for TensorRtLlm {
         &["1.2"]
     }
 
-    fn utilization(&self, _: &Run<'_>) -> Ratio {
+    fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
         Ratio { numerator: 9, denominator: 10 }
     }
 
@@ -57,7 +57,7 @@ impl Engine for TensorRtLlm {
 
     /// Names of `tensorrt_llm/commands/serve.py`; what it has no flag for goes into the file of `--config`,
     /// by the names of `KvCacheConfig`.
-    fn command(&self, run: &Run<'_>) -> Option<Command> {
+    fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         let request = run.request;
         let mut command = Command::serving(&["trtllm-serve"], run);
         command.size("--tensor_parallel_size", run.parallel.tp);
@@ -67,7 +67,7 @@ impl Engine for TensorRtLlm {
         command.given("--max_num_tokens", request.max_num_batched_tokens);
         command.given("--free_gpu_memory_fraction", request.memory_utilization);
         let mut cache = Map::new();
-        let kv_dtype = asked::kv_dtype(request).and_then(DType::from_name);
+        let kv_dtype = flag_support::kv_dtype(request).and_then(DType::from_name);
         if kv_dtype == Some(DType::FP8) {
             cache.insert("dtype".into(), "fp8".into());
         }
@@ -96,13 +96,13 @@ impl Engine for TensorRtLlm {
         Some(command.without(run, SAID))
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         Ok(Box::new(Blocks::new(run)?))
     }
 }
 
 struct Blocks<'a> {
-    run: Run<'a>,
+    run: ResolvedRequest<'a>,
     /// Bytes of one token on a GPU of each stage.
     stages: Vec<u64>,
     tokens_per_block: u64,
@@ -110,7 +110,7 @@ struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    fn new(run: Run<'a>) -> Result<Self> {
+    fn new(run: ResolvedRequest<'a>) -> Result<Self> {
         let (k, _) = kv_dtypes(run.request, run.model.dtype)?;
         if ![DType::BF16, DType::F16, DType::F32, DType::FP8].contains(&k) {
             return Err(Error::bad_value(
@@ -199,7 +199,7 @@ fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
     }
 }
 
-impl Layout for Blocks<'_> {
+impl Allocation for Blocks<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens))
     }
@@ -217,14 +217,14 @@ impl Layout for Blocks<'_> {
     }
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
-        asked::check_seats(self.run.request.max_num_seqs, users)?;
+        flag_support::check_max_num_seqs(self.run.request.max_num_seqs, users)?;
         let blocks = without_shared(users, self.blocks(tokens), self.shared_blocks(tokens))?;
         let one =
             |stage: &u64| product(words!("bytes of all sessions"), &[blocks, self.block_bytes(*stage)?]);
         self.stages.iter().map(one).collect()
     }
 
-    fn floor_bytes(&self) -> Result<u64> {
+    fn min_session_bytes(&self) -> Result<u64> {
         Ok(0)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::vllm::config::Config;
+use super::vllm::model::config::Config;
 
 /// Widths of experts, where a configuration tells them from those of other layers.
 const OF_EXPERTS: [&str; 3] =

@@ -1,7 +1,7 @@
 //! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
 
 use super::reserve;
-use crate::engine::{Run, ShareOf};
+use crate::engine::{ResolvedRequest, ShareOf};
 use crate::error::Result;
 use crate::units::{product, sum};
 
@@ -39,7 +39,7 @@ pub struct Memory {
 
 impl Memory {
     /// The budget of a run, or nothing where no memory is named.
-    pub fn of(run: &Run<'_>) -> Result<Option<Self>> {
+    pub fn of(run: &ResolvedRequest<'_>) -> Result<Option<Self>> {
         let (request, parallel) = (run.request, run.parallel);
         let gpus = parallel.gpus()?;
         let held = run

@@ -29,7 +29,7 @@ pub(super) fn lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     lines.extend(list(keys, "groups").filter_map(|group| block_group(group, lang)));
     lines.extend(list(keys, "caches").filter_map(|cache| cell_cache(cache, lang)));
     lines.extend(blocks(keys, plan, lang));
-    let terms = plan.layout().and_then(|layout| layout.terms(plan.tokens)).unwrap_or_default();
+    let terms = plan.allocation().and_then(|layout| layout.terms(plan.tokens)).unwrap_or_default();
     lines.extend(terms.iter().filter_map(|term| product(term, lang)));
     lines.push(format!(
         "{}: {} B ({})",

@@ -3,9 +3,9 @@
 //! Capacity is searched, never divided: windows, blocks and padding make bytes a step function of
 //! tokens and users, but always a monotone one.
 
-use crate::engine::architecture::Needed;
+use crate::engine::architecture::ReferenceCache;
 use crate::engine::command::Command;
-use crate::engine::{Details, Layout, Run, asked};
+use crate::engine::{Allocation, Details, ResolvedRequest, flag_support};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -21,9 +21,9 @@ mod resolve;
 mod solve;
 
 pub use budget::{GpuMemory, Memory};
-pub(crate) use resolve::try_layout;
+pub(crate) use resolve::try_allocate;
 pub use resolve::{adjust, reserve, resolve};
-pub use solve::{Alternative, Candidate, Verdict, candidates, most_users};
+pub use solve::{Alternative, Candidate, Verdict, candidates, max_users_by_length};
 
 /// Bytes per token from one position on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,17 +132,17 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     /// What was asked of the engine.
-    pub fn run(&self) -> Run<'_> {
+    pub fn run(&self) -> ResolvedRequest<'_> {
         let Self { model, request, tokens, source, parallel, .. } = *self;
-        Run { model, request, tokens, source, parallel }
+        ResolvedRequest { model, request, tokens, source, parallel }
     }
 
     /// What the engine allocates, for figures beyond those kept here.
     ///
     /// # Errors
     /// As [`plan`]: none for a plan that was made.
-    pub fn layout(&self) -> Result<Box<dyn Layout + '_>> {
-        self.request.engine.layout(self.run())
+    pub fn allocation(&self) -> Result<Box<dyn Allocation + '_>> {
+        self.request.engine.allocate(self.run())
     }
 
     /// The command that starts the engine with these settings, where it is a server.
@@ -154,14 +154,14 @@ impl Plan<'_> {
 /// Plans: bytes by the definition, by the engine, and what fits.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let (run, mut notes) = resolve(model, request)?;
-    let truth = Needed::of_definition(run)?;
-    let layout = request.engine.layout(run)?;
+    let truth = ReferenceCache::of_definition(run)?;
+    let layout = request.engine.allocate(run)?;
     let memory = Memory::of(&run)?;
     let kv = kv(&run, &truth)?;
     let available = memory.as_ref().map(Memory::available);
     let details = layout.details(available.as_deref())?;
     notes.extend(details.notes.iter().cloned());
-    notes.extend(asked::shared_prefix(&run, layout.as_ref())?);
+    notes.extend(flag_support::shared_prefix(&run, layout.as_ref())?);
     let per_replica = run.parallel.users_per_replica(request.users);
     let engine = EngineAnswer {
         id: request.engine.id(),
@@ -173,7 +173,7 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
                 product(words!("bytes of all sessions"), &[layout.total_bytes(per_replica, run.tokens)?, dp])?
             }
         },
-        floor_bytes_per_session: layout.floor_bytes()?,
+        floor_bytes_per_session: layout.min_session_bytes()?,
         details,
     };
     let (memory, verdict) = match memory {
@@ -206,7 +206,7 @@ fn marginal(tokens: u64, bytes: impl Fn(u64) -> Result<u64>) -> Result<u64> {
     Ok(bytes(tokens)?.saturating_sub(bytes(tokens.saturating_sub(1))?))
 }
 
-fn kv(run: &Run<'_>, truth: &Needed<'_>) -> Result<Kv> {
+fn kv(run: &ResolvedRequest<'_>, truth: &ReferenceCache<'_>) -> Result<Kv> {
     let session_bytes = truth.bytes(run.tokens)?;
     let slopes = slopes(truth)?;
     let shares_rows = slopes.iter().any(|slope| slope.per_tokens > 1);
@@ -231,7 +231,7 @@ fn kept(stores: &[Store]) -> impl Iterator<Item = &Store> {
 }
 
 /// Where windows fill, and what a token costs between those points.
-fn slopes(truth: &Needed<'_>) -> Result<Vec<Slope>> {
+fn slopes(truth: &ReferenceCache<'_>) -> Result<Vec<Slope>> {
     let (k, v) = truth.dtypes();
     let mut edges = vec![0];
     let mut period = 1;
@@ -276,7 +276,7 @@ fn lcm(a: u64, b: u64) -> u64 {
 }
 
 /// 2 × layers × attention heads × head width × tokens × bytes, over the layers with attention.
-fn all_heads(run: &Run<'_>, truth: &Needed<'_>) -> Result<Option<AllHeads>> {
+fn all_heads(run: &ResolvedRequest<'_>, truth: &ReferenceCache<'_>) -> Result<Option<AllHeads>> {
     let (k, v) = truth.dtypes();
     let mut bytes_per_token = 0;
     // layers alike in what counts here, and their bytes
@@ -322,7 +322,7 @@ fn widths(store: &Store) -> Option<(u64, u64)> {
     }
 }
 
-fn layer_groups<'a>(run: &Run<'a>, truth: &Needed<'_>) -> Result<Vec<LayerGroup<'a>>> {
+fn layer_groups<'a>(run: &ResolvedRequest<'a>, truth: &ReferenceCache<'_>) -> Result<Vec<LayerGroup<'a>>> {
     let (k, v) = truth.dtypes();
     let mut groups: Vec<LayerGroup<'a>> = Vec::new();
     for layer in &run.model.layers {

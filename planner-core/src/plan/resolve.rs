@@ -1,8 +1,8 @@
 //! What a request leaves open: defaults, each with a note, and the flags that change the model.
 
 use crate::device::DEFAULT_RESERVE;
-use crate::engine::architecture::check_parallel;
-use crate::engine::{Layout, Run, asked};
+use crate::engine::common::check_parallel;
+use crate::engine::{Allocation, ResolvedRequest, flag_support};
 use crate::error::{Error, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -51,7 +51,7 @@ pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
 }
 
 /// Resolves what a request leaves open.
-pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a>, Vec<Note>)> {
+pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(ResolvedRequest<'a>, Vec<Note>)> {
     let mut notes = model.notes.clone();
     let tokens = request.seq.unwrap_or_else(|| {
         let tokens = model.max_position.unwrap_or(DEFAULT_SEQ_CAP).min(DEFAULT_SEQ_CAP);
@@ -90,10 +90,10 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Run<'a
     } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
         notes.push(Note::new("gpus_as_tensor", say!("--gpus as tensor parallelism: --tp {0}", parallel.tp)));
     }
-    let run = Run { model, request, tokens, source, parallel };
+    let run = ResolvedRequest { model, request, tokens, source, parallel };
     check_parallel(&run)?;
-    asked::check(&run)?;
-    notes.extend(asked::notes(&run));
+    flag_support::check(&run)?;
+    notes.extend(flag_support::notes(&run));
     Ok((run, notes))
 }
 
@@ -103,11 +103,11 @@ pub fn reserve(request: &Request) -> u64 {
 }
 
 /// A layout for a changed request, or nothing when the engine or the model refuses it.
-pub(crate) fn try_layout<'a>(
+pub(crate) fn try_allocate<'a>(
     model: &'a ModelSpec,
     request: &'a Request,
-) -> Option<(Run<'a>, Box<dyn Layout + 'a>)> {
+) -> Option<(ResolvedRequest<'a>, Box<dyn Allocation + 'a>)> {
     let (run, _) = resolve(model, request).ok()?;
-    let layout = request.engine.layout(run).ok()?;
+    let layout = request.engine.allocate(run).ok()?;
     Some((run, layout))
 }

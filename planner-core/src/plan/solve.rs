@@ -1,8 +1,8 @@
 //! What fits: most users, longest sequence, fewest GPUs, and what would make it fit.
 
-use super::{Memory, try_layout};
+use super::{Memory, try_allocate};
 use crate::device::Device;
-use crate::engine::{Layout, Run};
+use crate::engine::{Allocation, ResolvedRequest};
 use crate::error::Result;
 use crate::parallel::MAX_GPUS;
 use crate::request::Request;
@@ -82,14 +82,14 @@ fn largest(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
 
 /// Answers "does it fit" for one layout and memory.
 struct Fit<'a> {
-    run: &'a Run<'a>,
-    layout: &'a dyn Layout,
+    run: &'a ResolvedRequest<'a>,
+    layout: &'a dyn Allocation,
     available: Vec<u64>,
     weights_fit: bool,
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a Run<'a>, layout: &'a dyn Layout, memory: &Memory) -> Self {
+    fn new(run: &'a ResolvedRequest<'a>, layout: &'a dyn Allocation, memory: &Memory) -> Self {
         Self { run, layout, available: memory.available(), weights_fit: memory.weights_fit }
     }
 
@@ -129,7 +129,11 @@ impl<'a> Fit<'a> {
     }
 }
 
-pub(super) fn verdict(run: &Run<'_>, layout: &dyn Layout, memory: &Memory) -> Result<Verdict> {
+pub(super) fn verdict(
+    run: &ResolvedRequest<'_>,
+    layout: &dyn Allocation,
+    memory: &Memory,
+) -> Result<Verdict> {
     let fit = Fit::new(run, layout, memory);
     let users = run.request.users;
     let fits = fit.fits(users, run.tokens);
@@ -163,14 +167,19 @@ fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
             kv_memory: None,
             ..request.clone()
         };
-        let (run, layout) = try_layout(model, &changed)?;
+        let (run, layout) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
         let fits = Fit::new(&run, layout.as_ref(), &memory).fits(request.users, run.tokens);
         fits.then(|| (tp, changed.clone()))
     })
 }
 
-fn alternatives(run: &Run<'_>, max_users: u64, max_seq: u64, min_gpus: Option<u64>) -> Vec<Alternative> {
+fn alternatives(
+    run: &ResolvedRequest<'_>,
+    max_users: u64,
+    max_seq: u64,
+    min_gpus: Option<u64>,
+) -> Vec<Alternative> {
     let request = run.request;
     let mut changes: Vec<(&'static str, String)> = Vec::new();
     if let Some(gpus) = min_gpus.filter(|_| request.kv_memory.is_none()) {
@@ -191,7 +200,7 @@ fn alternatives(run: &Run<'_>, max_users: u64, max_seq: u64, min_gpus: Option<u6
             changed = Request { tp: None, pp: None, dp: None, dcp: None, ..changed };
         }
         changed.set(flag.trim_start_matches('-'), &value).ok()?;
-        let (run, layout) = try_layout(run.model, &changed)?;
+        let (run, layout) = try_allocate(run.model, &changed)?;
         let memory = Memory::of(&run).ok()??;
         let fit = Fit::new(&run, layout.as_ref(), &memory);
         fit.fits(changed.users, run.tokens).then(|| Alternative {
@@ -209,7 +218,7 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
         let device = Device::resolve(id).ok()?;
         let request = Request { gpu: Some(device.clone()), gpus: None, kv_memory: None, ..request.clone() };
         let (count, changed) = fewest_gpus(model, &request)?;
-        let (run, layout) = try_layout(model, &changed)?;
+        let (run, layout) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
         let fit = Fit::new(&run, layout.as_ref(), &memory);
         let max_seq = fit.max_seq(request.users);
@@ -226,10 +235,10 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
 }
 
 /// Most users at each length; `None` where no memory is named or the engine refuses that length.
-pub fn most_users(model: &ModelSpec, request: &Request, lengths: &[u64]) -> Vec<(u64, Option<u64>)> {
+pub fn max_users_by_length(model: &ModelSpec, request: &Request, lengths: &[u64]) -> Vec<(u64, Option<u64>)> {
     let most = |tokens: u64| {
         let changed = Request { seq: Some(tokens), ..request.clone() };
-        let (run, layout) = try_layout(model, &changed)?;
+        let (run, layout) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
         Some(Fit::new(&run, layout.as_ref(), &memory).max_users(run.tokens))
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use planner_core::engine::architecture::Needed;
+use planner_core::engine::architecture::ReferenceCache;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent};
@@ -132,7 +132,7 @@ impl Prepared {
         request.set("kv-dtype", "f32")?;
         request.set("seq", &tokens.to_string())?;
         let (run, _) = resolve(model, &request)?;
-        let dtypes = Needed::of_definition(run)?.dtypes();
+        let dtypes = ReferenceCache::of_definition(run)?.dtypes();
         if model.layers.iter().any(|layer| layer.owner.is_some()) {
             return Err(Error::unsupported(
                 say!("bench-cache of {0}", model.name),

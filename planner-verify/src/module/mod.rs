@@ -9,7 +9,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use planner_core::engine::{self, Run, architecture::Needed};
+use planner_core::engine::{self, ResolvedRequest, architecture::ReferenceCache};
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::source::from_config_json;
@@ -72,7 +72,7 @@ pub fn own_module(model: &ModelSpec, request: &Request) -> planner_core::Result<
 
 /// Runs the module that the `candle` engine names for a model, in the planned type. None where the engine
 /// refuses the plan, or no module of that name is run here.
-pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
+pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleReport>> {
     let (narrowed, whole) = narrow::config(run.model);
     let text = Json::Object(whole).to_string();
     let Ok(model) = from_config_json(&text, false) else { return Ok(None) };
@@ -81,11 +81,11 @@ pub fn report(run: &Run<'_>) -> planner_core::Result<Option<ModuleReport>> {
     request.seq = Some(TOKENS as u64);
     request.source_len = Some(SOURCE as u64);
     // The narrowed configuration may have lost the type that the whole one names.
-    let dtypes = Needed::of_definition(*run)?.dtypes();
+    let dtypes = ReferenceCache::of_definition(*run)?.dtypes();
     request.kv_dtype = request.kv_dtype.or(Some(dtypes.0.name.to_owned()));
     let Ok((run, _)) = resolve(&model, &request) else { return Ok(None) };
     // What the engine refuses of this model or this plan is no failure of the measurement.
-    let Ok(layout) = request.engine.layout(run) else { return Ok(None) };
+    let Ok(layout) = request.engine.allocate(run) else { return Ok(None) };
     let name = layout.details(None)?.keys.get("module").and_then(Json::as_str).unwrap_or_default().to_owned();
     let Some((by, build)) = table::of(&name) else { return Ok(None) };
     let predicted_bytes = layout.session_bytes(TOKENS as u64)?;

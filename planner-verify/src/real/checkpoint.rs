@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::{
     gemma, gemma2, gemma3, llama, mistral, olmo2, phi3, qwen2, qwen3, starcoder2,
 };
-use planner_core::engine::architecture::kv_dtypes;
+use planner_core::engine::common::kv_dtypes;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, say, words};

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use planner_core::engine::{self, Run};
+use planner_core::engine::{self, ResolvedRequest};
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -270,14 +270,14 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
     if rule == Rule::Definition {
         own.set("kv-dtype", "f32")?;
         let (run, _) = resolve(model, &own)?;
-        let bytes = engine::architecture::Needed::of_definition(run)?.bytes(tokens)?;
+        let bytes = engine::architecture::ReferenceCache::of_definition(run)?.bytes(tokens)?;
         // The decoder's buffers are made for all tokens beforehand: the heap does not grow.
         return Ok((bytes, 0));
     }
     (own.engine, own.engine_version) = engine::resolve("candle")?;
     let (run, _) = resolve(model, &own)?;
-    let run = Run { tokens, ..run };
-    let details = own.engine.layout(run)?.details(None)?;
+    let run = ResolvedRequest { tokens, ..run };
+    let details = own.engine.allocate(run)?.details(None)?;
     let key = |name: &str| details.keys.get(name).and_then(Json::as_u64);
     match (key("used_bytes"), key("allocated_bytes")) {
         (Some(used), Some(allocated)) => Ok((used, allocated)),

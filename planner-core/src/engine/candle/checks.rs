@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use super::MAMBA_CONV;
 use super::modules::{Module, Reach, Width};
 use crate::dtype::DType;
-use crate::engine::Run;
-use crate::engine::architecture::kv_dtypes;
+use crate::engine::ResolvedRequest;
+use crate::engine::common::kv_dtypes;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::ModelSpec;
@@ -19,7 +19,7 @@ const ONE_SESSION: &[&str] = &["falcon", "glm4_new", "lfm2", "mamba"];
 const MAMBA_STATE: u64 = 16;
 
 /// Refuses what the module would; the dtype of its cache otherwise.
-pub(super) fn all(run: &Run<'_>, module: &Module) -> Result<DType> {
+pub(super) fn all(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     check_single_device(run)?;
     check_plain_weights(run, module)?;
     check_sessions(run, module)?;
@@ -32,7 +32,7 @@ fn refuse<T>(model: &ModelSpec, module: &Module, why: Words) -> Result<T> {
     Err(Error::unsupported(say!("{0} in candle", model.name), say!("its module `{0}` {1}", module.file, why)))
 }
 
-fn check_single_device(run: &Run<'_>) -> Result<()> {
+fn check_single_device(run: &ResolvedRequest<'_>) -> Result<()> {
     let parallel = run.parallel;
     let sizes = [("--tp", parallel.tp), ("--pp", parallel.pp)];
     match sizes.into_iter().find(|(_, size)| *size > 1) {
@@ -44,7 +44,7 @@ fn check_single_device(run: &Run<'_>) -> Result<()> {
 }
 
 /// These modules read plain safetensors; what `--weight-dtype` names is taken as converted before.
-fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
+fn check_plain_weights(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     let quantized = run.model.config.contains_key("quantization_config")
         || run.model.text_config().contains_key("quantization_config");
     if quantized && run.request.weight_dtype.is_none() {
@@ -58,7 +58,7 @@ fn check_plain_weights(run: &Run<'_>, module: &Module) -> Result<()> {
 }
 
 /// The modules compute in one dtype and keep the cache in it.
-fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
+fn cache_dtype(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     let quantized = module.file.starts_with("quantized_");
     let own = if quantized { DType::F32 } else { run.model.dtype };
     let (k, _) = kv_dtypes(run.request, own)?;
@@ -94,7 +94,7 @@ fn cache_dtype(run: &Run<'_>, module: &Module) -> Result<DType> {
 /// `broadcast_as`, which fails for more than one session; `glm4_new.rs:RotaryEmbedding::apply` goes on with
 /// the first session's keys alone; `lfm2.rs:ShortConv::forward` and `mamba.rs:MambaBlock::forward` multiply
 /// a batch with one row.
-fn check_sessions(run: &Run<'_>, module: &Module) -> Result<()> {
+fn check_sessions(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     if ONE_SESSION.contains(&module.file) && run.request.users > 1 {
         return Err(Error::bad_value(
             "--users",
@@ -212,7 +212,7 @@ fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
 }
 
 /// Refuses positions beyond the module's tables (`narrow` of `cos` and `sin` fails there).
-fn check_reach(run: &Run<'_>, module: &Module) -> Result<()> {
+fn check_reach(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     let reach = match module.reach {
         Reach::MaxPosition => run.model.max_position,
         Reach::Tokens(tokens) => Some(tokens),

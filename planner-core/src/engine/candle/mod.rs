@@ -25,8 +25,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::architecture::kept;
-use super::{Details, Engine, Layout, Run, Term};
+use super::common::kept;
+use super::{Allocation, Details, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -63,7 +63,7 @@ impl Engine for Candle {
         &[]
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         let model = run.model;
         let module = module(model)?;
         let dtype = checks::all(&run, module)?;
@@ -124,7 +124,7 @@ fn rows_kept(keep: Keep, max_position: Option<u64>, extent: Extent, tokens: u64)
 
 /// The cache of one module.
 struct Cache<'a> {
-    run: Run<'a>,
+    run: ResolvedRequest<'a>,
     module: &'static Module,
     dtype: DType,
 }
@@ -239,7 +239,7 @@ impl Cache<'_> {
     }
 }
 
-impl Layout for Cache<'_> {
+impl Allocation for Cache<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         Ok(self.session(tokens)?.allocated)
     }
@@ -259,7 +259,7 @@ impl Layout for Cache<'_> {
         Ok(vec![self.total_bytes(users, tokens)?])
     }
 
-    fn floor_bytes(&self) -> Result<u64> {
+    fn min_session_bytes(&self) -> Result<u64> {
         self.session_bytes(0)
     }
 

@@ -1,9 +1,9 @@
 //! The tensors of a context's memory: `llama_model::create_memory` and the constructors of
 //! `llama_kv_cache*`, `llama_memory_recurrent` and `llama_memory_hybrid*` (`0c1e57098`).
 
-use super::arch;
+use super::architectures;
 use super::context::{Context, pad};
-use super::shape::{LayerShape, Shape};
+use super::hparams::{Hparams, LayerHparams};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::units::{product, sum};
@@ -55,31 +55,31 @@ pub struct Rows {
 }
 
 /// All caches of a context.
-pub fn caches(shape: &Shape, context: &Context, rows: Rows) -> Result<Vec<Cache>> {
+pub fn caches(shape: &Hparams, context: &Context, rows: Rows) -> Result<Vec<Cache>> {
     let builder = Builder { shape, context, rows };
     let mut all = Vec::new();
     if shape.is_compressed() {
         builder.compressed(&mut all)?;
         return Ok(all);
     }
-    if arch::recurrent(&shape.arch) != arch::Recurrent::Only {
+    if architectures::recurrent(&shape.arch) != architectures::Recurrent::Only {
         builder.attention(&mut all)?;
         if let Some(indexer) = shape.indexer {
-            let values = |layer: &LayerShape| if indexer.values { layer.v } else { 0 };
-            let indexed = |layer: &LayerShape| layer.indexed;
+            let values = |layer: &LayerHparams| if indexer.values { layer.v } else { 0 };
+            let indexed = |layer: &LayerHparams| layer.indexed;
             all.push(builder.cache("indexer", context.n_ctx_seq, context.streams(), indexed, |layer| {
                 Ok((indexer.k, values(layer)))
             })?);
         }
     }
-    if arch::recurrent(&shape.arch) != arch::Recurrent::Never {
+    if architectures::recurrent(&shape.arch) != architectures::Recurrent::Never {
         all.push(builder.recurrent()?);
     }
     Ok(all)
 }
 
 struct Builder<'a> {
-    shape: &'a Shape,
+    shape: &'a Hparams,
     context: &'a Context,
     rows: Rows,
 }
@@ -88,22 +88,22 @@ impl Builder<'_> {
     /// One cache per kind of layer: full and, where the architecture has any, sliding.
     fn attention(&self, all: &mut Vec<Cache>) -> Result<()> {
         let context = self.context;
-        let row = |layer: &LayerShape| self.attention_row(layer);
+        let row = |layer: &LayerHparams| self.attention_row(layer);
         let full_kind = if self.shape.mla { "latent" } else { "full" };
         let streams = context.streams();
         let Some(window) = self.shape.window else {
             all.push(self.cache(full_kind, context.n_ctx_seq, streams, |layer| layer.cached, row)?);
             return Ok(());
         };
-        let window_kind = if arch::is_chunked(&self.shape.arch) { "chunked" } else { "sliding" };
+        let window_kind = if architectures::is_chunked(&self.shape.arch) { "chunked" } else { "sliding" };
         let cells = context.window_cells(window, context.unified);
-        let is_full = |layer: &LayerShape| layer.cached && !layer.sliding;
+        let is_full = |layer: &LayerHparams| layer.cached && !layer.sliding;
         all.push(self.cache(full_kind, context.n_ctx_seq, streams, is_full, row)?);
         all.push(self.cache(window_kind, cells, streams, |layer| layer.cached && layer.sliding, row)?);
         Ok(())
     }
 
-    fn attention_row(&self, layer: &LayerShape) -> Result<(u64, u64)> {
+    fn attention_row(&self, layer: &LayerHparams) -> Result<(u64, u64)> {
         let overflow = || Error::overflow(words!("elements of a cache row"));
         let k = layer.k_row().ok_or_else(overflow)?;
         let v = match (self.shape.mla, self.rows.transposed) {
@@ -120,8 +120,8 @@ impl Builder<'_> {
         kind: &'static str,
         cells: u64,
         streams: u64,
-        holds: impl Fn(&LayerShape) -> bool,
-        row: impl Fn(&LayerShape) -> Result<(u64, u64)>,
+        holds: impl Fn(&LayerHparams) -> bool,
+        row: impl Fn(&LayerHparams) -> Result<(u64, u64)>,
     ) -> Result<Cache> {
         let mut cache =
             Cache { kind, cells, layers: 0, streams, k_bytes: 0, v_bytes: 0, by_layer: Vec::new() };
@@ -129,7 +129,7 @@ impl Builder<'_> {
             product(words!("bytes of a cache"), &[whole_row(dtype, elements)?, cells, streams])
         };
         // the layer before, and what its keys and values take
-        let mut before: Option<(&LayerShape, (u64, u64))> = None;
+        let mut before: Option<(&LayerHparams, (u64, u64))> = None;
         for (index, layer) in self.shape.layers.iter().enumerate().filter(|(_, layer)| holds(layer)) {
             let (k, v) = match before {
                 Some((other, same)) if other == layer => same,
@@ -175,7 +175,7 @@ impl Builder<'_> {
         let streams = context.sequences;
         let window = self.shape.window.unwrap_or(0);
         let index = self.shape.indexer.map_or(0, |indexer| indexer.k);
-        let row = |layer: &LayerShape| {
+        let row = |layer: &LayerHparams| {
             Ok((layer.k_row().ok_or_else(|| Error::overflow(words!("elements of a cache row")))?, 0))
         };
         let cells = |ratio: u64| pad(context.n_ctx_seq.div_ceil(ratio));
@@ -211,7 +211,7 @@ impl Builder<'_> {
         kind: &'static str,
         ratio: u64,
         rows: u64,
-        width: impl Fn(&LayerShape) -> u64,
+        width: impl Fn(&LayerHparams) -> u64,
     ) -> Result<Cache> {
         let streams = self.context.sequences;
         let mut one = 0;

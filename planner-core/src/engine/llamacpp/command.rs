@@ -1,7 +1,7 @@
 //! `llama-server` with a plan's settings: names of `common/arg.cpp`, `0c1e57098`.
 
-use super::refuse;
-use crate::engine::Run;
+use super::validate;
+use crate::engine::ResolvedRequest;
 use crate::engine::command::Command;
 use crate::request::FlashAttention;
 use crate::spec::model::Note;
@@ -21,7 +21,7 @@ const SAID: &[&str] = &[
 ];
 
 /// The command for a context of these cells (none: the model's own) and slots.
-pub fn command(run: &Run, cells: Option<u64>, slots: u64) -> Command {
+pub fn command(run: &ResolvedRequest, cells: Option<u64>, slots: u64) -> Command {
     let request = run.request;
     let mut command = match run.model.location.as_deref().filter(|path| path.ends_with(".gguf")) {
         Some(path) => Command::new(&["llama-server", "-m"], path),
@@ -45,7 +45,7 @@ pub fn command(run: &Run, cells: Option<u64>, slots: u64) -> Command {
     command.given("--ubatch-size", request.ubatch);
     let cache_type = |own: &Option<String>| {
         let name = own.as_deref().or(request.kv_dtype.as_deref())?;
-        refuse::cache_type("--kv-dtype", Some(name)).ok().map(|dtype| dtype.name)
+        validate::cache_type("--kv-dtype", Some(name)).ok().map(|dtype| dtype.name)
     };
     command.given("--cache-type-k", cache_type(&request.k_dtype));
     command.given("--cache-type-v", cache_type(&request.v_dtype));

@@ -1,7 +1,7 @@
 //! The settings of a context, resolved as the constructor of `llama_context` does
 //! (`src/llama-context.cpp`, `0c1e57098`).
 
-use super::shape::Shape;
+use super::hparams::Hparams;
 use crate::error::{Error, Result};
 use crate::units::product;
 
@@ -18,7 +18,7 @@ const MAX_CONTEXT: u64 = 1 << 31;
 
 /// What is asked of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct ContextArgs {
     /// `n_ctx`; `None` and 0 mean the model's training context.
     pub ctx_size: Option<u64>,
     /// `n_seq_max`.
@@ -57,7 +57,7 @@ pub fn pad(cells: u64) -> u64 {
 
 impl Context {
     /// Resolves a context.
-    pub fn resolve(shape: &Shape, asked: Asked) -> Result<Self> {
+    pub fn resolve(shape: &Hparams, asked: ContextArgs) -> Result<Self> {
         if asked.sequences > MAX_SEQUENCES {
             return Err(Error::unsupported(
                 say!("{0} parallel sequences", asked.sequences),
@@ -107,8 +107,8 @@ impl Context {
 mod tests {
     use super::*;
 
-    fn shape() -> Shape {
-        Shape {
+    fn shape() -> Hparams {
+        Hparams {
             arch: "llama".into(),
             trained: Some(8192),
             causal: true,
@@ -122,8 +122,8 @@ mod tests {
         }
     }
 
-    fn asked(ctx_size: Option<u64>, sequences: u64, unified: bool) -> Asked {
-        Asked { ctx_size, sequences, batch: None, ubatch: None, unified, swa_full: false }
+    fn asked(ctx_size: Option<u64>, sequences: u64, unified: bool) -> ContextArgs {
+        ContextArgs { ctx_size, sequences, batch: None, ubatch: None, unified, swa_full: false }
     }
 
     // expected: the log lines of contexts of the engine (n_ctx, n_ctx_seq, n_ubatch)

@@ -1,5 +1,5 @@
 //! From any configuration to GGUF metadata, as `convert_hf_to_gguf.py` writes it (`conversion/*.py`,
-//! `0c1e57098`), and so to a [`Shape`]. Only keys that decide the size of a context are written, and
+//! `0c1e57098`), and so to a [`Hparams`]. Only keys that decide the size of a context are written, and
 //! prediction layers are left out where the main context does not keep them.
 
 use serde_json::{Map, Value as Json};
@@ -8,8 +8,8 @@ use super::classes;
 use super::config::Config;
 use super::convert_attention as attention;
 use super::convert_state as state;
+use super::hparams::Hparams;
 use super::metadata::Metadata;
-use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::spec::model::ModelSpec;
 use crate::suggest;
@@ -46,7 +46,7 @@ impl Writer {
 }
 
 /// The shape of a model that is not in GGUF.
-pub fn shape(model: &ModelSpec) -> Result<Shape> {
+pub fn shape(model: &ModelSpec) -> Result<Hparams> {
     let config = Config::of(model);
     let keys = ["n_layers", "num_hidden_layers", "n_layer", "num_layers", "num_transformer_layers"];
     let layers = config.number(&keys);

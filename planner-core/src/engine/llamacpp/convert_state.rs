@@ -274,7 +274,7 @@ fn bailing(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let next = config.number(&["num_nextn_predict_layers"]).unwrap_or(0);
     let all = layers.saturating_add(next);
     let attends = |i: u64| (i + 1).is_multiple_of(group) || i >= whole;
-    latent_heads(writer, (0..all.min(super::shape::MAX_LAYERS)).map(attends).collect());
+    latent_heads(writer, (0..all.min(super::hparams::MAX_LAYERS)).map(attends).collect());
     writer.put("block_count", all);
     writer.put("nextn_predict_layers", next);
     writer.put("ssm.conv_kernel", config.need(&["short_conv_kernel_size"])?);

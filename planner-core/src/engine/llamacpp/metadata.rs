@@ -1,10 +1,10 @@
-//! From GGUF metadata to a [`Shape`]: `llama_model_base::load_hparams` of `src/llama-model.cpp` and
+//! From GGUF metadata to a [`Hparams`]: `llama_model_base::load_hparams` of `src/llama-model.cpp` and
 //! `load_arch_hparams` of `src/models/*.cpp` (`0c1e57098`).
 
 use serde_json::{Map, Value as Json};
 
-use super::arch::{self, Recurrent, Window};
-use super::shape::{Indexer, LayerShape, MAX_LAYERS, Shape};
+use super::architectures::{self, Recurrent, Window};
+use super::hparams::{Hparams, Indexer, LayerHparams, MAX_LAYERS};
 use crate::error::{Error, Result};
 
 /// The metadata of one file, read by key without the architecture's prefix.
@@ -62,7 +62,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// The shape of the model.
-    pub fn shape(&self) -> Result<Shape> {
+    pub fn shape(&self) -> Result<Hparams> {
         let all = self.need("block_count")?;
         let next = self.number("nextn_predict_layers").unwrap_or(0);
         if all == 0 || all > MAX_LAYERS || next > all {
@@ -73,7 +73,7 @@ impl<'a> Metadata<'a> {
             ));
         }
         let count = all as usize;
-        let mut shape = Shape {
+        let mut shape = Hparams {
             arch: self.arch.to_owned(),
             trained: self.number("context_length").filter(|&length| length > 0),
             causal: self.value("attention.causal").and_then(Json::as_bool).unwrap_or(true),
@@ -95,7 +95,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// Heads and their widths, as if no layer were a window layer.
-    fn heads(&self, count: usize) -> Result<Vec<LayerShape>> {
+    fn heads(&self, count: usize) -> Result<Vec<LayerHparams>> {
         let query = self.per_layer("attention.head_count", count)?.unwrap_or_else(|| vec![0; count]);
         let kv = self.per_layer("attention.head_count_kv", count)?.unwrap_or_else(|| query.clone());
         let first = query.first().copied().unwrap_or(0);
@@ -114,7 +114,7 @@ impl<'a> Metadata<'a> {
             "kimi-k3" | "glm5-next" => self.need("attention.kv_lora_rank")?,
             _ => v,
         };
-        let layer = |(&query_heads, &heads): (&u64, &u64)| LayerShape {
+        let layer = |(&query_heads, &heads): (&u64, &u64)| LayerHparams {
             heads,
             k,
             v,
@@ -125,7 +125,7 @@ impl<'a> Metadata<'a> {
         Ok(query.iter().zip(&kv).map(layer).collect())
     }
 
-    fn window(&self, shape: &mut Shape) -> Result<()> {
+    fn window(&self, shape: &mut Hparams) -> Result<()> {
         let key = self.number("attention.sliding_window");
         let trunk = shape.trunk;
         let listed = match self.value("attention.sliding_window_pattern") {
@@ -136,7 +136,7 @@ impl<'a> Metadata<'a> {
             let every = self.number("attention.sliding_window_pattern").unwrap_or(every);
             (0..trunk as u64).map(|i| u64::from(slides(i, every, full_first))).collect()
         };
-        let (length, slides) = match arch::window(self.arch, trunk as u64) {
+        let (length, slides) = match architectures::window(self.arch, trunk as u64) {
             Window::Never => return Ok(()),
             Window::Pattern { every, full_first, length } => {
                 (key.unwrap_or(length), listed.unwrap_or_else(|| by_period(every, full_first)))
@@ -171,7 +171,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// Layers that are run, and cached, several times, and layers that the loader adds.
-    fn repeat(&self, shape: &mut Shape) -> Result<()> {
+    fn repeat(&self, shape: &mut Hparams) -> Result<()> {
         match self.arch {
             "nanbeige" => {
                 let loops = self.number("num_loops").unwrap_or(1).max(1);
@@ -189,7 +189,7 @@ impl<'a> Metadata<'a> {
             "graniteswitch" => {
                 // one more layer of one head routes to the adapters
                 let widths = shape.layers.last().copied().unwrap_or_default();
-                shape.layers.push(LayerShape { heads: 1, query_heads: 1, ..widths });
+                shape.layers.push(LayerHparams { heads: 1, query_heads: 1, ..widths });
                 shape.trunk = shape.layers.len();
             }
             _ => {}
@@ -197,7 +197,7 @@ impl<'a> Metadata<'a> {
         Ok(())
     }
 
-    fn recurrent(&self, shape: &mut Shape) -> Result<()> {
+    fn recurrent(&self, shape: &mut Hparams) -> Result<()> {
         let count = shape.layers.len();
         let ff = self.per_layer("feed_forward_length", count)?.unwrap_or_else(|| vec![0; count]);
         let usual = if self.arch == "minimax-01" { 8 } else { 4 };
@@ -206,7 +206,7 @@ impl<'a> Metadata<'a> {
             interval => interval,
         };
         let listed = self.per_layer("attention.recurrent_layers", count)?;
-        let rule = arch::recurrent(self.arch);
+        let rule = architectures::recurrent(self.arch);
         for (i, layer) in shape.layers.iter_mut().enumerate() {
             let trunk = i < shape.trunk;
             let plain = ff.get(i).is_none_or(|&width| width == 0);
@@ -277,7 +277,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// The per-layer-embedding convolution of Qwen4-exp (`ple_conv_state`).
-    fn extra_state(&self, shape: &mut Shape) -> Result<()> {
+    fn extra_state(&self, shape: &mut Hparams) -> Result<()> {
         let Some(Json::Array(layers)) = self.value("ple.layers") else { return Ok(()) };
         let taps = self.need("ple.conv_kernel")?.saturating_sub(1);
         let ngram = self.need("ple.ngram_size")?;
@@ -293,21 +293,21 @@ impl<'a> Metadata<'a> {
     }
 
     /// Layers that have no cache of their own: prediction layers and those that read another's.
-    fn owners(&self, shape: &mut Shape) {
+    fn owners(&self, shape: &mut Hparams) {
         let shared = self.number("attention.shared_kv_layers").unwrap_or(0);
-        let owners = arch::owners(self.arch, shape.layers.len() as u64, shared) as usize;
+        let owners = architectures::owners(self.arch, shape.layers.len() as u64, shared) as usize;
         // these give their cache no filter: prediction layers are in it, as they are where nothing else is
         let keeps_all =
             shape.trunk == 0 || matches!(self.arch, "minimax-m3" | "hy_v4" | "deepseek4" | "graniteswitch");
         let hybrid = self.arch != "glm5-next"
-            && !matches!(arch::recurrent(self.arch), Recurrent::Never | Recurrent::Interval);
+            && !matches!(architectures::recurrent(self.arch), Recurrent::Never | Recurrent::Interval);
         for (i, layer) in shape.layers.iter_mut().enumerate() {
             let filtered = i >= shape.trunk && !keeps_all && !hybrid;
             layer.cached &= i < owners && !filtered;
         }
     }
 
-    fn indexer(&self, shape: &mut Shape) -> Result<()> {
+    fn indexer(&self, shape: &mut Hparams) -> Result<()> {
         let arch = self.arch;
         let count = shape.layers.len();
         if arch == "deepseek4" {

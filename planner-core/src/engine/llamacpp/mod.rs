@@ -5,7 +5,7 @@
 //! is its slot, whether it fills it or not.
 //!
 //! [`context`] resolves the settings, [`refuse`] says what the engine refuses, [`mod@caches`] builds the
-//! tensors of a [`shape::Shape`], which comes from GGUF metadata ([`metadata`]) or, through the rules
+//! tensors of a [`hparams::Hparams`], which comes from GGUF metadata ([`metadata`]) or, through the rules
 //! of its converter, from any other model ([`convert`]).
 
 use std::borrow::Cow;
@@ -13,11 +13,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value as Json, json};
 
 use self::caches::{Cache, caches};
-use self::context::{Asked, Context};
+use self::context::{Context, ContextArgs};
+use self::hparams::Hparams;
 use self::metadata::Metadata;
-use self::shape::Shape;
 use super::command::Command;
-use super::{Details, Engine, Layout, Run};
+use super::{Allocation, Details, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::request::Request;
@@ -25,7 +25,7 @@ use crate::spec::model::Note;
 use crate::text::Sentence;
 use crate::units::{product, sum};
 
-pub mod arch;
+pub mod architectures;
 pub mod caches;
 pub mod classes;
 pub mod command;
@@ -34,9 +34,9 @@ pub mod context;
 pub mod convert;
 pub mod convert_attention;
 pub mod convert_state;
+pub mod hparams;
 pub mod metadata;
-pub mod refuse;
-pub mod shape;
+pub mod validate;
 
 /// The engine.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ impl Engine for LlamaCpp {
         false
     }
 
-    fn command(&self, run: &Run<'_>) -> Option<Command> {
+    fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         let slots = run.request.n_parallel.unwrap_or(run.request.users);
         Some(command::command(run, cells(run, run.request.users, run.tokens).ok()?, slots))
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         let made = || match Metadata::of(&run.model.config) {
             Some(metadata) => metadata.shape(),
             None => convert::shape(run.model),
@@ -73,7 +73,7 @@ impl Engine for LlamaCpp {
             Some(kept) => Cow::Borrowed(kept.as_ref().map_err(Clone::clone)?),
             None => Cow::Owned(made()?),
         };
-        if let Some(why) = arch::no_cache(&shape.arch) {
+        if let Some(why) = architectures::no_cache(&shape.arch) {
             return Err(Error::NoCache { architecture: shape.arch.clone(), why: why.into() });
         }
         let request = run.request;
@@ -83,14 +83,14 @@ impl Engine for LlamaCpp {
             }
         }
         let cache_type = |flag: &str, own: Option<&str>| match own {
-            Some(_) => refuse::cache_type(flag, own),
-            None => refuse::cache_type("--kv-dtype", request.kv_dtype.as_deref()),
+            Some(_) => validate::cache_type(flag, own),
+            None => validate::cache_type("--kv-dtype", request.kv_dtype.as_deref()),
         };
         let k = cache_type("--k-dtype", request.k_dtype.as_deref())?;
         let v = cache_type("--v-dtype", request.v_dtype.as_deref())?;
-        let rows = refuse::rows(&shape, k, v, request.flash_attention)?;
+        let rows = validate::rows(&shape, k, v, request.flash_attention)?;
         if shape.window.is_some()
-            && arch::recurrent(&shape.arch) == arch::Recurrent::Never
+            && architectures::recurrent(&shape.arch) == architectures::Recurrent::Never
             && !shape.layers.iter().any(|layer| layer.sliding)
         {
             return Err(Error::unsupported(
@@ -106,7 +106,7 @@ impl Engine for LlamaCpp {
 
 /// `--ctx-size` for `users` sessions of `tokens`: as large as asked for, else as large as they need, else
 /// as large as the model was trained for.
-fn cells(run: &Run<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
+fn cells(run: &ResolvedRequest<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
     let request = run.request;
     if request.ctx_size.is_some() || (request.seq.is_none() && request.users == 1) {
         return Ok(request.ctx_size);
@@ -117,8 +117,8 @@ fn cells(run: &Run<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
 
 /// Contexts for any number of sessions.
 struct Contexts<'a> {
-    run: Run<'a>,
-    shape: Cow<'a, Shape>,
+    run: ResolvedRequest<'a>,
+    shape: Cow<'a, Hparams>,
     rows: caches::Rows,
 }
 
@@ -130,7 +130,7 @@ impl Contexts<'_> {
 
     fn context(&self, ctx_size: Option<u64>, sequences: u64) -> Result<Context> {
         let request = self.run.request;
-        let asked = Asked {
+        let asked = ContextArgs {
             ctx_size,
             sequences,
             batch: request.batch,
@@ -170,7 +170,7 @@ impl Contexts<'_> {
     }
 }
 
-impl Layout for Contexts<'_> {
+impl Allocation for Contexts<'_> {
     /// One slot: of the whole context where `--ctx-size` says how large that is, else of a context
     /// made for one session.
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
@@ -204,7 +204,7 @@ impl Layout for Contexts<'_> {
     }
 
     /// A slot of the smallest context, 256 cells.
-    fn floor_bytes(&self) -> Result<u64> {
+    fn min_session_bytes(&self) -> Result<u64> {
         self.bytes(&self.context(Some(1), 1)?)
     }
 

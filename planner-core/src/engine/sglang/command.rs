@@ -2,9 +2,9 @@
 //! `server_args.py` makes the parser.
 
 use crate::dtype::DType;
-use crate::engine::Run;
-use crate::engine::asked;
+use crate::engine::ResolvedRequest;
 use crate::engine::command::Command;
+use crate::engine::flag_support;
 use crate::request::Speculative;
 
 /// Settings of a request that the command says.
@@ -25,14 +25,14 @@ const SAID: &[&str] = &[
     "speculative",
 ];
 
-pub(super) fn command(run: &Run<'_>) -> Command {
+pub(super) fn command(run: &ResolvedRequest<'_>) -> Command {
     let request = run.request;
     let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
     command.size("--tp-size", run.parallel.tp);
     command.size("--pp-size", run.parallel.pp);
     command.size("--dp-size", run.parallel.dp);
     command.length("--context-length", run, run.model.max_position);
-    let kv_dtype = asked::kv_dtype(request).and_then(DType::from_name);
+    let kv_dtype = flag_support::kv_dtype(request).and_then(DType::from_name);
     command.given(
         "--kv-cache-dtype",
         kv_dtype.map(|dtype| match dtype {

@@ -7,7 +7,7 @@
 //! size.
 
 use super::classes;
-use crate::engine::Run;
+use crate::engine::ResolvedRequest;
 use crate::spec::model::nested;
 use crate::units::Ratio;
 
@@ -27,12 +27,12 @@ fn sizes(memory: u64, tp: u64) -> (u64, u64) {
 }
 
 /// MiB of the GPU; an H100's where none is named.
-fn memory(run: &Run<'_>) -> u64 {
+fn memory(run: &ResolvedRequest<'_>) -> u64 {
     run.request.gpu.as_ref().map_or(81_559, |gpu| gpu.memory_bytes / MIB)
 }
 
 /// `chunked_prefill_size`.
-pub(super) fn chunk(run: &Run<'_>) -> u64 {
+pub(super) fn chunk(run: &ResolvedRequest<'_>) -> u64 {
     run.request.max_num_batched_tokens.unwrap_or_else(|| sizes(memory(run), run.parallel.tp).0)
 }
 
@@ -52,7 +52,7 @@ fn graphs(most: u64) -> u64 {
 }
 
 /// `mem_fraction_static`, in thousandths.
-pub(super) fn fraction(run: &Run<'_>) -> Ratio {
+pub(super) fn fraction(run: &ResolvedRequest<'_>) -> Ratio {
     let parallel = run.parallel;
     let memory = memory(run);
     let (_, decode) = sizes(memory, parallel.tp);
@@ -74,7 +74,7 @@ pub(super) fn fraction(run: &Run<'_>) -> Ratio {
 
 /// Whether the model reads more than text: the towers of a few classes are off unless asked for
 /// (`mm_disabled_models`).
-fn is_multimodal(run: &Run<'_>) -> bool {
+fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     let towers = ["vision_config", "audio_config"].iter().any(|key| nested(&model.config, key).is_some());
     (towers || model.text_key.is_some()) && !classes::reads_text_only(&model.architecture)
@@ -82,7 +82,7 @@ fn is_multimodal(run: &Run<'_>) -> bool {
 
 /// `adjust_mem_fraction_for_vlm`: 0.95 × (1.1 − a tenth of the tower's size, as layers × width² in units of
 /// ViT-L/14's), the second factor between 0.8 and 1.05; to twelve decimals.
-fn vision(run: &Run<'_>, thousandths: u64) -> Ratio {
+fn vision(run: &ResolvedRequest<'_>, thousandths: u64) -> Ratio {
     let plain = Ratio { numerator: thousandths, denominator: 1000 };
     let tower = nested(&run.model.config, "vision_config").filter(|_| is_multimodal(run));
     let Some(tower) = tower else { return plain };

@@ -1,7 +1,7 @@
 //! SGLang 0.5.23: rows of token pools that share one budget, with pools of their own for the layers with a
 //! window and slots for states.
 //!
-//! Run on the engine's own code (`tests/oracles/sglang`): `ServerArgs.resolve_once`, `ModelConfig`,
+//! ResolvedRequest on the engine's own code (`tests/oracles/sglang`): `ServerArgs.resolve_once`, `ModelConfig`,
 //! `model_executor/pool_configurator.py` and `mem_cache/kv_cache_configurator.py`. In short:
 //!
 //! - A token costs one row in every layer, by the configuration's own head count and widths: also in layers
@@ -13,19 +13,19 @@
 //! - Tokens are whole pages of 1 token unless the attention backend or the model's class says otherwise.
 
 use crate::engine::command::Command;
-use crate::engine::{Engine, Layout, Run};
+use crate::engine::{Allocation, Engine, ResolvedRequest};
 use crate::error::Result;
 use crate::request::Request;
 use crate::units::Ratio;
 
 mod classes;
 mod command;
+mod deepseek_v4;
 mod memory;
 mod pools;
 mod rows;
 mod settings;
 mod states;
-mod v4;
 
 /// SGLang's rule.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Engine for Sglang {
         &["0.5.23"]
     }
 
-    fn utilization(&self, run: &Run<'_>) -> Ratio {
+    fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         memory::fraction(run)
     }
 
@@ -57,14 +57,14 @@ impl Engine for Sglang {
         ]
     }
 
-    fn command(&self, run: &Run<'_>) -> Option<Command> {
+    fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         Some(command::command(run))
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         let settings = settings::Settings::new(&run)?;
         if classes::is_v4(&run.model.architecture) {
-            return Ok(Box::new(v4::Pools::new(run, settings)?));
+            return Ok(Box::new(deepseek_v4::Pools::new(run, settings)?));
         }
         Ok(Box::new(pools::Pools::new(run, settings)?))
     }

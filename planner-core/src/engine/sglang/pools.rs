@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::rows::{self, Cost};
 use super::settings::{self, Settings};
 use super::{classes, memory};
-use crate::engine::{Details, Layout, Run, Term, Unit, asked, without_shared};
+use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
 use crate::error::{Error, Result};
 use crate::render::json::integer;
 use crate::spec::layer::Extent;
@@ -23,7 +23,7 @@ pub(super) const EVICTION: u64 = 128;
 const BREADTH: u64 = 10;
 
 pub(super) struct Pools<'a> {
-    run: Run<'a>,
+    run: ResolvedRequest<'a>,
     settings: Settings,
     stages: Vec<Cost>,
     /// Bytes of a slot that every stage plans with: those of the stage with the most states.
@@ -36,14 +36,14 @@ pub(super) struct Pools<'a> {
 
 /// What the memory of a stage gives.
 #[derive(Debug, Clone, Copy)]
-struct Given {
+struct PoolSizes {
     tokens: u64,
     window_tokens: u64,
     slots: u64,
 }
 
 impl<'a> Pools<'a> {
-    pub fn new(run: Run<'a>, settings: Settings) -> Result<Self> {
+    pub fn new(run: ResolvedRequest<'a>, settings: Settings) -> Result<Self> {
         let (costs, window) = rows::layers(&run, &settings)?;
         let mut stages = Vec::new();
         for own in stage_slices(&costs, run.parallel.pp) {
@@ -167,7 +167,7 @@ impl<'a> Pools<'a> {
         let full = without_shared(users, full, self.shared_rows(tokens))?;
         let window = product(WHAT, &[window, users])?;
         let fixed_requests = !self.settings.prefix_caching && self.settings.max_requests.is_some();
-        asked::check_seats(self.settings.max_requests, users)?;
+        flag_support::check_max_num_seqs(self.settings.max_requests, users)?;
         let tokens = self.needed_tokens(full, window)?;
         let windows = match (self.window_cap(stage)?, stage.full) {
             (Some(cap), _) => product(WHAT, &[cap, stage.window])?,
@@ -192,7 +192,7 @@ impl<'a> Pools<'a> {
         Ok(by_states.max(by_rows))
     }
 
-    fn given(&self, stage: Cost, available: u64) -> Result<Given> {
+    fn given(&self, stage: Cost, available: u64) -> Result<PoolSizes> {
         let mut room = u128::from(available);
         let mut slots = 0;
         if self.slot > 0 {
@@ -219,7 +219,7 @@ impl<'a> Pools<'a> {
         };
         let clip = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
         let page = self.settings.page;
-        Ok(Given { tokens: clip(tokens) / page * page, slots: clip(slots), window_tokens: 0 })
+        Ok(PoolSizes { tokens: clip(tokens) / page * page, slots: clip(slots), window_tokens: 0 })
     }
 
     /// Rows of a stage's window pool that go with so many tokens (`_solve_pool_sizes`); `own` is what the stage
@@ -236,10 +236,10 @@ impl<'a> Pools<'a> {
     }
 
     /// The stage with the fewest tokens decides for all; none where a window pool would be too small.
-    fn least(&self, available: &[u64]) -> Result<Option<Given>> {
+    fn least(&self, available: &[u64]) -> Result<Option<PoolSizes>> {
         let each = self.stages.iter().zip(available).map(|(stage, room)| self.given(*stage, *room));
-        let each = each.collect::<Result<Vec<Given>>>()?;
-        let Some(mut least) = each.iter().copied().reduce(|a, b| Given {
+        let each = each.collect::<Result<Vec<PoolSizes>>>()?;
+        let Some(mut least) = each.iter().copied().reduce(|a, b| PoolSizes {
             tokens: a.tokens.min(b.tokens),
             window_tokens: 0,
             slots: a.slots.min(b.slots),
@@ -254,7 +254,7 @@ impl<'a> Pools<'a> {
             let rows = self.window_tokens(*stage, least.tokens, own.tokens)?;
             let shared = stage.full > 0 && self.window_cap(*stage)?.is_none();
             if shared && rows < self.least_windows(0)? {
-                return Ok(Some(Given { tokens: 0, window_tokens: 0, ..least }));
+                return Ok(Some(PoolSizes { tokens: 0, window_tokens: 0, ..least }));
             }
             least.window_tokens = rows.min(least.window_tokens);
         }
@@ -262,7 +262,7 @@ impl<'a> Pools<'a> {
     }
 
     /// `resolve_max_num_reqs`.
-    fn max_requests(&self, given: Given) -> u64 {
+    fn max_requests(&self, given: PoolSizes) -> u64 {
         let context = settings::context(&self.run);
         let usual = u128::from(given.tokens) * 512 / u128::from(context.max(1));
         let usual = u64::try_from(usual).unwrap_or(u64::MAX).clamp(2048, 4096);
@@ -293,7 +293,7 @@ pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
     (0..pp).map(take).collect()
 }
 
-impl Layout for Pools<'_> {
+impl Allocation for Pools<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         const WHAT: Words = words!("bytes of a session");
         let (full, window) = self.rows(tokens)?;
@@ -330,7 +330,7 @@ impl Layout for Pools<'_> {
         self.stages.iter().map(|stage| self.needed(*stage, users, tokens)).collect()
     }
 
-    fn floor_bytes(&self) -> Result<u64> {
+    fn min_session_bytes(&self) -> Result<u64> {
         self.sum_of(|stage| product(words!("bytes of the states"), &[stage.state, self.settings.slots]))
     }
 

@@ -6,7 +6,7 @@ use super::classes;
 use super::settings::{Settings, is_sparse};
 use super::states;
 use crate::dtype::DType;
-use crate::engine::Run;
+use crate::engine::ResolvedRequest;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::text::Words;
@@ -38,7 +38,7 @@ impl Cost {
 }
 
 /// Every layer's cost, and the longest window of the window pool.
-pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, Option<u64>)> {
+pub(super) fn layers(run: &ResolvedRequest<'_>, settings: &Settings) -> Result<(Vec<Cost>, Option<u64>)> {
     let model = run.model;
     let stateful = states::kept(&model.layers);
     let mut window = None;
@@ -63,7 +63,7 @@ pub(super) fn layers(run: &Run<'_>, settings: &Settings) -> Result<(Vec<Cost>, O
 
 /// Whether the model keeps a pool for its window layers (`is_hybrid_swa_model`): of two classes those models
 /// do not that have no such layer, or say a window of 0.
-pub(super) fn has_window_pool(run: &Run<'_>) -> bool {
+pub(super) fn has_window_pool(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     match model.architecture.as_str() {
         "BeamForCausalLM" => model.layers.iter().flat_map(stores).any(|store| window_of(store).is_some()),
@@ -81,7 +81,12 @@ fn window_of(store: &Store) -> Option<u64> {
 
 /// Adds what the prediction layers cost to a stage of `layers` layers: their share of the rows' bytes, and
 /// an index key each where the model is sparse.
-pub(super) fn with_drafts(run: &Run<'_>, settings: &Settings, stage: Cost, layers: u64) -> Result<Cost> {
+pub(super) fn with_drafts(
+    run: &ResolvedRequest<'_>,
+    settings: &Settings,
+    stage: Cost,
+    layers: u64,
+) -> Result<Cost> {
     if settings.drafts == 0 || layers == 0 {
         return Ok(stage);
     }
@@ -108,7 +113,12 @@ fn rows_of(layer: &Layer) -> impl Iterator<Item = &Store> {
     stores(layer).filter(|store| !matches!(store.content, Content::State { .. }))
 }
 
-fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u64>) -> Result<Cost> {
+fn one(
+    run: &ResolvedRequest<'_>,
+    settings: &Settings,
+    store: &Store,
+    window: &mut Option<u64>,
+) -> Result<Cost> {
     let (tp, dtype) = (run.parallel.tp, settings.dtype);
     let class = run.model.architecture.as_str();
     let not_covered = |what: Words| {
@@ -154,7 +164,7 @@ fn one(run: &Run<'_>, settings: &Settings, store: &Store, window: &mut Option<u6
 
 /// A latent; a sparse one in fp8 is stored with a scale for 128 elements and its rotary part in bf16,
 /// except for TensorRT-LLM's kernels on Blackwell (`calculate_mla_kv_cache_dim`).
-fn latent(run: &Run<'_>, settings: &Settings, rank: u64, rope: u64) -> Result<u64> {
+fn latent(run: &ResolvedRequest<'_>, settings: &Settings, rank: u64, rope: u64) -> Result<u64> {
     let scaled = is_sparse(run) && settings.dtype == DType::FP8 && settings.capability.0 < 10;
     if scaled {
         return sum(

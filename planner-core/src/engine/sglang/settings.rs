@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use super::classes;
 use crate::dtype::DType;
-use crate::engine::Run;
-use crate::engine::architecture::kv_dtypes;
-use crate::engine::asked;
-use crate::engine::vllm::config::Config;
+use crate::engine::ResolvedRequest;
+use crate::engine::common::kv_dtypes;
+use crate::engine::flag_support;
+use crate::engine::vllm::model::config::Config;
 use crate::engine::widths::inner_widths;
 use crate::error::{Error, Result};
 use crate::request::Speculative;
@@ -43,7 +43,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub fn new(run: &Run<'_>) -> Result<Self> {
+    pub fn new(run: &ResolvedRequest<'_>) -> Result<Self> {
         let request = run.request;
         classes::check(&run.model.architecture)?;
         check_context(run)?;
@@ -93,7 +93,7 @@ const CONTEXT: u64 = 2048;
 
 /// The longest session that the configuration admits (`get_context_length` of
 /// `utils/hf_transformers/common.py`).
-fn bound(run: &Run<'_>) -> u64 {
+fn bound(run: &ResolvedRequest<'_>) -> u64 {
     let config = run.model.text_config();
     let own = CONTEXT_KEYS.iter().find_map(|key| config.get(*key).and_then(Json::as_u64));
     let length = own.or(run.model.max_position).unwrap_or(CONTEXT);
@@ -108,7 +108,7 @@ fn bound(run: &Run<'_>) -> u64 {
 
 /// Refuses inner widths that the ranks cannot share out (`divide` of `layers/linear.py`, the assertion of
 /// `layers/moe/fused_moe_triton/layer.py`); vocabularies are padded to whatever the ranks need.
-fn check_shares(run: &Run<'_>) -> Result<()> {
+fn check_shares(run: &ResolvedRequest<'_>) -> Result<()> {
     let tp = run.parallel.tp;
     if tp == 1 {
         return Ok(());
@@ -122,12 +122,12 @@ fn check_shares(run: &Run<'_>) -> Result<()> {
 }
 
 /// The longest session of the run.
-pub(super) fn context(run: &Run<'_>) -> u64 {
+pub(super) fn context(run: &ResolvedRequest<'_>) -> u64 {
     run.request.max_model_len.unwrap_or_else(|| bound(run))
 }
 
 /// Refuses sessions longer than the configuration admits (`ModelConfig._derive_context_length`).
-fn check_context(run: &Run<'_>) -> Result<()> {
+fn check_context(run: &ResolvedRequest<'_>) -> Result<()> {
     let bound = bound(run);
     let length = run.request.max_model_len.unwrap_or(run.tokens);
     if length <= bound {
@@ -147,7 +147,7 @@ const SINKS: [&str; 4] = ["triton", "trtllm_mha", "fa3", "fa4"];
 
 /// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`),
 /// or the model not.
-fn check_backend(run: &Run<'_>, (major, _): (u64, u64)) -> Result<()> {
+fn check_backend(run: &ResolvedRequest<'_>, (major, _): (u64, u64)) -> Result<()> {
     let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
     let runs = match backend.to_ascii_lowercase().as_str() {
         "trtllm_mha" => matches!(major, 9 | 10 | 12),
@@ -177,7 +177,7 @@ fn check_backend(run: &Run<'_>, (major, _): (u64, u64)) -> Result<()> {
 
 /// Refuses weights whose method the GPU does not run (`get_min_capability` of `layers/quantization`, asked by
 /// `model_loader/loader.py`).
-fn check_quantization(run: &Run<'_>, own: (u64, u64)) -> Result<()> {
+fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> {
     let quantized = nested(&run.model.config, "quantization_config")
         .or_else(|| nested(run.model.text_config(), "quantization_config"));
     let Some(map) = quantized else { return Ok(()) };
@@ -207,7 +207,7 @@ fn check_quantization(run: &Run<'_>, own: (u64, u64)) -> Result<()> {
 
 /// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N
 /// (`SpecAuxHiddenStateConfig.eagle_draft_num_layers`).
-fn drafts(run: &Run<'_>) -> Result<u64> {
+fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
     let Some(speculative) = &run.request.speculative else { return Ok(0) };
     let refused = |want: Words| Err(Error::bad_value("--speculative", speculative.to_string(), want));
     let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
@@ -231,18 +231,18 @@ fn drafts(run: &Run<'_>) -> Result<u64> {
 }
 
 /// `major.minor` of the GPU; Hopper where no GPU is named.
-pub(super) fn capability(run: &Run<'_>) -> (u64, u64) {
+pub(super) fn capability(run: &ResolvedRequest<'_>) -> (u64, u64) {
     run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0))
 }
 
 /// Whether the model is a sparse latent one that the engine serves with its `dsa` backend.
-pub(super) fn is_sparse(run: &Run<'_>) -> bool {
+pub(super) fn is_sparse(run: &ResolvedRequest<'_>) -> bool {
     let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
     classes::is_deepseek(&run.model.architecture)
         && stores.any(|store| matches!(store.content, Content::IndexKey { .. }))
 }
 
-fn has_latent(run: &Run<'_>) -> bool {
+fn has_latent(run: &ResolvedRequest<'_>) -> bool {
     let latent = |store: &Store| matches!(store.content, Content::Latent { .. });
     run.model
         .layers
@@ -252,9 +252,9 @@ fn has_latent(run: &Run<'_>) -> bool {
 }
 
 /// What `--kv-cache-dtype` stores: `auto` is the model's dtype, unless the checkpoint or the class says fp8.
-fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
+fn cache_dtype(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> Result<DType> {
     let request = run.request;
-    let given = asked::kv_dtype(request);
+    let given = flag_support::kv_dtype(request);
     let (k, _) = kv_dtypes(request, run.model.dtype)?;
     if given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
         return Err(Error::bad_value("--kv-dtype", k.name, words!("auto, bf16 or fp8 (SGLang's fp8_e4m3)")));
@@ -277,7 +277,7 @@ fn cache_dtype(run: &Run<'_>, capability: (u64, u64)) -> Result<DType> {
 }
 
 /// The cache type of a ModelOpt checkpoint (`layers/quantization/modelopt_quant.py`).
-fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
+fn checkpoint_says_fp8(run: &ResolvedRequest<'_>) -> bool {
     let Some(outer) = nested(&run.model.config, "quantization_config") else { return false };
     let map = if outer.contains_key("quant_algo") { Some(outer) } else { nested(outer, "quantization") };
     let Some(map) = map.filter(|map| map.contains_key("quant_algo")) else { return false };
@@ -294,7 +294,7 @@ fn checkpoint_says_fp8(run: &Run<'_>) -> bool {
 }
 
 /// Tokens of a page, and the attention backend.
-fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
+fn page(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
     let class = run.model.architecture.as_str();
     let backend = match run.request.attention_backend.as_deref() {
         Some(name) => name.to_ascii_lowercase(),
@@ -333,7 +333,7 @@ fn page(run: &Run<'_>, capability: (u64, u64)) -> Result<(u64, String)> {
 }
 
 /// Says so where the engine sets the page itself, whatever `--page-size` says.
-pub(super) fn page_note(run: &Run<'_>, page: u64) -> Option<Note> {
+pub(super) fn page_note(run: &ResolvedRequest<'_>, page: u64) -> Option<Note> {
     let asked = run.request.block_size.filter(|&asked| asked != page)?;
     let text = say!(
         "SGLang takes pages of {0} tokens for this model and backend, not --block-size {1}",
@@ -344,7 +344,7 @@ pub(super) fn page_note(run: &Run<'_>, page: u64) -> Option<Note> {
 }
 
 /// The backend that the engine picks on an NVIDIA GPU (`get_default_attn_backend`, `_gpt_oss_overrides`).
-fn default_backend(run: &Run<'_>, capability: (u64, u64)) -> &'static str {
+fn default_backend(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> &'static str {
     let uneven =
         |store: &Store| matches!(store.content, Content::KeysValues { k_dim, v_dim, .. } if k_dim != v_dim);
     let class = run.model.architecture.as_str();

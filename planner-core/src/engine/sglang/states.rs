@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 
 use crate::dtype::DType;
-use crate::engine::Run;
+use crate::engine::ResolvedRequest;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Layer, Store};
 use crate::text::Words;
@@ -22,7 +22,7 @@ pub(super) fn kept(layers: &[Layer]) -> bool {
 
 /// What a recurrent state is kept in (`mamba2_state_dtype`): f32, unless `mamba_ssm_dtype` says otherwise to a
 /// class that asks for it.
-fn recurrent_dtype(run: &Run<'_>, mixer: &str) -> DType {
+fn recurrent_dtype(run: &ResolvedRequest<'_>, mixer: &str) -> DType {
     let asks = match mixer {
         "gated_delta" => true,
         "mamba2" => {
@@ -39,7 +39,7 @@ fn recurrent_dtype(run: &Run<'_>, mixer: &str) -> DType {
 }
 
 /// Channels of a Mamba 2 layer: pure models must say them (`configs/mamba2.py`, `mamba2_cache_params`).
-fn inner(run: &Run<'_>, own: u64) -> Result<u64> {
+fn inner(run: &ResolvedRequest<'_>, own: u64) -> Result<u64> {
     let class = run.model.architecture.as_str();
     if class != "Mamba2ForCausalLM" {
         return Ok(own);
@@ -53,7 +53,7 @@ fn inner(run: &Run<'_>, own: u64) -> Result<u64> {
 }
 
 /// One request's state in one layer.
-pub(super) fn bytes(run: &Run<'_>, store: &Store) -> Result<u64> {
+pub(super) fn bytes(run: &ResolvedRequest<'_>, store: &Store) -> Result<u64> {
     let tp = run.parallel.tp;
     let Content::State { mixer, recurrent, .. } = store.content else { return Ok(0) };
     let dim = |name: &str| {

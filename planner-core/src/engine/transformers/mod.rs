@@ -20,8 +20,8 @@
 
 use serde_json::Map;
 
-use super::architecture::{self, kv_dtypes, share};
-use super::{Details, Engine, Layout, Run, Term};
+use super::common::{self, kv_dtypes, share};
+use super::{Allocation, Details, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::stage_slices;
@@ -56,7 +56,7 @@ impl Engine for Transformers {
         }
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         let stored = quantized::asked(run.request)?;
         let dtype = if stored.is_some() { run.model.dtype } else { cache_dtype(&run)? };
         let length = match run.request.cache {
@@ -71,7 +71,7 @@ impl Engine for Transformers {
 }
 
 /// An unquantized cache is kept in what the model computes in.
-fn cache_dtype(run: &Run<'_>) -> Result<DType> {
+fn cache_dtype(run: &ResolvedRequest<'_>) -> Result<DType> {
     let (k, _) = kv_dtypes(run.request, run.model.dtype)?;
     match k {
         DType::F32 | DType::F16 | DType::BF16 => Ok(k),
@@ -80,7 +80,7 @@ fn cache_dtype(run: &Run<'_>) -> Result<DType> {
 }
 
 /// Tokens a `StaticCache` allocates.
-fn static_length(run: &Run<'_>) -> Result<u64> {
+fn static_length(run: &ResolvedRequest<'_>) -> Result<u64> {
     let length = run.request.max_model_len.unwrap_or(run.tokens);
     if run.tokens > length {
         return Err(Error::bad_value(
@@ -116,7 +116,7 @@ fn stores(layers: &[Layer]) -> impl Iterator<Item = &Store> {
 
 /// A cache object of transformers.
 struct Cache<'a> {
-    run: Run<'a>,
+    run: ResolvedRequest<'a>,
     dtype: DType,
     /// Tokens a static cache allocates.
     length: Option<u64>,
@@ -189,7 +189,7 @@ impl Cache<'_> {
     /// Bytes of so many sessions in some layers of a tensor-parallel rank.
     fn layers(&self, layers: &[Layer], users: u64, tokens: u64, tp: u64) -> Result<u64> {
         let mut total = 0;
-        for (count, store) in architecture::kept(layers, ID) {
+        for (count, store) in common::kept(layers, ID) {
             let all = self.batch(&share(store, tp), users, tokens)?;
             total = sum(SESSION, [total, product(SESSION, &[all, count])?])?;
         }
@@ -228,7 +228,7 @@ impl Cache<'_> {
     }
 }
 
-impl Layout for Cache<'_> {
+impl Allocation for Cache<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.total_bytes(1, tokens)
     }
@@ -240,7 +240,7 @@ impl Layout for Cache<'_> {
             let row = store.row_bytes(self.dtype, self.dtype).ok().filter(|_| whole);
             Ok(Term::of_layers(store, layers, self.batch(store, 1, tokens)?, row))
         };
-        architecture::kept(&self.run.model.layers, ID).map(term).collect()
+        common::kept(&self.run.model.layers, ID).map(term).collect()
     }
 
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
@@ -253,7 +253,7 @@ impl Layout for Cache<'_> {
         stages.into_iter().map(|own| self.layers(own, users, tokens, parallel.tp)).collect()
     }
 
-    fn floor_bytes(&self) -> Result<u64> {
+    fn min_session_bytes(&self) -> Result<u64> {
         self.session_bytes(0)
     }
 

@@ -9,9 +9,9 @@
 //!
 //! Tokens that follow the prompt wait unquantized, up to 127 of them, in the integer layers.
 
-use crate::engine::Run;
-use crate::engine::architecture::kv_dtypes;
-use crate::engine::asked;
+use crate::engine::ResolvedRequest;
+use crate::engine::common::kv_dtypes;
+use crate::engine::flag_support;
 use crate::error::{Error, Result};
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
@@ -89,7 +89,7 @@ impl Stored {
 
 /// The quantized storage that a request asks for, by `--cache quantized` or by the dtype's name.
 pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
-    let name = asked::kv_dtype(request);
+    let name = flag_support::kv_dtype(request);
     let stored = match name {
         None if request.cache == CacheKind::Quantized => Some(Stored::Quanto { bits: 4 }),
         None => None,
@@ -118,7 +118,11 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
 
 /// `QuantizedCache` makes one layer per configured layer and takes full attention only; groups must come
 /// out even.
-pub(super) fn check(run: &Run<'_>, stored: Stored, kept: impl Fn(&Layer) -> Vec<&Store>) -> Result<()> {
+pub(super) fn check(
+    run: &ResolvedRequest<'_>,
+    stored: Stored,
+    kept: impl Fn(&Layer) -> Vec<&Store>,
+) -> Result<()> {
     let model = run.model;
     let plain = |layer: &Layer| {
         layer.owner.is_none()

@@ -3,13 +3,13 @@
 
 use serde_json::json;
 
-use super::config::Config;
-use super::dtype;
-use super::length;
+use super::model::config::Config;
+use super::model::dtype;
+use super::model::length;
 use super::settings;
-use crate::engine::Run;
-use crate::engine::asked;
+use crate::engine::ResolvedRequest;
 use crate::engine::command::Command;
+use crate::engine::flag_support;
 use crate::request::Speculative;
 use crate::spec::model::Note;
 
@@ -34,7 +34,7 @@ const SAID: &[&str] = &[
 ];
 
 /// The command.
-pub fn command(run: &Run) -> Command {
+pub fn command(run: &ResolvedRequest) -> Command {
     let (request, parallel) = (run.request, run.parallel);
     let mut command = Command::serving(&["vllm", "serve"], run);
     command.size("--tensor-parallel-size", parallel.tp);
@@ -42,7 +42,7 @@ pub fn command(run: &Run) -> Command {
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
     command.length("--max-model-len", run, length::default(Config::of(run.model), run.model.max_position));
-    let kv_dtype = asked::kv_dtype(request).and_then(|name| dtype::name(name).ok());
+    let kv_dtype = flag_support::kv_dtype(request).and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {

@@ -1,52 +1,24 @@
 //! vLLM: pages of blocks from one pool, as its own planning code counts them.
 //!
-//! The path restated, in its order: what the engine would not start is refused ([`architectures`], [`fields`],
-//! [`length`], [`shards`]), settings and checkpoint decide the cache type ([`checkpoint`], [`resolve`]), every layer gets a
-//! backend ([`serve`], [`select`], [`backend`], [`accept`], [`flash`], [`sparse`]), backends and states decide the block size
-//! ([`rank`], [`block`], [`state`]), layers become specs ([`specs`], [`spec`]), specs become groups ([`group`],
-//! [`pack`], [`layout`]), and groups and memory become blocks, tokens and concurrency ([`capacity`]).
+//! In the engine's order: [`model`] refuses what the engine would not start and reads the checkpoint's cache
+//! type, [`settings`] resolves the flags, [`backend`] gives every layer its attention backend, [`kv_cache`]
+//! makes specs, groups and blocks of the layers, and [`allocation`] puts these steps in their order.
 //! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
 //! reserve of window layers for tokens in flight is known to differ, and restated.
 
 use super::command::Command;
-use super::{Engine, Layout, Run};
+use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
 use crate::request::Request;
 
-pub mod accept;
-pub mod architectures;
+pub mod allocation;
 pub mod backend;
-pub mod block;
-pub mod capacity;
-pub mod checkpoint;
-pub mod classes;
 pub mod command;
-pub mod config;
-pub mod draft;
-pub mod dtype;
-pub mod facts;
-pub mod fields;
-pub mod flash;
-pub mod group;
-pub mod layout;
-pub mod length;
+pub mod kv_cache;
 pub mod math;
-pub mod pack;
-pub mod planned;
-pub mod rank;
+pub mod model;
 pub mod refusal;
-pub mod resolve;
-pub mod select;
-pub mod serve;
 pub mod settings;
-pub mod shards;
-pub mod sparse;
-pub mod spec;
-pub mod specs;
-pub mod state;
-pub mod transformers_classes;
-pub mod v4;
-pub mod windows;
 
 /// vLLM's rule.
 #[derive(Debug)]
@@ -75,12 +47,12 @@ impl Engine for Vllm {
         ]
     }
 
-    fn command(&self, run: &Run<'_>) -> Option<Command> {
+    fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         Some(command::command(run))
     }
 
-    fn layout<'a>(&self, run: Run<'a>) -> Result<Box<dyn Layout + 'a>> {
-        let planned = planned::plan(run).map_err(|refusal| {
+    fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
+        let planned = allocation::plan(run).map_err(|refusal| {
             Error::unsupported(
                 say!("this model or setting in vLLM {0}", run.request.engine_version),
                 refusal.0,

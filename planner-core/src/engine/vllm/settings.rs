@@ -4,12 +4,12 @@
 //! `vllm/config/scheduler.py`, `verify_with_parallel_config` of
 //! `vllm/config/model.py`, `max_concurrent_batches` of `vllm/config/vllm.py`, vLLM 0.33.0.
 
-use super::architectures;
 use super::backend::Device;
-use super::config::Config;
+use super::backend::inputs;
+use super::model::architectures;
+use super::model::config::Config;
 use super::refusal::Refusal;
-use super::resolve;
-use crate::engine::Run;
+use crate::engine::ResolvedRequest;
 use crate::request::{Request, Speculative};
 
 /// Versions whose rule is known; the first is the default.
@@ -50,7 +50,7 @@ pub struct Settings {
 /// # Errors
 /// Refuses parallel sizes that the engine refuses for this model.
 pub fn settings(
-    run: &Run,
+    run: &ResolvedRequest,
     config: Config,
     latent: bool,
     stateful: bool,
@@ -120,7 +120,7 @@ fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool)
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {
         // an encoder-decoder takes a prompt in one step, an item that sees itself too
         let prompt = if crosses { max_model_len } else { 0 };
-        let whole = config.class.starts_with("Gemma4") && resolve::image_prefix(config);
+        let whole = config.class.starts_with("Gemma4") && inputs::image_prefix(config);
         let item = if whole { GEMMA4_ITEM } else { 0 };
         tokens.max(prompt).max(item).min(most.saturating_mul(max_model_len))
     });
@@ -147,7 +147,7 @@ fn capability(request: &Request) -> Option<Device> {
 }
 
 /// `verify_with_parallel_config`.
-fn check(run: &Run, config: Config, latent: bool) -> Result<(), Refusal> {
+fn check(run: &ResolvedRequest, config: Config, latent: bool) -> Result<(), Refusal> {
     let parallel = run.parallel;
     let (tp, dcp) = (parallel.tp, parallel.dcp);
     let heads = run.model.attention_heads.or_else(|| config.number(&["num_attention_heads"])).unwrap_or(0);

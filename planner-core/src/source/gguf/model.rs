@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::header::{Header, Tensor};
 use crate::dtype::DType;
-use crate::engine::llamacpp::arch;
+use crate::engine::llamacpp::architectures;
+use crate::engine::llamacpp::hparams::{Hparams, LayerHparams};
 use crate::engine::llamacpp::metadata::Metadata;
-use crate::engine::llamacpp::shape::{LayerShape, Shape};
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store, mark_same};
 use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
@@ -21,7 +21,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     let metadata = Metadata::of(&header.metadata)
         .ok_or_else(|| Error::missing("general.architecture", words!("the GGUF metadata")))?;
     let name = header.metadata.get("general.architecture").and_then(Json::as_str).unwrap_or_default();
-    if let Some(why) = arch::no_cache(name) {
+    if let Some(why) = architectures::no_cache(name) {
         return Err(Error::NoCache { architecture: name.to_owned(), why: why.into() });
     }
     let (files, _) = header.split();
@@ -88,7 +88,7 @@ fn expected_tensors(header: &Header) -> Option<u64> {
 }
 
 /// DeepSeek V4 files that name prediction layers but do not hold them have none (`deepseek4.cpp`).
-fn strip_prediction(shape: &mut Shape, header: &Header) {
+fn strip_prediction(shape: &mut Hparams, header: &Header) {
     let probe = format!("blk.{}.nextn.eh_proj.weight", shape.trunk);
     if shape.is_compressed() && !header.tensors.iter().any(|tensor| tensor.name == probe) {
         shape.trunk = shape.layers.len();
@@ -103,7 +103,7 @@ fn vocabulary(header: &Header) -> Option<u64> {
         .or_else(|| tokens.as_array().map(|list| list.len() as u64))
 }
 
-fn layer(metadata: &Metadata<'_>, shape: &Shape, index: usize) -> Layer {
+fn layer(metadata: &Metadata<'_>, shape: &Hparams, index: usize) -> Layer {
     let own = shape.layers.get(index).copied().unwrap_or_default();
     let mut stores = Vec::new();
     if own.cached {
@@ -135,10 +135,10 @@ fn layer(metadata: &Metadata<'_>, shape: &Shape, index: usize) -> Layer {
     Layer { index: index as u64, owner, query_heads, stores, same: index as u64 }
 }
 
-fn attention(metadata: &Metadata<'_>, shape: &Shape, own: &LayerShape) -> Store {
+fn attention(metadata: &Metadata<'_>, shape: &Hparams, own: &LayerHparams) -> Store {
     let extent = match shape.window.filter(|_| own.sliding) {
         None => Extent::Full,
-        Some(n) if arch::is_chunked(&shape.arch) => Extent::Chunk(n),
+        Some(n) if architectures::is_chunked(&shape.arch) => Extent::Chunk(n),
         Some(n) => Extent::Window(n),
     };
     if !shape.mla {

@@ -1,0 +1,173 @@
+//! What a request names beyond model, lengths and sizes: settings that an engine's rule reads, and those it
+//! has no use for, which are refused where they would change the answer and noted where not.
+
+use super::{Allocation, ResolvedRequest};
+use crate::error::{Error, Result};
+use crate::request::{CacheKind, FlashAttention, Request, Speculative};
+use crate::spec::layer::Extent;
+use crate::spec::model::Note;
+use crate::units::human_bytes;
+
+/// Settings of an engine that a request may name, and whether it does.
+pub(super) fn settings(run: &ResolvedRequest<'_>) -> [(&'static str, bool); 26] {
+    let r = run.request;
+    [
+        ("pp", run.parallel.pp > 1),
+        ("dp", run.parallel.dp > 1),
+        ("dcp", run.parallel.dcp > 1),
+        ("kv-dtype", r.kv_dtype.is_some()),
+        ("k-dtype", r.k_dtype.is_some()),
+        ("v-dtype", r.v_dtype.is_some()),
+        ("weight-dtype", r.weight_dtype.is_some()),
+        ("kv-heads", r.kv_heads.is_some()),
+        ("kv-memory", r.kv_memory.is_some()),
+        ("memory-utilization", r.memory_utilization.is_some()),
+        ("attention-backend", r.attention_backend.is_some()),
+        ("block-size", r.block_size.is_some()),
+        ("max-num-batched-tokens", r.max_num_batched_tokens.is_some()),
+        ("max-num-seqs", r.max_num_seqs.is_some()),
+        ("max-model-len", r.max_model_len.is_some()),
+        ("ctx-size", r.ctx_size.is_some()),
+        ("n-parallel", r.n_parallel.is_some()),
+        ("batch", r.batch.is_some()),
+        ("ubatch", r.ubatch.is_some()),
+        ("kv-unified", r.kv_unified.is_some()),
+        ("flash-attn", r.flash_attention != FlashAttention::Auto),
+        ("swa-full", r.swa_full),
+        ("cache", r.cache != CacheKind::Dynamic),
+        ("speculative", r.speculative.is_some()),
+        ("async-scheduling", r.async_scheduling.is_some()),
+        ("prefix-caching", r.prefix_caching.is_some()),
+    ]
+}
+
+/// Settings that no engine's rule reads by itself: they are the plan's own.
+const OF_THE_PLAN: &[&str] = &[
+    "pp",
+    "dp",
+    "kv-dtype",
+    "k-dtype",
+    "v-dtype",
+    "weight-dtype",
+    "kv-heads",
+    "kv-memory",
+    "memory-utilization",
+];
+
+/// `--k-dtype` or `--v-dtype` with what stands behind it.
+fn side<'a>(request: &'a Request, own: &'a Option<String>) -> Option<&'a str> {
+    own.as_deref().or(request.kv_dtype.as_deref())
+}
+
+/// The type of keys and values under an engine that has one for both, as [`check`] made sure.
+pub fn kv_dtype(request: &Request) -> Option<&str> {
+    side(request, &request.k_dtype)
+}
+
+/// Refuses what the engine cannot do and would answer for as if it had not been asked.
+///
+/// # Errors
+/// Two types of keys and values, context parallelism and drafts where the engine's rule has none.
+pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
+    let request = run.request;
+    let engine = request.engine;
+    let id = engine.id();
+    let (k, v) = (side(request, &request.k_dtype), side(request, &request.v_dtype));
+    if engine.one_kv_dtype() && k != v {
+        let flag = if request.v_dtype.is_some() { "--v-dtype" } else { "--k-dtype" };
+        let [k, v] = [k, v].map(|name| name.unwrap_or("auto"));
+        let other = if k == "auto" { v } else { k };
+        return Err(Error::unsupported(
+            say!("{0} under {1}: keys in {2} and values in {3}", flag, id, k, v),
+            say!("{0} stores keys and values in one type: --kv-dtype {1}", id, other),
+        ));
+    }
+    let reads = |name: &str| engine.reads(request).contains(&name);
+    if run.parallel.dcp > 1 && !reads("dcp") {
+        return Err(Error::unsupported(
+            say!("--dcp under {0}", id),
+            words!("no rule of this engine divides a session's tokens over GPUs; leave --dcp out"),
+        ));
+    }
+    let drafts = matches!(request.speculative, Some(Speculative::Mtp(_) | Speculative::Eagle(_)));
+    if drafts && !reads("speculative") {
+        return Err(Error::unsupported(
+            say!("--speculative under {0}", id),
+            words!("the caches of its draft layers are not covered; leave --speculative out"),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses more users than an engine takes sessions at once.
+///
+/// # Errors
+/// `--max-num-seqs` is below `users`.
+pub fn check_max_num_seqs(most: Option<u64>, users: u64) -> Result<()> {
+    match most.filter(|&most| users > most) {
+        Some(most) => Err(Error::bad_value("--max-num-seqs", most, say!("at least {0} users", users))),
+        None => Ok(()),
+    }
+}
+
+/// What the reader should know of flags that change nothing.
+pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
+    let request = run.request;
+    let id = request.engine.id();
+    let unread: Vec<String> = settings(run)
+        .into_iter()
+        .filter(|(name, given)| {
+            *given && !OF_THE_PLAN.contains(name) && !request.engine.reads(request).contains(name)
+        })
+        .map(|(name, _)| format!("--{name}"))
+        .collect();
+    let mut notes = Vec::new();
+    if !unread.is_empty() {
+        let flags = unread.join(", ");
+        let text = say!("no figure of {0} depends on {1}", id, flags);
+        notes.push(Note::new("setting_unread", text));
+    }
+    if request.kv_memory.is_some() {
+        let skipped = [
+            ("--memory-utilization", request.memory_utilization.is_some()),
+            ("--reserve", request.reserve.is_some()),
+        ];
+        let flags: Vec<&str> =
+            skipped.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
+        if !flags.is_empty() {
+            let flags = flags.join(", ");
+            let text = say!("--kv-memory is the room itself: {0} changes nothing", flags);
+            notes.push(Note::new("budget_skipped", text));
+        }
+    }
+    let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
+    if request.source_len.is_some() && !stores.any(|store| store.extent == Extent::Source) {
+        notes.push(Note::new(
+            "source_unread",
+            words!("--source-len changes nothing: the model keeps nothing of an encoder's tokens"),
+        ));
+    }
+    notes
+}
+
+/// What becomes of `--shared-prefix`, where it is given.
+///
+/// # Errors
+/// Sizes beyond 64 bits.
+pub fn shared_prefix(run: &ResolvedRequest<'_>, layout: &dyn Allocation) -> Result<Option<Note>> {
+    let Some(prefix) = run.request.shared_prefix else { return Ok(None) };
+    let id = run.request.engine.id();
+    let bytes = layout.shared_bytes(run.tokens)?;
+    Ok(Some(if bytes == 0 {
+        let text = say!(
+            "--shared-prefix {0}: {1} is planned to store these tokens again for every session",
+            prefix,
+            id
+        );
+        Note::new("prefix_not_shared", text)
+    } else {
+        let figure = human_bytes(bytes);
+        let text = say!("--shared-prefix {0}: {1} of every session are stored once for all", prefix, figure);
+        Note::new("prefix_shared", text)
+    }))
+}

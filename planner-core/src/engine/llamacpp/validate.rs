@@ -1,0 +1,73 @@
+//! What llama.cpp refuses, in its order (`llama_init_from_model`, `src/llama-context.cpp`,
+//! `0c1e57098`), and the layout that its checks settle.
+
+use super::caches::Rows;
+use super::hparams::Hparams;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::request::FlashAttention;
+use crate::text::Sentence;
+
+/// Types that llama.cpp's tools take for the cache (`kv_cache_types`, `common/arg.cpp`).
+const TYPES: &[DType] = &[
+    DType::F32,
+    DType::F16,
+    DType::BF16,
+    DType::Q8_0,
+    DType::Q4_0,
+    DType::Q4_1,
+    DType::IQ4_NL,
+    DType::Q5_0,
+    DType::Q5_1,
+];
+
+/// A cache type by name; `auto` and nothing are f16, whatever the model's dtype is.
+pub fn cache_type(flag: &str, name: Option<&str>) -> Result<DType> {
+    let Some(name) = name else { return Ok(DType::F16) };
+    let known = DType::from_name(name).filter(|dtype| TYPES.contains(dtype));
+    known.ok_or_else(|| {
+        let names: Vec<&str> = TYPES.iter().map(|dtype| dtype.name).collect();
+        Error::bad_value(flag, name, say!("a cache type of llama.cpp: {0}", Sentence::list(names)))
+    })
+}
+
+fn is_quantized(dtype: DType) -> bool {
+    dtype.elements > 1
+}
+
+/// Applies the checks of flash attention and cache types.
+pub fn rows(shape: &Hparams, k: DType, v: DType, asked: FlashAttention) -> Result<Rows> {
+    let refused = |why: Sentence| Error::unsupported(say!("{0} K and {1} V caches", k.name, v.name), why);
+    // Grok turns flash attention off before anything is checked
+    let flash = if shape.arch == "grok" { FlashAttention::Off } else { asked };
+    if (shape.mla || shape.is_compressed()) && k != v {
+        return Err(refused(say!(
+            "llama.cpp refuses: model does not support different K ({0}) and V ({1}) cache types",
+            k.name,
+            v.name
+        )));
+    }
+    if is_quantized(v) && flash == FlashAttention::Off {
+        return Err(refused(
+            words!("llama.cpp refuses: quantized V cache requires flash_attn to be enabled").into(),
+        ));
+    }
+    if flash != FlashAttention::Off {
+        let trunk = shape.layers.get(..shape.trunk).unwrap_or(&shape.layers);
+        for (dtype, name) in [(k, "k"), (v, "v")] {
+            let mut widths = trunk.iter().map(|layer| if name == "k" { layer.k } else { layer.v });
+            let odd = widths.find(|width| !width.is_multiple_of(dtype.elements));
+            if let Some(width) = odd.filter(|_| is_quantized(dtype)) {
+                return Err(refused(say!(
+                    "llama.cpp refuses: {0} cache type {1} with block size {2} does not divide n_embd_head_{3}={4}",
+                    name.to_uppercase(),
+                    dtype.name,
+                    dtype.elements,
+                    name,
+                    width
+                )));
+            }
+        }
+    }
+    Ok(Rows { k, v, transposed: flash == FlashAttention::Off })
+}

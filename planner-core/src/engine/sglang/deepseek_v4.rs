@@ -1,0 +1,212 @@
+//! DeepSeek V4's pools (`DSV4PoolConfigurator`): windows, compressed rows of 4 and of 128 tokens, index
+//! keys, and the open groups' states.
+//!
+//! - A row is 448 fp8 elements, 64 bf16 rotary elements and 8 B of scales: 584 B; a page of rows is padded
+//!   to a multiple of 576 B, which nearly half of a page of two rows (256 / 128) is.
+//! - Every layer has a window pool of a tenth of the tokens; beside its rows stand, per page, 8 rows of open
+//!   groups of ratio 4: 4 × (head dim + index dim) f32 each.
+//! - Layers of ratio 128 have a ring of 128 rows for every request there may be, 2 × head dim f32 each.
+//! - Every rank holds all of it: there is one KV head.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::settings::{self, Settings};
+use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support};
+use crate::error::{Error, Result};
+use crate::render::json::integer;
+use crate::spec::layer::{Content, Extent, Layer};
+use crate::text::Words;
+use crate::units::{product, sum};
+
+/// `DSV4_DEFAULT_SWA_FULL_TOKENS_RATIO`: one token of the window pool for ten.
+const WINDOW_PARTS: u64 = 10;
+/// Bytes of figures that come in fractions are counted in 2560ths: a tenth of a page of 256.
+const PARTS: u64 = 2560;
+const PAGE: u64 = 256;
+const PAGE_ALIGNMENT: u64 = 576;
+/// `get_compress_state_ring_size`.
+const RING_4: u64 = 8;
+const RING_128: u64 = 128;
+const WHAT: Words = words!("bytes of the pools");
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Stage {
+    /// 2560ths of a byte that a token costs.
+    token: u64,
+    /// Layers of ratio 128.
+    ring_layers: u64,
+}
+
+pub(super) struct Pools<'a> {
+    run: ResolvedRequest<'a>,
+    stages: Vec<Stage>,
+    requests: u64,
+    head: u64,
+    window: u64,
+    prefix_caching: bool,
+}
+
+impl<'a> Pools<'a> {
+    pub fn new(run: ResolvedRequest<'a>, settings: Settings) -> Result<Self> {
+        let mut stages = Vec::new();
+        let (mut head, mut window) = (0, 0);
+        for own in super::pools::stage_slices(&run.model.layers, run.parallel.pp) {
+            let mut stage = Stage::default();
+            for layer in own {
+                let (cost, width, tokens) = layer_cost(layer)?;
+                stage.token = sum(WHAT, [stage.token, cost])?;
+                stage.ring_layers += u64::from(ratio(layer) == Some(128));
+                (head, window) = (width, window.max(tokens));
+            }
+            stages.push(stage);
+        }
+        let requests = settings.max_requests.unwrap_or(256);
+        let prefix_caching = settings.prefix_caching;
+        Ok(Self { run, stages, requests, head, window, prefix_caching })
+    }
+
+    /// The rings of all requests, whether they run or not.
+    fn fixed(&self, stage: Stage) -> Result<u64> {
+        let slots = sum(WHAT, [self.requests, 1])?;
+        let rows = sum(WHAT, [product(WHAT, &[slots, RING_128])?, RING_128, 1])?;
+        product(WHAT, &[rows.div_ceil(128) * 128, 2, self.head, 4, stage.ring_layers])
+    }
+
+    fn tokens(&self, stage: Stage, available: u64) -> Result<u64> {
+        let room = available.saturating_sub(self.fixed(stage)?);
+        let tokens = u128::from(room) * u128::from(PARTS) / u128::from(stage.token.max(1));
+        Ok(u64::try_from(tokens).unwrap_or(u64::MAX) / PAGE * PAGE)
+    }
+
+    /// Tokens of the full pool of which so many sessions find room, their windows included.
+    fn needed_tokens(&self, users: u64, tokens: u64) -> Result<u64> {
+        let pages = |tokens: u64| product(WHAT, &[tokens.div_ceil(PAGE), PAGE, users]);
+        let kept = tokens.min(sum(WHAT, [self.window, super::pools::EVICTION, PAGE])?);
+        Ok(pages(tokens)?.max(product(WHAT, &[pages(kept)?, WINDOW_PARTS])?))
+    }
+
+    /// Tokens of which a tenth is more than a window and a page, without which no request is admitted
+    /// (`validate_swa_pool_size`).
+    fn least_tokens(&self) -> Result<u64> {
+        let rows = sum(WHAT, [self.window, PAGE, 1])?;
+        product(WHAT, &[rows.next_multiple_of(PAGE), WINDOW_PARTS])
+    }
+
+    fn token_bytes(&self, stage: Stage, tokens: u64) -> Result<u64> {
+        let bytes = (u128::from(tokens) * u128::from(stage.token)).div_ceil(u128::from(PARTS));
+        u64::try_from(bytes).map_err(|_| Error::overflow(WHAT))
+    }
+}
+
+/// Tokens of one compressed row of a layer.
+fn ratio(layer: &Layer) -> Option<u64> {
+    layer.stores.iter().map(|store| store.tokens_per_row).find(|tokens| *tokens > 1)
+}
+
+/// 2560ths of a byte that a token costs in a layer, the width of a row and the window.
+fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
+    let mut window = None;
+    let mut index = 0;
+    for store in layer.stores.iter().filter(|store| store.is_kept_by("sglang")) {
+        match (store.content, store.extent) {
+            (Content::Latent { rank, rope }, Extent::Window(tokens)) => window = Some((rank, rope, tokens)),
+            (Content::IndexKey { dim, .. }, _) => index = dim,
+            _ => {}
+        }
+    }
+    let Some((rank, rope, tokens)) = window else {
+        return Err(Error::unsupported(
+            words!("this layer under sglang"),
+            words!("it keeps no window of latents"),
+        ));
+    };
+    let row = sum(WHAT, [rank, product(WHAT, &[rope, 2])?, 8])?;
+    // 256ths of a byte of a row, its share of the page's padding included.
+    let padded = |rows: u64| -> Result<u64> {
+        let page = product(WHAT, &[rows, row])?.div_ceil(PAGE_ALIGNMENT) * PAGE_ALIGNMENT;
+        product(WHAT, &[page, PAGE / rows])
+    };
+    let head = sum(WHAT, [rank, rope])?;
+    let mut in_window = padded(PAGE)?;
+    let mut compressed = 0;
+    match ratio(layer) {
+        None => {}
+        Some(4) => {
+            // 8 rows of open groups for a page's 256 tokens
+            in_window = sum(WHAT, [in_window, product(WHAT, &[RING_4, 4, 4, sum(WHAT, [head, index])?])?])?;
+            let keys = product(WHAT, &[sum(WHAT, [index, index / 128 * 4])?, PAGE])?;
+            compressed = sum(WHAT, [padded(PAGE / 4)?, keys])? / 4;
+        }
+        Some(128) => compressed = padded(PAGE / 128)? / 128,
+        Some(other) => {
+            return Err(Error::unsupported(
+                say!("rows of {0} tokens under sglang", other),
+                words!("its pools are of 4 and of 128"),
+            ));
+        }
+    }
+    Ok((sum(WHAT, [in_window, product(WHAT, &[compressed, WINDOW_PARTS])?])?, head, tokens))
+}
+
+impl Allocation for Pools<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        let one = |stage: &Stage| {
+            let ring = product(WHAT, &[RING_128, 2, self.head, 4, stage.ring_layers])?;
+            sum(WHAT, [self.token_bytes(*stage, self.needed_tokens(1, tokens)?)?, ring])
+        };
+        let each: Result<Vec<u64>> = self.stages.iter().map(one).collect();
+        product(
+            words!("bytes of all GPUs"),
+            &[sum(words!("bytes of all stages"), each?)?, self.run.parallel.tp],
+        )
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let tokens = (self.needed_tokens(1, tokens)?, Unit::Tokens);
+        let (rows, row) = ((RING_128, Unit::Rows), (product(WHAT, &[2, self.head, 4])?, Unit::Bytes));
+        let gpus = self.run.parallel.tp;
+        let stage = |stage: &Stage| {
+            let pool = Term { over: PARTS, ..Term::new("pool", [tokens, (stage.token, Unit::Bytes)], gpus) };
+            [pool, Term::new("ring", [(stage.ring_layers, Unit::Layers), rows, row], gpus)]
+        };
+        Ok(self.stages.iter().flat_map(stage).collect())
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        flag_support::check_max_num_seqs(Some(self.requests), users)?;
+        let tokens = self.needed_tokens(users, tokens)?.max(self.least_tokens()?);
+        let needed = |stage: &Stage| sum(WHAT, [self.token_bytes(*stage, tokens)?, self.fixed(*stage)?]);
+        self.stages.iter().map(needed).collect()
+    }
+
+    fn min_session_bytes(&self) -> Result<u64> {
+        self.session_bytes(0)
+    }
+
+    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+        let each = |room: &[u64]| -> Result<Vec<u64>> {
+            self.stages.iter().zip(room).map(|(stage, room)| self.tokens(*stage, *room)).collect()
+        };
+        let tokens = available.map(each).transpose()?.and_then(|tokens| tokens.into_iter().min());
+        let least = self.least_tokens()?;
+        let tokens = tokens.map(|tokens| if tokens < least { 0 } else { tokens });
+        let mut keys = Map::new();
+        let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
+        let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);
+        keys.insert("block_size".into(), integer(PAGE));
+        keys.insert("num_blocks".into(), or_null(tokens.map(|tokens| tokens / PAGE)));
+        keys.insert("kv_cache_tokens".into(), or_null(tokens));
+        keys.insert("max_concurrency".into(), json!(tokens.map(|tokens| tokens as f64 / length as f64)));
+        keys.insert(
+            "max_running_requests".into(),
+            or_null(tokens.map(|tokens| self.requests.min(tokens / 2))),
+        );
+        let windows = tokens.map(|tokens| tokens / WINDOW_PARTS / PAGE * PAGE);
+        keys.insert("swa_tokens".into(), or_null(windows));
+        keys.insert("cache_dtype".into(), "fp8".into());
+        let hit = if self.prefix_caching { integer(PAGE) } else { Json::Null };
+        keys.insert("min_prefix_hit_tokens".into(), hit);
+        let notes = settings::page_note(&self.run, PAGE).into_iter().collect();
+        Ok(Details { keys, notes })
+    }
+}

@@ -1,0 +1,359 @@
+//! A model and a run as vLLM plans them, and the answers that follow.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::backend::Backend;
+use super::backend::assign;
+use super::backend::inputs::{self, BackendInputs};
+use super::backend::priority;
+use super::kv_cache::capacity::{Ranks, logged};
+use super::kv_cache::deepseek_v4;
+use super::kv_cache::group::{self, Group};
+use super::kv_cache::layers::{self, Cache};
+use super::kv_cache::rank::{self, RankSpecs, Rules, Stages};
+use super::kv_cache::spec::{BlockParams, Kind, Spec, Specs};
+use super::kv_cache::state::StateParams;
+use super::kv_cache::tensor_layout;
+use super::math::{gcd, lcm};
+use super::model::architectures;
+use super::model::checkpoint;
+use super::model::config::Config;
+use super::model::draft;
+use super::model::dtype;
+use super::model::length;
+use super::model::required_keys;
+use super::model::shards;
+use super::refusal::Refusal;
+use super::settings::{self, Settings};
+use crate::dtype::DType;
+use crate::engine::common::grouped;
+use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
+use crate::error::{Error, Result};
+use crate::request::Speculative;
+use crate::spec::layer::{Content, Extent, Store};
+use crate::spec::model::Note;
+use crate::units::product;
+
+/// The planned run.
+#[derive(Debug)]
+pub struct VllmAllocation<'a> {
+    run: ResolvedRequest<'a>,
+    settings: Settings,
+    specs: Specs,
+    ranks: Ranks,
+    block_size: u64,
+    backends: Vec<&'static str>,
+    cache_dtype: &'static str,
+    align_states: bool,
+    encoder_tokens: u64,
+    notes: Vec<Note>,
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// The engine's refusals, and what this rule does not restate.
+pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>, Refusal> {
+    let model = run.model;
+    let config = Config::of(model);
+    let request = run.request;
+    let alike = grouped(&model.layers);
+    let known = architectures::known(config.class);
+    let kept = || alike.iter().flat_map(|(_, stores)| layers::kept(stores, known));
+    let is_state = |store: &Store| matches!(store.content, Content::State { .. });
+    let latent = layers::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
+    let stateful = kept().any(is_state);
+    let attends = kept().any(|s| !is_state(s));
+    let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
+    let crosses = kept().any(|s| s.extent == Extent::Source);
+    let only_states = alike.iter().any(|(_, stores)| !stores.is_empty() && stores.iter().all(is_state));
+    if let Some(why) = architectures::not_run(config, only_states, crosses) {
+        return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
+    }
+    if let Some(why) = architectures::refused(config) {
+        return Err(Refusal::new(why));
+    }
+    if let Some((width, heads)) = required_keys::odd_heads(config) {
+        return Err(Refusal::new(say!(
+            "The hidden size ({0}) is not a multiple of the number of attention heads ({1}).",
+            width,
+            heads
+        )));
+    }
+    if let Some(key) = required_keys::missing(config) {
+        return Err(Refusal::new(say!(
+            "config.json says no `{0}`, which vLLM's {1} reads",
+            key,
+            config.class
+        )));
+    }
+    length::check(&run, config)?;
+    priority::prefill(config, latent && !sparse)?;
+    let set = settings::settings(&run, config, latent, stateful, attends, crosses)?;
+    shards::check(&run, config)?;
+    let given = dtype::name(flag_support::kv_dtype(request).unwrap_or("auto"))?;
+    let hybrid = stateful && architectures::hybrid(config.class);
+    let align_states = stateful && set.prefix_caching;
+    let computed = inputs::computed_in(config, model.dtype, &set.device);
+    let model_bytes = computed.bytes;
+    let cache_dtype = inputs::cache_dtype(config, given, &set.device, computed)?;
+    inputs::packed_hybrid(config, cache_dtype, hybrid)?;
+    let state = StateParams {
+        tp: set.tp,
+        drafts: set.drafts,
+        device: &set.device,
+        align: align_states,
+        model_bytes,
+        bf16: computed == DType::BF16,
+    };
+    let mut facts = layers::cache_layers(model, state)?;
+    let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));
+    checkpoint::check(config, cache_dtype, keeps_heads)?;
+    let drafted = draft::extend(&mut facts, config, run, model.config_layers)?;
+    let wish = BackendInputs {
+        device: set.device.clone(),
+        cache_dtype,
+        model_bytes,
+        dcp: set.dcp,
+        block: request.block_size,
+        backend: request.attention_backend.as_deref().map(Backend::parse).transpose()?,
+        query_heads: model.attention_heads.unwrap_or(0) / set.tp,
+    };
+    let mut context = inputs::context(config, &facts, wish);
+    let stages = Stages::of(model.config_layers, set.pp);
+    let made = if deepseek_v4::is(config) {
+        deepseek_v4::plan(config, &mut context, request.block_size, drafted, &stages)?
+    } else {
+        let layers = model.config_layers;
+        let served = assign::serve(config, &facts, &mut context, layers, hybrid)?;
+        let rules = Rules { set: &set, hybrid, align: align_states, layers };
+        rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
+    };
+    let RankSpecs { specs, ranks, block_size, backends } = made;
+    if specs.kinds().iter().any(|s| s.page() == 0) {
+        return Err(Refusal::new(words!("ZeroDivisionError: a block of this size holds no whole state")));
+    }
+    let declared: Vec<&'static [tensor_layout::TensorLayout]> =
+        backends.iter().filter_map(|b| b.layouts(&context)).collect();
+    let layout = tensor_layout::resolve(tensor_layout::supported(&declared)?, specs.kinds())?;
+    let groups = group::groups(&specs, layout)?;
+    if groups.is_empty() {
+        return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
+    }
+    let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
+    let ranks = Ranks::of(groups, layout, set.pp, stage)?;
+    let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
+    names.extend(facts.iter().filter_map(|f| match f.cache {
+        Cache::State(state) => Some(state.backend.0),
+        _ => None,
+    }));
+    names.sort_unstable();
+    names.dedup();
+    let planned = VllmAllocation {
+        run,
+        notes: notes(&run, config, &set),
+        specs,
+        ranks,
+        block_size,
+        backends: names,
+        cache_dtype: context.cache_dtype,
+        align_states,
+        encoder_tokens: if crosses { set.batched } else { 0 },
+        settings: set,
+    };
+    planned.ranks.checked_blocks(&planned.run_of(planned.settings.max_model_len))?;
+    Ok(planned)
+}
+
+fn notes(run: &ResolvedRequest, config: Config, set: &Settings) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if !set.device_known {
+        notes.push(Note::new(
+            "vllm_device_assumed",
+            words!(
+                "no GPU of known compute capability named: vLLM's backends and block size are those of \
+             Hopper (9.0)"
+            ),
+        ));
+    }
+    if !architectures::known(config.class) {
+        notes.push(Note::new(
+            "vllm_class_unknown",
+            say!(
+                "vLLM 0.33.0 does not build `{0}` itself: the figures are those of its general rule",
+                config.class
+            ),
+        ));
+    }
+    if let Some(Speculative::Eagle(_)) = run.request.speculative {
+        notes.push(Note::new(
+            "vllm_draft_assumed",
+            words!("the EAGLE head is taken to be one layer of the model's own heads and widths: one of another shape \
+             takes other pages"),
+        ));
+    }
+    if settings::old(run.request.engine_version) {
+        notes.push(Note::new(
+            "vllm_version",
+            words!("of this version only the reserve of window layers for tokens in flight is restated; the rest \
+             is that of 0.33.0"),
+        ));
+    }
+    notes
+}
+
+impl VllmAllocation<'_> {
+    /// The spec of every cache on one tensor rank of all pipeline ranks, before they are grouped.
+    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.specs.of().iter().filter_map(|kind| self.specs.kinds().get(*kind))
+    }
+
+    fn run_of(&self, max_model_len: u64) -> BlockParams {
+        BlockParams {
+            max_model_len,
+            in_flight: self.settings.batched.saturating_mul(self.settings.batches),
+            dcp: self.settings.dcp,
+            align_states: self.align_states,
+            encoder_tokens: self.encoder_tokens,
+        }
+    }
+
+    fn blocks(&self, tokens: u64) -> Result<u64> {
+        let longest = self.settings.max_model_len.max(tokens);
+        let run = self.run_of(longest);
+        // a session holds blocks for the encoder tokens that it has
+        let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.source), ..run };
+        self.ranks.session_blocks(tokens, &run).map_err(refused)
+    }
+
+    /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
+    /// no layer lets go of tokens (a hit needs the last window of every such layer, which may be gone).
+    fn shared_blocks(&self, tokens: u64) -> u64 {
+        let Some(grain) = self.hit_tokens().filter(|_| self.ranks.whole().iter().all(|g| g.spec.is_full()))
+        else {
+            return 0;
+        };
+        let hit = self.run.shared_prefix(tokens, grain);
+        self.ranks.whole().iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
+    }
+
+    /// Ranks that share out a group's tokens.
+    fn shares(&self, group: &Group) -> u64 {
+        if group.spec.dcp_sharded { self.settings.dcp } else { 1 }
+    }
+
+    /// Tokens of a session that one block of a group holds.
+    fn span(&self, group: &Group) -> u64 {
+        group.spec.block_size.saturating_mul(self.shares(group))
+    }
+
+    /// Bytes of `blocks` block ids on all GPUs of a replica.
+    fn everywhere(&self, blocks: u64) -> Result<u64> {
+        let ranks = self.ranks.block_bytes.iter().fold(0, |all: u64, b| all.saturating_add(*b));
+        product(words!("bytes of a session"), &[ranks, blocks, self.settings.tp])
+    }
+
+    /// Shortest shared prefix that can be reused: the grain of cache hits
+    /// (`resolve_kv_cache_block_sizes`, `resolve_cache_hit_alignment_tokens`).
+    fn hit_tokens(&self) -> Option<u64> {
+        if !self.settings.prefix_caching {
+            return None;
+        }
+        let groups = self.ranks.whole();
+        if let [only] = groups {
+            // the run's block size, whatever the group's own
+            return Some(self.block_size.saturating_mul(self.shares(only)));
+        }
+        let spans = || groups.iter().map(|group| self.span(group));
+        let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));
+        let state = |group: &Group| matches!(group.spec.kind, Kind::State { .. });
+        // states are kept inside a coarse grain, or beside attention that other ranks share (`partial_hash_hits_enabled`)
+        let inside = |group: &Group| group.spec.block_size > fine || self.settings.dcp > 1;
+        let split = groups.iter().any(|group| state(group) && inside(group));
+        Some(if split { fine } else { coarse })
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::unsupported(words!("this setting in vLLM"), refusal.0)
+}
+
+impl Allocation for VllmAllocation<'_> {
+    fn session_bytes(&self, tokens: u64) -> Result<u64> {
+        self.everywhere(self.blocks(tokens)?)
+    }
+
+    fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
+        let blocks = (self.blocks(tokens)?, Unit::Blocks);
+        let stage = |bytes: &u64| Term::new("blocks", [blocks, (*bytes, Unit::Bytes)], self.settings.tp);
+        Ok(self.ranks.block_bytes.iter().map(stage).collect())
+    }
+
+    fn shared_bytes(&self, tokens: u64) -> Result<u64> {
+        self.everywhere(self.shared_blocks(tokens))
+    }
+
+    fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
+        flag_support::check_max_num_seqs(self.run.request.max_num_seqs, users)?;
+        // the pool keeps one block back, and must hold one request of the longest length
+        let longest = self.settings.max_model_len.max(tokens);
+        let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
+        let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;
+        let blocks = sessions.max(least).saturating_add(1);
+        self.ranks
+            .block_bytes
+            .iter()
+            .map(|bytes| product(words!("bytes of all sessions"), &[*bytes, blocks]))
+            .collect()
+    }
+
+    fn min_session_bytes(&self) -> Result<u64> {
+        self.everywhere(self.blocks(1)?)
+    }
+
+    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+        let run = self.run_of(self.settings.max_model_len);
+        let per_request = self.ranks.logged_blocks(&run).map_err(refused)?;
+        let mut keys = Map::new();
+        keys.insert("block_size".into(), self.block_size.into());
+        if let Some(memory) = available {
+            let num_blocks = self.ranks.num_blocks(memory);
+            let (tokens, concurrency) = logged(num_blocks, per_request, self.settings.max_model_len);
+            keys.insert("num_blocks".into(), num_blocks.into());
+            keys.insert("kv_cache_tokens".into(), tokens.into());
+            keys.insert("max_concurrency".into(), json!(concurrency));
+            // one block is never handed out
+            let free = num_blocks.saturating_sub(1);
+            let sessions = free.checked_div(self.blocks(self.run.tokens)?).unwrap_or(0);
+            keys.insert("sessions_at_seq".into(), sessions.into());
+        } else {
+            for key in ["num_blocks", "kv_cache_tokens", "max_concurrency", "sessions_at_seq"] {
+                keys.insert(key.into(), Json::Null);
+            }
+        }
+        let groups: Result<Vec<Json>> = self
+            .ranks
+            .whole()
+            .iter()
+            .map(|g| {
+                Ok(json!({
+                    "layers": g.layers.len(),
+                    "kind": g.spec.kind.name(),
+                    "block_size": g.spec.block_size,
+                    "page_bytes": if g.mixed { g.specs.sum(Spec::page) } else { g.spec.page() },
+                    "blocks_per_session": g.spec.blocks(&run).map_err(refused)?,
+                }))
+            })
+            .collect();
+        keys.insert("groups".into(), Json::Array(groups?));
+        keys.insert("block_bytes".into(), json!(self.ranks.block_bytes));
+        keys.insert("blocks_per_request".into(), per_request.into());
+        keys.insert("backends".into(), json!(self.backends));
+        keys.insert("cache_dtype".into(), json!(self.cache_dtype));
+        keys.insert("max_model_len".into(), self.settings.max_model_len.into());
+        keys.insert("in_flight_tokens".into(), run.in_flight.into());
+        keys.insert("prefix_caching".into(), self.settings.prefix_caching.into());
+        keys.insert("min_prefix_hit_tokens".into(), json!(self.hit_tokens()));
+        Ok(Details { keys, notes: self.notes.clone() })
+    }
+}

@@ -1,0 +1,234 @@
+//! The backend of every cache, by what its layer asks for.
+//!
+//! Restates the constructors of `Attention` and `MLAAttention` (`vllm/model_executor/layers/attention/`) and
+//! what the classes of models hand to them, vLLM 0.33.0.
+
+use super::flash;
+use super::inputs::skipped;
+use super::mla;
+use super::priority;
+use super::{Backend, BackendQuery, Context, Device, ModelBackend};
+use crate::engine::vllm::kv_cache::build_specs::LayerBackend;
+use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
+use crate::engine::vllm::model::checkpoint;
+use crate::engine::vllm::model::config::Config;
+use crate::engine::vllm::model::dtype;
+use crate::engine::vllm::refusal::Refusal;
+use crate::text::Words;
+
+/// Whether a layer has attention sinks.
+fn sinks(config: Config, window: Option<u64>) -> bool {
+    match config.model_type {
+        "gpt_oss" | "flint" => true,
+        "granite" | "granitemoe" | "granite_swa" | "granitemoe_swa" => match config.get("attention_sinks") {
+            Some(flag) => flag.as_bool().unwrap_or(false),
+            // the classes with windows list their layers themselves
+            None => config.model_type.ends_with("_swa") || config.get("layer_types").is_some(),
+        },
+        "laguna" => window.is_some() && config.flag("swa_attention_sink_enabled"),
+        _ => false,
+    }
+}
+
+/// Whether the layers are built without the run's cache settings, so that they keep the model's dtype
+/// (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
+fn plain(config: Config) -> bool {
+    matches!(config.class, "FalconForCausalLM" | "RWForCausalLM")
+}
+
+/// Backends of one model's own.
+fn own(config: Config, fact: &CacheLayer) -> Option<Backend> {
+    let m3 = |name| Backend::OfModel(ModelBackend { name, multiple: 128, preferred: 128, packed: false });
+    if config.class.starts_with("MiniMaxM3Sparse") {
+        return match fact.cache {
+            Cache::Index { .. } => Some(m3("MINIMAX_M3_SPARSE_INDEXER")),
+            Cache::Attention { .. } if fact.indexed => Some(m3("MINIMAX_M3_SPARSE")),
+            _ => None,
+        };
+    }
+    match fact.cache {
+        Cache::Index { .. } => Some(Backend::V32Indexer),
+        // `vllm/models/inkling/nvidia/attention.py` asks no platform
+        Cache::Attention { .. } if config.class.starts_with("Inkling") => Some(Backend::FlashAttn),
+        Cache::Streams { .. } => Some(Backend::OfModel(ModelBackend {
+            name: "INKLING_SCONV_SWA",
+            multiple: 1,
+            preferred: 16,
+            packed: false,
+        })),
+        _ => None,
+    }
+}
+
+/// Chooses the backend of every cache, and lets a sparse one rename the run's cache type.
+///
+/// # Errors
+/// Refuses what no backend serves, and what the chosen one refuses to run.
+pub fn serve(
+    config: Config,
+    facts: &[CacheLayer],
+    context: &mut Context,
+    layers: u64,
+    hybrid: bool,
+) -> Result<Vec<LayerBackend>, Refusal> {
+    let mut out: Vec<LayerBackend> = Vec::with_capacity(facts.len());
+    let plain = plain(config);
+    // caches that were served: what they are, the type asked for, the backend and the type stored
+    let mut seen: Vec<(Cache, bool, &'static str, Option<Backend>, &'static str)> = Vec::new();
+    for fact in facts {
+        let skip = plain || skipped(context.cache_dtype, layers, hybrid, fact.layer);
+        let kv = if skip { "auto" } else { context.cache_dtype };
+        let known = seen.iter().find(|(cache, indexed, asked, ..)| {
+            *cache == fact.cache && *indexed == fact.indexed && *asked == kv
+        });
+        if let Some(&(.., backend, stored)) = known {
+            out.push(LayerBackend { fact: *fact, backend, cache_dtype: stored });
+            continue;
+        }
+        let served = one(config, fact, context, kv)?;
+        if matches!(fact.cache, Cache::Latent { .. }) && !skip {
+            context.cache_dtype = served.cache_dtype;
+        }
+        seen.push((fact.cache, fact.indexed, kv, served.backend, served.cache_dtype));
+        out.push(served);
+    }
+    Ok(out)
+}
+
+fn one(
+    config: Config,
+    fact: &CacheLayer,
+    context: &Context,
+    kv: &'static str,
+) -> Result<LayerBackend, Refusal> {
+    let ask = |head: u64| BackendQuery {
+        head,
+        cache_dtype: kv,
+        element: context.model_bytes,
+        mla: false,
+        sparse: false,
+        sinks: false,
+        window: false,
+        mm_prefix: context.mm_prefix,
+        cross: false,
+        per_head_scales: checkpoint::per_head_scales(config),
+    };
+    let served = match fact.cache {
+        Cache::State(_) => LayerBackend { fact: *fact, backend: None, cache_dtype: kv },
+        _ if own(config, fact).is_some() => {
+            LayerBackend { fact: *fact, backend: own(config, fact), cache_dtype: kv }
+        }
+        Cache::Index { .. } | Cache::Streams { .. } => {
+            LayerBackend { fact: *fact, backend: None, cache_dtype: kv }
+        }
+        Cache::Latent { rank, rope, sparse, .. } => {
+            let ask = BackendQuery { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
+            let chosen = priority::choose(context, &ask)?;
+            // its sinks are known to FLASHMLA_SPARSE alone (`vllm/models/hy_v4/nvidia/attention.py`)
+            let sinks = config.model_type == "hy_v4"
+                && config.get("learnable_sink") != Some(&false.into())
+                && Backend::FlashMlaSparse.check(context, &ask).is_ok();
+            let backend = if sinks { Backend::FlashMlaSparse } else { chosen };
+            let stored = mla::stored_as(backend, kv);
+            runs(context, backend, stored)?;
+            LayerBackend { fact: *fact, backend: Some(backend), cache_dtype: stored }
+        }
+        Cache::Attention { head, head_v, window, cross, chunk, .. } => {
+            let mut ask =
+                BackendQuery { window: window.is_some(), cross, sinks: sinks(config, window), ..ask(head) };
+            if chunk.is_some() {
+                ask.mm_prefix = false;
+            }
+            let backend = if head == head_v {
+                priority::choose(context, &ask)?
+            } else {
+                uneven(context, &ask, head_v, config, window)
+            };
+            if backend == Backend::TritonAttnDiffKv && dtype::quantized(kv) && !dtype::e4m3(kv) {
+                return Err(Refusal::new(say!(
+                    "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{0}').",
+                    kv
+                )));
+            }
+            if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
+                return Err(Refusal::new(words!("Flint requires FlashInfer attention")));
+            }
+            runs_attention(context, backend, kv, head, ask.sinks)?;
+            LayerBackend { fact: *fact, backend: Some(backend), cache_dtype: kv }
+        }
+    };
+    Ok(served)
+}
+
+/// `FlashAttentionDiffKVBackend` where FA3 or FA4 takes the widths, else its Triton twin.
+fn uneven(
+    context: &Context,
+    ask: &BackendQuery,
+    head_v: u64,
+    config: Config,
+    window: Option<u64>,
+) -> Backend {
+    let key = if window.is_some() { "add_swa_attention_sink_bias" } else { "add_full_attention_sink_bias" };
+    let version = flash::version(
+        context,
+        flash::FlashQuery {
+            head: Some(ask.head),
+            head_v: Some(head_v),
+            sinks: config.flag(key),
+            ..flash::FlashQuery::default()
+        },
+    );
+    match version {
+        Some(3 | 4) => Backend::FlashAttnDiffKv,
+        _ => Backend::TritonAttnDiffKv,
+    }
+}
+
+const NATIVE_FP8: Words = words!(
+    "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
+                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16."
+);
+
+fn before_sm89(device: &Device) -> bool {
+    (device.major, device.minor) < (8, 9)
+}
+
+fn runs_attention(
+    context: &Context,
+    backend: Backend,
+    kv: &str,
+    head: u64,
+    sinks: bool,
+) -> Result<(), Refusal> {
+    let triton = matches!(backend, Backend::TritonAttn | Backend::TritonAttnDiffKv);
+    if triton && kv.starts_with("fp8") && before_sm89(&context.device) {
+        return Err(Refusal::new(NATIVE_FP8));
+    }
+    let flash = matches!(backend, Backend::FlashAttn | Backend::FlashAttnDiffKv);
+    let ask = flash::FlashQuery {
+        head: Some(head),
+        head_v: Some(head),
+        sinks,
+        softcap: context.softcap,
+        alibi: context.alibi,
+        head_256: true,
+        block: None,
+    };
+    if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
+        return Err(Refusal::new(words!("FlashAttention does not support fp8 kv-cache on this device.")));
+    }
+    Ok(())
+}
+
+fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
+    if backend == Backend::TritonMla && kv.starts_with("fp8") && before_sm89(&context.device) {
+        return Err(Refusal::new(NATIVE_FP8));
+    }
+    if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
+        return Err(Refusal::new(words!(
+            "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
+             supported under DCP."
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The backend that serves a layer: the platform's candidates in order, the first that can.
+//!
+//! Restates `_get_backend_priorities`, `get_valid_backends` and `get_attn_backend_cls` of
+//! `vllm/platforms/cuda.py` and `get_mla_prefill_backend_cls` of `vllm/platforms/interface.py`, vLLM 0.33.0.
+
+use super::{Backend, BackendQuery, Context};
+use crate::engine::vllm::model::config::Config;
+use crate::engine::vllm::model::dtype;
+use crate::engine::vllm::refusal::Refusal;
+use crate::text::Sentence;
+
+/// Candidates in the platform's order.
+fn candidates(model: &Context, ask: &BackendQuery) -> Vec<Backend> {
+    use Backend::*;
+    let major = model.device.major;
+    if ask.mla {
+        return match major {
+            10 => {
+                let sparse: &[Backend] = if dtype::quantized(ask.cache_dtype) {
+                    &[FlashInferMlaSparse, FlashMlaSparse]
+                } else if model.query_heads <= 16 {
+                    &[FlashAttnMlaSparseFa4, FlashInferMlaSparse, FlashMlaSparse]
+                } else {
+                    &[FlashMlaSparse, FlashInferMlaSparse]
+                };
+                let dense = [FlashInferMla, TokenspeedMla, CutlassMla, FlashAttnMla, FlashMla, TritonMla];
+                [&dense, sparse].concat()
+            }
+            12 => vec![TritonMla, FlashInferMlaSparseSm120],
+            _ => {
+                let dense = [FlashAttnMla, FlashMla, FlashInferMla, TritonMla];
+                let sparse: &[Backend] = if ask.head == 512 {
+                    &[FlashInferMlaSparseSm90, FlashAttnMlaSparse, FlashMlaSparse]
+                } else {
+                    &[FlashAttnMlaSparse, FlashMlaSparse, FlashInferMlaSparseSm90]
+                };
+                [&dense, sparse].concat()
+            }
+        };
+    }
+    let (composite, first) = if major == 10 && !model.non_causal {
+        (TritonFlashInfer, [FlashInfer, FlashAttn])
+    } else {
+        (TritonFlashAttn, [FlashAttn, FlashInfer])
+    };
+    let composite = ask.mm_prefix.then_some(composite);
+    composite.into_iter().chain(first).chain([TritonAttn, FlexAttention, TurboQuant]).collect()
+}
+
+/// The backend that serves a layer.
+///
+/// # Errors
+/// Refuses where none does, or the forced one does not.
+pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Refusal> {
+    if let Some(forced) = model.forced {
+        return forced.check(model, ask).map(|()| forced).map_err(|why| {
+            Refusal::new(say!(
+                "Selected backend {0} is not valid for this configuration. Reason: {1}",
+                forced.name(),
+                why
+            ))
+        });
+    }
+    let mut reasons = Vec::new();
+    for backend in candidates(model, ask) {
+        match backend.check(model, ask) {
+            Ok(()) => return Ok(backend),
+            Err(why) => reasons.push((backend, why)),
+        }
+    }
+    let rejected = reasons
+        .into_iter()
+        .map(|(backend, why)| say!("{0}: {1}", backend.name(), why))
+        .reduce(|before, why| say!("{0}; {1}", before, why));
+    Err(Refusal::new(say!(
+        "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{2}. {3}",
+        ask.head,
+        ask.cache_dtype,
+        model.user_block.map_or_else(|| Sentence::verbatim(""), |b| say!(", block_size={0}", b)),
+        rejected.unwrap_or_else(|| Sentence::verbatim(""))
+    )))
+}
+
+/// Widths of keys without rotation, of their rotated part and of values for which a kernel reads prompts of
+/// latent attention: those of FLASH_ATTN, which is a candidate everywhere and takes what the others take.
+const PREFILL: [[u64; 3]; 4] = [[128, 64, 128], [192, 64, 256], [64, 64, 128], [256, 0, 256]];
+
+/// Refuses dense latent attention of widths that no prefill kernel takes.
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Refusal> {
+    let width = |key: &str| config.number(&[key]).unwrap_or(0);
+    let own = [width("qk_nope_head_dim"), width("qk_rope_head_dim"), width("v_head_dim")];
+    if !dense_latent || PREFILL.contains(&own) {
+        return Ok(());
+    }
+    let [nope, rope, v] = own;
+    Err(Refusal::new(say!(
+        "No valid MLA prefill backend found with qk_nope_head_dim={0}, qk_rope_head_dim={1}, v_head_dim={2}",
+        nope,
+        rope,
+        v
+    )))
+}

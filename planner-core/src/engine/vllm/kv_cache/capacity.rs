@@ -1,0 +1,140 @@
+//! From groups and memory to blocks, tokens and concurrency.
+//!
+//! Restates `get_kv_cache_configs`, `_check_enough_kv_cache_memory` and
+//! `_max_memory_usage_bytes_from_groups` of `vllm/v1/core/kv_cache_planning.py`, and
+//! `generate_scheduler_kv_cache_config`, `get_max_concurrency_for_kv_cache_config` and
+//! `get_kv_cache_capacity` of `vllm/v1/core/kv_cache_utils.py`, vLLM 0.33.0.
+
+use super::group::{self, Group};
+use super::spec::{BlockParams, Kind};
+use super::tensor_layout::TensorLayout;
+use crate::engine::vllm::refusal::Refusal;
+
+/// The groups of every pipeline rank, and what one block id costs there.
+#[derive(Clone, Debug)]
+pub struct Ranks {
+    /// Groups of the whole model where there are several ranks.
+    whole: Vec<Group>,
+    /// Groups with only the rank's own layers.
+    pub groups: Vec<Vec<Group>>,
+    /// Bytes of one block id on each rank.
+    pub block_bytes: Vec<u64>,
+}
+
+impl Ranks {
+    /// Projects the model's groups onto the pipeline ranks: `stage` names the rank of a layer.
+    ///
+    /// # Errors
+    /// Refuses a rank without any cache, where the engine divides by zero.
+    pub fn of(
+        groups: Vec<Group>,
+        layout: TensorLayout,
+        pp: u64,
+        stage: impl Fn(usize) -> u64,
+    ) -> Result<Self, Refusal> {
+        let (whole, ranks) = if pp == 1 {
+            (Vec::new(), vec![groups])
+        } else {
+            let rank = |rank| group::project(&groups, |layer| stage(layer) == rank);
+            let ranks = (0..pp).map(rank).collect();
+            (groups, ranks)
+        };
+        let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
+        if block_bytes.contains(&0) {
+            return Err(Refusal::new(words!(
+                "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes"
+            )));
+        }
+        Ok(Self { whole, groups: ranks, block_bytes })
+    }
+
+    /// The groups of the whole model.
+    pub fn whole(&self) -> &[Group] {
+        match self.groups.as_slice() {
+            [only] => only,
+            _ => &self.whole,
+        }
+    }
+
+    /// Blocks that one request of `run.max_model_len` tokens holds in all groups, as the start-up check
+    /// counts them (the most of any layer of a group).
+    ///
+    /// # Errors
+    /// What a spec refuses.
+    pub fn checked_blocks(&self, run: &BlockParams) -> Result<u64, Refusal> {
+        let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
+        sum(rank, |g| most(g, run))
+    }
+
+    /// Blocks of one request as the log's concurrency counts them: a group counts as its first layer.
+    ///
+    /// # Errors
+    /// What a spec refuses.
+    pub fn logged_blocks(&self, run: &BlockParams) -> Result<u64, Refusal> {
+        let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
+        sum(rank, |g| g.spec.blocks(run))
+    }
+
+    /// Blocks that a session of `tokens` tokens really holds: no group more than the tokens need, nor
+    /// more than the engine lets a request of `run.max_model_len` hold.
+    ///
+    /// # Errors
+    /// What a spec refuses.
+    pub fn session_blocks(&self, tokens: u64, run: &BlockParams) -> Result<u64, Refusal> {
+        let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
+        sum(rank, |g| {
+            let cap = most(g, run)?;
+            if tokens >= run.max_model_len {
+                return Ok(cap);
+            }
+            let need = match g.spec.kind {
+                Kind::State { .. } | Kind::Cross => cap,
+                Kind::Sliding { .. } | Kind::SlidingMla { .. } | Kind::Chunked { .. } => {
+                    tokens.div_ceil(g.spec.block_size.max(1))
+                }
+                _ => most(g, &BlockParams { max_model_len: tokens, ..*run })?,
+            };
+            Ok(need.min(cap))
+        })
+    }
+
+    /// Block ids of the pool: the least over the ranks.
+    pub fn num_blocks(&self, memory: &[u64]) -> u64 {
+        let rank = |(i, bytes): (usize, &u64)| {
+            let room = memory.get(i).or(memory.first()).copied().unwrap_or(0);
+            room.checked_div(*bytes).unwrap_or(0)
+        };
+        self.block_bytes.iter().enumerate().map(rank).min().unwrap_or(0)
+    }
+}
+
+fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Refusal>) -> Result<u64, Refusal> {
+    groups.iter().map(each).try_fold(0u64, |all, n| Ok(all.saturating_add(n?)))
+}
+
+fn most(group: &Group, run: &BlockParams) -> Result<u64, Refusal> {
+    let own = group.spec.blocks(run)?;
+    group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
+}
+
+/// The two figures of the start-up log: tokens, and requests of `max_model_len` at once.
+///
+/// The engine computes them in double precision; so does this.
+pub fn logged(num_blocks: u64, per_request: u64, max_model_len: u64) -> (u64, f64) {
+    if per_request == 0 {
+        return (0, 0.0);
+    }
+    let concurrency = num_blocks as f64 / per_request as f64;
+    ((concurrency * max_model_len as f64) as u64, concurrency)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::logged;
+
+    #[test]
+    fn tokens_are_concurrency_times_length_rounded_down() {
+        // DeepSeek-V3, tp 8, 20 GiB: 19,099 blocks, 2,048 of them for 32,768 tokens
+        assert_eq!(logged(19_099, 2_048, 32_768), (305_584, 9.325_683_593_75));
+    }
+}

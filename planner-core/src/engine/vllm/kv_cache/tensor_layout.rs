@@ -1,0 +1,71 @@
+//! Order of the five axes of the cache in memory, as far as it decides a block's bytes.
+//!
+//! Restates `vllm/v1/kv_cache_layout.py` (`KVCacheLayout`) and `get_supported_kv_cache_layouts` and
+//! `resolve_kv_cache_layout` of `vllm/v1/attention/backends/utils.py`, vLLM 0.33.0.
+
+use super::spec::Spec;
+use crate::engine::vllm::refusal::Refusal;
+
+/// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward. The engine knows two
+/// more, whose pages are not one run of bytes (LHBNC, BHLNC): the last by default, and no backend asks for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TensorLayout {
+    /// Layer, block, head, token.
+    Lbhnc,
+    /// Layer, block, token, head.
+    Lbnhc,
+    /// Block, layer, head, token.
+    Blhnc,
+    /// Block, layer, token, head.
+    Blnhc,
+}
+
+impl TensorLayout {
+    /// Whether a block holds the pages of all layers side by side.
+    pub fn block_outermost(self) -> bool {
+        matches!(self, Self::Blhnc | Self::Blnhc)
+    }
+}
+
+/// Preference where no backend states one (`_DEFAULT_LAYOUT_PREFERENCE`).
+pub const DEFAULT: [TensorLayout; 4] =
+    [TensorLayout::Lbnhc, TensorLayout::Lbhnc, TensorLayout::Blnhc, TensorLayout::Blhnc];
+
+/// The layouts that every backend accepts, the preferred one first. `declared` are the backends' own
+/// lists, without those that accept any.
+///
+/// # Errors
+/// Refuses backends that share no layout.
+pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayout>, Refusal> {
+    let Some(first) = declared.first() else {
+        return Ok(DEFAULT.to_vec());
+    };
+    if declared.iter().all(|list| list == first) {
+        return Ok(first.to_vec());
+    }
+    let votes = |layout: &TensorLayout| declared.iter().filter(|list| list.first() == Some(layout)).count();
+    let mut shared: Vec<TensorLayout> =
+        first.iter().copied().filter(|x| declared.iter().all(|list| list.contains(x))).collect();
+    shared.sort();
+    shared.sort_by_key(|layout| std::cmp::Reverse(votes(layout)));
+    if shared.is_empty() {
+        return Err(Refusal::new(words!("No KV cache layout satisfies every supported set.")));
+    }
+    Ok(shared)
+}
+
+/// The layout of the whole model, of whose caches `kinds` are the different ones.
+///
+/// # Errors
+/// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
+pub fn resolve(candidates: Vec<TensorLayout>, kinds: &[Spec]) -> Result<TensorLayout, Refusal> {
+    let mut candidates = candidates;
+    let sharded = |yes: bool| kinds.iter().any(|s| s.is_attention() && s.dcp_sharded == yes);
+    let pages = kinds.iter().any(|s| kinds.first().is_some_and(|first| s.page() != first.page()));
+    if sharded(true) && sharded(false) && pages {
+        candidates.retain(|layout| layout.block_outermost());
+    }
+    candidates.first().copied().ok_or_else(|| {
+        Refusal::new(words!("The attention backends share no KV cache layout that this mix of pages fits."))
+    })
+}

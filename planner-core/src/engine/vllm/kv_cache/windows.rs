@@ -1,0 +1,150 @@
+//! Windows and chunks as the engine's classes read them, where that is not the configuration's own meaning.
+//!
+//! Restates `create_engine_config` of `vllm/engine/arg_utils.py`, `Llama4Attention` of
+//! `vllm/model_executor/models/llama4.py`, `OAIAttention` of `gpt_oss.py` and `InklingDecoderLayer` of `vllm/models/inkling/nvidia/model.py`,
+//! vLLM 0.33.0.
+
+use serde_json::Value as Json;
+
+use crate::engine::vllm::model::config::{Config, whole};
+use crate::spec::layer::{Content, Extent, Store};
+
+/// What a layer's window or chunk is where the engine's class decides it by other keys than the definition.
+pub enum WindowOverride<'a> {
+    /// Llama 4: the layers with rotary positions are the chunked ones.
+    Rotary {
+        /// `no_rope_layers`.
+        listed: Option<&'a Vec<Json>>,
+        /// Of which every last layer has none where nothing is listed.
+        interval: u64,
+        /// `attention_chunk_size`.
+        chunk: Option<u64>,
+    },
+    /// gpt-oss: every second layer has the window.
+    Alternate {
+        /// `sliding_window`.
+        window: Option<u64>,
+    },
+    /// Inkling whose configuration names no local layers: all keep every token.
+    Whole {
+        /// `num_key_value_heads`.
+        heads: u64,
+        /// `head_dim`.
+        head: Option<u64>,
+    },
+}
+
+impl<'a> WindowOverride<'a> {
+    /// Of a model; none where its class goes by the definition.
+    pub fn of(config: Config<'a>) -> Option<Self> {
+        let is = |class: &str| config.class.starts_with(class);
+        if is("Llama4") {
+            let listed = config.text.get("no_rope_layers").and_then(Json::as_array);
+            return Some(Self::Rotary {
+                listed: listed.filter(|list| !list.is_empty()),
+                interval: config.number(&["no_rope_layer_interval"]).unwrap_or(4),
+                chunk: config.number(&["attention_chunk_size"]),
+            });
+        }
+        if is("GptOss") {
+            return Some(Self::Alternate { window: config.number(&["sliding_window"]) });
+        }
+        if is("Inkling") && config.get("local_layer_ids").is_none_or(|ids| !ids.is_array()) {
+            let heads = config.number(&["num_key_value_heads"])?;
+            return Some(Self::Whole { heads, head: config.number(&["head_dim"]) });
+        }
+        None
+    }
+
+    /// The store of a layer as the engine's class builds it.
+    pub fn store(&self, layer: u64, store: &Store) -> Option<Store> {
+        let Content::KeysValues { k_dim, .. } = store.content else { return None };
+        let (extent, content) = match *self {
+            Self::Rotary { listed, interval, chunk } => {
+                let rotary = match listed {
+                    Some(list) => whole(list.get(layer as usize)?) != Some(0),
+                    None => !(layer + 1).is_multiple_of(interval),
+                };
+                (chunk.filter(|_| rotary).map_or(Extent::Full, Extent::Chunk), store.content)
+            }
+            Self::Alternate { window } => {
+                let window = window.filter(|_| layer.is_multiple_of(2));
+                (window.map_or(Extent::Full, Extent::Window), store.content)
+            }
+            Self::Whole { heads, head } => {
+                let head = head.unwrap_or(k_dim);
+                (Extent::Full, Content::KeysValues { heads, k_dim: head, v_dim: head })
+            }
+        };
+        Some(Store { extent, content, ..store.clone() })
+    }
+}
+
+/// First letters of the model types whose configuration class says a window layer by layer, or not at all
+/// unless told to (transformers, `configuration_*.py`: `layer_types`, `use_sliding_window`).
+const BY_LAYER: [&str; 44] = [
+    "afmoe",
+    "axk2",
+    "bailing",
+    "bamba",
+    "beam",
+    "cohere",
+    "cwm",
+    "deepseek_v3",
+    "deepseek_v4",
+    "diffusion_gemma",
+    "dots",
+    "embedding_gemma",
+    "exaone",
+    "falcon_h1",
+    "gemma",
+    "glm",
+    "gpt_oss",
+    "granite",
+    "hy_v4",
+    "inkling",
+    "jamba",
+    "kimi",
+    "kolibri",
+    "laguna",
+    "lfm",
+    "llama4",
+    "mamba",
+    "mellum",
+    "mimo",
+    "minicpmv",
+    "minimax",
+    "modernbert",
+    "muse",
+    "olmo3",
+    "olmo_hybrid",
+    "qwen",
+    "smollm3",
+    "step",
+    "t5gemma",
+    "ultrabert",
+    "unlimited",
+    "vaultgemma",
+    "zamba",
+    "zaya",
+];
+
+/// The window that every layer without one of its own takes (`create_engine_config` of
+/// `vllm/engine/arg_utils.py`: `sliding_window` of a configuration whose `layer_types` are missing or name nothing
+/// else; Nemotron-H hands it to its attention itself).
+pub fn everywhere(config: Config) -> Option<u64> {
+    let by_layer = match config.text.get("layer_types").and_then(Json::as_array) {
+        Some(types) => types.iter().any(|kind| kind != "sliding_attention"),
+        None => BY_LAYER.iter().any(|name| config.model_type.starts_with(name)),
+    };
+    if by_layer && config.model_type != "nemotron_h" {
+        return None;
+    }
+    config.text.get("sliding_window").and_then(whole).filter(|&window| window > 0)
+}
+
+/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token itself on
+/// top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`).
+pub fn seen_beyond(config: Config) -> u64 {
+    u64::from(config.model_type.starts_with("cohere2"))
+}

@@ -1,0 +1,119 @@
+//! What a checkpoint's quantization says about the cache: its type, and the scales it brings.
+//!
+//! Restates `get_kv_cache_quant_algo_string` of `vllm/utils/torch_utils.py`, `_normalize_quantization_config`
+//! of `vllm/transformers_utils/model_arch_config_convertor.py`, `validate_kv_cache_scheme` of
+//! `vllm/model_executor/layers/quantization/compressed_tensors/compressed_tensors.py` and
+//! `_init_kv_cache_quant` of `vllm/model_executor/layers/attention/attention.py`, vLLM 0.33.0.
+
+use serde_json::{Map, Value as Json};
+
+use super::config::Config;
+use crate::engine::vllm::refusal::Refusal;
+
+/// What a checkpoint's quantization says about the cache.
+pub fn dtype(config: Config) -> &'static str {
+    let Some(quantization) = config.quantization() else { return "auto" };
+    let method = method(quantization);
+    if method.starts_with("modelopt") {
+        return modelopt_dtype(quantization);
+    }
+    if is_compressed(&method) && scheme(config).is_some() { "fp8" } else { "auto" }
+}
+
+fn is_compressed(method: &str) -> bool {
+    method.replace('_', "-") == "compressed-tensors"
+}
+
+/// `kv_cache_scheme` of a checkpoint of compressed-tensors.
+fn scheme<'a>(config: Config<'a>) -> Option<&'a Map<String, Json>> {
+    let quantization = config.quantization().filter(|q| is_compressed(&method(q)))?;
+    quantization.get("kv_cache_scheme")?.as_object()
+}
+
+/// Whether the checkpoint has a scale for each head.
+pub fn per_head_scales(config: Config) -> bool {
+    scheme(config).and_then(|scheme| scheme.get("strategy")).and_then(Json::as_str) == Some("attn_head")
+}
+
+/// Refuses what the scales of a checkpoint cannot go with.
+///
+/// # Errors
+/// The engine's own refusals: schemes other than fp8 with scales for a tensor or a head, and fp8_e5m2
+/// beside scales of another fp8.
+pub fn check(config: Config, cache_dtype: &str, attends: bool) -> Result<(), Refusal> {
+    let Some(quantization) = config.quantization().filter(|_| attends) else { return Ok(()) };
+    if let Some(scheme) = scheme(config) {
+        let text = |key: &str| scheme.get(key).and_then(Json::as_str).unwrap_or("None");
+        let bits = scheme.get("num_bits").and_then(Json::as_u64).unwrap_or(0);
+        if text("type") != "float" || bits != 8 {
+            return Err(Refusal::new(say!(
+                "Currently supported kv cache quantization is num_bits=8, type=float, however received num_bits={0}, type={1}",
+                bits,
+                text("type")
+            )));
+        }
+        if !matches!(text("strategy"), "tensor" | "attn_head") {
+            return Err(Refusal::new(say!(
+                "Invalid strategy for compressed-tensors KV cache: {0}, where tensor or attn_head is expected",
+                text("strategy")
+            )));
+        }
+        if scheme.get("symmetric") != Some(&Json::Bool(true)) {
+            return Err(Refusal::new(words!(
+                "Only support symmetric scaling factor for compressed-tensors KV cache."
+            )));
+        }
+    }
+    let method = method(quantization);
+    let scales = method == "fp8" || method.starts_with("modelopt") || scheme(config).is_some();
+    if cache_dtype == "fp8_e5m2" && scales {
+        return Err(Refusal::new(words!("fp8_e5m2 kv-cache is not supported with fp8 checkpoints.")));
+    }
+    Ok(())
+}
+
+/// `quant_method`; files of ModelOpt that name their producer instead need a `quant_algo` of it.
+fn method(quantization: &Map<String, Json>) -> String {
+    let text =
+        |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
+    let object = |key: &str| quantization.get(key).and_then(Json::as_object);
+    let inner = object("quantization");
+    let producer = object("producer").and_then(|p| text(p, "name"));
+    let legacy = inner.is_some_and(|map| map.contains_key("modelopt_quant_config"));
+    if producer.as_deref() == Some("modelopt") || legacy {
+        let algorithm = inner.and_then(|map| text(map, "quant_algo"));
+        if algorithm.is_some() {
+            return "modelopt".to_owned();
+        }
+    }
+    text(quantization, "quant_method").unwrap_or_default()
+}
+
+fn modelopt_dtype(quantization: &Map<String, Json>) -> &'static str {
+    let inner = quantization.get("quantization").and_then(Json::as_object).unwrap_or(quantization);
+    let set = |map: &'_ Map<String, Json>, key: &str| {
+        map.get(key).filter(|v| !v.is_null() && **v != Json::Bool(false)).cloned()
+    };
+    let scheme = set(inner, "kv_cache_scheme")
+        .or_else(|| set(quantization, "kv_cache_scheme"))
+        .or_else(|| set(inner, "kv_cache_quant_algo"))
+        .or_else(|| set(quantization, "kv_cache_quant_algo"));
+    match scheme {
+        Some(Json::Object(map)) => {
+            let bits = map.get("num_bits").and_then(Json::as_u64);
+            let float = map.get("type").and_then(Json::as_str) == Some("float");
+            let fixed = map.get("dynamic") == Some(&Json::Bool(false));
+            match bits {
+                Some(8) if float && fixed => "fp8_e4m3",
+                Some(4) if float => "nvfp4",
+                _ => "auto",
+            }
+        }
+        Some(Json::String(name)) => match name.to_lowercase().as_str() {
+            "fp8" => "fp8_e4m3",
+            "nvfp4" => "nvfp4",
+            _ => "auto",
+        },
+        _ => "auto",
+    }
+}

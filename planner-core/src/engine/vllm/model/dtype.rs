@@ -1,0 +1,135 @@
+//! The KV cache types that vLLM 0.33.0 accepts, and what each stores.
+//!
+//! Names: `CacheDType` of `vllm/config/cache.py`; storage: `STR_DTYPE_TO_TORCH_DTYPE` of
+//! `vllm/utils/torch_utils.py`; packing: `customize_spec` of the backends,
+//! `vllm/model_executor/layers/quantization/turboquant/config.py`.
+
+use crate::engine::vllm::refusal::Refusal;
+use crate::text::Sentence;
+
+/// Every name, in the engine's order.
+pub const NAMES: [&str; 22] = [
+    "auto",
+    "float16",
+    "bfloat16",
+    "fp8",
+    "fp8_e4m3",
+    "fp8_e5m2",
+    "fp8_inc",
+    "fp8_ds_mla",
+    "nvfp4_ds_mla",
+    "turboquant_k8v4",
+    "turboquant_4bit_nc",
+    "turboquant_k3v4_nc",
+    "turboquant_3bit_nc",
+    "octave_k3v4",
+    "octave_k3v3",
+    "octave_k3v3_compact",
+    "ultraquant_4bit",
+    "int4_per_token_head",
+    "int8_per_token_head",
+    "fp8_per_token_head",
+    "nvfp4",
+    "nvfp4_4over6",
+];
+
+/// The engine's spelling of a name, `bf16` and `f16` included.
+///
+/// # Errors
+/// A name the engine does not know is refused with its list.
+pub fn name(given: &str) -> Result<&'static str, Refusal> {
+    let given = match given {
+        "bf16" => "bfloat16",
+        "f16" | "half" => "float16",
+        other => other,
+    };
+    NAMES.iter().copied().find(|n| *n == given).ok_or_else(|| {
+        Refusal::new(say!(
+            "vLLM 0.33.0 knows no KV cache type `{0}`; it accepts {1}",
+            given,
+            Sentence::list(NAMES.iter().copied())
+        ))
+    })
+}
+
+/// Whether the cache is quantized (`is_quantized_kv_cache`).
+pub fn quantized(name: &str) -> bool {
+    !matches!(name, "auto" | "float16" | "bfloat16")
+}
+
+/// Whether it is plain fp8 of the exponent that every kernel for fp8 reads.
+pub fn e4m3(name: &str) -> bool {
+    matches!(name, "fp8" | "fp8_e4m3")
+}
+
+/// Whether each token and head carries its own scales.
+pub fn per_token_head(name: &str) -> bool {
+    name.ends_with("_per_token_head")
+}
+
+/// Bytes of a stored element; `auto` is the model's own.
+pub fn element(name: &str, model: u64) -> u64 {
+    match name {
+        "auto" => model,
+        "float16" | "bfloat16" => 2,
+        _ => 1,
+    }
+}
+
+/// A key and a value packed into one slot, for one head and token; `None` where they are dense.
+///
+/// TurboQuant (`TurboQuantConfig.slot_size_aligned`): fp8 keys take a byte an element, others
+/// `ceil(d * bits / 8)` and a 2-byte norm; values `ceil(d * bits / 8)` and 4 bytes of scale and zero; the
+/// sum is rounded up to even.
+pub fn turboquant_slot(name: &str, head: u64) -> Option<u64> {
+    let (key_bits, value_bits) = match name {
+        "turboquant_k8v4" => (8, 4),
+        "turboquant_4bit_nc" => (4, 4),
+        "turboquant_k3v4_nc" => (3, 4),
+        "turboquant_3bit_nc" => (3, 3),
+        _ => return None,
+    };
+    let packed = |bits: u64| head.saturating_mul(bits).div_ceil(8);
+    let key = if key_bits == 8 { head } else { packed(key_bits) + 2 };
+    let slot = key + packed(value_bits) + 4;
+    Some(slot + slot % 2)
+}
+
+/// Bytes of one side of an NVFP4 cache: half a byte an element and an fp8 scale for 16
+/// (`nvfp4_kv_cache_full_dim`).
+pub fn nvfp4_side(head: u64) -> u64 {
+    head / 2 + head / 16
+}
+
+/// Bytes of a key and value with a 4-byte scale each (`TritonAttentionBackend.customize_spec`).
+pub fn scaled_slot(name: &str, head: u64, head_v: u64) -> Option<u64> {
+    if !per_token_head(name) {
+        return None;
+    }
+    let half = if name.starts_with("int4") { 2 } else { 1 };
+    Some(head / half + head_v / half + 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turboquant_slot_of_128_is_134_bytes() {
+        // 4 bits: 64 + 2 for the key, 64 + 4 for the value
+        assert_eq!(turboquant_slot("turboquant_4bit_nc", 128), Some(134));
+        // 3 bits: 48 + 2 + 48 + 4, even already
+        assert_eq!(turboquant_slot("turboquant_3bit_nc", 128), Some(102));
+    }
+
+    #[test]
+    fn an_unknown_type_is_refused_with_the_list() {
+        let text = name("q8_0").map_err(|r| r.0.to_string());
+        assert!(text.is_err_and(|t| t.contains("nvfp4_4over6")));
+    }
+
+    #[test]
+    fn nvfp4_takes_nine_sixteenths_of_a_byte_an_element() {
+        assert_eq!(nvfp4_side(128), 72);
+    }
+}

@@ -1,0 +1,148 @@
+//! Weights that cannot be cut for the tensor-parallel ranks.
+//!
+//! Restates `divide` of `vllm/distributed/utils.py` as `vocab_parallel_embedding.py` and `linear.py` of
+//! `vllm/model_executor/layers/` and `fused_moe/config.py` ask it: vocabulary and inner widths must be whole shares. And
+//! `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
+//! `vllm/model_executor/layers/quantization/utils/fp8_utils.py` for attention, MLP and experts, vLLM 0.33.0:
+//! blocks and groups of quantized weights must be whole on every rank.
+
+use serde_json::Value as Json;
+
+use super::config::{Config, whole};
+use crate::engine::ResolvedRequest;
+use crate::engine::vllm::math::{gcd, round_up};
+use crate::engine::vllm::refusal::Refusal;
+use crate::engine::widths::{has_experts, inner_widths};
+use crate::text::Sentence;
+
+/// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
+const VOCABULARY: u64 = 64;
+
+/// The finest blocks that the scales of experts are spread over where coarser ones cannot be cut
+/// (`refine_fp8_moe_block_shape` of `vllm/model_executor/layers/fused_moe/oracle/fp8.py`).
+const FINEST: u64 = 32;
+
+/// Refuses shards that the engine refuses.
+///
+/// # Errors
+/// The engine's own refusal.
+pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
+    let tp = run.parallel.tp;
+    // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
+    let kv_heads = run.model.kv_heads.unwrap_or(0);
+    if config.class.starts_with("GptOss") && tp > kv_heads {
+        return Err(Refusal::new(say!(
+            "ZeroDivisionError: {0} KV heads on {1} tensor-parallel ranks",
+            kv_heads,
+            tp
+        )));
+    }
+    if tp > 1 {
+        whole_shares(config, tp)?;
+    }
+    let experts = has_experts(config);
+    if !experts {
+        groups(run, config)?;
+    }
+    let Some(block) = blocks(config) else { return Ok(()) };
+    let part = |key: &str| config.number(&[key]).map(|width| width / tp);
+    if experts && let Some(part) = part("moe_intermediate_size") {
+        expert(part, config.number(&["hidden_size"]).unwrap_or(0), block, tp)?;
+    }
+    // matrices of several outputs may be cut anywhere, those of one input may not
+    let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
+    let [_, k] = block;
+    match part("intermediate_size").filter(|part| dense && tp > 1 && !part.is_multiple_of(k)) {
+        Some(part) => Err(Refusal::new(say!(
+            "Weight input_size_per_partition = {0} is not divisible by weight quantization block_k = {1}.",
+            part,
+            k
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// One of `by` equal parts.
+///
+/// # Errors
+/// The engine's refusal of parts that are not whole.
+pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal> {
+    if by > 0 && n.is_multiple_of(by) {
+        Ok(n / by)
+    } else {
+        Err(Refusal::new(say!("AssertionError: {0} {1} is not divisible by {2}", what.into(), n, by)))
+    }
+}
+
+/// Model types that the Transformers backend runs without cutting their inner width: they have no plan for tensor
+/// ranks, and no gate by which the backend would know their MLP.
+const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
+
+/// Refuses a vocabulary or an inner width that the ranks cannot share out.
+fn whole_shares(config: Config, tp: u64) -> Result<(), Refusal> {
+    if let Some(vocabulary) = config.number(&["vocab_size"]) {
+        divide(Sentence::verbatim("vocab_size"), round_up(vocabulary, VOCABULARY), tp)?;
+    }
+    if !UNCUT.contains(&config.model_type) {
+        for (key, width) in inner_widths(config) {
+            divide(Sentence::verbatim(key), width, tp)?;
+        }
+    }
+    Ok(())
+}
+
+/// An expert's share of the inner width.
+fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Refusal> {
+    if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
+        return Ok(());
+    }
+    if !part.is_multiple_of(n) {
+        return Err(Refusal::new(say!(
+            "The output_size of gate's and up's weight = {0} is not divisible by weight quantization \
+             block_n = {1}.",
+            part,
+            n
+        )));
+    }
+    if tp > 1 && !part.is_multiple_of(k) {
+        return Err(Refusal::new(say!(
+            "The input_size of down's weight = {0} is not divisible by weight quantization block_k = {1}.",
+            part,
+            k
+        )));
+    }
+    Ok(())
+}
+
+/// Inputs of a layer's matrices must be whole groups of AWQ's scales on every rank (`BaseAWQLinearMethod` of
+/// `vllm/model_executor/layers/quantization/auto_awq.py`).
+fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
+    let Some(quantization) = config.quantization() else { return Ok(()) };
+    let group = ["group_size", "q_group_size"].iter().find_map(|key| whole(quantization.get(*key)?));
+    let awq = quantization.get("quant_method").and_then(Json::as_str) == Some("awq");
+    let Some(group) = group.filter(|&group| awq && group > 0) else { return Ok(()) };
+    let tp = run.parallel.tp;
+    let heads = run.model.attention_heads.zip(run.model.head_dim).map(|(heads, width)| heads * width / tp);
+    let inputs =
+        [config.number(&["hidden_size"]), heads, config.number(&["intermediate_size"]).map(|n| n / tp)];
+    match inputs.into_iter().flatten().find(|input| !input.is_multiple_of(group)) {
+        Some(input) => Err(Refusal::new(say!(
+            "The input size ({0}) is not aligned with the quantized weight shape (groups of {1}). This can be caused by too large tensor parallel size.",
+            input,
+            group
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// `weight_block_size` of a checkpoint in fp8 with a scale for each block.
+fn blocks(config: Config) -> Option<[u64; 2]> {
+    let quantization = config.quantization()?;
+    if quantization.get("quant_method").and_then(Json::as_str) != Some("fp8") {
+        return None;
+    }
+    match quantization.get("weight_block_size")?.as_array()?.as_slice() {
+        [n, k] => Some([whole(n).filter(|&n| n > 0)?, whole(k).filter(|&k| k > 0)?]),
+        _ => None,
+    }
+}
