@@ -5,7 +5,7 @@ use crate::units::{Ratio, parse_size};
 
 /// Share of the memory an engine may use when `--memory-utilization` is not given: vLLM 0.33's
 /// default (`vllm/config/cache.py`, `gpu_memory_utilization`).
-pub const DEFAULT_UTILIZATION: Ratio = Ratio { numerator: 92, denominator: 100 };
+pub const DEFAULT_UTILIZATION: Ratio = Ratio::decimal(92, 2);
 
 /// Bytes kept free on each GPU when `--reserve` is not given: 2 GiB.
 ///
@@ -35,16 +35,24 @@ impl Device {
     }
 
     /// A GPU by id, alias or other spelling, or a size such as `80GiB`.
+    ///
+    /// # Errors
+    /// No such GPU, with near names; a size below 1 MiB.
     pub fn resolve(text: &str) -> Result<Self> {
+        Self::named("--gpu", text)
+    }
+
+    /// As [`Device::resolve`], for a flag as it was typed.
+    pub(crate) fn named(flag: &str, text: &str) -> Result<Self> {
         if let Some(device) = Self::from_catalog(text) {
             return Ok(device);
         }
         if text.trim().starts_with(|c: char| c.is_ascii_digit())
-            && let Ok(memory_bytes) = parse_size("--gpu", text)
+            && let Ok(memory_bytes) = parse_size(flag, text)
         {
             if memory_bytes < 1 << 20 {
                 return Err(Error::bad_value(
-                    "--gpu",
+                    flag,
                     text,
                     words!("a size of at least 1MiB, such as 80GiB (a bare number is bytes)"),
                 ));

@@ -9,6 +9,7 @@ pub mod device;
 pub mod dtype;
 pub mod engine;
 pub mod error;
+mod memo;
 pub mod parallel;
 pub mod plan;
 pub mod render;

@@ -6,30 +6,67 @@ use crate::units::product;
 /// The most GPUs one plan may use.
 pub const MAX_GPUS: u64 = 4096;
 
-/// Parallel sizes.
+/// Parallel sizes, each at least 1; at most [`MAX_GPUS`] GPUs in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parallel {
-    /// Tensor parallel: heads are divided.
-    pub tp: u64,
-    /// Pipeline parallel: layers are divided.
-    pub pp: u64,
-    /// Data parallel: sessions are divided.
-    pub dp: u64,
-    /// Decode-context parallel: tokens are divided among GPUs of one tensor-parallel group.
-    pub dcp: u64,
+    pub(crate) tp: u64,
+    pub(crate) pp: u64,
+    pub(crate) dp: u64,
+    pub(crate) dcp: u64,
 }
 
 impl Parallel {
     /// One GPU.
     pub const SINGLE: Self = Self { tp: 1, pp: 1, dp: 1, dcp: 1 };
 
-    /// GPUs in all.
-    pub fn gpus(self) -> Result<u64> {
-        let gpus = product(words!("number of GPUs"), &[self.tp, self.pp, self.dp])?;
+    /// Checked sizes.
+    ///
+    /// # Errors
+    /// A size of 0, more than [`MAX_GPUS`] GPUs, a `dcp` that does not divide `tp`.
+    pub fn new(tp: u64, pp: u64, dp: u64, dcp: u64) -> Result<Self> {
+        for (flag, size) in [("--tp", tp), ("--pp", pp), ("--dp", dp), ("--dcp", dcp)] {
+            if size == 0 {
+                return Err(Error::bad_value(flag, "0", words!("a whole number of at least 1")));
+            }
+        }
+        let gpus = product(words!("number of GPUs"), &[tp, pp, dp])?;
         if gpus > MAX_GPUS {
             return Err(Error::bad_value("--tp × --pp × --dp", gpus, say!("at most {0} GPUs", MAX_GPUS)));
         }
-        Ok(gpus)
+        if tp % dcp != 0 {
+            return Err(Error::bad_value("--dcp", dcp, say!("a divisor of --tp, which is {0}", tp)));
+        }
+        Ok(Self { tp, pp, dp, dcp })
+    }
+
+    /// Tensor parallel size: heads are divided.
+    pub fn tp(self) -> u64 {
+        self.tp
+    }
+
+    /// Pipeline parallel size: layers are divided.
+    pub fn pp(self) -> u64 {
+        self.pp
+    }
+
+    /// Data parallel size: sessions are divided over replicas.
+    pub fn dp(self) -> u64 {
+        self.dp
+    }
+
+    /// Decode-context parallel size: tokens are divided among GPUs of one tensor-parallel group.
+    pub fn dcp(self) -> u64 {
+        self.dcp
+    }
+
+    /// GPUs in all.
+    pub fn gpus(self) -> u64 {
+        self.tp * self.pp * self.dp
+    }
+
+    /// The same GPUs as pipeline stages instead of tensor ranks.
+    pub(crate) fn as_stages(self) -> Self {
+        Self { tp: 1, pp: self.pp * self.tp, ..self }
     }
 
     /// Sessions one replica serves when `users` are spread evenly.

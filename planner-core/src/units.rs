@@ -3,6 +3,8 @@
 //! Every quantity is a `u64`; products go through `u128`, and a result that does not fit is an
 //! error that names the quantity, never a wrapped or saturated number.
 
+use num_integer::gcd;
+
 use crate::error::{Error, Result};
 use crate::text::{Sentence, Words};
 
@@ -18,6 +20,11 @@ pub fn product(what: Words, factors: &[u64]) -> Result<u64> {
     u64::try_from(total).map_err(|_| Error::overflow(what))
 }
 
+/// Least common multiple, at most `u64::MAX`; 0 where either is 0.
+pub(crate) fn lcm(a: u64, b: u64) -> u64 {
+    a.checked_div(gcd(a, b)).unwrap_or(0).saturating_mul(b)
+}
+
 /// The sum of all terms.
 pub fn sum(what: Words, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
     terms
@@ -29,13 +36,17 @@ pub fn sum(what: Words, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
 /// A share such as `0.92`, kept exactly as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ratio {
-    /// Numerator.
-    pub numerator: u64,
-    /// Denominator, a power of ten.
-    pub denominator: u64,
+    numerator: u64,
+    denominator: u64,
 }
 
 impl Ratio {
+    /// `parts` / 10^`decimals`, such as 92 and 2 for 0.92: at most 1, at most 18 decimals.
+    pub const fn decimal(parts: u64, decimals: u32) -> Self {
+        let denominator = 10_u64.pow(if decimals > 18 { 18 } else { decimals });
+        Self { numerator: if parts > denominator { denominator } else { parts }, denominator }
+    }
+
     /// Reads `0.92` (at most nine decimals, from 0 to 1).
     pub fn parse(flag: &str, text: &str) -> Result<Self> {
         let bad = || Error::bad_value(flag, text, words!("a share above 0 and up to 1, such as 0.92"));

@@ -4,13 +4,14 @@
 //! one latent, states once per session. Under tensor parallelism a GPU keeps its share of the KV
 //! heads (at least one) and of the states; latents and index keys are whole on every GPU.
 
-use super::common::{Group, grouped, kv_dtypes, share};
+use super::common::{kv_dtypes, share};
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::parallel::stage_slices;
 use crate::request::Request;
-use crate::spec::layer::Store;
+use crate::spec::layer::{LayerClass, Store, classes};
+use crate::text::Words;
 use crate::units::{product, sum};
 
 /// The rule of no engine.
@@ -24,6 +25,14 @@ impl Engine for Architecture {
 
     fn versions(&self) -> &'static [&'static str] {
         &["1"]
+    }
+
+    fn rule(&self) -> Words {
+        words!("what the definition needs, without any engine's rounding")
+    }
+
+    fn citation(&self) -> &'static str {
+        ""
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -44,27 +53,27 @@ pub struct ReferenceCache<'a> {
     run: ResolvedRequest<'a>,
     k: DType,
     v: DType,
-    groups: Vec<Group<'a>>,
+    classes: Vec<LayerClass<'a>>,
 }
 
 impl<'a> ReferenceCache<'a> {
     fn new(run: ResolvedRequest<'a>, (k, v): (DType, DType)) -> Self {
-        Self { run, k, v, groups: grouped(&run.model.layers) }
+        Self { run, k, v, classes: classes(&run.model.layers) }
     }
 
     /// The definition beside an engine's answer: in the request's dtypes, or in the model's where
     /// the request names a layout that only the engine knows.
     pub fn of_definition(run: ResolvedRequest<'a>) -> Result<Self> {
         let dtypes = match kv_dtypes(run.request, run.model.dtype) {
-            Err(error) if run.request.engine.id() == Architecture.id() => return Err(error),
+            Err(error) if run.engine.id() == Architecture.id() => return Err(error),
             dtypes => dtypes.unwrap_or((run.model.dtype, run.model.dtype)),
         };
         Ok(Self::new(run, dtypes))
     }
 
-    /// How many layers keep the same, and what.
-    pub fn groups(&self) -> &[(u64, &'a [Store])] {
-        &self.groups
+    /// The layers by class.
+    pub fn classes(&self) -> &[LayerClass<'a>] {
+        &self.classes
     }
 
     /// The dtypes of keys and values.
@@ -74,16 +83,16 @@ impl<'a> ReferenceCache<'a> {
 
     /// Bytes of one session in all layers.
     pub fn bytes(&self, tokens: u64) -> Result<u64> {
-        self.each(&self.groups, |store| store.session_bytes(tokens, self.run.source, self.k, self.v))
+        self.each(&self.classes, |store| store.session_bytes(tokens, self.run.encoder_tokens, self.k, self.v))
     }
 
-    fn each(&self, groups: &[Group<'_>], bytes: impl Fn(&Store) -> Result<u64>) -> Result<u64> {
+    fn each(&self, classes: &[LayerClass<'_>], bytes: impl Fn(&Store) -> Result<u64>) -> Result<u64> {
         let mut total = 0;
-        for (layers, stores) in groups {
-            for store in stores.iter().filter(|store| store.is_kept_by("architecture")) {
+        for class in classes {
+            for store in class.stores.iter().filter(|store| store.is_kept_by("architecture")) {
                 total = sum(
                     words!("bytes of a session"),
-                    [total, product(words!("bytes of a session"), &[bytes(store)?, *layers])?],
+                    [total, product(words!("bytes of a session"), &[bytes(store)?, class.layers])?],
                 )?;
             }
         }
@@ -102,8 +111,8 @@ impl Allocation for ReferenceCache<'_> {
         let held = tokens.div_ceil(parallel.dcp);
         let mut result = Vec::new();
         for own in stage_slices(layers, parallel.pp) {
-            let session = self.each(&grouped(own), |store| {
-                share(store, parallel.tp).session_bytes(held, self.run.source, self.k, self.v)
+            let session = self.each(&classes(own), |store| {
+                share(store, parallel.tp).session_bytes(held, self.run.encoder_tokens, self.k, self.v)
             })?;
             result.push(product(words!("bytes of all sessions"), &[session, users])?);
         }

@@ -4,12 +4,10 @@
 //! engine's command line has no flag for is said in a note. The flags' names are those of the engines'
 //! own parsers, which a test holds them against.
 
-use serde_json::{Value as Json, json};
-
 use super::ResolvedRequest;
-use super::flag_support::settings;
+use super::flag_support::given;
 use crate::spec::model::Note;
-use crate::text::{Lang, Sentence};
+use crate::text::Sentence;
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +71,9 @@ impl Command {
     /// Notes the settings of the request that the command does not say; `said` names those it does.
     #[must_use]
     pub fn without(mut self, run: &ResolvedRequest<'_>, said: &[&str]) -> Self {
-        let unsaid: Vec<String> = settings(run)
-            .into_iter()
-            .filter(|(name, given)| *given && !said.contains(name))
-            .map(|(name, _)| format!("--{name}"))
+        let unsaid: Vec<String> = given(run)
+            .filter(|flag| !said.contains(&flag.name))
+            .map(|flag| format!("--{}", flag.name))
             .collect();
         if !unsaid.is_empty() {
             let flags = Sentence::list(unsaid);
@@ -94,17 +91,6 @@ impl Command {
             Some((name, text)) => format!("echo {} > {name} && {line}", quoted(text)),
             None => line,
         }
-    }
-
-    /// The `command` object of the JSON.
-    pub fn json(&self, lang: Lang) -> Json {
-        let note = |note: &Note| json!({ "code": note.code, "text": note.text.text(lang) });
-        json!({
-            "args": self.words,
-            "shell": self.shell(),
-            "file": self.file.as_ref().map(|(name, text)| json!({ "name": name, "text": text })),
-            "notes": self.notes.iter().map(note).collect::<Vec<_>>(),
-        })
     }
 }
 

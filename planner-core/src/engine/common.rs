@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::heads_per_rank;
 use crate::request::Request;
-use crate::spec::layer::{Content, Layer, Store};
+use crate::spec::layer::{Content, Layer, LayerClass, Store, classes};
 
 /// The dtypes of keys and values that a request asks for.
 pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
@@ -17,25 +17,10 @@ pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
     Ok((one("--k-dtype", request.k_dtype.as_deref())?, one("--v-dtype", request.v_dtype.as_deref())?))
 }
 
-/// Layers that keep the same: how many, and what each keeps.
-pub(super) type Group<'a> = (u64, &'a [Store]);
-
-/// Layers that keep the same, wherever they stand.
-pub(super) fn grouped(layers: &[Layer]) -> Vec<Group<'_>> {
-    let mut groups: Vec<(u64, Group<'_>)> = Vec::new();
-    for layer in layers {
-        match groups.iter_mut().find(|(same, _)| *same == layer.same) {
-            Some((_, (count, _))) => *count += 1,
-            None => groups.push((layer.same, (1, &layer.stores))),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
-}
-
 /// What an engine keeps in some layers: how many layers keep the same, and each store of them.
 pub(super) fn kept<'a>(layers: &'a [Layer], engine: &'static str) -> impl Iterator<Item = (u64, &'a Store)> {
-    let stores = |(count, stores): Group<'a>| stores.iter().map(move |store| (count, store));
-    grouped(layers).into_iter().flat_map(stores).filter(move |(_, store)| store.is_kept_by(engine))
+    let stores = |class: LayerClass<'a>| class.stores.iter().map(move |store| (class.layers, store));
+    classes(layers).into_iter().flat_map(stores).filter(move |(_, store)| store.is_kept_by(engine))
 }
 
 /// What one GPU of a tensor-parallel group keeps of a store.
@@ -59,7 +44,7 @@ pub fn check_parallel(run: &ResolvedRequest<'_>) -> Result<()> {
     let Some(heads) = run.model.attention_heads else { return Ok(()) };
     let tp = run.parallel.tp;
     // vLLM's rule refuses such sizes itself, as input that the engine does not take
-    if heads % tp != 0 && run.request.engine.id() != "vllm" {
+    if heads % tp != 0 && run.engine.id() != "vllm" {
         return Err(Error::bad_value(
             "--tp",
             tp,

@@ -3,56 +3,23 @@
 
 use super::{Allocation, ResolvedRequest};
 use crate::error::{Error, Result};
-use crate::request::{CacheKind, FlashAttention, Request, Speculative};
+use crate::request::flags::{FLAGS, Flag, Reader};
+use crate::request::{Request, Speculative};
 use crate::spec::layer::Extent;
 use crate::spec::model::Note;
 use crate::units::human_bytes;
 
-/// Settings of an engine that a request may name, and whether it does.
-pub(super) fn settings(run: &ResolvedRequest<'_>) -> [(&'static str, bool); 26] {
-    let r = run.request;
-    [
-        ("pp", run.parallel.pp > 1),
-        ("dp", run.parallel.dp > 1),
-        ("dcp", run.parallel.dcp > 1),
-        ("kv-dtype", r.kv_dtype.is_some()),
-        ("k-dtype", r.k_dtype.is_some()),
-        ("v-dtype", r.v_dtype.is_some()),
-        ("weight-dtype", r.weight_dtype.is_some()),
-        ("kv-heads", r.kv_heads.is_some()),
-        ("kv-memory", r.kv_memory.is_some()),
-        ("memory-utilization", r.memory_utilization.is_some()),
-        ("attention-backend", r.attention_backend.is_some()),
-        ("block-size", r.block_size.is_some()),
-        ("max-num-batched-tokens", r.max_num_batched_tokens.is_some()),
-        ("max-num-seqs", r.max_num_seqs.is_some()),
-        ("max-model-len", r.max_model_len.is_some()),
-        ("ctx-size", r.ctx_size.is_some()),
-        ("n-parallel", r.n_parallel.is_some()),
-        ("batch", r.batch.is_some()),
-        ("ubatch", r.ubatch.is_some()),
-        ("kv-unified", r.kv_unified.is_some()),
-        ("flash-attn", r.flash_attention != FlashAttention::Auto),
-        ("swa-full", r.swa_full),
-        ("cache", r.cache != CacheKind::Dynamic),
-        ("speculative", r.speculative.is_some()),
-        ("async-scheduling", r.async_scheduling.is_some()),
-        ("prefix-caching", r.prefix_caching.is_some()),
-    ]
+/// The flags that a request gives and that not every plan reads, by name.
+pub(super) fn given(run: &ResolvedRequest<'_>) -> impl Iterator<Item = &'static Flag> {
+    let (request, parallel) = (run.request, run.parallel);
+    FLAGS.iter().filter(|flag| flag.reader != Reader::Every).filter(move |flag| match flag.name {
+        // also where `--gpus` says it
+        "pp" => parallel.pp > 1,
+        "dp" => parallel.dp > 1,
+        "dcp" => parallel.dcp > 1,
+        _ => flag.is_given(request),
+    })
 }
-
-/// Settings that no engine's rule reads by itself: they are the plan's own.
-const OF_THE_PLAN: &[&str] = &[
-    "pp",
-    "dp",
-    "kv-dtype",
-    "k-dtype",
-    "v-dtype",
-    "weight-dtype",
-    "kv-heads",
-    "kv-memory",
-    "memory-utilization",
-];
 
 /// `--k-dtype` or `--v-dtype` with what stands behind it.
 fn side<'a>(request: &'a Request, own: &'a Option<String>) -> Option<&'a str> {
@@ -70,7 +37,7 @@ pub fn kv_dtype(request: &Request) -> Option<&str> {
 /// Two types of keys and values, context parallelism and drafts where the engine's rule has none.
 pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     let request = run.request;
-    let engine = request.engine;
+    let engine = run.engine;
     let id = engine.id();
     let (k, v) = (side(request, &request.k_dtype), side(request, &request.v_dtype));
     if engine.one_kv_dtype() && k != v {
@@ -113,13 +80,10 @@ pub fn check_max_num_seqs(most: Option<u64>, users: u64) -> Result<()> {
 /// What the reader should know of flags that change nothing.
 pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
     let request = run.request;
-    let id = request.engine.id();
-    let unread: Vec<String> = settings(run)
-        .into_iter()
-        .filter(|(name, given)| {
-            *given && !OF_THE_PLAN.contains(name) && !request.engine.reads(request).contains(name)
-        })
-        .map(|(name, _)| format!("--{name}"))
+    let id = run.engine.id();
+    let unread: Vec<String> = given(run)
+        .filter(|flag| flag.reader == Reader::Engines && !run.engine.reads(request).contains(&flag.name))
+        .map(|flag| format!("--{}", flag.name))
         .collect();
     let mut notes = Vec::new();
     if !unread.is_empty() {
@@ -154,10 +118,10 @@ pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
 ///
 /// # Errors
 /// Sizes beyond 64 bits.
-pub fn shared_prefix(run: &ResolvedRequest<'_>, layout: &dyn Allocation) -> Result<Option<Note>> {
+pub fn shared_prefix(run: &ResolvedRequest<'_>, allocation: &dyn Allocation) -> Result<Option<Note>> {
     let Some(prefix) = run.request.shared_prefix else { return Ok(None) };
-    let id = run.request.engine.id();
-    let bytes = layout.shared_bytes(run.tokens)?;
+    let id = run.engine.id();
+    let bytes = allocation.shared_bytes(run.tokens)?;
     Ok(Some(if bytes == 0 {
         let text = say!(
             "--shared-prefix {0}: {1} is planned to store these tokens again for every session",

@@ -4,18 +4,14 @@
 //! into a [`Allocation`], which answers for any number of sessions and tokens; everything about budgets,
 //! verdicts and output is common to all.
 
-use std::sync::{PoisonError, RwLock};
-
-use serde_json::{Map, Value as Json};
-
-use crate::error::{Error, Known, Result};
+use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::Store;
-use crate::spec::model::{ModelSpec, Note};
-use crate::suggest;
-use crate::text::{Sentence, Words};
+use crate::spec::model::ModelSpec;
+use crate::text::Words;
 use crate::units::{Ratio, product};
+use report::EngineReport;
 
 pub mod architecture;
 pub mod candle;
@@ -23,29 +19,15 @@ pub mod command;
 pub mod common;
 pub mod flag_support;
 pub mod llamacpp;
+mod registry;
+pub mod report;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
 pub mod vllm;
 mod widths;
 
-/// The engines from the start; the first is the default. Without the feature `engines` it is the only
-/// one, until a program installs more.
-static FROM_START: &[&dyn Engine] = &[
-    &architecture::Architecture,
-    #[cfg(feature = "engines")]
-    &vllm::Vllm,
-    #[cfg(feature = "engines")]
-    &transformers::Transformers,
-    #[cfg(feature = "engines")]
-    &sglang::Sglang,
-    #[cfg(feature = "engines")]
-    &tensorrt_llm::TensorRtLlm,
-    #[cfg(feature = "engines")]
-    &candle::Candle,
-    #[cfg(feature = "engines")]
-    &llamacpp::LlamaCpp,
-];
+pub use registry::*;
 
 /// A model and a question, with what an engine needs resolved.
 #[derive(Debug, Clone, Copy)]
@@ -57,15 +39,19 @@ pub struct ResolvedRequest<'a> {
     /// Tokens of one session (`--seq` or its default).
     pub tokens: u64,
     /// Encoder input tokens.
-    pub source: u64,
+    pub encoder_tokens: u64,
     /// Parallel sizes.
     pub parallel: Parallel,
+    /// The engine that is meant.
+    pub engine: &'static dyn Engine,
+    /// Its version.
+    pub version: &'static str,
 }
 
 impl ResolvedRequest<'_> {
     /// Share of the GPU's memory: what the user says, or what the engine takes.
     pub fn utilization(&self) -> Ratio {
-        self.request.memory_utilization.unwrap_or_else(|| self.request.engine.utilization(self))
+        self.request.memory_utilization.unwrap_or_else(|| self.engine.utilization(self))
     }
 
     /// Tokens of `--shared-prefix` that a session of `tokens` finds in the cache, in whole units of `grain`:
@@ -102,6 +88,12 @@ pub trait Engine: Sync + std::fmt::Debug {
     fn utilization_of(&self) -> ShareOf {
         ShareOf::Total
     }
+
+    /// In one line, why its bytes differ from the definition's.
+    fn rule(&self) -> Words;
+
+    /// Files of the engine's own source that its rule restates; empty for the definition.
+    fn citation(&self) -> &'static str;
 
     /// Settings of a request that its figures depend on, by their flags' names.
     fn reads(&self, request: &Request) -> &'static [&'static str];
@@ -147,9 +139,9 @@ pub trait Allocation {
     /// What a session holds before its first token counts: states, rings, whole pages.
     fn min_session_bytes(&self) -> Result<u64>;
 
-    /// Further keys of the `engine` object; `available` is the KV memory of a GPU of each stage.
-    fn details(&self, _available: Option<&[u64]>) -> Result<Details> {
-        Ok(Details::default())
+    /// What only this engine has to say; `available` is the KV memory of a GPU of each stage.
+    fn report(&self, _available: Option<&[u64]>) -> Result<EngineReport> {
+        Ok(EngineReport::default())
     }
 }
 
@@ -196,7 +188,7 @@ impl Term {
             Some(row) => factors.extend([(bytes / row, Unit::Rows), (row, Unit::Bytes)]),
             None => factors.push((bytes, Unit::Bytes)),
         }
-        Self::new(store.kind(), factors, 1)
+        Self::new(store.kind().name(), factors, 1)
     }
 
     /// The product.
@@ -211,70 +203,4 @@ impl Term {
 pub(crate) fn without_shared(users: u64, each: u64, shared: u64) -> Result<u64> {
     let all = product(words!("bytes of all sessions"), &[each, users])?;
     Ok(all - product(words!("bytes of all sessions"), &[shared.min(each), users.saturating_sub(1)])?)
-}
-
-/// What only this engine has to say.
-#[derive(Debug, Clone, Default)]
-pub struct Details {
-    /// Keys of the `engine` object, in order.
-    pub keys: Map<String, Json>,
-    /// Notes for the reader.
-    pub notes: Vec<Note>,
-}
-
-static INSTALLED: RwLock<Vec<&dyn Engine>> = RwLock::new(Vec::new());
-
-/// Adds engines to the list: for a program that loads their code when they are asked for.
-pub fn install(engines: &[&'static dyn Engine]) {
-    let known: Vec<&str> = all().iter().map(|engine| engine.id()).collect();
-    let new = engines.iter().filter(|engine| !known.contains(&engine.id()));
-    INSTALLED.write().unwrap_or_else(PoisonError::into_inner).extend(new);
-}
-
-/// Every engine at hand; the first is the default.
-pub fn all() -> Vec<&'static dyn Engine> {
-    let installed = INSTALLED.read().unwrap_or_else(PoisonError::into_inner);
-    FROM_START.iter().chain(installed.iter()).copied().collect()
-}
-
-/// The engine that answers when none is named.
-pub fn default() -> &'static dyn Engine {
-    &architecture::Architecture
-}
-
-/// An engine of a name, or of `NAME@VERSION`.
-pub fn resolve(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
-    let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
-    let wanted = plain(name);
-    let engines = all();
-    let engine = *engines.iter().find(|engine| plain(engine.id()) == wanted).ok_or_else(|| {
-        let ids = engines.iter().map(|engine| engine.id());
-        let near = suggest::near(name, ids.clone());
-        Error::Unknown {
-            what: Known::Engine,
-            name: name.to_owned(),
-            near: if near.is_empty() { ids.map(str::to_owned).collect() } else { near },
-        }
-    })?;
-    let Some(version) = version else { return Ok((engine, engine.versions()[0])) };
-    let known = engine.versions();
-    let found = known.iter().find(|known| **known == version).ok_or_else(|| {
-        Error::bad_value(
-            "--engine",
-            text,
-            say!("a known version of {0}: {1}", engine.id(), Sentence::list(known.iter().copied())),
-        )
-    })?;
-    Ok((engine, found))
-}
-
-/// Other spellings of an engine's name: `llamacpp`, `trtllm`, `hf`, `truth`.
-fn plain(name: &str) -> String {
-    let letters: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-    match letters.as_str() {
-        "trtllm" | "tensorrt" => "tensorrtllm".into(),
-        "hf" | "huggingface" => "transformers".into(),
-        "truth" => "architecture".into(),
-        _ => letters,
-    }
 }

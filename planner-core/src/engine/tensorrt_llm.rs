@@ -9,16 +9,16 @@
 //! - `max_attention_window` is not set unless the user sets it, so window layers keep the whole session.
 //! - `tokens_per_block` is 32, `free_gpu_memory_fraction` 0.9 of the memory that is free after loading.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
 use super::command::Command;
 use super::common::kv_dtypes;
 use super::flag_support;
-use super::{Allocation, Details, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
+use super::report::{EngineReport, Pool, TensorRtLlmReport};
+use super::{Allocation, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
-use crate::render::json::integer;
 use crate::request::Request;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
@@ -44,11 +44,19 @@ impl Engine for TensorRtLlm {
     }
 
     fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
-        Ratio { numerator: 9, denominator: 10 }
+        Ratio::decimal(9, 1)
     }
 
     fn utilization_of(&self) -> ShareOf {
         ShareOf::FreeAfterWeights
+    }
+
+    fn rule(&self) -> Words {
+        words!("whole blocks of 32 tokens out of the memory left after the weights")
+    }
+
+    fn citation(&self) -> &'static str {
+        "tensorrt_llm/_torch/pyexecutor/resource_manager.py, llmapi/llm_args.py"
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -228,10 +236,8 @@ impl Allocation for Blocks<'_> {
         Ok(0)
     }
 
-    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
-        let mut keys = Map::new();
-        keys.insert("block_size".into(), integer(self.tokens_per_block));
-        let blocks = match available {
+    fn report(&self, available: Option<&[u64]>) -> Result<EngineReport> {
+        let num_blocks = match available {
             None => None,
             Some(available) => {
                 let mut fewest = u64::MAX;
@@ -241,19 +247,22 @@ impl Allocation for Blocks<'_> {
                 Some(fewest)
             }
         };
-        let tokens = blocks.map(|blocks| blocks.saturating_mul(self.tokens_per_block));
-        keys.insert("num_blocks".into(), blocks.map_or(Json::Null, integer));
-        keys.insert("kv_cache_tokens".into(), tokens.map_or(Json::Null, integer));
         let a_session = self.blocks(self.max_model_len).max(1);
-        keys.insert("max_concurrency".into(), json!(blocks.map(|blocks| blocks as f64 / a_session as f64)));
-        keys.insert("blocks_per_session".into(), integer(self.blocks(self.run.tokens)));
-        let hit = if self.reuses() { integer(self.tokens_per_block) } else { Json::Null };
-        keys.insert("min_prefix_hit_tokens".into(), hit);
+        let report = TensorRtLlmReport {
+            pool: Pool {
+                block_size: self.tokens_per_block,
+                num_blocks,
+                kv_cache_tokens: num_blocks.map(|blocks| blocks.saturating_mul(self.tokens_per_block)),
+                max_concurrency: num_blocks.map(|blocks| blocks as f64 / a_session as f64),
+            },
+            blocks_per_session: self.blocks(self.run.tokens),
+        };
         let text = say!(
             "{0}: the rule was read in its source, not compared with a running engine",
             "tensorrt-llm 1.2"
         );
-        Ok(Details { keys, notes: vec![Note::new("engine_not_run", text)] })
+        let hit = self.reuses().then_some(self.tokens_per_block);
+        Ok(EngineReport::new(report, hit, vec![Note::new("engine_not_run", text)]))
     }
 }
 
@@ -275,7 +284,7 @@ mod tests {
             request.set(flag, value).unwrap();
         }
         let plan = plan(&model, &request).unwrap();
-        assert_eq!(plan.engine.details.keys["num_blocks"], 256);
+        assert_eq!(plan.engine.report.pool().unwrap().num_blocks, Some(256));
         assert_eq!(plan.engine.session_bytes, 32 * 4 * 1024 * 1024);
         assert_eq!(plan.verdict.unwrap().max_users, 8);
     }

@@ -41,7 +41,7 @@ impl Memory {
     /// The budget of a run, or nothing where no memory is named.
     pub fn of(run: &ResolvedRequest<'_>) -> Result<Option<Self>> {
         let (request, parallel) = (run.request, run.parallel);
-        let gpus = parallel.gpus()?;
+        let gpus = parallel.gpus();
         let held = run
             .model
             .weight_bytes
@@ -63,11 +63,11 @@ impl Memory {
             (None, Some(device)) => {
                 let reserve = reserve(request);
                 let after = |bytes: u64| bytes.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
-                let room = match request.engine.utilization_of() {
+                let room = match run.engine.utilization_of() {
                     ShareOf::Total => after(utilization.of(device.memory_bytes)),
                     ShareOf::FreeAfterWeights => after(device.memory_bytes).map(|free| utilization.of(free)),
                 };
-                let budget = match (request.engine.utilization_of(), room) {
+                let budget = match (run.engine.utilization_of(), room) {
                     (ShareOf::FreeAfterWeights, Some(room)) => sum(words!("budget"), [room, held, reserve])?,
                     _ => utilization.of(device.memory_bytes),
                 };

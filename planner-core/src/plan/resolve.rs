@@ -1,10 +1,11 @@
 //! What a request leaves open: defaults, each with a note, and the flags that change the model.
 
+use std::borrow::Cow;
+
 use crate::device::DEFAULT_RESERVE;
 use crate::engine::common::check_parallel;
-use crate::engine::{Allocation, ResolvedRequest, flag_support};
+use crate::engine::{self, Allocation, ResolvedRequest, flag_support};
 use crate::error::{Error, Result};
-use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, Note};
@@ -13,10 +14,20 @@ use crate::spec::model::{ModelSpec, Note};
 pub const DEFAULT_SEQ_CAP: u64 = 8192;
 
 /// Encoder tokens when neither `--source-len` nor the configuration says.
-const DEFAULT_SOURCE: u64 = 512;
+const DEFAULT_ENCODER_TOKENS: u64 = 512;
 
 /// The model a request really asks about: `--kv-heads` and `--weight-dtype` applied.
-pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
+///
+/// # Errors
+/// `--kv-heads` of a model without any; a quantization whose bytes are not known and no `--weight-dtype`.
+pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, ModelSpec>> {
+    if let (None, Some(refusal)) = (request.weight_dtype, &model.weight_refusal) {
+        return Err(refusal.clone());
+    }
+    if request.kv_heads.is_none() && request.weight_dtype.is_none() {
+        return Ok(Cow::Borrowed(model));
+    }
+    let mut model = model.clone();
     if let Some(wanted) = request.kv_heads {
         let mut changed = false;
         for store in model.layers.iter_mut().flat_map(|layer| &mut layer.stores) {
@@ -44,10 +55,8 @@ pub fn adjust(mut model: ModelSpec, request: &Request) -> Result<ModelSpec> {
             "weight_dtype_overridden",
             say!("--weight-dtype {0}: every parameter counted in it, without scales", dtype.name),
         ));
-    } else if let Some(refusal) = &model.weight_refusal {
-        return Err(refusal.clone());
     }
-    Ok(model)
+    Ok(Cow::Owned(model))
 }
 
 /// Resolves what a request leaves open.
@@ -73,16 +82,19 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     }
     let has_cross =
         model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
-    let source = request.source_len.or(model.source_len).unwrap_or(DEFAULT_SOURCE);
+    let encoder_tokens = request.source_len.or(model.source_len).unwrap_or(DEFAULT_ENCODER_TOKENS);
     if has_cross && request.source_len.is_none() {
-        notes.push(Note::new("source_default", say!("--source-len not given: {0} encoder tokens", source)));
+        notes.push(Note::new(
+            "source_default",
+            say!("--source-len not given: {0} encoder tokens", encoder_tokens),
+        ));
     }
     let mut parallel = request.parallel()?;
     if request.gpus.is_some()
         && request.tp.is_none()
         && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
     {
-        parallel = Parallel { pp: parallel.pp * parallel.tp, tp: 1, ..parallel };
+        parallel = parallel.as_stages();
         notes.push(Note::new(
             "gpus_as_pipeline",
             say!("--gpus as {0} pipeline stages: the attention heads do not divide by it", parallel.pp),
@@ -90,7 +102,8 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
         notes.push(Note::new("gpus_as_tensor", say!("--gpus as tensor parallelism: --tp {0}", parallel.tp)));
     }
-    let run = ResolvedRequest { model, request, tokens, source, parallel };
+    let (engine, version) = engine::resolve(request.engine.as_ref())?;
+    let run = ResolvedRequest { model, request, tokens, encoder_tokens, parallel, engine, version };
     check_parallel(&run)?;
     flag_support::check(&run)?;
     notes.extend(flag_support::notes(&run));
@@ -102,12 +115,12 @@ pub fn reserve(request: &Request) -> u64 {
     request.reserve.unwrap_or(DEFAULT_RESERVE)
 }
 
-/// A layout for a changed request, or nothing when the engine or the model refuses it.
+/// The allocation of a changed request, or nothing when the engine or the model refuses it.
 pub(crate) fn try_allocate<'a>(
     model: &'a ModelSpec,
     request: &'a Request,
 ) -> Option<(ResolvedRequest<'a>, Box<dyn Allocation + 'a>)> {
     let (run, _) = resolve(model, request).ok()?;
-    let layout = request.engine.allocate(run).ok()?;
-    Some((run, layout))
+    let allocation = run.engine.allocate(run).ok()?;
+    Some((run, allocation))
 }

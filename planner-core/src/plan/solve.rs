@@ -1,6 +1,8 @@
 //! What fits: most users, longest sequence, fewest GPUs, and what would make it fit.
 
-use super::{Memory, try_allocate};
+use serde::Serialize;
+
+use super::{Memory, adjusted, resolve::try_allocate};
 use crate::device::Device;
 use crate::engine::{Allocation, ResolvedRequest};
 use crate::error::Result;
@@ -11,54 +13,119 @@ use crate::spec::model::ModelSpec;
 /// A search for users or tokens ends here; nothing serves more.
 const SEARCH_LIMIT: u64 = 1 << 40;
 
+/// What ends the growth of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// Weights and reserve alone are more than the budget.
+    Weights,
+    /// The room for the cache.
+    KvCache,
+    /// The longest session that the model is made for.
+    MaxPosition,
+    /// Nothing: the cache does not grow, and the model names no longest session.
+    #[serde(rename = "none")]
+    Nothing,
+}
+
 /// Whether it fits, and the limits around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// Whether all users at the asked length fit.
     pub fits: bool,
-    /// Most users at that length.
+    /// Most users at that length; 0 where not even one fits.
     pub max_users: u64,
-    /// Longest length for that many users, at most the model's maximum.
-    pub max_seq: u64,
+    /// Longest length for that many users, at most the model's maximum, 0 where none fits; `None` where nothing
+    /// limits it.
+    pub max_seq: Option<u64>,
     /// Fewest GPUs of this kind, under tensor parallelism.
     pub min_gpus: Option<u64>,
-    /// What sets the limit: `weights`, `kv_cache`, `max_position` when only the model's maximum does, or
-    /// `none` where the cache does not grow and the model names no maximum.
-    pub limited_by: &'static str,
+    /// What sets the limit.
+    pub limited_by: Limit,
     /// Changes that each make it fit.
     pub alternatives: Vec<Alternative>,
 }
 
-/// One change that makes it fit.
+/// Changes that together make it fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Alternative {
-    /// The flag to change.
-    pub flag: &'static str,
-    /// Its value.
-    pub value: String,
+    /// What to change.
+    pub changes: Vec<Change>,
     /// Most users at the asked length with it.
     pub max_users: u64,
 }
 
+/// A flag and another value for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// As many GPUs, under tensor parallelism.
+    Gpus(u64),
+    /// Fewer users.
+    Users(u64),
+    /// Shorter sessions.
+    Seq(u64),
+    /// Keys and values in this type.
+    KvDtype(&'static str),
+}
+
+impl Change {
+    /// The flag, with its dashes.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::Gpus(_) => "--gpus",
+            Self::Users(_) => "--users",
+            Self::Seq(_) => "--seq",
+            Self::KvDtype(_) => "--kv-dtype",
+        }
+    }
+
+    /// The value, as typed.
+    pub fn value(self) -> String {
+        match self {
+            Self::Gpus(count) | Self::Users(count) | Self::Seq(count) => count.to_string(),
+            Self::KvDtype(name) => name.to_owned(),
+        }
+    }
+
+    /// The request with it.
+    fn apply(self, request: &Request) -> Request {
+        let changed = request.clone();
+        match self {
+            Self::Gpus(gpus) => {
+                Request { gpus: Some(gpus), tp: None, pp: None, dp: None, dcp: None, ..changed }
+            }
+            Self::Users(users) => Request { users, ..changed },
+            Self::Seq(tokens) => Request { seq: Some(tokens), ..changed },
+            Self::KvDtype(name) => Request { kv_dtype: Some(name.to_owned()), ..changed },
+        }
+    }
+}
+
 /// A GPU on which everything fits, with the fewest of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The GPU.
     pub device: Device,
     /// How many.
     pub gpus: u64,
-    /// Room for the cache on each.
+    /// Bytes of room for the cache on each.
     pub kv_bytes_available: u64,
     /// Most users at the asked length.
     pub max_users: u64,
-    /// Longest length for the asked users.
-    pub max_seq: u64,
-    /// What sets the limit, as in [`Verdict`].
-    pub limited_by: &'static str,
+    /// Longest length for the asked users, as in [`Verdict`].
+    pub max_seq: Option<u64>,
+    /// What sets the limit.
+    pub limited_by: Limit,
 }
 
 /// The largest `n` up to `limit` for which `fits` holds, 0 when not even 1 does.
-fn largest(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
+fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
     if limit == 0 || !fits(1) {
         return 0;
     }
@@ -80,17 +147,17 @@ fn largest(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
     good
 }
 
-/// Answers "does it fit" for one layout and memory.
+/// Answers "does it fit" for one allocation and memory.
 struct Fit<'a> {
     run: &'a ResolvedRequest<'a>,
-    layout: &'a dyn Allocation,
+    allocation: &'a dyn Allocation,
     available: Vec<u64>,
     weights_fit: bool,
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a ResolvedRequest<'a>, layout: &'a dyn Allocation, memory: &Memory) -> Self {
-        Self { run, layout, available: memory.available(), weights_fit: memory.weights_fit }
+    fn new(run: &'a ResolvedRequest<'a>, allocation: &'a dyn Allocation, memory: &Memory) -> Self {
+        Self { run, allocation, available: memory.available(), weights_fit: memory.weights_fit }
     }
 
     /// Sizes that overflow do not fit either.
@@ -98,48 +165,45 @@ impl<'a> Fit<'a> {
         let users = self.run.parallel.users_per_replica(users);
         self.weights_fit
             && self
-                .layout
+                .allocation
                 .stage_bytes(users, tokens)
                 .is_ok_and(|used| used.iter().zip(&self.available).all(|(used, available)| used <= available))
     }
 
     fn max_users(&self, tokens: u64) -> u64 {
         let dp = self.run.parallel.dp;
-        largest(SEARCH_LIMIT / dp.max(1), |per_replica| self.fits(per_replica.saturating_mul(dp), tokens))
-            .saturating_mul(dp)
+        max_satisfying(SEARCH_LIMIT / dp.max(1), |per_replica| {
+            self.fits(per_replica.saturating_mul(dp), tokens)
+        })
+        .saturating_mul(dp)
     }
 
-    /// What ends the growth of a session at `max_seq` tokens.
-    fn limited_by(&self, max_seq: u64) -> &'static str {
-        if !self.weights_fit {
-            "weights"
-        } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
-            "max_position"
-        } else if max_seq >= SEARCH_LIMIT {
-            "none"
-        } else {
-            "kv_cache"
-        }
-    }
-
-    fn max_seq(&self, users: u64) -> u64 {
+    /// Longest session for so many users, and what ends its growth there.
+    fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
-        let limit = longest.min(SEARCH_LIMIT);
-        largest(limit, |tokens| self.fits(users, tokens))
+        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
+        if !self.weights_fit {
+            (Some(max_seq), Limit::Weights)
+        } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
+            (Some(max_seq), Limit::MaxPosition)
+        } else if max_seq >= SEARCH_LIMIT {
+            (None, Limit::Nothing)
+        } else {
+            (Some(max_seq), Limit::KvCache)
+        }
     }
 }
 
 pub(super) fn verdict(
     run: &ResolvedRequest<'_>,
-    layout: &dyn Allocation,
+    allocation: &dyn Allocation,
     memory: &Memory,
 ) -> Result<Verdict> {
-    let fit = Fit::new(run, layout, memory);
+    let fit = Fit::new(run, allocation, memory);
     let users = run.request.users;
     let fits = fit.fits(users, run.tokens);
     let max_users = fit.max_users(run.tokens);
-    let max_seq = fit.max_seq(users);
-    let limited_by = fit.limited_by(max_seq);
+    let (max_seq, limited_by) = fit.max_seq(users);
     let min_gpus = fewest_gpus(run.model, run.request).map(|(gpus, _)| gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, min_gpus) };
     Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, alternatives })
@@ -167,9 +231,9 @@ fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
             kv_memory: None,
             ..request.clone()
         };
-        let (run, layout) = try_allocate(model, &changed)?;
+        let (run, allocation) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
-        let fits = Fit::new(&run, layout.as_ref(), &memory).fits(request.users, run.tokens);
+        let fits = Fit::new(&run, allocation.as_ref(), &memory).fits(request.users, run.tokens);
         fits.then(|| (tp, changed.clone()))
     })
 }
@@ -177,58 +241,47 @@ fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
 fn alternatives(
     run: &ResolvedRequest<'_>,
     max_users: u64,
-    max_seq: u64,
+    max_seq: Option<u64>,
     min_gpus: Option<u64>,
 ) -> Vec<Alternative> {
     let request = run.request;
-    let mut changes: Vec<(&'static str, String)> = Vec::new();
-    if let Some(gpus) = min_gpus.filter(|_| request.kv_memory.is_none()) {
-        changes.push(("--gpus", gpus.to_string()));
-    }
-    if max_users > 0 {
-        changes.push(("--users", max_users.to_string()));
-    }
-    if max_seq > 0 {
-        changes.push(("--seq", max_seq.to_string()));
-    }
-    if request.kv_dtype.is_none() && request.k_dtype.is_none() && request.v_dtype.is_none() {
-        changes.push(("--kv-dtype", "fp8".into()));
-    }
-    let try_change = |(flag, value): (&'static str, String)| {
-        let mut changed = request.clone();
-        if flag == "--gpus" {
-            changed = Request { tp: None, pp: None, dp: None, dcp: None, ..changed };
-        }
-        changed.set(flag.trim_start_matches('-'), &value).ok()?;
-        let (run, layout) = try_allocate(run.model, &changed)?;
+    let own_dtype = request.kv_dtype.is_none() && request.k_dtype.is_none() && request.v_dtype.is_none();
+    let changes = [
+        min_gpus.filter(|_| request.kv_memory.is_none()).map(Change::Gpus),
+        (max_users > 0).then_some(Change::Users(max_users)),
+        max_seq.filter(|tokens| *tokens > 0).map(Change::Seq),
+        own_dtype.then_some(Change::KvDtype("fp8")),
+    ];
+    let try_change = |change: Change| {
+        let changed = change.apply(request);
+        let (run, allocation) = try_allocate(run.model, &changed)?;
         let memory = Memory::of(&run).ok()??;
-        let fit = Fit::new(&run, layout.as_ref(), &memory);
-        fit.fits(changed.users, run.tokens).then(|| Alternative {
-            flag,
-            value,
-            max_users: fit.max_users(run.tokens),
-        })
+        let fit = Fit::new(&run, allocation.as_ref(), &memory);
+        let max_users = || fit.max_users(run.tokens);
+        fit.fits(changed.users, run.tokens)
+            .then(|| Alternative { changes: vec![change], max_users: max_users() })
     };
-    changes.into_iter().filter_map(try_change).collect()
+    changes.into_iter().flatten().filter_map(try_change).collect()
 }
 
 /// For each GPU the fewest that hold weights and cache, with what fits on them.
 pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Candidate> {
+    let Ok(model) = &adjusted(model, request) else { return Vec::new() };
     let one = |id: &&str| {
         let device = Device::resolve(id).ok()?;
         let request = Request { gpu: Some(device.clone()), gpus: None, kv_memory: None, ..request.clone() };
         let (count, changed) = fewest_gpus(model, &request)?;
-        let (run, layout) = try_allocate(model, &changed)?;
+        let (run, allocation) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
-        let fit = Fit::new(&run, layout.as_ref(), &memory);
-        let max_seq = fit.max_seq(request.users);
+        let fit = Fit::new(&run, allocation.as_ref(), &memory);
+        let (max_seq, limited_by) = fit.max_seq(request.users);
         Some(Candidate {
             device,
             gpus: count,
             kv_bytes_available: memory.available().first().copied().unwrap_or(0),
             max_users: fit.max_users(run.tokens),
             max_seq,
-            limited_by: fit.limited_by(max_seq),
+            limited_by,
         })
     };
     gpus.iter().filter_map(one).collect()
@@ -236,24 +289,27 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
 
 /// Most users at each length; `None` where no memory is named or the engine refuses that length.
 pub fn max_users_by_length(model: &ModelSpec, request: &Request, lengths: &[u64]) -> Vec<(u64, Option<u64>)> {
+    let Ok(model) = &adjusted(model, request) else {
+        return lengths.iter().map(|&tokens| (tokens, None)).collect();
+    };
     let most = |tokens: u64| {
         let changed = Request { seq: Some(tokens), ..request.clone() };
-        let (run, layout) = try_allocate(model, &changed)?;
+        let (run, allocation) = try_allocate(model, &changed)?;
         let memory = Memory::of(&run).ok()??;
-        Some(Fit::new(&run, layout.as_ref(), &memory).max_users(run.tokens))
+        Some(Fit::new(&run, allocation.as_ref(), &memory).max_users(run.tokens))
     };
     lengths.iter().map(|&tokens| (tokens, most(tokens))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::largest;
+    use super::max_satisfying;
 
     #[test]
     fn the_search_finds_the_last_that_fits() {
         for last in [0, 1, 2, 3, 7, 8, 9, 1000, 4095, 4096] {
-            assert_eq!(largest(1 << 40, |n| n <= last), last);
-            assert_eq!(largest(5, |n| n <= last), last.min(5));
+            assert_eq!(max_satisfying(1 << 40, |n| n <= last), last);
+            assert_eq!(max_satisfying(5, |n| n <= last), last.min(5));
         }
     }
 }

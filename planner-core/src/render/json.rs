@@ -1,241 +1,331 @@
-//! The JSON of a plan. Its keys are a contract that scripts rely on; they may grow, not change.
-//!
-//! Integers above 2⁵³ are written as decimal strings, since JavaScript could not hold them.
+//! Plans, failures and explanations as JSON, by the types of [`document`](super::document).
 
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
+use super::document::*;
+use super::explain::Section;
+use crate::engine::command::Command;
 use crate::error::Error;
-use crate::plan::{LayerGroup, Memory, Plan, Verdict};
-use crate::request::{CacheKind, FlashAttention, Request};
+use crate::plan::{Alternative, Compared, GpuMemory, LayerGroup, Plan, Slope, Verdict, reserve};
+use crate::request::FLAGS;
 use crate::spec::layer::{Content, Extent, Store};
-use crate::spec::model::ModelSpec;
-use crate::text::{Lang, error_hint, error_message};
+use crate::spec::model::{ModelSpec, Note};
+use crate::text::{Lang, Sentence, error_hint, error_message};
 
-/// Version of the keys.
-pub const SCHEMA: u64 = 1;
+/// The largest integer that JavaScript can hold with all below it.
+const LARGEST_NUMBER: u64 = 1 << 53;
 
-/// The JSON Schema of a plan or a failure.
-pub const SCHEMA_TEXT: &str = include_str!("schema.json");
-
-/// An integer, as a string where JavaScript could not hold it.
-pub fn integer(value: u64) -> Json {
-    if value > 1 << 53 { Json::from(value.to_string()) } else { Json::from(value) }
+/// A document as JSON, with integers above 2⁵³ as decimal strings.
+pub fn to_json(document: &impl Serialize) -> Json {
+    let mut json = serde_json::to_value(document).unwrap_or_default();
+    large_as_text(&mut json);
+    json
 }
 
-fn optional(value: Option<u64>) -> Json {
-    value.map_or(Json::Null, integer)
-}
-
-/// A plan; only the notes' texts depend on the language.
-pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
-    let mut engine = Map::new();
-    engine.insert("id".into(), plan.engine.id.into());
-    engine.insert("version".into(), plan.engine.version.into());
-    engine.insert("session_bytes".into(), integer(plan.engine.session_bytes));
-    engine.insert("total_bytes".into(), integer(plan.engine.total_bytes));
-    engine.insert("floor_bytes_per_session".into(), integer(plan.engine.floor_bytes_per_session));
-    engine.insert("min_prefix_hit_tokens".into(), Json::Null);
-    for (key, value) in &plan.engine.details.keys {
-        engine.insert(key.clone(), value.clone());
+fn large_as_text(json: &mut Json) {
+    match json {
+        Json::Number(number) => {
+            if let Some(large) = number.as_u64().filter(|value| *value > LARGEST_NUMBER) {
+                *json = Json::from(large.to_string());
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(large_as_text),
+        Json::Object(map) => map.values_mut().for_each(large_as_text),
+        _ => {}
     }
-    engine.insert("command".into(), plan.command().map_or(Json::Null, |command| command.json(lang)));
-    json!({
-        "schema": SCHEMA,
-        "model": model(plan.model),
-        "request": request(plan),
-        "kv": kv(plan),
-        "layers": plan.layers.iter().map(layer_group).collect::<Vec<_>>(),
-        "engine": engine,
-        "memory": plan.memory.as_ref().map_or(Json::Null, memory),
-        "verdict": verdict(plan.verdict.as_ref()),
-        "notes": plan.notes.iter().map(|note| json!({ "code": note.code, "text": note.text.text(lang) })).collect::<Vec<_>>(),
-    })
+}
+
+/// A plan; only the texts of notes depend on the language.
+pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
+    to_json(&plan_document(plan, lang))
+}
+
+/// A plan beside every engine's answer to the same question.
+pub fn plan_and_engines(plan: &Plan<'_>, engines: &[Compared], lang: Lang) -> Json {
+    let engines = engines.iter().map(|compared| compared_document(compared, lang)).collect();
+    to_json(&PlanDocument { engines: Some(engines), ..plan_document(plan, lang) })
 }
 
 /// A failure.
 pub fn failure(lang: Lang, error: &Error) -> Json {
-    json!({
-        "schema": SCHEMA,
-        "error": { "code": error.code(), "message": error_message(lang, error), "hint": error_hint(lang, error) },
-    })
+    to_json(&FailureDocument { schema: SCHEMA, error: error_document(lang, error) })
 }
 
-/// The `model` object.
+/// A model.
 pub fn model(model: &ModelSpec) -> Json {
-    let origin = |origin: &crate::spec::model::Origin| json!({ "field": origin.field, "value": origin.value, "from": origin.from });
-    let part = |part: &crate::spec::model::Part| json!({ "name": part.name, "parameters": integer(part.parameters), "active": integer(part.active), "bytes": integer(part.bytes) });
-    json!({
-        "id": model.id,
-        "name": model.name,
-        "architecture": model.architecture,
-        "model_type": model.model_type,
-        "family": model.family,
-        "layers": model.config_layers,
-        "attention_heads": optional(model.attention_heads),
-        "kv_heads": optional(model.kv_heads),
-        "head_dim": optional(model.head_dim),
-        "max_position": optional(model.max_position),
-        "dtype": model.dtype.name,
-        "parameters": integer(model.parameters),
-        "active_parameters": integer(model.active_parameters()),
-        "weight_bytes": integer(model.weight_bytes),
-        "parts": model.parts.iter().map(part).collect::<Vec<_>>(),
-        "origin": model.origin.iter().map(origin).collect::<Vec<_>>(),
+    to_json(&model_document(model))
+}
+
+/// The command that starts an engine.
+pub fn command(command: &Command, lang: Lang) -> Json {
+    to_json(&command_document(command, lang))
+}
+
+/// An explanation.
+pub fn explanation<'a>(plan: &'a Plan<'_>, sections: &'a [Section]) -> Json {
+    let section = |section: &'a Section| SectionDocument { title: &section.title, lines: &section.lines };
+    to_json(&ExplainDocument {
+        schema: SCHEMA,
+        model: &plan.model.id,
+        sections: sections.iter().map(section).collect(),
     })
 }
 
-fn request(plan: &Plan<'_>) -> Json {
-    let request: &Request = plan.request;
-    json!({
-        "seq": integer(plan.tokens),
-        "users": integer(request.users),
-        "gpu": request.gpu.as_ref().map(|gpu| gpu.id.as_str()),
-        "gpus": plan.parallel.tp * plan.parallel.pp * plan.parallel.dp,
-        "tp": plan.parallel.tp,
-        "pp": plan.parallel.pp,
-        "dp": plan.parallel.dp,
-        "dcp": plan.parallel.dcp,
-        "engine": request.engine.id(),
-        "engine_version": request.engine_version,
-        "kv_dtype": request.kv_dtype.as_deref().unwrap_or("auto"),
-        "k_dtype": request.k_dtype.as_deref().or(request.kv_dtype.as_deref()).unwrap_or(plan.kv_dtypes.0),
-        "v_dtype": request.v_dtype.as_deref().or(request.kv_dtype.as_deref()).unwrap_or(plan.kv_dtypes.1),
-        "weight_dtype": request.weight_dtype.map_or("auto", |dtype| dtype.name),
-        "kv_heads": optional(request.kv_heads),
-        "kv_memory": optional(request.kv_memory),
-        "memory_utilization": plan.run().utilization().to_string(),
-        "reserve": integer(crate::plan::reserve(request)),
-        "attention_backend": request.attention_backend,
-        "block_size": optional(request.block_size),
-        "max_num_batched_tokens": optional(request.max_num_batched_tokens),
-        "max_num_seqs": optional(request.max_num_seqs),
-        "max_model_len": integer(request.max_model_len.unwrap_or(plan.tokens)),
-        "ctx_size": optional(request.ctx_size),
-        "n_parallel": optional(request.n_parallel),
-        "batch": optional(request.batch),
-        "ubatch": optional(request.ubatch),
-        "kv_unified": request.kv_unified,
-        "flash_attn": match request.flash_attention {
-            FlashAttention::Auto => "auto",
-            FlashAttention::On => "on",
-            FlashAttention::Off => "off",
+fn plan_document<'a>(plan: &'a Plan<'_>, lang: Lang) -> PlanDocument<'a> {
+    let engine = &plan.engine;
+    PlanDocument {
+        schema: SCHEMA,
+        model: model_document(&plan.model),
+        request: request(plan),
+        kv: kv_document(plan),
+        layers: plan.layers.iter().map(|group| layer_document(plan, group)).collect(),
+        engine: EngineDocument {
+            id: engine.id,
+            version: engine.version,
+            session_bytes: engine.session_bytes,
+            total_bytes: engine.total_bytes,
+            floor_bytes_per_session: engine.min_session_bytes,
+            min_prefix_hit_tokens: engine.report.min_prefix_hit_tokens,
+            report: &engine.report.kind,
+            command: plan.command().map(|command| command_document(&command, lang)),
         },
-        "swa_full": request.swa_full,
-        "cache": match request.cache {
-            CacheKind::Dynamic => "dynamic",
-            CacheKind::Static => "static",
-            CacheKind::Quantized => "quantized",
-        },
-        "source_len": integer(plan.source),
-        "shared_prefix": optional(request.shared_prefix),
-        "speculative": request.speculative.as_ref().map(ToString::to_string),
-        "async_scheduling": request.async_scheduling,
-        "prefix_caching": request.prefix_caching,
-    })
+        memory: plan
+            .memory
+            .as_ref()
+            .map(|memory| MemoryDocument { gpus: memory.gpus.iter().map(gpu_document).collect() }),
+        verdict: verdict_document(plan.verdict.as_ref()),
+        notes: note_documents(&plan.notes, lang),
+        engines: None,
+    }
 }
 
-fn kv(plan: &Plan<'_>) -> Json {
-    let kv = &plan.kv;
-    let slopes: Vec<Json> = kv
-        .slopes
-        .iter()
-        .map(|slope| {
-            let mut entry = json!({ "from_token": integer(slope.from_token), "bytes_per_token": integer(slope.bytes_per_token()) });
-            if slope.per_tokens > 1 {
-                entry["bytes"] = integer(slope.bytes);
-                entry["per_tokens"] = integer(slope.per_tokens);
-            }
-            entry
-        })
-        .collect();
-    json!({
-        "bytes_per_token": integer(kv.bytes_per_token),
-        "slopes": slopes,
-        "state_bytes_per_session": integer(kv.state_bytes_per_session),
-        "session_bytes": integer(kv.session_bytes),
-        "total_bytes": integer(kv.total_bytes),
-        "all_heads": kv.all_heads.map(|all| json!({
-            "bytes_per_token": integer(all.bytes_per_token),
-            "session_bytes": integer(all.session_bytes),
-            "total_bytes": integer(all.total_bytes),
-        })),
-    })
+fn note_documents(notes: &[Note], lang: Lang) -> Vec<NoteDocument> {
+    notes.iter().map(|note| NoteDocument { code: note.code, text: note.text.text(lang) }).collect()
 }
 
-fn layer_group(group: &LayerGroup<'_>) -> Json {
-    json!({
-        "first": group.first,
-        "count": group.count,
-        "kind": group.layer.kind(),
-        "bytes_per_token": integer(group.bytes_per_token),
-        "session_bytes": integer(group.session_bytes),
-        "query_heads": group.layer.query_heads,
-        "owner": group.layer.owner,
-        "stores": group.layer.stores.iter().filter(|store| store.is_kept_by("architecture")).map(store).collect::<Vec<_>>(),
-    })
+fn error_document(lang: Lang, error: &Error) -> ErrorDocument {
+    ErrorDocument {
+        code: error.code().to_owned(),
+        message: error_message(lang, error),
+        hint: error_hint(lang, error),
+    }
 }
 
-fn store(store: &Store) -> Json {
-    let mut entry = match store.content {
-        Content::KeysValues { heads, k_dim, v_dim } => {
-            json!({ "what": "keys_values", "heads": heads, "k_dim": k_dim, "v_dim": v_dim })
-        }
-        Content::Cross { heads, k_dim, v_dim } => {
-            json!({ "what": "cross", "heads": heads, "k_dim": k_dim, "v_dim": v_dim })
-        }
-        Content::Latent { rank, rope } => json!({ "what": "latent", "rank": rank, "rope": rope }),
-        Content::IndexKey { heads, dim } => json!({ "what": "index_key", "heads": heads, "dim": dim }),
-        Content::State { mixer, conv, recurrent, recurrent_dtype, conv_dtype } => json!({
-            "what": "state", "mixer": mixer, "conv_elements": integer(conv), "conv_dtype": conv_dtype.name,
-            "recurrent_elements": integer(recurrent), "recurrent_dtype": recurrent_dtype.name,
-        }),
+fn compared_document(compared: &Compared, lang: Lang) -> ComparedDocument {
+    let (id, version) = (compared.rule.id(), compared.version);
+    let refused = ComparedDocument {
+        id,
+        version,
+        session_bytes: None,
+        total_bytes: None,
+        max_users: None,
+        why: None,
+        error: None,
     };
-    match store.extent {
-        Extent::Window(tokens) => entry["window"] = integer(tokens),
-        Extent::Chunk(tokens) => entry["chunk"] = integer(tokens),
-        _ => {}
+    match &compared.answer {
+        Ok(answer) => ComparedDocument {
+            session_bytes: Some(answer.session_bytes),
+            total_bytes: Some(answer.total_bytes),
+            max_users: answer.max_users,
+            why: Some(Sentence::from(compared.rule.rule()).text(lang)),
+            ..refused
+        },
+        Err(error) => ComparedDocument { error: Some(error_document(lang, error)), ..refused },
     }
-    if store.tokens_per_row > 1 {
-        entry["tokens_per_row"] = integer(store.tokens_per_row);
-    }
-    entry
 }
 
-fn memory(memory: &Memory) -> Json {
-    let gpus: Vec<Json> = memory
-        .gpus
-        .iter()
-        .map(|gpu| {
-            json!({
-                "rank": gpu.rank,
-                "stage": gpu.stage,
-                "total_bytes": optional(gpu.total_bytes),
-                "budget_bytes": optional(gpu.budget_bytes),
-                "weight_bytes": optional(gpu.weight_bytes),
-                "reserve_bytes": optional(gpu.reserve_bytes),
-                "kv_bytes_available": integer(gpu.kv_bytes_available),
-                "kv_bytes_used": integer(gpu.kv_bytes_used),
+fn model_document(model: &ModelSpec) -> ModelDocument<'_> {
+    ModelDocument {
+        id: &model.id,
+        name: &model.name,
+        architecture: &model.architecture,
+        model_type: &model.model_type,
+        family: model.family,
+        layers: model.config_layers,
+        attention_heads: model.attention_heads,
+        kv_heads: model.kv_heads,
+        head_dim: model.head_dim,
+        max_position: model.max_position,
+        dtype: model.dtype.name,
+        parameters: model.parameters,
+        active_parameters: model.active_parameters(),
+        weight_bytes: model.weight_bytes,
+        parts: model
+            .parts
+            .iter()
+            .map(|part| PartDocument {
+                name: part.name,
+                parameters: part.parameters,
+                active: part.active,
+                bytes: part.bytes,
             })
-        })
-        .collect();
-    json!({ "gpus": gpus })
+            .collect(),
+        origin: model
+            .origin
+            .iter()
+            .map(|origin| OriginDocument { field: origin.field, value: &origin.value, from: &origin.from })
+            .collect(),
+    }
 }
 
-fn verdict(verdict: Option<&Verdict>) -> Json {
-    let Some(verdict) = verdict else {
-        return json!({ "fits": null, "max_users": null, "max_seq": null, "min_gpus": null, "limited_by": null, "alternatives": [] });
+/// Every flag's value, with what the plan resolved in place of what was left open.
+fn request(plan: &Plan<'_>) -> Map<String, Json> {
+    let request = plan.request;
+    let parallel = plan.parallel;
+    let side = |own: &Option<String>, auto: &'static str| {
+        let given = own.as_deref().or(request.kv_dtype.as_deref());
+        Some(given.unwrap_or(auto).into())
     };
-    let alternatives: Vec<Json> = verdict
-        .alternatives
-        .iter()
-        .map(|change| json!({ "flag": change.flag, "value": change.value, "max_users": integer(change.max_users) }))
-        .collect();
-    json!({
-        "fits": verdict.fits,
-        "max_users": integer(verdict.max_users),
-        "max_seq": if verdict.limited_by == "none" { Json::Null } else { integer(verdict.max_seq) },
-        "min_gpus": optional(verdict.min_gpus),
-        "limited_by": verdict.limited_by,
-        "alternatives": alternatives,
+    let resolved = |name: &str| -> Option<Json> {
+        match name {
+            "seq" => Some(plan.tokens.into()),
+            "gpus" => Some(parallel.gpus().into()),
+            "tp" => Some(parallel.tp().into()),
+            "pp" => Some(parallel.pp().into()),
+            "dp" => Some(parallel.dp().into()),
+            "dcp" => Some(parallel.dcp().into()),
+            "engine" => Some(plan.engine.id.into()),
+            "kv-dtype" | "weight-dtype" => Some("auto".into()),
+            "k-dtype" => side(&request.k_dtype, plan.kv_dtypes.0.name),
+            "v-dtype" => side(&request.v_dtype, plan.kv_dtypes.1.name),
+            "memory-utilization" => Some(plan.utilization().to_string().into()),
+            "reserve" => Some(reserve(request).into()),
+            "max-model-len" => Some(request.max_model_len.unwrap_or(plan.tokens).into()),
+            "source-len" => Some(plan.encoder_tokens.into()),
+            _ => None,
+        }
+    };
+    // these two say `auto` only where nothing was given
+    let keeps = |name: &str| matches!(name, "kv-dtype" | "weight-dtype");
+    let mut map = Map::new();
+    for flag in FLAGS {
+        let given = flag.json(request);
+        let value = match resolved(flag.name) {
+            Some(resolved) if given.is_null() || !keeps(flag.name) => resolved,
+            _ => given,
+        };
+        map.insert(flag.key(), value);
+        if flag.name == "engine" {
+            map.insert("engine_version".into(), plan.engine.version.into());
+        }
+    }
+    map
+}
+
+fn kv_document(plan: &Plan<'_>) -> KvDocument {
+    let kv = &plan.kv;
+    let slope = |slope: &Slope| {
+        let shared = slope.per_tokens > 1;
+        SlopeDocument {
+            from_token: slope.from_token,
+            bytes_per_token: slope.bytes_per_token(),
+            bytes: shared.then_some(slope.bytes),
+            per_tokens: shared.then_some(slope.per_tokens),
+        }
+    };
+    KvDocument {
+        bytes_per_token: kv.bytes_per_token,
+        slopes: kv.slopes.iter().map(slope).collect(),
+        state_bytes_per_session: kv.state_bytes_per_session,
+        session_bytes: kv.session_bytes,
+        total_bytes: kv.total_bytes,
+        all_heads: kv.all_heads.map(|all| AllHeadsDocument {
+            bytes_per_token: all.bytes_per_token,
+            session_bytes: all.session_bytes,
+            total_bytes: all.total_bytes,
+        }),
+    }
+}
+
+fn layer_document(plan: &Plan<'_>, group: &LayerGroup) -> LayerDocument {
+    let layer = plan.layer(group);
+    let stores = layer.iter().flat_map(|layer| &layer.stores);
+    LayerDocument {
+        first: group.first,
+        count: group.count,
+        kind: layer.map_or(crate::spec::layer::LayerKind::None, |layer| layer.kind()),
+        bytes_per_token: group.bytes_per_token,
+        session_bytes: group.session_bytes,
+        query_heads: layer.map_or(0, |layer| layer.query_heads),
+        owner: layer.and_then(|layer| layer.owner),
+        stores: stores.filter(|store| store.is_kept_by("architecture")).map(store_document).collect(),
+    }
+}
+
+fn store_document(store: &Store) -> StoreDocument {
+    let content = match store.content {
+        Content::KeysValues { heads, k_dim, v_dim } => ContentDocument::KeysValues { heads, k_dim, v_dim },
+        Content::Cross { heads, k_dim, v_dim } => ContentDocument::Cross { heads, k_dim, v_dim },
+        Content::Latent { rank, rope } => ContentDocument::Latent { rank, rope },
+        Content::IndexKey { heads, dim } => ContentDocument::IndexKey { heads, dim },
+        Content::State { mixer, conv, recurrent, recurrent_dtype, conv_dtype } => ContentDocument::State {
+            mixer,
+            conv_elements: conv,
+            conv_dtype: conv_dtype.name,
+            recurrent_elements: recurrent,
+            recurrent_dtype: recurrent_dtype.name,
+        },
+    };
+    let (window, chunk) = match store.extent {
+        Extent::Window(tokens) => (Some(tokens), None),
+        Extent::Chunk(tokens) => (None, Some(tokens)),
+        _ => (None, None),
+    };
+    let tokens_per_row = Some(store.tokens_per_row).filter(|tokens| *tokens > 1);
+    StoreDocument { content, window, chunk, tokens_per_row }
+}
+
+fn command_document(command: &Command, lang: Lang) -> CommandDocument {
+    CommandDocument {
+        args: command.words.clone(),
+        shell: command.shell(),
+        file: command.file.as_ref().map(|(name, text)| FileDocument { name, text: text.clone() }),
+        notes: note_documents(&command.notes, lang),
+    }
+}
+
+fn gpu_document(gpu: &GpuMemory) -> GpuDocument {
+    GpuDocument {
+        rank: gpu.rank,
+        stage: gpu.stage,
+        total_bytes: gpu.total_bytes,
+        budget_bytes: gpu.budget_bytes,
+        weight_bytes: gpu.weight_bytes,
+        reserve_bytes: gpu.reserve_bytes,
+        kv_bytes_available: gpu.kv_bytes_available,
+        kv_bytes_used: gpu.kv_bytes_used,
+    }
+}
+
+fn verdict_document(verdict: Option<&Verdict>) -> VerdictDocument {
+    let Some(verdict) = verdict else {
+        return VerdictDocument {
+            fits: None,
+            max_users: None,
+            max_seq: None,
+            min_gpus: None,
+            limited_by: None,
+            alternatives: Vec::new(),
+        };
+    };
+    VerdictDocument {
+        fits: Some(verdict.fits),
+        max_users: Some(verdict.max_users),
+        max_seq: verdict.max_seq,
+        min_gpus: verdict.min_gpus,
+        limited_by: Some(verdict.limited_by),
+        alternatives: verdict.alternatives.iter().filter_map(alternative_document).collect(),
+    }
+}
+
+fn alternative_document(alternative: &Alternative) -> Option<AlternativeDocument> {
+    let first = alternative.changes.first()?;
+    let change = |change: &crate::plan::Change| ChangeDocument { flag: change.flag(), value: change.value() };
+    Some(AlternativeDocument {
+        flag: first.flag(),
+        value: first.value(),
+        changes: alternative.changes.iter().map(change).collect(),
+        max_users: alternative.max_users,
     })
 }

@@ -1,3 +1,7 @@
-//! A plan as data for programs. What people read is painted by the command line and the page.
+//! A plan for readers: as data for programs, and as the sentences of an explanation. Tables and colours are the
+//! command line's and the page's.
 
+pub mod document;
+pub mod explain;
+mod explain_engine;
 pub mod json;

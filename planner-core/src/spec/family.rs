@@ -6,7 +6,7 @@ use planner_models::{Family, family_of, model_types};
 use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
-use super::layer::{Content, Layer, mark_same};
+use super::layer::{Content, Layer, assign_classes};
 use super::model::{Kept, MAX_LAYERS, ModelSpec, Note, Origin, nested};
 use super::parameters::Counter;
 use super::rules::layer;
@@ -160,7 +160,7 @@ fn assemble<'a>(
         text.set_index(Some(index));
         layers.push(layer(text, index, dtype)?);
     }
-    mark_same(&mut layers);
+    assign_classes(&mut layers);
     let prefix =
         if text.defines("layer_prefix") { text_value(text, "layer_prefix")? } else { "model.layers" };
     for index in 0..layer_count {

@@ -3,6 +3,8 @@
 //! A layer may hold several stores (Falcon-H1 keeps keys and values and a state in every layer,
 //! DeepSeek V3.2 a latent and an index key) or none (a layer that reads another's cache).
 
+use serde::Serialize;
+
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::units::{product, sum};
@@ -72,6 +74,54 @@ pub enum Extent {
     Source,
 }
 
+macro_rules! layer_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What kind of layer it is, by its first store.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[non_exhaustive]
+        pub enum LayerKind {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl LayerKind {
+            /// Its name in JSON.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+layer_kinds! {
+    /// A row for every token.
+    Full = "full",
+    /// Rows for the tokens of a sliding window.
+    Sliding = "sliding",
+    /// Rows for the tokens of the current chunk.
+    Chunked = "chunked",
+    /// One latent for all heads.
+    Latent = "latent",
+    /// Keys of a sparse-attention indexer.
+    Index = "index",
+    /// A state whose size does not depend on length.
+    State = "state",
+    /// Keys and values of the encoder's output.
+    Cross = "cross",
+    /// Another layer's cache, read.
+    Shared = "shared",
+    /// Nothing.
+    None = "none",
+}
+
+impl std::fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// One thing a layer stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
@@ -96,15 +146,15 @@ impl Store {
     }
 
     /// One word for it.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> LayerKind {
         match (self.content, self.extent) {
-            (Content::State { .. }, _) => "state",
-            (Content::Cross { .. }, _) => "cross",
-            (Content::Latent { .. }, _) => "latent",
-            (Content::IndexKey { .. }, _) => "index",
-            (_, Extent::Chunk(_)) => "chunked",
-            (_, Extent::Window(_)) => "sliding",
-            _ => "full",
+            (Content::State { .. }, _) => LayerKind::State,
+            (Content::Cross { .. }, _) => LayerKind::Cross,
+            (Content::Latent { .. }, _) => LayerKind::Latent,
+            (Content::IndexKey { .. }, _) => LayerKind::Index,
+            (_, Extent::Chunk(_)) => LayerKind::Chunked,
+            (_, Extent::Window(_)) => LayerKind::Sliding,
+            _ => LayerKind::Full,
         }
     }
 
@@ -162,35 +212,52 @@ pub struct Layer {
     pub query_heads: u64,
     /// What it keeps.
     pub stores: Vec<Store>,
-    /// The first layer that keeps the same, by [`mark_same`].
-    pub same: u64,
+    /// Layers of one class keep the same; from 0, by [`assign_classes`].
+    pub class: usize,
 }
 
-/// Says of every layer which is the first that keeps the same, so that nothing is counted twice.
-pub fn mark_same(layers: &mut [Layer]) {
+/// Gives layers that keep the same one class, so that nothing is counted twice.
+pub fn assign_classes(layers: &mut [Layer]) {
     let mut firsts: Vec<usize> = Vec::new();
     for at in 0..layers.len() {
         let (before, rest) = layers.split_at_mut(at);
         let Some(layer) = rest.first_mut() else { continue };
-        let known =
-            firsts.iter().find(|&&first| before.get(first).is_some_and(|other| other.stores == layer.stores));
-        match known {
-            Some(&first) => layer.same = first as u64,
-            None => {
-                layer.same = at as u64;
-                firsts.push(at);
-            }
+        let same = |first: &usize| before.get(*first).is_some_and(|other| other.stores == layer.stores);
+        layer.class = firsts.iter().position(same).unwrap_or_else(|| {
+            firsts.push(at);
+            firsts.len() - 1
+        });
+    }
+}
+
+/// Layers that keep the same, wherever they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerClass<'a> {
+    /// How many.
+    pub layers: u64,
+    /// What each keeps.
+    pub stores: &'a [Store],
+}
+
+/// The classes of some layers, in order of their first layer.
+pub fn classes(layers: &[Layer]) -> Vec<LayerClass<'_>> {
+    let mut found: Vec<(usize, LayerClass<'_>)> = Vec::new();
+    for layer in layers {
+        match found.iter_mut().find(|(class, _)| *class == layer.class) {
+            Some((_, class)) => class.layers += 1,
+            None => found.push((layer.class, LayerClass { layers: 1, stores: &layer.stores })),
         }
     }
+    found.into_iter().map(|(_, class)| class).collect()
 }
 
 impl Layer {
     /// What kind of layer it is, for people: the first of state, latent, chunked, sliding, full …
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> LayerKind {
         if self.owner.is_some() {
-            return "shared";
+            return LayerKind::Shared;
         }
         let mut kinds = self.stores.iter().filter(|store| store.is_kept_by("architecture")).map(Store::kind);
-        kinds.next().unwrap_or("none")
+        kinds.next().unwrap_or(LayerKind::None)
     }
 }

@@ -29,7 +29,7 @@ const RULE_FIELDS: &[&str] = &[
 
 /// The stores of one layer.
 pub fn layer(scope: &Scope<'_>, index: u64, dtype: DType) -> Result<Layer> {
-    let mut layer = Layer { index, owner: None, query_heads: 0, stores: Vec::new(), same: index };
+    let mut layer = Layer { index, owner: None, query_heads: 0, stores: Vec::new(), class: 0 };
     for rule in scope.family.cache {
         if !scope.holds(rule.when)? {
             continue;

@@ -252,22 +252,3 @@ fn kind(what: Known) -> &'static str {
         Known::Flag => "flag",
     }
 }
-
-pub(super) fn engine_rule(id: &str) -> &'static str {
-    match id {
-        "architecture" => "what the definition needs, without any engine's rounding",
-        "vllm" => {
-            "whole blocks; groups of layers share pages, windows keep tokens in flight, states are padded to a page"
-        }
-        "sglang" => {
-            "rows of a token pool; some classes keep window layers in a pool of their own, states take slots"
-        }
-        "tensorrt-llm" => "whole blocks of 32 tokens out of the memory left after the weights",
-        "llama.cpp" => "all cells of the context are allocated at start, in multiples of 256; states in f32",
-        "transformers" => {
-            "tensors as they are; a full window keeps one token less; latents or expanded keys as the class stores them"
-        }
-        "candle" => "what candle's own module stores: some widen the cache or ignore the window",
-        _ => "",
-    }
-}

@@ -278,14 +278,6 @@ pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     }
 }
 
-/// In one line, why an engine's bytes differ from the definition's; empty for an unknown id.
-pub fn engine_rule(lang: Lang, id: &str) -> &'static str {
-    match lang {
-        Lang::En => en::engine_rule(id),
-        Lang::Zh => zh::engine_rule(id),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::fill;

@@ -23,10 +23,11 @@
 //!
 //! The cache has the dtype the model computes in. Every module runs on one device.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::common::kept;
-use super::{Allocation, Details, Engine, ResolvedRequest, Term};
+use super::report::{CandleReport, EngineReport};
+use super::{Allocation, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -57,6 +58,14 @@ impl Engine for Candle {
 
     fn versions(&self) -> &'static [&'static str] {
         &["0.11.1"]
+    }
+
+    fn rule(&self) -> Words {
+        words!("what candle's own module stores: some widen the cache or ignore the window")
+    }
+
+    fn citation(&self) -> &'static str {
+        "candle-nn/src/kv_cache.rs, candle-transformers/src/models"
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -146,7 +155,7 @@ impl Cache<'_> {
             Content::State { conv, recurrent, .. } => self.state(store, conv, recurrent, tokens),
             Content::Cross { .. } if keep == Keep::CrossOnly => {
                 let row = store.row_bytes(self.dtype, self.dtype)?;
-                Ok(Held::exactly(product(SESSION, &[row, self.run.source])?))
+                Ok(Held::exactly(product(SESSION, &[row, self.run.encoder_tokens])?))
             }
             Content::Cross { .. } | Content::IndexKey { .. } => Ok(Held::NOTHING),
             Content::KeysValues { .. } if keep == Keep::CrossOnly => Ok(Held::NOTHING),
@@ -263,35 +272,24 @@ impl Allocation for Cache<'_> {
         self.session_bytes(0)
     }
 
-    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
+    fn report(&self, _: Option<&[u64]>) -> Result<EngineReport> {
         let parallel = self.run.parallel;
         let sessions = product(SESSION, &[parallel.users_per_replica(self.run.request.users), parallel.dp])?;
         let held = self.session(self.run.tokens)?;
-        let mut keys = Map::new();
-        keys.insert(
-            "module".into(),
-            format!("candle_transformers::models::{}", self.module.file.replace('/', "::")).into(),
-        );
-        keys.insert(
-            "cache".into(),
-            match self.module.keep {
+        let all = |bytes: u64| product(words!("bytes of all sessions"), &[bytes, sessions]);
+        let report = CandleReport {
+            module: format!("candle_transformers::models::{}", self.module.file.replace('/', "::")),
+            cache: match self.module.keep {
                 Keep::Concatenated | Keep::CrossOnly => "concatenated",
                 Keep::Grown(_) => "grown",
                 Keep::Context | Keep::Preallocated => "preallocated",
                 Keep::Expanded => "expanded",
                 Keep::State => "state",
-            }
-            .into(),
-        );
-        keys.insert(
-            "used_bytes".into(),
-            product(words!("bytes of all sessions"), &[held.used, sessions])?.into(),
-        );
-        keys.insert(
-            "allocated_bytes".into(),
-            product(words!("bytes of all sessions"), &[held.allocated, sessions])?.into(),
-        );
-        Ok(Details { keys, notes: self.notes() })
+            },
+            used_bytes: all(held.used)?,
+            allocated_bytes: all(held.allocated)?,
+        };
+        Ok(EngineReport::new(report, None, self.notes()))
     }
 }
 

@@ -49,7 +49,7 @@ pub fn command(run: &ResolvedRequest, cells: Option<u64>, slots: u64) -> Command
     };
     command.given("--cache-type-k", cache_type(&request.k_dtype));
     command.given("--cache-type-v", cache_type(&request.v_dtype));
-    match request.flash_attention {
+    match request.flash_attn {
         FlashAttention::Auto => {}
         FlashAttention::On => command.flag("--flash-attn", "on"),
         FlashAttention::Off => command.flag("--flash-attn", "off"),

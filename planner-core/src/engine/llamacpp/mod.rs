@@ -10,19 +10,17 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value as Json, json};
-
 use self::caches::{Cache, caches};
 use self::context::{Context, ContextArgs};
 use self::hparams::Hparams;
 use self::metadata::Metadata;
 use super::command::Command;
-use super::{Allocation, Details, Engine, ResolvedRequest};
+use super::report::{CellCache, EngineReport, LlamaCppReport};
+use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
-use crate::render::json::integer;
 use crate::request::Request;
 use crate::spec::model::Note;
-use crate::text::Sentence;
+use crate::text::{Sentence, Words};
 use crate::units::{product, sum};
 
 pub mod architectures;
@@ -49,6 +47,14 @@ impl Engine for LlamaCpp {
 
     fn versions(&self) -> &'static [&'static str] {
         &["0c1e57098"]
+    }
+
+    fn rule(&self) -> Words {
+        words!("all cells of the context are allocated at start, in multiples of 256; states in f32")
+    }
+
+    fn citation(&self) -> &'static str {
+        "src/llama-context.cpp, llama-kv-cache*.cpp, llama-memory-recurrent.cpp"
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -88,7 +94,7 @@ impl Engine for LlamaCpp {
         };
         let k = cache_type("--k-dtype", request.k_dtype.as_deref())?;
         let v = cache_type("--v-dtype", request.v_dtype.as_deref())?;
-        let rows = validate::rows(&shape, k, v, request.flash_attention)?;
+        let rows = validate::rows(&shape, k, v, request.flash_attn)?;
         if shape.window.is_some()
             && architectures::recurrent(&shape.arch) == architectures::Recurrent::Never
             && !shape.layers.iter().any(|layer| layer.sliding)
@@ -208,41 +214,33 @@ impl Allocation for Contexts<'_> {
         self.bytes(&self.context(Some(1), 1)?)
     }
 
-    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
-        let request = self.run.request;
-        let context = self.asked_context(request.users, self.run.tokens)?;
+    fn report(&self, _: Option<&[u64]>) -> Result<EngineReport> {
+        let context = self.asked_context(self.run.request.users, self.run.tokens)?;
         let caches = self.caches(&context)?;
-        let mut keys = Map::new();
         let total = |pick: &dyn Fn(&Cache) -> u64| sum(words!("bytes of a context"), caches.iter().map(pick));
         let attention = |cache: &Cache, bytes: u64| if cache.is_attention() { bytes } else { 0 };
         let recurrent = |cache: &Cache| if cache.kind == "recurrent" { cache.k_bytes } else { 0 };
-        let figures = [
-            ("n_ctx", context.n_ctx),
-            ("n_ctx_seq", context.n_ctx_seq),
-            ("n_ubatch", context.n_ubatch),
-            ("k_bytes", total(&|cache| attention(cache, cache.k_bytes))?),
-            ("v_bytes", total(&|cache| attention(cache, cache.v_bytes))?),
-            ("recurrent_bytes", total(&recurrent)?),
-        ];
-        for (key, value) in figures {
-            keys.insert(key.into(), integer(value));
-        }
-        keys.insert("architecture".into(), self.shape.arch.clone().into());
+        let listed = |cache: &Cache| CellCache {
+            kind: cache.kind,
+            cells: cache.cells,
+            layers: cache.layers,
+            streams: cache.streams,
+            k_bytes: cache.k_bytes,
+            v_bytes: cache.v_bytes,
+        };
+        let report = LlamaCppReport {
+            n_ctx: context.n_ctx,
+            n_ctx_seq: context.n_ctx_seq,
+            n_ubatch: context.n_ubatch,
+            k_bytes: total(&|cache| attention(cache, cache.k_bytes))?,
+            v_bytes: total(&|cache| attention(cache, cache.v_bytes))?,
+            recurrent_bytes: total(&recurrent)?,
+            architecture: self.shape.arch.clone(),
+            caches: caches.iter().filter(|cache| cache.layers > 0).map(listed).collect(),
+        };
         // the server keeps a slot's cells and reuses any common start, but a state cannot be cut back
         let has_state = caches.iter().any(|cache| !cache.is_attention());
-        keys.insert("min_prefix_hit_tokens".into(), if has_state { Json::Null } else { 1.into() });
-        let listed = caches.iter().filter(|cache| cache.layers > 0);
-        keys.insert(
-            "caches".into(),
-            listed
-                .map(|cache| {
-                    json!({"kind": cache.kind, "cells": cache.cells, "layers": cache.layers,
-                           "streams": cache.streams, "k_bytes": integer(cache.k_bytes),
-                           "v_bytes": integer(cache.v_bytes)})
-                })
-                .collect(),
-        );
-        Ok(Details { keys, notes: self.notes(&context) })
+        Ok(EngineReport::new(report, (!has_state).then_some(1), self.notes(&context)))
     }
 }
 

@@ -8,12 +8,10 @@
 //! - Layers of ratio 128 have a ring of 128 rows for every request there may be, 2 × head dim f32 each.
 //! - Every rank holds all of it: there is one KV head.
 
-use serde_json::{Map, Value as Json, json};
-
 use super::settings::{self, Settings};
-use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support};
+use crate::engine::report::{EngineReport, Pool, SglangReport};
+use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support};
 use crate::error::{Error, Result};
-use crate::render::json::integer;
 use crate::spec::layer::{Content, Extent, Layer};
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -183,30 +181,30 @@ impl Allocation for Pools<'_> {
         self.session_bytes(0)
     }
 
-    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+    fn report(&self, available: Option<&[u64]>) -> Result<EngineReport> {
         let each = |room: &[u64]| -> Result<Vec<u64>> {
             self.stages.iter().zip(room).map(|(stage, room)| self.tokens(*stage, *room)).collect()
         };
         let tokens = available.map(each).transpose()?.and_then(|tokens| tokens.into_iter().min());
         let least = self.least_tokens()?;
         let tokens = tokens.map(|tokens| if tokens < least { 0 } else { tokens });
-        let mut keys = Map::new();
         let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
-        let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);
-        keys.insert("block_size".into(), integer(PAGE));
-        keys.insert("num_blocks".into(), or_null(tokens.map(|tokens| tokens / PAGE)));
-        keys.insert("kv_cache_tokens".into(), or_null(tokens));
-        keys.insert("max_concurrency".into(), json!(tokens.map(|tokens| tokens as f64 / length as f64)));
-        keys.insert(
-            "max_running_requests".into(),
-            or_null(tokens.map(|tokens| self.requests.min(tokens / 2))),
-        );
-        let windows = tokens.map(|tokens| tokens / WINDOW_PARTS / PAGE * PAGE);
-        keys.insert("swa_tokens".into(), or_null(windows));
-        keys.insert("cache_dtype".into(), "fp8".into());
-        let hit = if self.prefix_caching { integer(PAGE) } else { Json::Null };
-        keys.insert("min_prefix_hit_tokens".into(), hit);
+        let report = SglangReport {
+            pool: Pool {
+                block_size: PAGE,
+                num_blocks: tokens.map(|tokens| tokens / PAGE),
+                kv_cache_tokens: tokens,
+                max_concurrency: tokens.map(|tokens| tokens as f64 / length as f64),
+            },
+            max_running_requests: tokens.map(|tokens| self.requests.min(tokens / 2)),
+            swa_tokens: Some(tokens.map(|tokens| tokens / WINDOW_PARTS / PAGE * PAGE)),
+            state_slots: None,
+            state_slots_per_request: None,
+            cache_dtype: "fp8",
+            groups: None,
+        };
+        let hit = self.prefix_caching.then_some(PAGE);
         let notes = settings::page_note(&self.run, PAGE).into_iter().collect();
-        Ok(Details { keys, notes })
+        Ok(EngineReport::new(report, hit, notes))
     }
 }

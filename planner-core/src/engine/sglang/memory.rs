@@ -83,7 +83,7 @@ fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
 /// `adjust_mem_fraction_for_vlm`: 0.95 × (1.1 − a tenth of the tower's size, as layers × width² in units of
 /// ViT-L/14's), the second factor between 0.8 and 1.05; to twelve decimals.
 fn vision(run: &ResolvedRequest<'_>, thousandths: u64) -> Ratio {
-    let plain = Ratio { numerator: thousandths, denominator: 1000 };
+    let plain = Ratio::decimal(thousandths, 3);
     let tower = nested(&run.model.config, "vision_config").filter(|_| is_multimodal(run));
     let Some(tower) = tower else { return plain };
     let number =
@@ -96,7 +96,7 @@ fn vision(run: &ResolvedRequest<'_>, thousandths: u64) -> Ratio {
     let factor = (22 * unit - 2 * size).clamp(16 * unit, 21 * unit);
     // from thousandths, hundredths and twentieths to 10¹²ths
     let parts = u128::from(thousandths) * 95 * factor * 10_000_000 / (20 * unit);
-    Ratio { numerator: u64::try_from(parts).unwrap_or(0).max(1), denominator: 1_000_000_000_000 }
+    Ratio::decimal(u64::try_from(parts).unwrap_or(0).max(1), 12)
 }
 
 #[cfg(test)]

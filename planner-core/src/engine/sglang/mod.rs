@@ -16,6 +16,7 @@ use crate::engine::command::Command;
 use crate::engine::{Allocation, Engine, ResolvedRequest};
 use crate::error::Result;
 use crate::request::Request;
+use crate::text::Words;
 use crate::units::Ratio;
 
 mod classes;
@@ -42,6 +43,16 @@ impl Engine for Sglang {
 
     fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         memory::fraction(run)
+    }
+
+    fn rule(&self) -> Words {
+        words!(
+            "rows of a token pool; some classes keep window layers in a pool of their own, states take slots"
+        )
+    }
+
+    fn citation(&self) -> &'static str {
+        "sglang/srt/model_executor/pool_configurator.py, mem_cache/kv_cache_configurator.py"
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {

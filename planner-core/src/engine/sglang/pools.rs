@@ -1,14 +1,12 @@
 //! Pools of full rows, of window rows and of states (`DefaultPoolConfigurator`,
 //! `HybridSWAPoolConfigurator`, `SWARequestCapPoolConfigurator`, `_handle_max_mamba_cache`).
 
-use serde_json::{Map, Value as Json, json};
-
 use super::rows::{self, Cost};
 use super::settings::{self, Settings};
 use super::{classes, memory};
-use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
+use crate::engine::report::{EngineReport, Pool, RowGroup, SglangReport};
+use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
 use crate::error::{Error, Result};
-use crate::render::json::integer;
 use crate::spec::layer::Extent;
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -61,7 +59,7 @@ impl<'a> Pools<'a> {
         }
         let slot = stages.iter().map(|stage| stage.state).max().unwrap_or(0);
         let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
-        let source = if stores.any(|store| store.extent == Extent::Source) { run.source } else { 0 };
+        let source = if stores.any(|store| store.extent == Extent::Source) { run.encoder_tokens } else { 0 };
         Ok(Self { run, settings, stages, slot, window, source })
     }
 
@@ -334,35 +332,33 @@ impl Allocation for Pools<'_> {
         self.sum_of(|stage| product(words!("bytes of the states"), &[stage.state, self.settings.slots]))
     }
 
-    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+    fn report(&self, available: Option<&[u64]>) -> Result<EngineReport> {
         let given = available.map(|available| self.least(available)).transpose()?.flatten();
-        let mut keys = Map::new();
         let page = self.settings.page;
         let length = self.run.request.max_model_len.unwrap_or(self.run.tokens).max(1);
-        let or_null = |figure: Option<u64>| figure.map_or(Json::Null, integer);
-        keys.insert("block_size".into(), integer(page));
-        keys.insert("num_blocks".into(), or_null(given.map(|given| given.tokens / page)));
-        keys.insert("kv_cache_tokens".into(), or_null(given.map(|given| given.tokens)));
-        keys.insert("max_concurrency".into(), json!(given.map(|given| given.tokens as f64 / length as f64)));
-        keys.insert("max_running_requests".into(), or_null(given.map(|given| self.max_requests(given))));
-        if self.window.is_some() {
-            keys.insert("swa_tokens".into(), or_null(given.map(|given| given.window_tokens)));
-        }
-        if self.slot > 0 {
-            keys.insert("state_slots".into(), or_null(given.map(|given| given.slots)));
-            keys.insert("state_slots_per_request".into(), integer(self.settings.slots));
-        }
-        keys.insert("cache_dtype".into(), self.settings.dtype.name.into());
-        keys.insert("groups".into(), self.groups()?);
-        let hit = if self.settings.prefix_caching { integer(page) } else { Json::Null };
-        keys.insert("min_prefix_hit_tokens".into(), hit);
+        let has_states = self.slot > 0;
+        let report = SglangReport {
+            pool: Pool {
+                block_size: page,
+                num_blocks: given.map(|given| given.tokens / page),
+                kv_cache_tokens: given.map(|given| given.tokens),
+                max_concurrency: given.map(|given| given.tokens as f64 / length as f64),
+            },
+            max_running_requests: given.map(|given| self.max_requests(given)),
+            swa_tokens: self.window.map(|_| given.map(|given| given.window_tokens)),
+            state_slots: has_states.then(|| given.map(|given| given.slots)),
+            state_slots_per_request: has_states.then_some(self.settings.slots),
+            cache_dtype: self.settings.dtype.name,
+            groups: Some(self.groups()?),
+        };
+        let hit = self.settings.prefix_caching.then_some(page);
         let notes = settings::page_note(&self.run, page).into_iter().collect();
-        Ok(Details { keys, notes })
+        Ok(EngineReport::new(report, hit, notes))
     }
 }
 
 impl Pools<'_> {
-    fn groups(&self) -> Result<Json> {
+    fn groups(&self) -> Result<Vec<RowGroup>> {
         let (full, window) = self.rows(self.run.tokens)?;
         let first = self.stages.first().copied().unwrap_or_default();
         let pools = [
@@ -370,8 +366,8 @@ impl Pools<'_> {
             ("window", first.window, window),
             ("state", first.state, self.settings.slots),
         ];
-        let group = |(kind, bytes, rows): &(&str, u64, u64)| json!({ "kind": kind, "row_bytes": integer(*bytes), "rows_per_session": integer(*rows) });
-        Ok(Json::Array(pools.iter().filter(|(_, bytes, _)| *bytes > 0).map(group).collect()))
+        let group = |(kind, row_bytes, rows_per_session)| RowGroup { kind, row_bytes, rows_per_session };
+        Ok(pools.into_iter().filter(|(_, bytes, _)| *bytes > 0).map(group).collect())
     }
 }
 

@@ -18,10 +18,9 @@
 //!   elements a token) and the last closed group's (`overlap`, elements). They have no static form.
 //!   Their keys and values are one tensor under two names, counted twice as the cache lists it.
 
-use serde_json::Map;
-
 use super::common::{self, kv_dtypes, share};
-use super::{Allocation, Details, Engine, ResolvedRequest, Term};
+use super::report::{EngineReport, TransformersReport};
+use super::{Allocation, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::parallel::stage_slices;
@@ -47,6 +46,16 @@ impl Engine for Transformers {
 
     fn versions(&self) -> &'static [&'static str] {
         &["5.23.0"]
+    }
+
+    fn rule(&self) -> Words {
+        words!(
+            "tensors as they are; a full window keeps one token less; latents or expanded keys as the class stores them"
+        )
+    }
+
+    fn citation(&self) -> &'static str {
+        "transformers/cache_utils.py"
     }
 
     fn reads(&self, request: &Request) -> &'static [&'static str] {
@@ -129,7 +138,7 @@ impl Cache<'_> {
     fn held(&self, extent: Extent, tokens: u64) -> u64 {
         match (extent, self.length) {
             (Extent::Session, _) => 1,
-            (Extent::Source, _) => self.run.source,
+            (Extent::Source, _) => self.run.encoder_tokens,
             (Extent::Full, None) => tokens,
             (Extent::Full, Some(length)) => length,
             (Extent::Window(1) | Extent::Chunk(1), None) => tokens,
@@ -257,17 +266,14 @@ impl Allocation for Cache<'_> {
         self.session_bytes(0)
     }
 
-    fn details(&self, _: Option<&[u64]>) -> Result<Details> {
-        let mut keys = Map::new();
-        keys.insert("cache".into(), self.class().into());
-        if let Some(length) = self.length {
-            keys.insert("max_cache_len".into(), length.into());
-        }
-        if let Some(stored) = self.stored {
-            keys.insert("backend".into(), stored.backend().into());
-        }
+    fn report(&self, _: Option<&[u64]>) -> Result<EngineReport> {
+        let report = TransformersReport {
+            cache: self.class(),
+            max_cache_len: self.length,
+            backend: self.stored.map(Stored::backend),
+        };
         let notes = self.stored.and_then(Stored::note).into_iter().collect();
-        Ok(Details { keys, notes })
+        Ok(EngineReport::new(report, None, notes))
     }
 }
 

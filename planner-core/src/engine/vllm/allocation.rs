@@ -1,7 +1,5 @@
 //! A model and a run as vLLM plans them, and the answers that follow.
 
-use serde_json::{Map, Value as Json, json};
-
 use super::backend::Backend;
 use super::backend::assign;
 use super::backend::inputs::{self, BackendInputs};
@@ -26,11 +24,11 @@ use super::model::shards;
 use super::refusal::Refusal;
 use super::settings::{self, Settings};
 use crate::dtype::DType;
-use crate::engine::common::grouped;
-use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
+use crate::engine::report::{BlockGroup, EngineReport, Pool, VllmReport};
+use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
 use crate::error::{Error, Result};
 use crate::request::Speculative;
-use crate::spec::layer::{Content, Extent, Store};
+use crate::spec::layer::{Content, Extent, Store, classes};
 use crate::spec::model::Note;
 use crate::units::product;
 
@@ -57,16 +55,17 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
     let model = run.model;
     let config = Config::of(model);
     let request = run.request;
-    let alike = grouped(&model.layers);
+    let classes = classes(&model.layers);
     let known = architectures::known(config.class);
-    let kept = || alike.iter().flat_map(|(_, stores)| layers::kept(stores, known));
+    let kept = || classes.iter().flat_map(|class| layers::kept(class.stores, known));
     let is_state = |store: &Store| matches!(store.content, Content::State { .. });
     let latent = layers::is_mla(config) && kept().any(|s| matches!(s.content, Content::Latent { .. }));
     let stateful = kept().any(is_state);
     let attends = kept().any(|s| !is_state(s));
     let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);
-    let only_states = alike.iter().any(|(_, stores)| !stores.is_empty() && stores.iter().all(is_state));
+    let only_states =
+        classes.iter().any(|class| !class.stores.is_empty() && class.stores.iter().all(is_state));
     if let Some(why) = architectures::not_run(config, only_states, crosses) {
         return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
     }
@@ -192,7 +191,7 @@ fn notes(run: &ResolvedRequest, config: Config, set: &Settings) -> Vec<Note> {
              takes other pages"),
         ));
     }
-    if settings::old(run.request.engine_version) {
+    if settings::old(run.version) {
         notes.push(Note::new(
             "vllm_version",
             words!("of this version only the reserve of window layers for tokens in flight is restated; the rest \
@@ -222,7 +221,7 @@ impl VllmAllocation<'_> {
         let longest = self.settings.max_model_len.max(tokens);
         let run = self.run_of(longest);
         // a session holds blocks for the encoder tokens that it has
-        let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.source), ..run };
+        let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.encoder_tokens), ..run };
         self.ranks.session_blocks(tokens, &run).map_err(refused)
     }
 
@@ -311,49 +310,40 @@ impl Allocation for VllmAllocation<'_> {
         self.everywhere(self.blocks(1)?)
     }
 
-    fn details(&self, available: Option<&[u64]>) -> Result<Details> {
+    fn report(&self, available: Option<&[u64]>) -> Result<EngineReport> {
         let run = self.run_of(self.settings.max_model_len);
-        let per_request = self.ranks.logged_blocks(&run).map_err(refused)?;
-        let mut keys = Map::new();
-        keys.insert("block_size".into(), self.block_size.into());
-        if let Some(memory) = available {
-            let num_blocks = self.ranks.num_blocks(memory);
-            let (tokens, concurrency) = logged(num_blocks, per_request, self.settings.max_model_len);
-            keys.insert("num_blocks".into(), num_blocks.into());
-            keys.insert("kv_cache_tokens".into(), tokens.into());
-            keys.insert("max_concurrency".into(), json!(concurrency));
-            // one block is never handed out
-            let free = num_blocks.saturating_sub(1);
-            let sessions = free.checked_div(self.blocks(self.run.tokens)?).unwrap_or(0);
-            keys.insert("sessions_at_seq".into(), sessions.into());
-        } else {
-            for key in ["num_blocks", "kv_cache_tokens", "max_concurrency", "sessions_at_seq"] {
-                keys.insert(key.into(), Json::Null);
-            }
-        }
-        let groups: Result<Vec<Json>> = self
-            .ranks
-            .whole()
-            .iter()
-            .map(|g| {
-                Ok(json!({
-                    "layers": g.layers.len(),
-                    "kind": g.spec.kind.name(),
-                    "block_size": g.spec.block_size,
-                    "page_bytes": if g.mixed { g.specs.sum(Spec::page) } else { g.spec.page() },
-                    "blocks_per_session": g.spec.blocks(&run).map_err(refused)?,
-                }))
+        let blocks_per_request = self.ranks.logged_blocks(&run).map_err(refused)?;
+        let num_blocks = available.map(|memory| self.ranks.num_blocks(memory));
+        let log = num_blocks.map(|blocks| logged(blocks, blocks_per_request, run.max_model_len));
+        let each = self.blocks(self.run.tokens)?;
+        // one block is never handed out
+        let sessions = |blocks: u64| blocks.saturating_sub(1).checked_div(each).unwrap_or(0);
+        let group = |group: &Group| {
+            Ok(BlockGroup {
+                layers: group.layers.len(),
+                kind: group.spec.kind.name(),
+                block_size: group.spec.block_size,
+                page_bytes: if group.mixed { group.specs.sum(Spec::page) } else { group.spec.page() },
+                blocks_per_session: group.spec.blocks(&run).map_err(refused)?,
             })
-            .collect();
-        keys.insert("groups".into(), Json::Array(groups?));
-        keys.insert("block_bytes".into(), json!(self.ranks.block_bytes));
-        keys.insert("blocks_per_request".into(), per_request.into());
-        keys.insert("backends".into(), json!(self.backends));
-        keys.insert("cache_dtype".into(), json!(self.cache_dtype));
-        keys.insert("max_model_len".into(), self.settings.max_model_len.into());
-        keys.insert("in_flight_tokens".into(), run.in_flight.into());
-        keys.insert("prefix_caching".into(), self.settings.prefix_caching.into());
-        keys.insert("min_prefix_hit_tokens".into(), json!(self.hit_tokens()));
-        Ok(Details { keys, notes: self.notes.clone() })
+        };
+        let report = VllmReport {
+            pool: Pool {
+                block_size: self.block_size,
+                num_blocks,
+                kv_cache_tokens: log.map(|(tokens, _)| tokens),
+                max_concurrency: log.map(|(_, concurrency)| concurrency),
+            },
+            sessions_at_seq: num_blocks.map(sessions),
+            groups: self.ranks.whole().iter().map(group).collect::<Result<_>>()?,
+            block_bytes: self.ranks.block_bytes.clone(),
+            blocks_per_request,
+            backends: self.backends.clone(),
+            cache_dtype: self.cache_dtype,
+            max_model_len: run.max_model_len,
+            in_flight_tokens: run.in_flight,
+            prefix_caching: self.settings.prefix_caching,
+        };
+        Ok(EngineReport::new(report, self.hit_tokens(), self.notes.clone()))
     }
 }

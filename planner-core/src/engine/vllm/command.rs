@@ -46,7 +46,7 @@ pub fn command(run: &ResolvedRequest) -> Command {
     command.given("--kv-cache-dtype", kv_dtype);
     // the share that 0.20 to 0.24 take by default is not known here, so they are told
     let share = match request.memory_utilization {
-        None if settings::old(request.engine_version) => Some(crate::device::DEFAULT_UTILIZATION),
+        None if settings::old(run.version) => Some(crate::device::DEFAULT_UTILIZATION),
         given => given,
     };
     match request.kv_memory {
@@ -81,7 +81,7 @@ pub fn command(run: &ResolvedRequest) -> Command {
     }
     match request.prefix_caching {
         Some(true) => command.switch("--enable-prefix-caching"),
-        Some(false) if settings::old(request.engine_version) => command.switch("--no-enable-prefix-caching"),
+        Some(false) if settings::old(run.version) => command.switch("--no-enable-prefix-caching"),
         Some(false) => command.switch("--disable-prefix-caching"),
         None => {}
     }

@@ -1,5 +1,9 @@
 //! The integer arithmetic that vLLM's planning uses (`vllm/utils/math_utils.py`, Python's `math`).
 
+pub use num_integer::gcd;
+
+pub(crate) use crate::units::lcm;
+
 /// `a / b` rounded up; 0 when `b` is 0.
 pub fn ceil_div(a: u64, b: u64) -> u64 {
     if b == 0 { 0 } else { a.div_ceil(b) }
@@ -8,21 +12,4 @@ pub fn ceil_div(a: u64, b: u64) -> u64 {
 /// `a` rounded up to a multiple of `b`; `a` when `b` is 0.
 pub fn round_up(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { ceil_div(a, b).saturating_mul(b) }
-}
-
-/// Greatest common divisor, 0 only for two zeros.
-pub fn gcd(a: u64, b: u64) -> u64 {
-    let (mut a, mut b) = (a, b);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-/// Least common multiple, saturating; 0 where either is 0.
-pub fn lcm(a: u64, b: u64) -> u64 {
-    match gcd(a, b) {
-        0 => 0,
-        d => (a / d).saturating_mul(b),
-    }
 }

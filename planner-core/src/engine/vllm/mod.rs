@@ -10,6 +10,7 @@ use super::command::Command;
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
 use crate::request::Request;
+use crate::text::Words;
 
 pub mod allocation;
 pub mod backend;
@@ -33,6 +34,16 @@ impl Engine for Vllm {
         settings::VERSIONS
     }
 
+    fn rule(&self) -> Words {
+        words!(
+            "whole blocks; groups of layers share pages, windows keep tokens in flight, states are padded to a page"
+        )
+    }
+
+    fn citation(&self) -> &'static str {
+        "vllm/v1/core/kv_cache_planning.py, kv_cache_utils.py, v1/kv_cache_interface.py"
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &[
             "dcp",
@@ -53,10 +64,7 @@ impl Engine for Vllm {
 
     fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
         let planned = allocation::plan(run).map_err(|refusal| {
-            Error::unsupported(
-                say!("this model or setting in vLLM {0}", run.request.engine_version),
-                refusal.0,
-            )
+            Error::unsupported(say!("this model or setting in vLLM {0}", run.version), refusal.0)
         })?;
         Ok(Box::new(planned))
     }

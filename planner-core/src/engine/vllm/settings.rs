@@ -66,7 +66,7 @@ pub fn settings(
     check(run, config, latent)?;
     let pp = parallel.pp;
     let overlap = request.async_scheduling.unwrap_or(true);
-    let batches = match (old(request.engine_version), overlap) {
+    let batches = match (old(run.version), overlap) {
         (true, _) => 1,
         (false, true) => pp + 1,
         (false, false) => pp,

@@ -12,7 +12,7 @@ use crate::engine::llamacpp::architectures;
 use crate::engine::llamacpp::hparams::{Hparams, LayerHparams};
 use crate::engine::llamacpp::metadata::Metadata;
 use crate::error::{Error, Result};
-use crate::spec::layer::{Content, Extent, Layer, Store, mark_same};
+use crate::spec::layer::{Content, Extent, Layer, Store, assign_classes};
 use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
 
@@ -34,7 +34,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     let mut shape = metadata.shape()?;
     strip_prediction(&mut shape, header);
     let mut layers: Vec<Layer> = (0..shape.trunk).map(|index| layer(&metadata, &shape, index)).collect();
-    mark_same(&mut layers);
+    assign_classes(&mut layers);
     let parts = parts(header)?;
     let number = |key: &str| header.metadata.get(&format!("{name}.{key}")).and_then(Json::as_u64);
     let widest = shape.layers.iter().filter(|layer| layer.cached).map(|layer| (layer.heads, layer.k)).max();
@@ -132,7 +132,7 @@ fn layer(metadata: &Metadata<'_>, shape: &Hparams, index: usize) -> Layer {
     let back = if own.sliding { 2 } else { 1 };
     let owner = reads.then(|| owners.saturating_sub(back) as u64);
     let query_heads = if own.cached || owner.is_some() { own.query_heads } else { 0 };
-    Layer { index: index as u64, owner, query_heads, stores, same: index as u64 }
+    Layer { index: index as u64, owner, query_heads, stores, class: index }
 }
 
 fn attention(metadata: &Metadata<'_>, shape: &Hparams, own: &LayerHparams) -> Store {

@@ -10,6 +10,7 @@ mod gguf;
 mod measuring;
 mod quantities;
 mod question;
+mod rules;
 mod vllm;
 
 pub(super) fn message(message: Message) -> &'static str {
@@ -246,19 +247,6 @@ fn kind(what: Known) -> &'static str {
     }
 }
 
-pub(super) fn engine_rule(id: &str) -> &'static str {
-    match id {
-        "architecture" => "仅为定义所需，不含任何引擎的取整",
-        "vllm" => "按整块分配；各层组共用页，窗口层保留在途 token，状态填充到一页",
-        "sglang" => "token 池按行分配；部分模型类的窗口层另有其池，状态占用槽位",
-        "tensorrt-llm" => "加载权重后的剩余内存按 32 个 token 的整块分配",
-        "llama.cpp" => "启动时即分配整个上下文，按 256 取整；状态为 f32",
-        "transformers" => "按张量实际大小；窗口满后少存一个 token；潜变量或展开的键按其类所存",
-        "candle" => "按 candle 自身模块所存：有的会展宽缓存或忽略窗口",
-        _ => "",
-    }
-}
-
 /// English templates with their Chinese.
 type Table = &'static [(&'static str, &'static str)];
 
@@ -269,6 +257,7 @@ const TABLES: &[Table] = &[
     quantities::TABLE,
     vllm::TABLE,
     engines::TABLE,
+    rules::TABLE,
     measuring::TABLE,
     families::TABLE,
 ];

@@ -107,15 +107,15 @@ pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLaye
     let per_config = (model.layers.len() as u64).checked_div(model.config_layers).unwrap_or(1).max(1);
     let mut out: Vec<CacheLayer> = Vec::new();
     // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
-    let mut seen: Vec<(u64, u64, std::ops::Range<usize>)> = Vec::new();
+    let mut seen: Vec<(usize, u64, std::ops::Range<usize>)> = Vec::new();
     let placed = WindowOverride::of(config);
     let known = architectures::known(config.class);
     for layer in &model.layers {
         if layer.owner.is_some() {
             continue;
         }
-        let like = |(same, heads, _): &&(u64, u64, std::ops::Range<usize>)| {
-            *same == layer.same && *heads == layer.query_heads && placed.is_none()
+        let like = |(class, heads, _): &&(usize, u64, std::ops::Range<usize>)| {
+            *class == layer.class && *heads == layer.query_heads && placed.is_none()
         };
         let index = layer.index / per_config;
         if let Some((.., range)) = seen.iter().find(like) {
@@ -145,7 +145,7 @@ pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLaye
                 out.push(CacheLayer { layer: index, cache, indexed, draft: false });
             }
         }
-        seen.push((layer.same, layer.query_heads, start..out.len()));
+        seen.push((layer.class, layer.query_heads, start..out.len()));
     }
     Ok(out)
 }

@@ -1,8 +1,8 @@
 //! The formula with the numbers put in, and where each number came from.
 
-use super::{LayerGroup, Plan};
 use crate::dtype::DType;
-use crate::spec::layer::{Content, Extent, Store};
+use crate::plan::{LayerGroup, Plan};
+use crate::spec::layer::{Content, Extent, Layer, LayerKind, Store};
 use crate::text::{Lang, Message as M, raw, sessions, text};
 use crate::units::{group_digits, human_bytes};
 
@@ -46,7 +46,7 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
         && let (Some(total), Some(budget), Some(weights), Some(reserve)) =
             (gpu.total_bytes, gpu.budget_bytes, gpu.weight_bytes, gpu.reserve_bytes)
     {
-        let utilization = plan.run().utilization();
+        let utilization = plan.utilization();
         all.push(section(
             M::ExplainBudget,
             vec![
@@ -88,9 +88,17 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
     all
 }
 
-fn growing<'a>(group: &'a LayerGroup<'_>) -> impl Iterator<Item = &'a Store> {
-    let stores = group.layer.stores.iter().filter(|store| store.is_kept_by("architecture"));
+fn stores<'a>(plan: &'a Plan<'_>, group: &LayerGroup) -> impl Iterator<Item = &'a Store> {
+    plan.layer(group).into_iter().flat_map(|layer| &layer.stores)
+}
+
+fn growing<'a>(plan: &'a Plan<'_>, group: &LayerGroup) -> impl Iterator<Item = &'a Store> {
+    let stores = stores(plan, group).filter(|store| store.is_kept_by("architecture"));
     stores.filter(|store| !matches!(store.extent, Extent::Session | Extent::Source))
+}
+
+fn kind(plan: &Plan<'_>, group: &LayerGroup) -> &'static str {
+    plan.layer(group).map_or(LayerKind::None, Layer::kind).name()
 }
 
 /// Layers that store the same.
@@ -130,15 +138,14 @@ impl Same {
 }
 
 fn per_token(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
-    let dtype = |name: &str| DType::from_name(name).unwrap_or(DType::BF16);
-    let (k, v) = (dtype(plan.kv_dtypes.0), dtype(plan.kv_dtypes.1));
+    let (k, v) = plan.kv_dtypes;
     let mut all: Vec<Same> = Vec::new();
     for group in &plan.layers {
-        for store in growing(group) {
+        for store in growing(plan, group) {
             let Ok(bytes) = store.row_bytes(k, v) else { continue };
             let kind = match store.extent {
-                Extent::Window(tokens) | Extent::Chunk(tokens) => format!("{} {tokens}", group.layer.kind()),
-                _ => group.layer.kind().to_owned(),
+                Extent::Window(tokens) | Extent::Chunk(tokens) => format!("{} {tokens}", kind(plan, group)),
+                _ => kind(plan, group).to_owned(),
             };
             let row = row_formula(store, k, v);
             let run = (group.first, group.first + group.count - 1);
@@ -208,7 +215,7 @@ fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     // Layers of a kind that keep as much, wherever they stand.
     let mut same: Vec<(&str, u64, u64)> = Vec::new();
     for group in plan.layers.iter().filter(|group| group.session_bytes > 0) {
-        let (kind, one) = (group.layer.kind(), group.session_bytes / group.count.max(1));
+        let (kind, one) = (kind(plan, group), group.session_bytes / group.count.max(1));
         match same.iter_mut().find(|(of, bytes, _)| (*of, *bytes) == (kind, one)) {
             Some((_, _, count)) => *count += group.count,
             None => same.push((kind, one, group.count)),
@@ -220,14 +227,16 @@ fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     };
     let mut lines: Vec<String> = same.iter().map(line).collect();
     for group in &plan.layers {
-        for store in &group.layer.stores {
+        for store in stores(plan, group) {
             match store.extent {
                 Extent::Session => lines.push(format!(
                     "{}: {}",
                     raw(lang, M::ExplainState),
                     row_formula(store, DType::BF16, DType::BF16)
                 )),
-                Extent::Source => lines.push(text(lang, M::ExplainCross, &[&group_digits(plan.source)])),
+                Extent::Source => {
+                    lines.push(text(lang, M::ExplainCross, &[&group_digits(plan.encoder_tokens)]))
+                }
                 _ => {}
             }
         }
