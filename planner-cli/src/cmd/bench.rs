@@ -10,7 +10,7 @@ use crate::output::Output;
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
     Err(planner_core::Error::unsupported(
         planner_core::text::Sentence::verbatim("bench-cache"),
-        planner_core::words!("this build has no measuring backend: build with --features verify"),
+        super::NO_BACKEND,
     ))
 }
 
@@ -26,11 +26,11 @@ mod measuring {
     use std::path::{Path, PathBuf};
 
     use clap::ArgMatches;
+    use planner_bench::{Event, Options, Prepared, on_cpu};
     use planner_core::request::Request;
     use planner_core::text::Sentence;
     use planner_core::units::parse_count;
     use planner_core::{Error, Result, say};
-    use planner_verify::bench::{Event, Options, Prepared, on_cpu};
     use planner_verify::checkpoint;
 
     use crate::cmd::verify::MISMATCH;

@@ -12,12 +12,13 @@ mod missing {
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
     use planner_core::text::Sentence;
-    use planner_core::{Error, Result, words};
+    use planner_core::{Error, Result};
     use serde_json::Value as Json;
 
+    use crate::cmd::NO_BACKEND;
     use crate::output::Output;
 
-    /// A text that never was.
+    /// Nothing is generated in a build without the feature: this type has no values.
     pub enum Text {}
 
     impl Text {
@@ -35,10 +36,7 @@ mod missing {
     pub fn run(matches: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Option<Text>> {
         match matches.get_one::<String>("prompt") {
             None => Ok(None),
-            Some(_) => Err(Error::unsupported(
-                Sentence::verbatim("--prompt"),
-                words!("this build has no measuring backend: build with --features verify"),
-            )),
+            Some(_) => Err(Error::unsupported(Sentence::verbatim("--prompt"), NO_BACKEND)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What `bench-cache` found.
 
+use planner_bench::{Bench, PROMPT_TOKENS, Runs};
 use planner_core::plan::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
 use planner_core::spec::model::ModelSpec;
 use planner_core::units::group_digits;
-use planner_verify::bench::{Bench, PROMPT_TOKENS, Runs};
 use serde_json::{Value as Json, json};
 
 use super::plot;

@@ -1,7 +1,7 @@
 //! Seconds of every step: a chart in the terminal, and a drawing as SVG.
 
+use planner_bench::{Bench, median};
 use planner_core::text::Lang;
-use planner_verify::bench::{Bench, median};
 use plotters::prelude::*;
 use textplots::{Chart, Plot, Shape};
 

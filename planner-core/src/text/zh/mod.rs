@@ -7,7 +7,6 @@ mod config;
 mod engines;
 mod families;
 mod gguf;
-mod measuring;
 mod quantities;
 mod question;
 mod vllm;
@@ -196,7 +195,6 @@ const TABLES: &[Table] = &[
     quantities::TABLE,
     vllm::TABLE,
     engines::TABLE,
-    measuring::TABLE,
     families::TABLE,
 ];
 
