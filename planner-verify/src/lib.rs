@@ -10,7 +10,7 @@
 //! allocator gave out, which adds tensor headers and the unused rows of rings; and what the device as a
 //! whole has less.
 //!
-//! This is the only crate that knows candle. Linking it counts heap allocations of the whole program.
+//! Linking this crate counts heap allocations of the whole program.
 
 mod alloc;
 mod attention;

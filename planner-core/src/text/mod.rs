@@ -1,7 +1,8 @@
 //! Every message in every language: an enum of ids and one exhaustive match per language, so that a
 //! missing translation does not compile.
 //!
-//! `{0}`, `{1}` … in a text are places for arguments.
+//! `{0}`, `{1}` … in a text are places for arguments. Crates above the core keep their own texts as
+//! [`Bilingual`].
 
 use crate::error::Error;
 use crate::units::group_digits;

@@ -1,4 +1,7 @@
 //! The article's experiment: the same tokens with the cache and without, at a model's real shape.
+//!
+//! Stacks of plain attention run on a decoder made to be fast (`dense`), all others on the one of
+//! `planner-verify`.
 
 mod cpu;
 mod dense;
@@ -14,7 +17,6 @@ use std::path::PathBuf;
 
 use candle_core::Tensor;
 use planner_core::Result;
-
 use planner_verify::device::{self, failed};
 use planner_verify::timing::{Generation, Steps, generate, mean_deviation, unwatched};
 

@@ -1,4 +1,4 @@
-//! The largest of many products, with most rows read in eight bits.
+//! The argmax of a matrix times a vector, with most rows read in eight bits.
 //!
 //! Greedy decoding asks which row of the last projection has the largest product with `x`, and not what
 //! the others are. A copy of the matrix in eight bits gives every product to within a bound; the rows
@@ -60,7 +60,7 @@ impl QuantizedArgmax {
             let part = matrix.narrow(0, first, PART.min(rows - first))?.to_dtype(DType::F32)?;
             part.flatten_all()?.to_vec1::<f32>()?.chunks(columns).for_each(|row| quantized.push(row));
         }
-        pages::lay(&quantized.words);
+        pages::collapse(&quantized.words);
         Ok(Some(quantized))
     }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
-
 use planner_verify::weights::Weights;
 
 use crate::{cpu, pages};
@@ -97,7 +96,7 @@ impl Linear {
     /// A projection by a weight `[outputs, inputs]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let plain_bias = bias.as_ref().map(Tensor::to_vec1).transpose()?;
-        pages::merge(&weight);
+        pages::collapse_tensor(&weight);
         Ok(Self { weight, bias, plain_bias })
     }
 
