@@ -8,6 +8,8 @@ use planner_core::text::Sentence;
 mod args;
 mod cmd;
 mod gguf;
+#[cfg(feature = "verify")]
+mod messages;
 mod output;
 #[cfg(feature = "verify")]
 mod progress;

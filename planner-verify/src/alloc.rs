@@ -1,8 +1,7 @@
 //! What this process's heap holds, and the most it held: the allocator's view beside the tensors' own.
 //!
-//! Every request to the system allocator is counted (requested sizes, not the allocator's rounding), of
-//! all threads. Two counters lie over each other: one knows what is live, the other the peak since it was
-//! last asked to forget.
+//! Every request of every thread to the system allocator is counted, by the size that was requested.
+//! `stats_alloc` counts the live bytes, `peakmem-alloc` around it the peak since its last reset.
 
 use std::alloc::System;
 

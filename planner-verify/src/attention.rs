@@ -27,7 +27,7 @@ pub struct Span {
 /// What a layer's queries look at: rows of tensors `[sessions × heads, rows, width]`
 /// and the position of each row.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct AttendedRows {
     /// Keys and values, or one tensor that serves as both.
     pub tensors: Vec<Tensor>,
     /// The position of each row.
@@ -103,7 +103,7 @@ impl Attention {
     }
 
     /// The layer's output for new tokens.
-    pub fn forward(&self, x: &Tensor, span: Span, seen: &Seen, extent: Extent) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, span: Span, seen: &AttendedRows, extent: Extent) -> Result<Tensor> {
         let Widths { query_heads, k_dim, .. } = self.widths;
         let queries = heads(&x.matmul(&self.query)?, span.sessions, query_heads, k_dim)?;
         let queries = if self.rotary { rotate(&queries, span.first)? } else { queries };

@@ -4,15 +4,15 @@ use planner_core::engine::ResolvedRequest;
 use planner_core::spec::layer::Extent;
 use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
-use planner_core::{Error, Result, words};
+use planner_core::{Error, Result};
 
 use crate::attention::QUERY_BLOCK;
-use crate::decoder::Frame;
+use crate::decoder::ModelDims;
 use crate::kinds::Kind;
 use crate::measure::Count;
-use crate::memory;
-use crate::shape::{Mixer, StoreShape};
+use crate::shape::{Mixer, StoreShape, size};
 use crate::verify::Options;
+use crate::{memory, messages};
 
 /// Counts of tokens at which bytes are read unless told otherwise.
 pub const DEFAULT_TOKENS: &[u64] = &[8, 24, 48];
@@ -37,16 +37,14 @@ const VOCAB: u64 = 512;
 const ELEMENT: u64 = size_of::<f32>() as u64;
 
 /// The sizes of a run: those of the model that decide nothing are narrowed.
-pub fn frame(run: &ResolvedRequest<'_>) -> Result<Frame> {
-    let size =
-        |value: u64| usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")));
+pub fn model_dims(run: &ResolvedRequest<'_>) -> Result<ModelDims> {
     let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;
-    Ok(Frame {
+    Ok(ModelDims {
         hidden,
         vocab: size(run.model.vocab_size.clamp(2, VOCAB))?,
         inner: 2 * hidden,
         gated: true,
-        source: size(run.source.max(1))?,
+        encoder_tokens: size(run.source.max(1))?,
         positions: 0,
     })
 }
@@ -81,21 +79,21 @@ pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count
 
 /// Bytes of a stack of `height` layers with its caches at the largest count, and of what one layer at a
 /// time works on.
-fn stack_bytes(kind: &Kind, height: u64, frame: Frame, counts: &[Count]) -> u64 {
+fn stack_bytes(kind: &Kind, height: u64, dims: ModelDims, counts: &[Count]) -> u64 {
     let owner = u64::from(kind.owner.is_some());
-    let mixers = kind.shape.elements(frame.hidden as u64).saturating_mul(height.saturating_add(owner));
+    let mixers = kind.shape.elements(dims.hidden as u64).saturating_mul(height.saturating_add(owner));
     let layers = usize::try_from(height.saturating_add(owner)).unwrap_or(usize::MAX);
-    let weights = frame.elements(layers).saturating_add(mixers);
+    let weights = dims.elements(layers).saturating_add(mixers);
     let stores = || kind.shape.stores.iter();
-    let held = counts.iter().map(|count| {
+    let caches = counts.iter().map(|count| {
         let (tokens, users) = (count.tokens as u64, count.users as u64);
-        let cache = stores().map(|store| store.cache_elements(tokens, frame.source as u64));
+        let cache = stores().map(|store| store.cache_elements(tokens, dims.encoder_tokens as u64));
         let cache = cache.fold(0, u64::saturating_add).saturating_mul(height.saturating_add(owner));
-        let rows = tokens.saturating_add(frame.source as u64);
+        let rows = tokens.saturating_add(dims.encoder_tokens as u64);
         let working = stores().map(|store| work(store, rows)).fold(0, u64::max);
         users.saturating_mul(cache.saturating_add(working))
     });
-    weights.saturating_add(held.max().unwrap_or(0)).saturating_mul(ELEMENT)
+    weights.saturating_add(caches.max().unwrap_or(0)).saturating_mul(ELEMENT)
 }
 
 /// Elements that attention over `rows` rows works on: keys and values in f32 more than once, and scores.
@@ -109,37 +107,30 @@ fn work(store: &StoreShape, rows: u64) -> u64 {
 }
 
 /// Bytes of all high stacks, which live side by side.
-fn all_bytes(kinds: &[Kind], heights: &[usize], frame: Frame, counts: &[Count]) -> u64 {
+fn all_bytes(kinds: &[Kind], heights: &[usize], dims: ModelDims, counts: &[Count]) -> u64 {
     let stacks = kinds.iter().zip(heights);
-    stacks.map(|(kind, &height)| stack_bytes(kind, height as u64, frame, counts)).fold(0, u64::saturating_add)
+    stacks.map(|(kind, &height)| stack_bytes(kind, height as u64, dims, counts)).fold(0, u64::saturating_add)
 }
 
 /// Refuses counts for which not even the lowest stacks fit, with the counts that would.
-pub fn check_memory(kinds: &[Kind], frame: Frame, counts: &[Count], budget: u64) -> Result<()> {
+pub fn check_memory(kinds: &[Kind], dims: ModelDims, counts: &[Count], budget: u64) -> Result<()> {
     let least: Vec<usize> = kinds.iter().map(Kind::least).collect();
-    let needed = |counts: &[Count]| all_bytes(kinds, &least, frame, counts);
+    let needed = |counts: &[Count]| all_bytes(kinds, &least, dims, counts);
     memory::check_or(needed(counts), budget, || {
         let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         let with_tokens = |tokens: u64| needed(&[Count { users: 1, tokens: size(tokens) }]);
         let most = counts.iter().map(|count| count.tokens).max().unwrap_or(1);
-        let tokens = memory::largest(budget, most as u64, with_tokens);
-        let mut fits = match tokens {
-            0 => {
-                let none = human_bytes(with_tokens(1));
-                return format!("the lowest stacks of this model's layers alone need {none} with one token");
-            }
-            _ => format!(
-                "--verify-tokens up to {tokens} fit ({}, {} layers)",
-                human_bytes(with_tokens(tokens)),
-                least.iter().sum::<usize>()
-            ),
-        };
-        if let Some(batch) = counts.iter().find(|count| count.users > 1) {
-            let with_users = |users: u64| needed(&[Count { users: size(users), ..*batch }]);
-            let users = memory::largest(budget, batch.users as u64, with_users);
-            fits += &format!(", and --verify-users up to {users} at {} tokens", batch.tokens);
+        let tokens = memory::max_satisfying(budget, most as u64, with_tokens);
+        if tokens == 0 {
+            return messages::LOWEST_STACKS_NEED.say(&[&human_bytes(with_tokens(1))]);
         }
-        fits
+        let (bytes, layers) = (human_bytes(with_tokens(tokens)), least.iter().sum::<usize>());
+        let Some(batch) = counts.iter().find(|count| count.users > 1) else {
+            return messages::TOKENS_FIT.say(&[&tokens, &bytes, &layers]);
+        };
+        let with_users = |users: u64| needed(&[Count { users: size(users), ..*batch }]);
+        let users = memory::max_satisfying(budget, batch.users as u64, with_users);
+        messages::TOKENS_AND_USERS_FIT.say(&[&tokens, &bytes, &layers, &users, &batch.tokens])
     })
 }
 
@@ -177,6 +168,6 @@ pub fn heights(
 }
 
 /// Whether stacks of these heights fit.
-pub fn fits(kinds: &[Kind], heights: &[usize], frame: Frame, counts: &[Count], budget: u64) -> bool {
-    all_bytes(kinds, heights, frame, counts) <= budget
+pub fn fits(kinds: &[Kind], heights: &[usize], dims: ModelDims, counts: &[Count], budget: u64) -> bool {
+    all_bytes(kinds, heights, dims, counts) <= budget
 }

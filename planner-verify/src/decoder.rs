@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::silu;
 use planner_core::spec::layer::Extent;
 
-use crate::attention::{Attention, Kind, QUERY_BLOCK, Seen, Span};
+use crate::attention::{AttendedRows, Attention, Kind, QUERY_BLOCK, Span};
 use crate::kept::{Kept, positions, tensor_bytes};
 use crate::latent::Latent;
 use crate::shape::{LayerShape, Mixer, StoreShape};
@@ -13,7 +13,7 @@ use crate::weights::Weights;
 
 /// Sizes that no cache depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame {
+pub struct ModelDims {
     /// Width of the model.
     pub hidden: usize,
     /// Rows of the embedding.
@@ -23,16 +23,16 @@ pub struct Frame {
     /// Whether the feed-forward has a gate (three matrices instead of two).
     pub gated: bool,
     /// Tokens of the encoder's output.
-    pub source: usize,
+    pub encoder_tokens: usize,
     /// Rows of a learned position table; 0 for rotary positions.
     pub positions: usize,
 }
 
-impl Frame {
+impl ModelDims {
     /// Elements of the weights outside the layers' mixers, for `layers` layers.
     pub fn elements(&self, layers: usize) -> u64 {
         let matrices = if self.gated { 3 } else { 2 };
-        let rows = self.vocab + self.source + self.positions + layers * matrices * self.inner;
+        let rows = self.vocab + self.encoder_tokens + self.positions + layers * matrices * self.inner;
         (self.hidden as u64).saturating_mul(rows as u64)
     }
 }
@@ -98,9 +98,9 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder of these layers with the weights of a seed.
-    pub fn new(layers: &[LayerShape], frame: Frame, seed: u64, device: &Device) -> Result<Self> {
+    pub fn new(layers: &[LayerShape], dims: ModelDims, seed: u64, device: &Device) -> Result<Self> {
         let mut weights = Weights::new(seed, device);
-        let Frame { hidden, vocab, inner, gated, source, positions } = frame;
+        let ModelDims { hidden, vocab, inner, gated, encoder_tokens, positions } = dims;
         let embedding = weights.matrix(vocab, hidden)?;
         let positions = match positions {
             0 => None,
@@ -108,7 +108,7 @@ impl Decoder {
         };
         let has_source =
             layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
-        let source = if has_source { Some(weights.tensor(&[source, hidden], 1)?) } else { None };
+        let source = if has_source { Some(weights.tensor(&[encoder_tokens, hidden], 1)?) } else { None };
         let mut built = Vec::with_capacity(layers.len());
         for layer in layers {
             let mut stores = Vec::with_capacity(layer.stores.len());
@@ -202,7 +202,7 @@ impl Decoder {
             x = x.reshape((sessions, span.tokens, ()))?.broadcast_add(&rows)?.flatten(0, 1)?;
         }
         // What the first layer's queries looked at, for the layers that read its cache.
-        let mut owner: Vec<Option<Seen>> = Vec::new();
+        let mut owner: Vec<Option<AttendedRows>> = Vec::new();
         for (at, (layer, kept)) in self.layers.iter().zip(&mut caches.layers).enumerate() {
             let normed = norm(&x)?;
             for (number, ((store, projections), kept)) in layer.stores.iter().zip(kept).enumerate() {
@@ -233,8 +233,8 @@ impl Decoder {
         store: &StoreShape,
         projections: &Projections,
         kept: &mut StoreKept,
-        read: Option<Seen>,
-    ) -> Result<(Tensor, Option<Seen>)> {
+        read: Option<AttendedRows>,
+    ) -> Result<(Tensor, Option<AttendedRows>)> {
         let extent = store.extent;
         let fresh = match (projections, &*kept) {
             (Projections::Attention(attention), StoreKept::Rows(_)) => attention.keys_values(x, span)?,
@@ -247,13 +247,13 @@ impl Decoder {
             StoreKept::Rows(rows) => {
                 let tensors = rows.iter_mut().zip(&fresh).map(|(kept, new)| kept.append(new));
                 let positions = positions(extent, span.first, span.tokens);
-                Some(Seen { tensors: tensors.collect::<Result<_>>()?, positions })
+                Some(AttendedRows { tensors: tensors.collect::<Result<_>>()?, positions })
             }
             StoreKept::Source(tensors) => {
                 if tensors.is_none() {
                     *tensors = Some(self.source_rows(store, projections, span.sessions)?);
                 }
-                tensors.clone().map(|tensors| Seen { tensors, positions: Vec::new() })
+                tensors.clone().map(|tensors| AttendedRows { tensors, positions: Vec::new() })
             }
             StoreKept::State(_) => None,
             StoreKept::Nothing => read,

@@ -2,22 +2,20 @@
 
 use candle_core::Device;
 use planner_core::text::Sentence;
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
+
+use crate::messages;
 
 /// Names of the `--device` flag.
 pub const NAMES: &[&str] = &["auto", "cpu", "cuda", "metal"];
 
 /// A device of a name; `auto` is the first of a GPU this build knows and finds, else the CPU.
 pub fn open(name: &str) -> Result<Device> {
-    let refuse = |name: &str, why: Sentence| Error::unsupported(say!("--device {0}", name), why);
+    let refuse = |name: &str, why: Sentence| Error::unsupported(messages::DEVICE.say(&[&name]), why);
     match name {
         "cpu" => Ok(Device::Cpu),
-        "cuda" if !candle_core::utils::cuda_is_available() => {
-            Err(refuse(name, words!("this build has no CUDA; build with --features cuda").into()))
-        }
-        "metal" if !candle_core::utils::metal_is_available() => {
-            Err(refuse(name, words!("this build has no Metal; build with --features metal").into()))
-        }
+        "cuda" if !candle_core::utils::cuda_is_available() => Err(refuse(name, messages::NO_CUDA.into())),
+        "metal" if !candle_core::utils::metal_is_available() => Err(refuse(name, messages::NO_METAL.into())),
         "cuda" => Device::new_cuda(0).map_err(|error| refuse(name, said(first_line(&error)))),
         "metal" => Device::new_metal(0).map_err(|error| refuse(name, said(first_line(&error)))),
         "auto" => {
@@ -34,13 +32,18 @@ pub fn open(name: &str) -> Result<Device> {
 
 /// What candle, or a library under it, says.
 pub fn said(line: String) -> Sentence {
-    let instead = say!("it reports: {0}", line);
+    let instead = messages::IT_REPORTS.say(&[&line]);
     Sentence::foreign(line, instead)
 }
 
 /// What went wrong, without the backtrace that candle may add.
 pub fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// A failure of candle.
+pub fn failed(error: candle_core::Error) -> Error {
+    Error::unsupported(messages::THIS_MEASUREMENT, said(first_line(&error)))
 }
 
 /// The name of an open device.

@@ -73,8 +73,8 @@ pub fn positions(extent: Extent, seen: usize, new: usize) -> Vec<usize> {
     let old = match extent {
         Extent::Window(rows) | Extent::Chunk(rows) => {
             let rows = rows as usize;
-            let held = seen.min(rows);
-            (0..held)
+            let kept_rows = seen.min(rows);
+            (0..kept_rows)
                 .map(|row| match seen <= rows {
                     true => row,
                     // The last position below `seen` that lies at this row.

@@ -3,8 +3,9 @@
 use planner_core::dtype::DType;
 use planner_core::spec::layer::{Extent, Layer, Store};
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, words};
+use planner_core::{Error, Result};
 
+use crate::messages;
 use crate::shape::LayerShape;
 
 /// Layers that keep the same.
@@ -57,12 +58,15 @@ pub fn kinds(model: &ModelSpec, dtypes: (DType, DType), source: u64) -> Result<V
         layer.stores.iter().filter(read).cloned().collect()
     };
     for layer in &model.layers {
-        let owner = match layer.owner {
-            None => None,
-            Some(at) => Some(model.layers.iter().find(|other| other.index == at).ok_or_else(|| {
-                Error::bad_value(words!("the owner of a layer's cache"), at, words!("a layer of the model"))
-            })?),
-        };
+        let owner =
+            match layer.owner {
+                None => None,
+                Some(at) => {
+                    Some(model.layers.iter().find(|other| other.index == at).ok_or_else(|| {
+                        Error::bad_value(messages::CACHE_OWNER, at, messages::LAYER_OF_MODEL)
+                    })?)
+                }
+            };
         let shape = LayerShape::of(layer, &stores(owner.unwrap_or(layer)), dtypes)?;
         if shape.stores.is_empty() {
             continue;

@@ -4,7 +4,7 @@
 use candle_core::{Result, Tensor};
 use planner_core::spec::layer::Extent;
 
-use crate::attention::{Seen, Span, attend, heads, rotate, tokens};
+use crate::attention::{AttendedRows, Span, attend, heads, rotate, tokens};
 use crate::weights::Weights;
 
 /// The widths of a latent layer.
@@ -63,7 +63,7 @@ impl Latent {
     }
 
     /// The layer's output for new tokens.
-    pub fn forward(&self, x: &Tensor, span: Span, seen: &Seen, extent: Extent) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, span: Span, seen: &AttendedRows, extent: Extent) -> Result<Tensor> {
         let Widths { heads: count, rank, rope, nope, .. } = self.widths;
         // A matrix per head, the same for every session.
         let per_head = |x: &Tensor, matrices: &Tensor| {

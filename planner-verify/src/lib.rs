@@ -10,29 +10,29 @@
 //! allocator gave out, which adds tensor headers and the unused rows of rings; and what the device as a
 //! whole has less.
 //!
-//! This is the only crate that knows candle. Linking it counts heap allocations of the whole program.
+//! Linking this crate counts heap allocations of the whole program.
 
 mod alloc;
 mod attention;
-pub mod bench;
 pub mod checkpoint;
 mod choose;
-mod decoder;
-mod device;
+pub mod decoder;
+pub mod device;
 mod gauge;
 mod kept;
 mod kinds;
 mod latent;
 mod measure;
-mod memory;
+pub mod memory;
+mod messages;
 mod module;
 pub mod real;
 mod report;
-mod shape;
+pub mod shape;
 mod state;
-mod timing;
+pub mod timing;
 mod verify;
-mod weights;
+pub mod weights;
 
 pub use choose::{DEFAULT_TOKENS, PASSED_WINDOW};
 pub use module::own_module;

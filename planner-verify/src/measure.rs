@@ -2,7 +2,7 @@
 
 use candle_core::{D, Device, Result, Tensor};
 
-use crate::decoder::{Caches, Decoder, Frame};
+use crate::decoder::{Caches, Decoder, ModelDims};
 use crate::gauge::Gauge;
 use crate::shape::LayerShape;
 
@@ -18,9 +18,9 @@ pub struct Count {
     pub tokens: usize,
 }
 
-/// What a stack held at one count.
+/// What a stack was measured to hold at one count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct Measurement {
     /// Bytes of the cache tensors of each layer.
     pub layers: Vec<u64>,
     /// How much the allocator has given out since before the first token.
@@ -83,14 +83,14 @@ impl Stack {
     /// A stack of these layers, warmed up for these counts.
     pub fn new(
         layers: &[LayerShape],
-        frame: Frame,
+        dims: ModelDims,
         counts: &[Count],
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        let decoder = Decoder::new(layers, frame, seed, device)?;
+        let decoder = Decoder::new(layers, dims, seed, device)?;
         let most = counts.iter().map(|count| count.tokens).max().unwrap_or(1);
-        let (gauge, vocab) = (Gauge::new(device), frame.vocab as u32);
+        let (gauge, vocab) = (Gauge::new(device), dims.vocab as u32);
         let mut stack = Self { decoder, gauge, vocab, most, batch: None, agreement: Agreement::default() };
         // Once before anything is read, at the same sizes, so that buffers which threads keep exist already.
         let sizes = most.min(stack.decoder.chunk().saturating_add(2 * DECODED_STEPS));
@@ -103,19 +103,23 @@ impl Stack {
     }
 
     /// Feeds sessions up to a count and reads what they hold; nothing where it was told to stop.
-    pub fn hold(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Held>> {
+    pub fn measure(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Measurement>> {
         let Some(LastStep { logits, transient }) = self.advance(count, stop)? else { return Ok(None) };
         let Some(batch) = &self.batch else { return Ok(None) };
-        let held =
-            Held { layers: batch.caches.layer_bytes()?, grown: batch.grown, device: batch.device, transient };
+        let measurement = Measurement {
+            layers: batch.caches.layer_bytes()?,
+            grown: batch.grown,
+            device: batch.device,
+            transient,
+        };
         for (fed, cached) in batch.fed.iter().zip(&logits) {
             // Each session alone, so that one which looked into another's cache is found.
             let anew = self.decoder.recompute(fed)?.to_vec1::<f32>()?;
-            self.agreement.other_tokens += u64::from(largest(cached) != largest(&anew));
+            self.agreement.other_tokens += u64::from(argmax(cached) != argmax(&anew));
             let differences = cached.iter().zip(&anew).map(|(a, b)| f64::from((a - b).abs()));
             self.agreement.difference = differences.fold(self.agreement.difference, f64::max);
         }
-        Ok(Some(held))
+        Ok(Some(measurement))
     }
 
     /// Feeds up to a count, the last [`DECODED_STEPS`] tokens one by one.
@@ -187,6 +191,6 @@ impl Stack {
 }
 
 /// The place of the largest value.
-fn largest(values: &[f32]) -> Option<usize> {
+fn argmax(values: &[f32]) -> Option<usize> {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
 }

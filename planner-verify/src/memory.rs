@@ -1,7 +1,10 @@
 //! Whether a measurement fits in memory, asked before anything is allocated.
 
+use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
+
+use crate::messages;
 
 /// What is taken as free where the system does not say.
 const ASSUMED_AVAILABLE: u64 = 4 << 30;
@@ -21,27 +24,22 @@ pub fn available() -> u64 {
 
 /// Refuses what would not fit.
 pub fn check(needed: u64, budget: u64) -> Result<()> {
-    check_or(needed, budget, || "a smaller model or fewer tokens need less".to_owned())
+    check_or(needed, budget, || messages::SMALLER_MODEL.into())
 }
 
 /// Refuses what would not fit, and says what would.
-pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> String) -> Result<()> {
+pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> Sentence) -> Result<()> {
     if needed <= budget {
         return Ok(());
     }
     Err(Error::unsupported(
-        words!("a measurement of this size"),
-        say!(
-            "it needs about {0}, and {1} is available; {2}",
-            human_bytes(needed),
-            human_bytes(budget),
-            fits()
-        ),
+        messages::MEASUREMENT_OF_THIS_SIZE,
+        messages::NEEDS_MEMORY.say(&[&human_bytes(needed), &human_bytes(budget), &fits()]),
     ))
 }
 
 /// The largest count for which `needed` stays within a budget.
-pub fn largest(budget: u64, most: u64, needed: impl Fn(u64) -> u64) -> u64 {
+pub fn max_satisfying(budget: u64, most: u64, needed: impl Fn(u64) -> u64) -> u64 {
     let (mut fits, mut too_many) = (0, most.saturating_add(1));
     while too_many - fits > 1 {
         let middle = fits + (too_many - fits) / 2;
@@ -57,11 +55,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_what_would() {
         assert!(check(1 << 30, 2 << 30).is_ok());
-        let refused = check_or(2 << 30, 1 << 30, || "fewer".into());
+        let refused = check_or(2 << 30, 1 << 30, || Sentence::verbatim("fewer"));
         assert!(refused.is_err_and(|error| format!("{error:?}").contains("fewer")));
-        assert_eq!(largest(100, 1000, |count| 7 * count), 14);
-        assert_eq!(largest(100, 10, |count| 7 * count), 10);
-        assert_eq!(largest(6, 10, |count| 7 * count), 0);
+        assert_eq!(max_satisfying(100, 1000, |count| 7 * count), 14);
+        assert_eq!(max_satisfying(100, 10, |count| 7 * count), 10);
+        assert_eq!(max_satisfying(6, 10, |count| 7 * count), 0);
         assert!(available() > 0);
     }
 }

@@ -3,9 +3,9 @@
 use candle_core::DType;
 use planner_core::dtype::DType as Planned;
 use planner_core::spec::layer::{Content, Extent, Layer, Store};
-use planner_core::{Error, Result, words};
+use planner_core::{Error, Result};
 
-use crate::{attention, latent, state};
+use crate::{attention, latent, messages, state};
 
 /// Width of a query's part without position where the family does not say.
 const DEFAULT_NOPE: u64 = 128;
@@ -56,16 +56,13 @@ pub fn dtype(planned: Planned) -> Result<DType> {
         Planned::F16 => Ok(DType::F16),
         Planned::BF16 => Ok(DType::BF16),
         Planned::FP8 => Ok(DType::F8E4M3),
-        other => Err(Error::bad_value(
-            "--kv-dtype",
-            other.name,
-            words!("f32, f16, bf16 or fp8 with --verify: the types candle has tensors of"),
-        )),
+        other => Err(Error::bad_value("--kv-dtype", other.name, messages::TENSOR_DTYPES)),
     }
 }
 
-fn size(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")))
+/// A size of a tensor, as this machine counts.
+pub fn size(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| Error::overflow(messages::TENSOR_SIZE))
 }
 
 impl LayerShape {
@@ -85,10 +82,7 @@ impl LayerShape {
 
 fn store_shape(store: &Store, query_heads: u64, (k, v): (Planned, Planned)) -> Result<StoreShape> {
     if store.tokens_per_row > 1 {
-        return Err(Error::unsupported(
-            words!("--verify of rows that several tokens share"),
-            words!("no decoder for compressed caches is built in; the plan itself needs no --verify"),
-        ));
+        return Err(Error::unsupported(messages::SHARED_ROWS, messages::NO_COMPRESSED_DECODER));
     }
     let attention = |heads: u64, k_dim: u64, v_dim: u64, queries: u64| -> Result<Mixer> {
         let one = v_dim == 0;

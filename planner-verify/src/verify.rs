@@ -7,17 +7,17 @@ use planner_core::engine::architecture::ReferenceCache;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::Words;
-use planner_core::units::{product, sum};
-use planner_core::{Error, Result, words};
+use planner_core::text::Bilingual;
+use planner_core::{Error, Result};
 
 use crate::choose::{self, check_memory, counts};
-use crate::decoder::{Decoder, Frame};
+use crate::decoder::{Decoder, ModelDims};
+use crate::device::failed;
 use crate::gauge::Gauge;
 use crate::kinds::{Kind, kinds};
-use crate::measure::{Agreement, Count, Held, Stack};
+use crate::measure::{Agreement, Count, Measurement, Stack};
 use crate::report::{BACKEND, KindReport, Point, Report, Timing};
-use crate::{device, memory, module, timing};
+use crate::{device, memory, messages, module, timing};
 
 /// Seconds that the stacks may take; what comes before and after them is short.
 const SECONDS: f64 = 10.0;
@@ -30,8 +30,6 @@ const TIMED_LAYERS: usize = 2;
 
 /// The seed of the weights.
 const SEED: u64 = 20_251_124;
-
-const BYTES: Words = words!("measured bytes");
 
 /// How to measure.
 #[derive(Debug, Clone, Default)]
@@ -56,15 +54,10 @@ pub struct Watch<'a> {
     pub stop: &'a dyn Fn() -> bool,
 }
 
-/// What went wrong in the library that measures.
-pub(crate) fn failed(error: candle_core::Error) -> Error {
-    Error::unsupported(words!("this measurement"), device::said(device::first_line(&error)))
-}
-
 /// A measurement in progress.
 struct Measuring<'a> {
     kinds: &'a [Kind],
-    frame: Frame,
+    dims: ModelDims,
     counts: &'a [Count],
     device: &'a Device,
     /// Layers times counts that are done, and that there are.
@@ -74,26 +67,26 @@ struct Measuring<'a> {
 
 impl Measuring<'_> {
     fn build(&self, kind: &Kind, height: usize) -> Result<Stack> {
-        Stack::new(&kind.stack(height), self.frame, self.counts, SEED, self.device).map_err(failed)
+        Stack::new(&kind.stack(height), self.dims, self.counts, SEED, self.device).map_err(failed)
     }
 
-    fn hold(
+    fn measure(
         &mut self,
         stack: &mut Stack,
         height: usize,
         count: Count,
         watch: &mut Watch<'_>,
-    ) -> Result<Option<Held>> {
-        let held = stack.hold(count, watch.stop).map_err(failed)?;
+    ) -> Result<Option<Measurement>> {
+        let measurement = stack.measure(count, watch.stop).map_err(failed)?;
         self.done += height.max(1) as u64;
         (watch.progress)(self.done, self.total);
-        Ok(held)
+        Ok(measurement)
     }
 }
 
 /// What the low stack of a kind held at every count, and the seconds that it took.
-struct Low {
-    held: Vec<Held>,
+struct Baseline {
+    measurements: Vec<Measurement>,
     seconds: f64,
 }
 
@@ -110,38 +103,37 @@ pub fn verify(
     let needed = ReferenceCache::of_definition(run)?;
     let kinds = kinds(model, needed.dtypes(), run.source)?;
     if kinds.is_empty() {
-        return Err(Error::unsupported(
-            words!("--verify of a model that keeps nothing"),
-            words!("there is nothing to measure"),
-        ));
+        return Err(Error::unsupported(messages::KEEPS_NOTHING, messages::NOTHING_TO_MEASURE));
     }
     let counts = counts(&kinds, options, request.users)?;
-    let frame = choose::frame(&run)?;
+    let dims = choose::model_dims(&run)?;
     let budget = memory::budget(Gauge::new(&device).available());
-    check_memory(&kinds, frame, &counts, budget)?;
+    check_memory(&kinds, dims, &counts, budget)?;
 
     let lows = kinds.iter().filter(|kind| kind.low().is_some()).count();
     let total = (lows * counts.len()) as u64;
-    let mut measuring = Measuring { kinds: &kinds, frame, counts: &counts, device: &device, done: 0, total };
+    let mut measuring = Measuring { kinds: &kinds, dims, counts: &counts, device: &device, done: 0, total };
     let mut agreement = Agreement::default();
     let low = low_stacks(&mut measuring, &mut agreement, watch)?;
     let costs: Vec<f64> = low.iter().map(|low| low.as_ref().map_or(0.0, |low| low.seconds)).collect();
     let left = (SECONDS - start.elapsed().as_secs_f64()).max(0.0);
     let heights = choose::heights(&kinds, &costs, left, options.layers, |heights| {
-        choose::fits(&kinds, heights, frame, &counts, budget)
+        choose::fits(&kinds, heights, dims, &counts, budget)
     });
     measuring.total += (heights.iter().sum::<usize>() * counts.len()) as u64;
-    let held = high_stacks(&mut measuring, &heights, &mut agreement, watch)?;
+    let high = high_stacks(&mut measuring, &heights, &mut agreement, watch)?;
 
-    let mut points = Vec::with_capacity(held.len());
-    for (at, held) in held.iter().enumerate() {
+    let mut points = Vec::with_capacity(high.len());
+    for (at, measured) in high.iter().enumerate() {
         let count = counts[at];
         let session = needed.bytes(count.tokens as u64)?;
-        let predicted = product(words!("predicted bytes"), &[session, count.users as u64])?;
-        let planted = sum(words!("predicted bytes"), [predicted, options.planted_bytes])?;
-        points.push(point(count, planted, &kinds, &heights, &low, held, at)?);
+        let predicted = session.checked_mul(count.users as u64);
+        let planted = predicted
+            .and_then(|bytes| bytes.checked_add(options.planted_bytes))
+            .ok_or_else(|| Error::overflow(messages::PREDICTED_BYTES))?;
+        points.push(point(count, planted, &kinds, &heights, &low, measured, at)?);
     }
-    let interrupted = held.len() < counts.len();
+    let interrupted = high.len() < counts.len();
     let kind_reports: Vec<KindReport> = kinds
         .iter()
         .zip(&heights)
@@ -150,13 +142,15 @@ pub fn verify(
             kind: kind.name,
             layers: kind.layers,
             counts: kind.low().into_iter().chain([height]).map(|count| count as u64).collect(),
-            layer_bytes: match held.iter().zip(&counts).rfind(|(_, count)| count.users == 1) {
-                Some((held, _)) if kind.owner.is_none() => held[at].layers.last().copied().unwrap_or(0),
+            layer_bytes: match high.iter().zip(&counts).rfind(|(_, count)| count.users == 1) {
+                Some((measured, _)) if kind.owner.is_none() => {
+                    measured[at].layers.last().copied().unwrap_or(0)
+                }
                 _ => 0,
             },
         })
         .collect();
-    let timing = if interrupted { None } else { Some(time(&kinds, frame, &device)?) };
+    let timing = if interrupted { None } else { Some(time(&kinds, dims, &device)?) };
     let (module, module_refusal) = match module::report(&run) {
         _ if interrupted || !device.is_cpu() => (None, None),
         Ok(module) => (module, None),
@@ -175,7 +169,7 @@ pub fn verify(
         logit_difference: agreement.difference,
         logit_tolerance: tolerance(&kinds),
         same_tokens: agreement.other_tokens == 0,
-        hidden: frame.hidden as u64,
+        hidden: dims.hidden as u64,
         seconds: start.elapsed().as_secs_f64(),
         timing,
         module,
@@ -195,7 +189,7 @@ fn low_stacks(
     measuring: &mut Measuring<'_>,
     agreement: &mut Agreement,
     watch: &mut Watch<'_>,
-) -> Result<Vec<Option<Low>>> {
+) -> Result<Vec<Option<Baseline>>> {
     let mut all = Vec::with_capacity(measuring.kinds.len());
     for kind in measuring.kinds {
         let Some(height) = kind.low() else {
@@ -204,15 +198,15 @@ fn low_stacks(
         };
         let clock = Instant::now();
         let mut stack = measuring.build(kind, height)?;
-        let mut held = Vec::with_capacity(measuring.counts.len());
+        let mut measurements = Vec::with_capacity(measuring.counts.len());
         for &count in measuring.counts {
-            match measuring.hold(&mut stack, height, count, watch)? {
-                Some(one) => held.push(one),
+            match measuring.measure(&mut stack, height, count, watch)? {
+                Some(one) => measurements.push(one),
                 None => break,
             }
         }
         add(agreement, stack.agreement);
-        all.push(Some(Low { held, seconds: clock.elapsed().as_secs_f64() }));
+        all.push(Some(Baseline { measurements, seconds: clock.elapsed().as_secs_f64() }));
     }
     Ok(all)
 }
@@ -224,7 +218,7 @@ fn high_stacks(
     heights: &[usize],
     agreement: &mut Agreement,
     watch: &mut Watch<'_>,
-) -> Result<Vec<Vec<Held>>> {
+) -> Result<Vec<Vec<Measurement>>> {
     let mut all = Vec::with_capacity(measuring.counts.len());
     if (watch.stop)() {
         return Ok(all);
@@ -232,17 +226,21 @@ fn high_stacks(
     let stacks = measuring.kinds.iter().zip(heights).map(|(kind, &height)| measuring.build(kind, height));
     let mut stacks = stacks.collect::<Result<Vec<_>>>()?;
     'counts: for &count in measuring.counts {
-        let mut held = Vec::with_capacity(stacks.len());
+        let mut measurements = Vec::with_capacity(stacks.len());
         for (stack, &height) in stacks.iter_mut().zip(heights) {
-            match measuring.hold(stack, height, count, watch)? {
-                Some(one) => held.push(one),
+            match measuring.measure(stack, height, count, watch)? {
+                Some(one) => measurements.push(one),
                 None => break 'counts,
             }
         }
-        all.push(held);
+        all.push(measurements);
     }
     stacks.iter().for_each(|stack| add(agreement, stack.agreement));
     Ok(all)
+}
+
+fn sum(what: Bilingual, a: u64, b: u64) -> Result<u64> {
+    a.checked_add(b).ok_or_else(|| Error::overflow(what))
 }
 
 /// The whole model at a count: what the high stacks held, and for the layers beyond them what a layer adds.
@@ -251,8 +249,8 @@ fn point(
     predicted_bytes: u64,
     kinds: &[Kind],
     heights: &[usize],
-    low: &[Option<Low>],
-    high: &[Held],
+    low: &[Option<Baseline>],
+    high: &[Measurement],
     at: usize,
 ) -> Result<Point> {
     let mut point = Point {
@@ -266,19 +264,19 @@ fn point(
         transient_bytes: None,
     };
     for (((kind, &height), low), high) in kinds.iter().zip(heights).zip(low).zip(high) {
-        let low = low.as_ref().map(|low| &low.held[at]);
-        let bytes = |held: &Held| i128::from(held.layers.iter().sum::<u64>());
+        let low = low.as_ref().map(|low| &low.measurements[at]);
+        let bytes = |measured: &Measurement| i128::from(measured.layers.iter().sum::<u64>());
         let whole = |high: i128, low: Option<i128>| -> u64 {
             u64::try_from(extrapolate(kind, height, high, low)).unwrap_or(0)
         };
-        let held = whole(bytes(high), low.map(bytes));
-        point.measured_bytes = sum(BYTES, [point.measured_bytes, held])?;
+        let cached = whole(bytes(high), low.map(bytes));
+        point.measured_bytes = sum(messages::MEASURED_BYTES, point.measured_bytes, cached)?;
         let grown = high.grown.map(|high| whole(high, low.and_then(|low| low.grown)));
         point.allocated_bytes = match point.allocated_bytes.zip(grown) {
-            Some((all, one)) => Some(sum(words!("allocated bytes"), [all, one])?),
+            Some((all, one)) => Some(sum(messages::ALLOCATED_BYTES, all, one)?),
             None => None,
         };
-        point.run_bytes = sum(BYTES, [point.run_bytes, high.layers.iter().sum()])?;
+        point.run_bytes = sum(messages::MEASURED_BYTES, point.run_bytes, high.layers.iter().sum())?;
         point.device_bytes = point.device_bytes.zip(high.device).map(|(all, one)| all + one);
         point.transient_bytes = point.transient_bytes.max(high.transient);
     }
@@ -308,13 +306,15 @@ fn tolerance(kinds: &[Kind]) -> f64 {
 }
 
 /// The kind with the most layers, generating with and without the cache.
-fn time(kinds: &[Kind], frame: Frame, device: &Device) -> Result<Timing> {
-    let kind =
-        kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| Error::overflow(words!("no kinds")))?;
+fn time(kinds: &[Kind], dims: ModelDims, device: &Device) -> Result<Timing> {
+    let kind = kinds
+        .iter()
+        .max_by_key(|kind| kind.layers)
+        .ok_or_else(|| Error::unsupported(messages::KEEPS_NOTHING, messages::NOTHING_TO_MEASURE))?;
     let stack = kind.stack(TIMED_LAYERS.min(kind.most()));
     let timed = || -> candle_core::Result<Timing> {
-        let decoder = Decoder::new(&stack, frame, SEED, device)?;
-        let prompt = timing::prompt(TIMED.0, frame.vocab);
+        let decoder = Decoder::new(&stack, dims, SEED, device)?;
+        let prompt = timing::prompt(TIMED.0, dims.vocab);
         let cached = timing::generate(&decoder, &prompt, TIMED.1, true, &mut timing::unwatched)?;
         let anew = timing::generate(&decoder, &prompt, TIMED.1, false, &mut timing::unwatched)?;
         Ok(Timing {

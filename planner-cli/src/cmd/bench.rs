@@ -10,7 +10,7 @@ use crate::output::Output;
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
     Err(planner_core::Error::unsupported(
         planner_core::text::Sentence::verbatim("bench-cache"),
-        planner_core::words!("this build has no measuring backend: build with --features verify"),
+        super::NO_BACKEND,
     ))
 }
 
@@ -26,14 +26,15 @@ mod measuring {
     use std::path::{Path, PathBuf};
 
     use clap::ArgMatches;
+    use planner_bench::{Event, Options, Prepared, on_cpu};
     use planner_core::request::Request;
-    use planner_core::text::{Message as M, Sentence, raw, text};
+    use planner_core::text::Sentence;
     use planner_core::units::parse_count;
     use planner_core::{Error, Result, say};
-    use planner_verify::bench::{Event, Options, Prepared, on_cpu};
     use planner_verify::checkpoint;
 
     use crate::cmd::verify::MISMATCH;
+    use crate::messages;
     use crate::output::Output;
     use crate::progress::{Bar, INTERRUPTED, duration, interrupted, watch_interrupts};
     use crate::render::{bench as render, plot};
@@ -95,12 +96,11 @@ mod measuring {
         let prepared = Prepared::new(&model, &options)?;
         if cpu && matches.get_one::<String>("new-tokens").is_none() {
             let [tokens, runs] = [options.new_tokens, options.runs].map(|count| count.to_string());
-            output.tell(&text(lang, M::BenchDefaults, &[&tokens, &runs]));
+            output.tell(&messages::BENCH_DEFAULTS.text(lang, &[&tokens, &runs]));
         }
         let estimate = prepared.estimate(&options)?;
-        output.tell(&text(
+        output.tell(&messages::BENCH_ESTIMATE.text(
             lang,
-            M::BenchEstimate,
             &[
                 &duration(estimate.seconds(&options)),
                 &options.runs.to_string(),
@@ -110,19 +110,20 @@ mod measuring {
             ],
         ));
         let bar = Bar::new();
-        let name = |cached: bool| raw(lang, if cached { M::BenchCached } else { M::BenchUncached });
+        let name =
+            |cached: bool| if cached { messages::BENCH_CACHED } else { messages::BENCH_UNCACHED }.raw(lang);
         let mut listener = |event: Event| {
             match event {
                 Event::Step { cached, run, tokens, done, left } => bar.set(done, || {
                     let numbers = [run.0, run.1, tokens, options.new_tokens].map(|count| count.to_string());
                     let [number, of, token, tokens] = &numbers;
-                    text(lang, M::BenchLeft, &[name(cached), number, of, token, tokens, &duration(left)])
+                    messages::BENCH_LEFT
+                        .text(lang, &[name(cached), number, of, token, tokens, &duration(left)])
                 }),
-                Event::Run { cached, number, seconds } => bar.tell(&text(
-                    lang,
-                    M::BenchRun,
-                    &[name(cached), &number.to_string(), &format!("{seconds:.3}")],
-                )),
+                Event::Run { cached, number, seconds } => bar.tell(
+                    &messages::BENCH_RUN
+                        .text(lang, &[name(cached), &number.to_string(), &format!("{seconds:.3}")]),
+                ),
             }
             if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -136,7 +137,7 @@ mod measuring {
                 .map_err(Sentence::verbatim)
                 .and_then(|text| std::fs::write(file, text).map_err(|error| Sentence::io(&error)));
             written.map_err(|why| Error::unreadable(file.display().to_string(), why))?;
-            output.tell(&text(lang, M::BenchWrote, &[&file.display().to_string()]));
+            output.tell(&messages::BENCH_WROTE.text(lang, &[&file.display().to_string()]));
         }
         Ok(match (found.same_tokens, found.interrupted) {
             (false, _) => MISMATCH,

@@ -23,12 +23,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
                 .collect();
             to_text(&json!({ "schema": json::SCHEMA, "model": plan.model.id, "sections": list }))
         }
-        Format::Csv => sections
-            .iter()
-            .flat_map(|section| {
-                section.lines.iter().map(|line| crate::render::csv::row([section.title.as_str(), line]))
-            })
-            .collect(),
+        Format::Csv => crate::render::csv::rows(
+            sections
+                .iter()
+                .flat_map(|section| section.lines.iter().map(|line| [section.title.as_str(), line])),
+        ),
         Format::Markdown => sections
             .iter()
             .map(|section| {

@@ -12,12 +12,13 @@ mod missing {
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
     use planner_core::text::Sentence;
-    use planner_core::{Error, Result, words};
+    use planner_core::{Error, Result};
     use serde_json::Value as Json;
 
+    use crate::cmd::NO_BACKEND;
     use crate::output::Output;
 
-    /// A text that never was.
+    /// Nothing is generated in a build without the feature: this type has no values.
     pub enum Text {}
 
     impl Text {
@@ -35,10 +36,7 @@ mod missing {
     pub fn run(matches: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Option<Text>> {
         match matches.get_one::<String>("prompt") {
             None => Ok(None),
-            Some(_) => Err(Error::unsupported(
-                Sentence::verbatim("--prompt"),
-                words!("this build has no measuring backend: build with --features verify"),
-            )),
+            Some(_) => Err(Error::unsupported(Sentence::verbatim("--prompt"), NO_BACKEND)),
         }
     }
 }
@@ -48,12 +46,13 @@ mod measuring {
     use clap::ArgMatches;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::text::{Message as M, error_message, raw, text};
+    use planner_core::text::error_message;
     use planner_core::units::{group_digits, parse_count};
     use planner_core::{Error, Result, say, words};
     use planner_verify::real::{Generated, Options, generate, weights};
     use serde_json::Value as Json;
 
+    use crate::messages;
     use crate::output::{Format, Output, bold};
     use crate::render::rows::{Align, Rows};
     use crate::render::wrap;
@@ -109,7 +108,8 @@ mod measuring {
             Ok(generated) => Ok(Some(Text(generated))),
             Err(error) if asked => Err(error),
             Err(error) => {
-                output.tell(&text(output.lang, M::RealNotRun, &[&error_message(output.lang, &error)]));
+                output
+                    .tell(&messages::REAL_NOT_RUN.text(output.lang, &[&error_message(output.lang, &error)]));
                 Ok(None)
             }
         }
@@ -130,9 +130,8 @@ mod measuring {
         pub fn text(&self, output: &Output) -> String {
             let (found, lang) = (&self.0, output.lang);
             let markdown = output.format == Format::Markdown;
-            let title = text(
+            let title = messages::REAL_TITLE.text(
                 lang,
-                M::RealTitle,
                 &[
                     &found.module,
                     found.device,
@@ -145,16 +144,16 @@ mod measuring {
             parts.push(match (&found.prompt, &found.text) {
                 (Some(prompt), Some(text)) if markdown => format!("> {prompt}**{text}**"),
                 (Some(prompt), Some(text)) => format!("{prompt}{}", bold(text)),
-                _ => text(lang, M::RealFixedPrompt, &[found.no_text.as_deref().unwrap_or_default()]),
+                _ => messages::REAL_FIXED_PROMPT.text(lang, &[found.no_text.as_deref().unwrap_or_default()]),
             });
             let columns = [
-                M::ColumnTokensHeld,
-                M::ColumnPredicted,
-                M::ColumnMeasured,
-                M::ColumnHeapPredicted,
-                M::RealGrowth,
+                messages::COLUMN_TOKENS_HELD,
+                messages::COLUMN_PREDICTED,
+                messages::COLUMN_MEASURED,
+                messages::COLUMN_HEAP_PREDICTED,
+                messages::REAL_GROWTH,
             ];
-            let mut rows = Rows::new(columns.map(|column| raw(lang, column)), &[Align::Right; 5]);
+            let mut rows = Rows::new(columns.map(|column| column.raw(lang)), &[Align::Right; 5]);
             for point in &found.points {
                 let bytes = |value: Option<u64>| value.map_or_else(|| "-".into(), group_digits);
                 let growth = |value: Option<i128>| match value.map(u64::try_from) {
@@ -175,9 +174,9 @@ mod measuring {
             );
             let difference = found.difference_bytes().to_string();
             let verdict = match (&found.not_predicted, found.matches()) {
-                (Some(why), _) => text(lang, M::RealNotPredicted, &[why]),
-                (None, true) => text(lang, M::RealMatch, &[&difference]),
-                (None, false) => text(lang, M::RealMismatch, &[&difference]),
+                (Some(why), _) => messages::REAL_NOT_PREDICTED.text(lang, &[why]),
+                (None, true) => messages::REAL_MATCH.text(lang, &[&difference]),
+                (None, false) => messages::REAL_MISMATCH.text(lang, &[&difference]),
             };
             parts.push(wrap(&verdict, output.width, 0));
             parts.join("\n\n")

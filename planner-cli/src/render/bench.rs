@@ -1,14 +1,14 @@
 //! What `bench-cache` found.
 
+use planner_bench::{Bench, PROMPT_TOKENS, Runs};
 use planner_core::plan::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::{Message as M, raw, text};
 use planner_core::units::group_digits;
-use planner_verify::bench::{Bench, PROMPT_TOKENS, Runs};
 use serde_json::{Value as Json, json};
 
 use super::plot;
 use super::rows::{Align, Rows};
+use crate::messages;
 use crate::output::{Format, Output, bold};
 
 /// In the output's format.
@@ -18,14 +18,13 @@ pub fn render(model: &ModelSpec, found: &Bench, output: &Output) -> String {
     if !matches!(output.format, Format::Table | Format::Markdown) {
         return table;
     }
-    let weights = if found.checkpoint { M::BenchCheckpoint } else { M::BenchSeeded };
-    let title = text(
+    let weights = if found.checkpoint { messages::BENCH_CHECKPOINT } else { messages::BENCH_SEEDED };
+    let title = messages::BENCH_TITLE.text(
         lang,
-        M::BenchTitle,
         &[
             &model.name,
             &group_digits(found.parameters),
-            raw(lang, weights),
+            weights.raw(lang),
             found.device,
             &found.threads.to_string(),
             &group_digits(found.new_tokens as u64),
@@ -36,23 +35,23 @@ pub fn render(model: &ModelSpec, found: &Bench, output: &Output) -> String {
     let markdown = output.format == Format::Markdown;
     let mut parts = vec![if markdown { format!("**{title}**") } else { bold(&title) }];
     if found.interrupted {
-        parts.push(raw(lang, M::BenchInterrupted).to_owned());
+        parts.push(messages::BENCH_INTERRUPTED.raw(lang).to_owned());
     }
     parts.push(table.trim_end().to_owned());
     if !markdown && let Some(chart) = plot::terminal(found, output) {
-        parts.push(format!("{chart}\n{}", text(lang, M::BenchChart, &[&chart_tokens(found)])));
+        parts.push(format!("{chart}\n{}", messages::BENCH_CHART.text(lang, &[&chart_tokens(found)])));
     }
     let mut notes = Vec::new();
     if !found.same_tokens {
-        notes.push(raw(lang, M::BenchDifferent).to_owned());
+        notes.push(messages::BENCH_DIFFERENT.raw(lang).to_owned());
     } else if found.cached.seconds.len() + found.uncached.seconds.len() > 1 {
-        notes.push(raw(lang, M::BenchSame).to_owned());
+        notes.push(messages::BENCH_SAME.raw(lang).to_owned());
     }
     if found.compared.0 > 0 {
         let largest = format!("{:.1e}", found.compared.1);
-        notes.push(text(lang, M::BenchLogits, &[&largest, &found.compared.0.to_string()]));
+        notes.push(messages::BENCH_LOGITS.text(lang, &[&largest, &found.compared.0.to_string()]));
     }
-    notes.push(raw(lang, M::BenchArticle).to_owned());
+    notes.push(messages::BENCH_ARTICLE.raw(lang).to_owned());
     let notes: Vec<String> = notes.iter().map(|note| super::wrap(note, output.width, 0)).collect();
     parts.push(notes.join("\n"));
     parts.join("\n\n")
@@ -64,20 +63,26 @@ fn chart_tokens(found: &Bench) -> String {
 
 fn rows(found: &Bench, output: &Output) -> Rows {
     let lang = output.lang;
-    let columns = [M::ColumnRuns, M::ColumnMean, M::ColumnDeviation, M::ColumnMedian, M::ColumnArticle];
-    let header = std::iter::once("").chain(columns.map(|column| raw(lang, column)));
+    let columns = [
+        messages::COLUMN_RUNS,
+        messages::COLUMN_MEAN,
+        messages::COLUMN_DEVIATION,
+        messages::COLUMN_MEDIAN,
+        messages::COLUMN_ARTICLE,
+    ];
+    let header = std::iter::once("").chain(columns.map(|column| column.raw(lang)));
     let mut rows = Rows::new(
         header,
         &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right],
     );
     for (name, runs, article) in [
-        (M::BenchCached, &found.cached, ARTICLE_CACHED),
-        (M::BenchUncached, &found.uncached, ARTICLE_UNCACHED),
+        (messages::BENCH_CACHED, &found.cached, ARTICLE_CACHED),
+        (messages::BENCH_UNCACHED, &found.uncached, ARTICLE_UNCACHED),
     ] {
         let count = runs.seconds.len();
         let shown = |value: f64, least: usize| if count < least { "-".into() } else { format!("{value:.3}") };
         rows.push([
-            raw(lang, name).to_owned(),
+            name.raw(lang).to_owned(),
             count.to_string(),
             shown(runs.mean, 1),
             shown(runs.deviation, 2),
@@ -90,7 +95,7 @@ fn rows(found: &Bench, output: &Output) -> Rows {
         None => (found.new_tokens, "-".into()),
     };
     rows.push([
-        text(lang, M::BenchAtTokens, &[&group_digits(tokens as u64)]),
+        messages::BENCH_AT_TOKENS.text(lang, &[&group_digits(tokens as u64)]),
         String::new(),
         ratio,
         String::new(),

@@ -1,10 +1,11 @@
 //! Seconds of every step: a chart in the terminal, and a drawing as SVG.
 
-use planner_core::text::{Lang, Message as M, raw};
-use planner_verify::bench::{Bench, median};
+use planner_bench::{Bench, median};
+use planner_core::text::Lang;
 use plotters::prelude::*;
 use textplots::{Chart, Plot, Shape};
 
+use crate::messages;
 use crate::output::Output;
 
 /// Dots of the terminal's chart: two to a column, four to a line.
@@ -77,30 +78,32 @@ fn draw(text: &mut String, model: &str, found: &Bench, lang: Lang) -> Drawn {
     let (left, right) = root.split_horizontally(SIZE.0 / 2);
     let per_token = |steps: &[f64]| points(steps.get(1..).unwrap_or_default());
     let panels = [
-        (left, M::BenchPerToken, per_token(&found.cached.steps), per_token(&found.uncached.steps)),
-        (right, M::BenchSoFar, so_far(&found.cached.steps), so_far(&found.uncached.steps)),
+        (left, messages::BENCH_PER_TOKEN, per_token(&found.cached.steps), per_token(&found.uncached.steps)),
+        (right, messages::BENCH_SO_FAR, so_far(&found.cached.steps), so_far(&found.uncached.steps)),
     ];
     for (area, title, cached, uncached) in panels {
         let tokens = found.new_tokens as f32;
         let mut chart = ChartBuilder::on(&area)
-            .caption(format!("{model}: {}", raw(lang, title)), ("sans-serif", 16))
+            .caption(format!("{model}: {}", title.raw(lang)), ("sans-serif", 16))
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(56)
             .build_cartesian_2d(0.0..tokens, 0.0..top(cached.iter().chain(&uncached)))?;
         chart
             .configure_mesh()
-            .x_desc(raw(lang, M::BenchNewTokens))
+            .x_desc(messages::BENCH_NEW_TOKENS.raw(lang))
             .y_desc("s")
             .light_line_style(WHITE)
             .draw()?;
-        for (line, name, colour) in [(cached, M::BenchCached, BLUE), (uncached, M::BenchUncached, RED)] {
+        for (line, name, colour) in
+            [(cached, messages::BENCH_CACHED, BLUE), (uncached, messages::BENCH_UNCACHED, RED)]
+        {
             if line.is_empty() {
                 continue;
             }
             let key = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2));
             let series = chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
-            series.label(raw(lang, name)).legend(key);
+            series.label(name.raw(lang)).legend(key);
         }
         chart
             .configure_series_labels()

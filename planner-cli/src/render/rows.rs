@@ -1,9 +1,9 @@
 //! A list of records in every format.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde_json::Value as Json;
 
-use super::csv;
+use super::{csv, display_width};
 use crate::output::{Format, Output, to_text};
 
 /// How a column is aligned.
@@ -46,10 +46,7 @@ impl Rows {
     pub fn render(&self, output: &Output, json: &Json, footer: Option<&str>) -> String {
         match output.format {
             Format::Json => to_text(json),
-            Format::Csv => std::iter::once(&self.header)
-                .chain(&self.rows)
-                .map(|row| csv::row(row.iter().map(String::as_str)))
-                .collect(),
+            Format::Csv => csv::rows(std::iter::once(&self.header).chain(&self.rows)),
             Format::Markdown => self.markdown(),
             Format::Table => {
                 let footer = footer.map_or_else(String::new, |footer| format!("\n\n{footer}"));
@@ -58,7 +55,7 @@ impl Rows {
         }
     }
 
-    /// A markdown table.
+    /// A markdown table, with the alignment of columns, which comfy-table's preset leaves out.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             format!(
@@ -87,12 +84,20 @@ impl Rows {
         for row in &self.rows {
             table.add_row(row);
         }
-        for (column, align) in table.column_iter_mut().zip(&self.aligns) {
-            column.set_cell_alignment(if *align == Align::Right {
-                CellAlignment::Right
-            } else {
-                CellAlignment::Left
-            });
+        for (at, (column, align)) in table.column_iter_mut().zip(&self.aligns).enumerate() {
+            match align {
+                Align::Left => column.set_cell_alignment(CellAlignment::Left),
+                Align::Right => {
+                    // A number is never cut; the header above it may be.
+                    let cells = self.rows.iter().filter_map(|row| row.get(at));
+                    let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
+                    let width =
+                        u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
+                    column
+                        .set_cell_alignment(CellAlignment::Right)
+                        .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)))
+                }
+            };
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }

@@ -1,17 +1,20 @@
 //! Every message in every language: an enum of ids and one exhaustive match per language, so that a
 //! missing translation does not compile.
 //!
-//! `{0}`, `{1}` … in a text are places for arguments.
+//! `{0}`, `{1}` … in a text are places for arguments. Crates above the core keep their own texts as
+//! [`Bilingual`].
 
 use crate::error::Error;
 use crate::units::group_digits;
 
 #[macro_use]
 mod sentence;
+mod bilingual;
 mod en;
 pub mod page;
 mod zh;
 
+pub use bilingual::Bilingual;
 pub use sentence::{Argument, Sentence, Translator, Words, install};
 pub use zh::sentence as chinese;
 
@@ -129,63 +132,6 @@ pub enum Message {
     ExplainMeasured,
     ExplainBudget,
     ExplainParameters,
-    VerifyTitle,
-    VerifyProgress,
-    VerifyInterrupted,
-    VerifyStack,
-    VerifyChosen,
-    VerifyColumns,
-    VerifyResident,
-    VerifyCard,
-    VerifyExtrapolated,
-    VerifyNarrowed,
-    VerifyMatch,
-    VerifyMismatch,
-    VerifyTiming,
-    VerifyModule,
-    VerifyModuleRefused,
-    ColumnBatch,
-    ColumnTokensHeld,
-    ColumnPredicted,
-    ColumnMeasured,
-    ColumnMeasuredExtrapolated,
-    ColumnDifference,
-    ColumnAllocated,
-    RealTitle,
-    RealFixedPrompt,
-    RealMatch,
-    RealMismatch,
-    RealNotPredicted,
-    RealNotRun,
-    RealGrowth,
-    ColumnHeapPredicted,
-    ColumnDevice,
-    ColumnTransient,
-    BenchTitle,
-    BenchSeeded,
-    BenchCheckpoint,
-    BenchDefaults,
-    BenchEstimate,
-    BenchRun,
-    BenchLeft,
-    BenchInterrupted,
-    BenchLogits,
-    BenchAtTokens,
-    BenchChart,
-    BenchPerToken,
-    BenchSoFar,
-    BenchNewTokens,
-    BenchWrote,
-    BenchCached,
-    BenchUncached,
-    BenchSame,
-    BenchDifferent,
-    BenchArticle,
-    ColumnMean,
-    ColumnMedian,
-    ColumnDeviation,
-    ColumnRuns,
-    ColumnArticle,
     Error,
     Hint,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::OnceLock;
 
-use super::{Lang, fill, zh};
+use super::{Bilingual, Lang, fill, zh};
 
 /// Finds the Chinese of a template.
 pub type Translator = fn(&str) -> Option<&'static str>;
@@ -77,6 +77,8 @@ enum Kind {
     Data(String),
     /// A template and its arguments.
     Said(Words, Vec<Sentence>),
+    /// The same with both languages beside each other.
+    Bilingual(Bilingual, Vec<Sentence>),
     /// Names, one after the other.
     List(Vec<String>),
     /// Another program's English words, and what other languages say instead.
@@ -88,6 +90,11 @@ impl Sentence {
     #[doc(hidden)]
     pub fn of(words: Words, arguments: Vec<Self>) -> Self {
         Self(Box::new(Kind::Said(words, arguments)))
+    }
+
+    /// For [`Bilingual::say`].
+    pub(super) fn bilingual(template: Bilingual, arguments: Vec<Self>) -> Self {
+        Self(Box::new(Kind::Bilingual(template, arguments)))
     }
 
     /// What is the same in every language.
@@ -146,11 +153,8 @@ impl Sentence {
         match &*self.0 {
             Kind::Verbatim(text) => text.clone(),
             Kind::Data(english) => translated(english).unwrap_or(english).to_owned(),
-            Kind::Said(words, arguments) => {
-                let template = translated(words.0).unwrap_or(words.0);
-                let arguments: Vec<String> = arguments.iter().map(|argument| argument.text(lang)).collect();
-                fill(template, arguments.iter().map(String::as_str))
-            }
+            Kind::Said(words, arguments) => put(translated(words.0).unwrap_or(words.0), arguments, lang),
+            Kind::Bilingual(template, arguments) => put(template.raw(lang), arguments, lang),
             Kind::List(names) => names.join(match lang {
                 Lang::En => ", ",
                 Lang::Zh => "、",
@@ -161,6 +165,12 @@ impl Sentence {
             },
         }
     }
+}
+
+/// A template with its arguments in a language.
+fn put(template: &str, arguments: &[Sentence], lang: Lang) -> String {
+    let arguments: Vec<String> = arguments.iter().map(|argument| argument.text(lang)).collect();
+    fill(template, arguments.iter().map(String::as_str))
 }
 
 /// In English.
@@ -183,6 +193,12 @@ impl From<Words> for Sentence {
     }
 }
 
+impl From<Bilingual> for Sentence {
+    fn from(template: Bilingual) -> Self {
+        template.say(&[])
+    }
+}
+
 /// What can stand in a template: texts and figures as they are, sentences in the language asked for.
 pub trait Argument {
     /// As a sentence.
@@ -196,6 +212,12 @@ impl Argument for Sentence {
 }
 
 impl Argument for Words {
+    fn sentence(&self) -> Sentence {
+        (*self).into()
+    }
+}
+
+impl Argument for Bilingual {
     fn sentence(&self) -> Sentence {
         (*self).into()
     }

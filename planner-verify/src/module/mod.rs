@@ -18,12 +18,12 @@ use serde_json::{Map, Value as Json};
 
 use crate::alloc;
 use crate::report::ModuleReport;
-use crate::{shape, verify};
+use crate::{device, shape};
 
 mod narrow;
 mod table;
 
-use table::By;
+use table::Vary;
 
 /// Tokens of the prompt.
 const PROMPT: usize = 4;
@@ -39,7 +39,7 @@ pub type Step = Box<dyn FnMut(&Tensor, usize) -> Result<()>>;
 
 /// What a module is built from.
 #[derive(Clone)]
-pub struct Given {
+pub struct BuildInput {
     /// The narrowed configuration, with keys filled in that the module insists on.
     pub config: Map<String, Json>,
     /// All zero.
@@ -52,7 +52,7 @@ pub struct Given {
     pub source: Tensor,
 }
 
-impl Given {
+impl BuildInput {
     /// The configuration as a module's own type reads it.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_value(Json::Object(self.config.clone())).map_err(candle_core::Error::wrap)
@@ -87,13 +87,13 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     // What the engine refuses of this model or this plan is no failure of the measurement.
     let Ok(layout) = request.engine.allocate(run) else { return Ok(None) };
     let name = layout.details(None)?.keys.get("module").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let Some((by, build)) = table::of(&name) else { return Ok(None) };
+    let Some((vary, build)) = table::of(&name) else { return Ok(None) };
     let predicted_bytes = layout.session_bytes(TOKENS as u64)?;
     let dtype = shape::dtype(dtypes.0)?;
     let config = narrow::filled(narrowed, &model);
     let width = config.get("d_model").and_then(Json::as_u64).unwrap_or(1) as usize;
-    let given = |sessions: usize, dtype: DType| -> Result<Given> {
-        Ok(Given {
+    let input = |sessions: usize, dtype: DType| -> Result<BuildInput> {
+        Ok(BuildInput {
             config: config.clone(),
             weights: VarBuilder::zeros(dtype, &Device::Cpu),
             sessions,
@@ -101,24 +101,24 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
             source: Tensor::zeros((sessions, SOURCE, width), dtype, &Device::Cpu)?,
         })
     };
-    let (small, large) = match by {
-        By::Sessions => ((1, dtype), (2, dtype)),
-        By::Types => ((1, DType::F16), (1, DType::F32)),
+    let (small, large) = match vary {
+        Vary::Sessions => ((1, dtype), (2, dtype)),
+        Vary::Dtypes => ((1, DType::F16), (1, DType::F32)),
     };
     let grown = || -> Result<(i128, u64)> {
-        let run = |(sessions, dtype): (usize, DType)| held(build, given(sessions, dtype)?);
+        let run = |(sessions, dtype): (usize, DType)| heap_growth(build, input(sessions, dtype)?);
         // Once before anything is read, so that buffers which threads keep exist already.
         run(large)?;
         run(small)?;
         let (one, transient) = run(small)?;
         let more = run(large)?.0 - one;
-        let measured = match by {
-            By::Sessions => more,
-            By::Types => more / 2 * dtype.size_in_bytes() as i128,
+        let measured = match vary {
+            Vary::Sessions => more,
+            Vary::Dtypes => more / 2 * dtype.size_in_bytes() as i128,
         };
         Ok((measured, transient))
     };
-    let (measured, transient_bytes) = grown().map_err(verify::failed)?;
+    let (measured, transient_bytes) = grown().map_err(device::failed)?;
     Ok(Some(ModuleReport {
         name,
         layers: model.layers.len() as u64,
@@ -130,9 +130,9 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
 }
 
 /// Builds a module and decodes: what the heap holds then, and the transient bytes of the last step.
-fn held(build: table::Build, given: Given) -> Result<(i128, u64)> {
-    let sessions = given.sessions;
-    let mut step = build(given)?;
+fn heap_growth(build: table::Build, input: BuildInput) -> Result<(i128, u64)> {
+    let sessions = input.sessions;
+    let mut step = build(input)?;
     let before = alloc::live_bytes();
     let ids = |count: usize| Tensor::ones((sessions, count), DType::U32, &Device::Cpu);
     step(&ids(PROMPT)?, 0)?;

@@ -7,10 +7,10 @@ use candle_transformers::models::{
     qwen3_moe, recurrent_gemma, smol::smollm3, stable_lm, starcoder2, t5, whisper,
 };
 
-use super::{Given, Step};
+use super::{BuildInput, Step};
 
 /// Builds a module.
-pub type Build = fn(Given) -> Result<Step>;
+pub type Build = fn(BuildInput) -> Result<Step>;
 
 /// A step whose output is not looked at.
 fn step(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'static) -> Result<Step> {
@@ -20,8 +20,8 @@ fn step(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'static) -> 
 /// Builds from the module's own configuration and feeds ids and their position.
 macro_rules! plain {
     ($module:ident :: $model:ident) => {
-        |given| {
-            let mut model = $module::$model::new(&given.read()?, given.weights.clone())?;
+        |input| {
+            let mut model = $module::$model::new(&input.read()?, input.weights.clone())?;
             step(move |ids, at| model.forward(ids, at))
         }
     };
@@ -30,10 +30,10 @@ macro_rules! plain {
 /// The same where a separate object holds the cache.
 macro_rules! with_cache {
     ($module:ident :: $model:ident, $cache:ident, $config:ty) => {
-        |given| {
-            let config = given.read::<$config>()?.into_config(false);
-            let model = $module::$model::load(given.weights.clone(), &config)?;
-            let mut cache = $module::$cache::new(true, given.dtype, &config, given.weights.device())?;
+        |input| {
+            let config = input.read::<$config>()?.into_config(false);
+            let model = $module::$model::load(input.weights.clone(), &config)?;
+            let mut cache = $module::$cache::new(true, input.dtype, &config, input.weights.device())?;
             step(move |ids, at| model.forward(ids, at, &mut cache))
         }
     };
@@ -49,19 +49,19 @@ fn one_by_one(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'stati
 /// The same where a separate state is fed token by token.
 macro_rules! with_state {
     ($module:ident) => {
-        |given| {
-            let config = given.read()?;
-            let model = $module::Model::new(&config, given.weights.clone())?;
+        |input| {
+            let config = input.read()?;
+            let model = $module::Model::new(&config, input.weights.clone())?;
             // Made at the first token, since it is what is measured.
             let mut state = None;
             one_by_one(move |id, _| {
                 let state = match &mut state {
                     Some(state) => state,
                     None => state.insert($module::State::new(
-                        given.sessions,
+                        input.sessions,
                         &config,
-                        given.dtype,
-                        given.weights.device(),
+                        input.dtype,
+                        input.weights.device(),
                     )?),
                 };
                 model.forward(&id.squeeze(1)?, state)
@@ -70,94 +70,94 @@ macro_rules! with_state {
     };
 }
 
-/// How a module's cache is told from all else that it allocates.
+/// What differs between the two runs whose heaps are compared, so that the cache is told from all else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum Vary {
     /// What two sessions take more than one.
     Sessions,
     /// What elements of four bytes take more than those of two: for modules that decode one session only
     /// (`falcon`: one key and value head is spread over the heads of one session; `glm4_new`: positions of the
     /// first session alone; `lfm2` and `mamba`: products of a batch with one row), and for `mamba2`.
-    Types,
+    Dtypes,
 }
 
-use By::{Sessions, Types};
+use Vary::{Dtypes, Sessions};
 
 /// The modules, by their path below `candle_transformers::models`. Not here, but in the engine's table: `mpt`,
 /// whose configuration only the crate itself can make (one of 3B); `paddleocr_vl::text` and `qwen3_vl::text`,
 /// which want embedded images or their masks; `chatglm`, whose configuration only the crate itself can read.
-static MODULES: &[(&str, By, Build)] = &[
-    ("bigcode", Sessions, |given| {
+static MODULES: &[(&str, Vary, Build)] = &[
+    ("bigcode", Sessions, |input| {
         let config = bigcode::Config {
-            vocab_size: given.size("vocab_size")?,
-            max_position_embeddings: given.size("n_positions")?,
-            num_hidden_layers: given.size("n_layer")?,
-            hidden_size: given.size("n_embd")?,
+            vocab_size: input.size("vocab_size")?,
+            max_position_embeddings: input.size("n_positions")?,
+            num_hidden_layers: input.size("n_layer")?,
+            hidden_size: input.size("n_embd")?,
             layer_norm_epsilon: 1e-5,
-            n_inner: given.size("n_inner").ok(),
-            num_attention_heads: given.size("n_head")?,
+            n_inner: input.size("n_inner").ok(),
+            num_attention_heads: input.size("n_head")?,
             multi_query: true,
             use_cache: true,
         };
-        let mut model = bigcode::GPTBigCode::load(given.weights, config)?;
+        let mut model = bigcode::GPTBigCode::load(input.weights, config)?;
         step(move |ids, at| model.forward(ids, at))
     }),
     ("deepseek2", Sessions, plain!(deepseek2::DeepSeekV2)),
-    ("falcon", Types, |given| {
-        let mut model = falcon::Falcon::load(given.weights.clone(), given.read()?)?;
+    ("falcon", Dtypes, |input| {
+        let mut model = falcon::Falcon::load(input.weights.clone(), input.read()?)?;
         // Its position tables are made at the first token.
-        model.forward(&Tensor::ones((given.sessions, 1), DType::U32, given.weights.device())?)?;
+        model.forward(&Tensor::ones((input.sessions, 1), DType::U32, input.weights.device())?)?;
         model.clear_kv_cache();
         step(move |ids, _| model.forward(ids))
     }),
-    ("gemma", Sessions, |mut given| {
+    ("gemma", Sessions, |mut input| {
         // It takes one of two names of the same key.
-        given.config.remove("hidden_act");
-        let mut model = gemma::Model::new(false, &given.read()?, given.weights.clone())?;
+        input.config.remove("hidden_act");
+        let mut model = gemma::Model::new(false, &input.read()?, input.weights.clone())?;
         step(move |ids, at| model.forward(ids, at))
     }),
-    ("gemma2", Sessions, |given| {
-        let mut model = gemma2::Model::new(false, &given.read()?, given.weights.clone())?;
+    ("gemma2", Sessions, |input| {
+        let mut model = gemma2::Model::new(false, &input.read()?, input.weights.clone())?;
         step(move |ids, at| model.forward(ids, at))
     }),
-    ("gemma3", Sessions, |given| {
-        let mut model = gemma3::Model::new(false, &given.read()?, given.weights.clone())?;
+    ("gemma3", Sessions, |input| {
+        let mut model = gemma3::Model::new(false, &input.read()?, input.weights.clone())?;
         one_by_one(move |id, at| model.forward(id, at))
     }),
-    ("gemma4::text", Sessions, |given| {
-        let mut model = gemma4::text::TextModel::new(&given.read()?, given.weights.clone())?;
+    ("gemma4::text", Sessions, |input| {
+        let mut model = gemma4::text::TextModel::new(&input.read()?, input.weights.clone())?;
         one_by_one(move |id, at| model.forward(id, at))
     }),
-    ("glm4_new", Types, plain!(glm4_new::ModelForCausalLM)),
+    ("glm4_new", Dtypes, plain!(glm4_new::ModelForCausalLM)),
     ("granite", Sessions, with_cache!(granite::Granite, Cache, granite::GraniteConfig)),
-    ("granitemoehybrid", Sessions, |given| {
-        let config = given.read::<granitemoehybrid::GraniteMoeHybridConfig>()?.into_config(false);
-        let model = granitemoehybrid::GraniteMoeHybrid::load(given.weights.clone(), &config)?;
-        let device = given.weights.device();
-        let mut cache = granitemoehybrid::GraniteMoeHybridCache::new(true, given.dtype, &config, device)?;
+    ("granitemoehybrid", Sessions, |input| {
+        let config = input.read::<granitemoehybrid::GraniteMoeHybridConfig>()?.into_config(false);
+        let model = granitemoehybrid::GraniteMoeHybrid::load(input.weights.clone(), &config)?;
+        let device = input.weights.device();
+        let mut cache = granitemoehybrid::GraniteMoeHybridCache::new(true, input.dtype, &config, device)?;
         step(move |ids, at| model.forward(ids, at, &mut cache))
     }),
     ("helium", Sessions, plain!(helium::Model)),
-    ("lfm2", Types, |given| {
-        let config = given.read::<lfm2::Lfm2Config>()?.into_config(false);
-        let model = lfm2::Model::new(&config, given.weights.clone())?;
-        let mut cache = lfm2::Cache::new(true, given.dtype, &config, given.weights.device())?;
+    ("lfm2", Dtypes, |input| {
+        let config = input.read::<lfm2::Lfm2Config>()?.into_config(false);
+        let model = lfm2::Model::new(&config, input.weights.clone())?;
+        let mut cache = lfm2::Cache::new(true, input.dtype, &config, input.weights.device())?;
         step(move |ids, at| model.forward(ids, at, &mut cache))
     }),
     ("llama", Sessions, with_cache!(llama::Llama, Cache, llama::LlamaConfig)),
-    ("mamba", Types, with_state!(mamba)),
-    ("mamba2", Types, with_state!(mamba2)),
-    ("marian", Sessions, |given| {
-        let source = given.source.clone();
-        let mut model = marian::MTModel::new(&given.read()?, given.weights.clone())?;
+    ("mamba", Dtypes, with_state!(mamba)),
+    ("mamba2", Dtypes, with_state!(mamba2)),
+    ("marian", Sessions, |input| {
+        let source = input.source.clone();
+        let mut model = marian::MTModel::new(&input.read()?, input.weights.clone())?;
         step(move |ids, at| model.decode(ids, &source, at))
     }),
     ("mistral", Sessions, plain!(mistral::Model)),
     ("mixtral", Sessions, plain!(mixtral::Model)),
     ("olmo", Sessions, plain!(olmo::Model)),
     ("olmo2", Sessions, plain!(olmo2::Model)),
-    ("phi", Sessions, |given| {
-        let mut model = phi::Model::new(&given.read()?, given.weights.clone())?;
+    ("phi", Sessions, |input| {
+        let mut model = phi::Model::new(&input.read()?, input.weights.clone())?;
         step(move |ids, _| model.forward(ids))
     }),
     ("phi3", Sessions, plain!(phi3::Model)),
@@ -169,15 +169,15 @@ static MODULES: &[(&str, By, Build)] = &[
     ("smol::smollm3", Sessions, plain!(smollm3::ModelForCausalLM)),
     ("stable_lm", Sessions, plain!(stable_lm::Model)),
     ("starcoder2", Sessions, plain!(starcoder2::Model)),
-    ("t5", Sessions, |given| {
-        let source = given.source.clone();
-        let mut model = t5::T5ForConditionalGeneration::load(given.weights.clone(), &given.read()?)?;
+    ("t5", Sessions, |input| {
+        let source = input.source.clone();
+        let mut model = t5::T5ForConditionalGeneration::load(input.weights.clone(), &input.read()?)?;
         // Its mask is f32 whatever the scores are; one token needs none.
         one_by_one(move |id, _| model.decode(id, &source))
     }),
-    ("whisper::model", Sessions, |given| {
-        let source = given.source.clone();
-        let mut model = whisper::model::Whisper::load(&given.weights, given.read()?)?;
+    ("whisper::model", Sessions, |input| {
+        let source = input.source.clone();
+        let mut model = whisper::model::Whisper::load(&input.weights, input.read()?)?;
         step(move |ids, at| {
             // Its decoder takes the whole text every time: only the encoder's keys and values are kept.
             let (sessions, new) = ids.dims2()?;
@@ -188,7 +188,7 @@ static MODULES: &[(&str, By, Build)] = &[
 ];
 
 /// How a module of a full path is built.
-pub fn of(name: &str) -> Option<(By, Build)> {
+pub fn of(name: &str) -> Option<(Vary, Build)> {
     let name = name.strip_prefix("candle_transformers::models::")?;
-    MODULES.iter().find(|(module, ..)| *module == name).map(|(_, by, build)| (*by, *build))
+    MODULES.iter().find(|(module, ..)| *module == name).map(|(_, vary, build)| (*vary, *build))
 }

@@ -10,13 +10,13 @@ use candle_transformers::models::{
 use planner_core::engine::common::kv_dtypes;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
 use serde::de::DeserializeOwned;
 
-use super::text::Text;
+use super::tokenizer::Tokenizer;
 use super::{Loaded, Module, printed};
 use crate::device::{first_line, said};
-use crate::{checkpoint, memory, shape};
+use crate::{checkpoint, memory, messages, shape};
 
 /// Tensors as saved and as converted.
 const BYTES_PER_FILE_BYTE: u64 = 3;
@@ -36,7 +36,7 @@ macro_rules! module {
                 self.0.forward(ids, at)
             }
 
-            fn held(&self) -> Candle<Option<u64>> {
+            fn cached_bytes(&self) -> Candle<Option<u64>> {
                 Ok(printed::cache_bytes(&format!("{:?}", self.0)))
             }
         }
@@ -72,7 +72,7 @@ impl Module for Llama {
         self.model.forward(ids, at, &mut self.cache)
     }
 
-    fn held(&self) -> Candle<Option<u64>> {
+    fn cached_bytes(&self) -> Candle<Option<u64>> {
         Ok(printed::cache_bytes(&format!("{:?}", self.cache)))
     }
 }
@@ -82,8 +82,8 @@ fn config<C: DeserializeOwned>(model: &ModelSpec) -> Result<C> {
     let config = serde_json::Value::Object(model.text_config().clone());
     serde_json::from_value(config).map_err(|error| {
         Error::unsupported(
-            say!("text from {0}", model.name),
-            say!("candle's configuration: {0}", error.to_string()),
+            messages::TEXT_FROM.say(&[&model.name]),
+            messages::CANDLE_CONFIGURATION.say(&[&error.to_string()]),
         )
     })
 }
@@ -118,26 +118,29 @@ fn build(model: &ModelSpec, vb: VarBuilder<'_>) -> Result<(&'static str, Candle<
         }
         other => {
             return Err(Error::unsupported(
-                say!("text from a checkpoint of `{0}`", other),
-                words!(
-                    "gemma, gemma2, gemma3_text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3 and starcoder2 are run"
-                ),
+                messages::TEXT_FROM_CHECKPOINT.say(&[&other]),
+                messages::CHECKPOINTS_RUN,
             ));
         }
     })
 }
 
-/// Reads a folder's weights and tokenizer.
-pub fn load(folder: &Path, model: &ModelSpec, request: &Request, device: &Device) -> Result<Loaded> {
+/// A folder's tensors, converted to a type where they are asked for.
+pub fn weights(folder: &Path, dtype: DType, device: &Device) -> Result<VarBuilder<'static>> {
     let sizes = checkpoint::files(folder).into_iter().filter_map(|file| std::fs::metadata(file).ok());
     let bytes = sizes.map(|file| file.len()).fold(0, u64::saturating_add);
     memory::check(bytes.saturating_mul(BYTES_PER_FILE_BYTE), memory::available())?;
+    Ok(VarBuilder::from_tensors(checkpoint::tensors(folder)?, dtype, device))
+}
+
+/// Reads a folder's weights and tokenizer.
+pub fn load(folder: &Path, model: &ModelSpec, request: &Request, device: &Device) -> Result<Loaded> {
     let (dtype, _) = kv_dtypes(request, model.dtype)?;
-    let vb = VarBuilder::from_tensors(checkpoint::tensors(folder)?, shape::dtype(dtype)?, device);
+    let vb = weights(folder, shape::dtype(dtype)?, device)?;
     let (name, module) = build(model, vb)?;
     let module =
         module.map_err(|error| Error::unreadable(folder.display().to_string(), said(first_line(&error))))?;
     let vocab = usize::try_from(model.vocab_size).unwrap_or(1);
-    let text = Text::of_folder(folder, model.text_config(), vocab);
-    Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), text })
+    let tokenizer = Tokenizer::of_folder(folder, model.text_config(), vocab);
+    Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), tokenizer })
 }

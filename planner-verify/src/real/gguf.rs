@@ -10,12 +10,12 @@ use candle_transformers::models::{
     quantized_gemma3, quantized_llama, quantized_phi, quantized_phi3, quantized_qwen2, quantized_qwen3,
 };
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
 
-use super::text::Text;
+use super::tokenizer::Tokenizer;
 use super::{Loaded, Module, printed};
 use crate::device::said;
-use crate::memory;
+use crate::{memory, messages};
 
 /// Bytes that a byte of the file becomes at most: the embedding is widened to f32.
 const BYTES_PER_FILE_BYTE: u64 = 3;
@@ -34,7 +34,7 @@ macro_rules! module {
                 self.0.forward(ids, at)
             }
 
-            fn held(&self) -> Candle<Option<u64>> {
+            fn cached_bytes(&self) -> Candle<Option<u64>> {
                 let print: fn(&$inner) -> Option<String> = $print;
                 Ok(print(&self.0).and_then(|text| printed::cache_bytes(&text)))
             }
@@ -62,7 +62,7 @@ impl Module for Qwen3 {
         self.0.forward(ids, at)
     }
 
-    fn held(&self) -> Candle<Option<u64>> {
+    fn cached_bytes(&self) -> Candle<Option<u64>> {
         Ok(None)
     }
 }
@@ -79,7 +79,7 @@ pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
     let mut reader = BufReader::new(file);
     let content = Content::read(&mut reader).map_err(|error| unreadable(error.to_string()))?;
     let vocab = usize::try_from(model.vocab_size).unwrap_or(1);
-    let text = Text::of_gguf(&content, vocab);
+    let tokenizer = Tokenizer::of_gguf(&content, vocab);
     let (name, module): (_, Candle<Box<dyn Module>>) = match model.model_type.as_str() {
         "llama" => (
             "quantized_llama",
@@ -113,11 +113,11 @@ pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
         ),
         other => {
             return Err(Error::unsupported(
-                say!("text from a GGUF file of `{0}`", other),
-                words!("files of llama, gemma3, phi2, phi3, qwen2 and qwen3 are run"),
+                messages::TEXT_FROM_GGUF.say(&[&other]),
+                messages::GGUF_FILES_RUN,
             ));
         }
     };
     let module = module.map_err(|error| unreadable(error.to_string()))?;
-    Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), text })
+    Ok(Loaded { module, name: format!("candle_transformers::models::{name}"), tokenizer })
 }

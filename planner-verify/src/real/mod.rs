@@ -8,7 +8,7 @@ mod checkpoint;
 mod gguf;
 mod gpt2;
 mod printed;
-mod text;
+mod tokenizer;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -19,14 +19,14 @@ use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Lang, error_hint};
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
 use serde_json::{Value as Json, json};
 
 use crate::alloc::live_bytes;
 use crate::decoder::greedy;
-use crate::verify::failed;
-use crate::{checkpoint as folder, device};
-use text::Text;
+use crate::device::failed;
+use crate::{checkpoint as folder, device, messages};
+use tokenizer::Tokenizer;
 
 /// What is generated from unless told otherwise: a start whose end everybody knows.
 pub const PROMPT: &str = "The capital of France is";
@@ -59,14 +59,14 @@ trait Module {
     fn forward(&mut self, ids: &Tensor, at: usize) -> candle_core::Result<Tensor>;
 
     /// Bytes of the cache tensors' rows that hold tokens, where they can be seen.
-    fn held(&self) -> candle_core::Result<Option<u64>>;
+    fn cached_bytes(&self) -> candle_core::Result<Option<u64>>;
 }
 
 /// A module with what is said of it.
 struct Loaded {
     module: Box<dyn Module>,
     name: String,
-    text: Text,
+    tokenizer: Tokenizer,
 }
 
 /// Bytes at one count of tokens.
@@ -200,15 +200,15 @@ pub fn generate(
         Weights::Folder(folder) => (checkpoint::load(folder, model, request, &device)?, Rule::Candle),
     };
     let prompt = options.prompt.as_deref().unwrap_or(PROMPT);
-    let ids = loaded.text.encode(prompt)?;
-    let no_text = loaded.text.refusal();
+    let ids = loaded.tokenizer.encode(prompt)?;
+    let no_text = loaded.tokenizer.refusal();
     let new = options.new_tokens.unwrap_or(NEW_TOKENS).max(LEAST_TOKENS);
     let reach = usize::try_from(model.max_position.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     if ids.len().saturating_add(new) > reach {
         return Err(Error::bad_value(
             "--new-tokens",
             new,
-            say!("at most {0}: the model ends at {1} tokens", reach.saturating_sub(ids.len()), reach),
+            messages::AT_MOST_MODEL_LENGTH.say(&[&reach.saturating_sub(ids.len()), &reach]),
         ));
     }
     let run = steps(&mut loaded, &ids, new, &device).map_err(failed)?;
@@ -228,7 +228,7 @@ pub fn generate(
         Point {
             tokens: read.tokens as u64,
             predicted_bytes: now.map(|(used, _)| used.saturating_add(options.planted_bytes)),
-            measured_bytes: read.held,
+            measured_bytes: read.cached_bytes,
             predicted_growth: now
                 .zip(start)
                 .map(|((_, now), (_, start))| i128::from(now) - i128::from(start)),
@@ -237,7 +237,7 @@ pub fn generate(
     });
     let points = points.collect();
     let text = match no_text {
-        None => Some(loaded.text.decode(&run.tokens)?),
+        None => Some(loaded.tokenizer.decode(&run.tokens)?),
         Some(_) => None,
     };
     Ok(Generated {
@@ -281,7 +281,7 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
     let key = |name: &str| details.keys.get(name).and_then(Json::as_u64);
     match (key("used_bytes"), key("allocated_bytes")) {
         (Some(used), Some(allocated)) => Ok((used, allocated)),
-        _ => Err(Error::overflow(words!("bytes of a session"))),
+        _ => Err(Error::overflow(messages::SESSION_BYTES)),
     }
 }
 
@@ -289,7 +289,7 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
 struct Read {
     tokens: usize,
     live: i128,
-    held: Option<u64>,
+    cached_bytes: Option<u64>,
 }
 
 struct Steps {
@@ -306,7 +306,7 @@ fn next(module: &mut dyn Module, ids: &[u32], at: usize, device: &Device) -> can
 
 /// The prompt, then one token at a time, greedily.
 fn steps(loaded: &mut Loaded, prompt: &[u32], new: usize, device: &Device) -> candle_core::Result<Steps> {
-    let Loaded { module, text, .. } = loaded;
+    let Loaded { module, tokenizer, .. } = loaded;
     let module = module.as_mut();
     // Buffers that are made once are made by a run of the same lengths that does not count.
     let token = next(module, prompt, 0, device)?;
@@ -317,13 +317,13 @@ fn steps(loaded: &mut Loaded, prompt: &[u32], new: usize, device: &Device) -> ca
     let mut last = next(module, prompt, 0, device)?;
     tokens.push(last);
     let mut seconds = 0.0;
-    while tokens.len() < new && !(text.ends(last) && tokens.len() >= LEAST_TOKENS) {
+    while tokens.len() < new && !(tokenizer.ends(last) && tokens.len() >= LEAST_TOKENS) {
         let at = prompt.len() + tokens.len() - 1;
         let start = Instant::now();
         last = next(module, &[last], at, device)?;
         seconds += start.elapsed().as_secs_f64();
         tokens.push(last);
-        read.push(Read { tokens: at + 1, live: live_bytes(), held: module.held()? });
+        read.push(Read { tokens: at + 1, live: live_bytes(), cached_bytes: module.cached_bytes()? });
     }
     // Three of the counts say what all would: the first, the middle and the last.
     let keep = [0, read.len() / 2, read.len().saturating_sub(1)];

@@ -5,13 +5,14 @@ use std::time::Instant;
 use clap::ArgMatches;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::{Message as M, raw, text};
+use planner_core::text::Bilingual;
 use planner_core::units::{group_digits, human_bytes, parse_count, parse_tokens};
 use planner_core::{Error, Result, say};
 use planner_verify::{Options, Report, Watch};
 use serde_json::Value as Json;
 
 use super::MISMATCH;
+use crate::messages;
 use crate::output::{Format, Output, bold};
 use crate::progress::{self, Bar, INTERRUPTED};
 use crate::render::rows::{Align, Rows};
@@ -65,7 +66,7 @@ pub fn run(matches: &ArgMatches, model: &ModelSpec, request: &Request, output: &
         let share = done as f64 / total.max(1) as f64;
         bar.set(share, || {
             let left = start.elapsed().as_secs_f64() * (1.0 - share) / share.max(0.01);
-            text(output.lang, M::VerifyProgress, &[&model.name, &progress::duration(left)])
+            messages::VERIFY_PROGRESS.text(output.lang, &[&model.name, &progress::duration(left)])
         });
     };
     let mut watch = Watch { progress: &mut progress, stop: &progress::interrupted };
@@ -95,9 +96,8 @@ impl Verified {
         let markdown = output.format == Format::Markdown;
         let table =
             if markdown { rows(report, output).markdown() } else { rows(report, output).table(output.width) };
-        let title = text(
+        let title = messages::VERIFY_TITLE.text(
             lang,
-            M::VerifyTitle,
             &[
                 report.backend,
                 report.device,
@@ -115,19 +115,20 @@ impl Verified {
 
 fn rows(report: &Report, output: &Output) -> Rows {
     let lang = output.lang;
-    let extrapolated = if report.extrapolated { M::ColumnMeasuredExtrapolated } else { M::ColumnMeasured };
+    let extrapolated =
+        if report.extrapolated { messages::COLUMN_MEASURED_EXTRAPOLATED } else { messages::COLUMN_MEASURED };
     let mut rows = Rows::new(
         [
-            M::ColumnBatch,
-            M::ColumnTokensHeld,
-            M::ColumnPredicted,
+            messages::COLUMN_BATCH,
+            messages::COLUMN_TOKENS_HELD,
+            messages::COLUMN_PREDICTED,
             extrapolated,
-            M::ColumnDifference,
-            M::ColumnAllocated,
-            M::ColumnDevice,
-            M::ColumnTransient,
+            messages::COLUMN_DIFFERENCE,
+            messages::COLUMN_ALLOCATED,
+            messages::COLUMN_DEVICE,
+            messages::COLUMN_TRANSIENT,
         ]
-        .map(|message| raw(lang, message)),
+        .map(|message| message.raw(lang)),
         &[Align::Right; 8],
     );
     let unknown = || "-".to_owned();
@@ -154,39 +155,39 @@ fn signed(bytes: i128) -> String {
 
 /// What was chosen, what the columns claim, and the verdict.
 fn lines(report: &Report, output: &Output) -> Vec<String> {
-    let line = |message: M, arguments: &[&str]| text(output.lang, message, arguments);
+    let line = |message: Bilingual, arguments: &[&str]| message.text(output.lang, arguments);
     let mut lines = Vec::new();
     if report.interrupted {
-        lines.push(line(M::VerifyInterrupted, &[&report.points.len().to_string()]));
+        lines.push(line(messages::VERIFY_INTERRUPTED, &[&report.points.len().to_string()]));
     }
     let stacks = report.kinds.iter().map(|kind| {
         let (measured, layers) = (kind.measured().to_string(), kind.layers.to_string());
-        line(M::VerifyStack, &[kind.kind, &measured, &layers])
+        line(messages::VERIFY_STACK, &[kind.kind, &measured, &layers])
     });
     let stacks = stacks.collect::<Vec<_>>().join(", ");
-    lines.push(line(M::VerifyChosen, &[&stacks, &format!("{:.1}", report.seconds)]));
+    lines.push(line(messages::VERIFY_CHOSEN, &[&stacks, &format!("{:.1}", report.seconds)]));
     if report.extrapolated {
-        lines.push(line(M::VerifyExtrapolated, &[]));
+        lines.push(line(messages::VERIFY_EXTRAPOLATED, &[]));
     }
     let run = report.points.last().map_or(0, |point| point.run_bytes);
-    let device = if report.device == "cpu" { M::VerifyResident } else { M::VerifyCard };
-    lines.push(line(M::VerifyColumns, &[raw(output.lang, device), &group_digits(run)]));
-    lines.push(line(M::VerifyNarrowed, &[&group_digits(report.hidden)]));
+    let device = if report.device == "cpu" { messages::VERIFY_RESIDENT } else { messages::VERIFY_CARD };
+    lines.push(line(messages::VERIFY_COLUMNS, &[device.raw(output.lang), &group_digits(run)]));
+    lines.push(line(messages::VERIFY_NARROWED, &[&group_digits(report.hidden)]));
     if let Some(module) = &report.module {
         let [predicted, measured, transient] =
             [module.predicted_bytes, module.measured_bytes, module.transient_bytes].map(group_digits);
         let (layers, tokens) = (module.layers.to_string(), module.tokens.to_string());
         lines.push(line(
-            M::VerifyModule,
+            messages::VERIFY_MODULE,
             &[&module.name, &layers, &tokens, &predicted, &measured, &transient],
         ));
     }
     if let Some(why) = &report.module_refusal {
-        lines.push(line(M::VerifyModuleRefused, &[why]));
+        lines.push(line(messages::VERIFY_MODULE_REFUSED, &[why]));
     }
     if let Some(timing) = &report.timing {
         lines.push(line(
-            M::VerifyTiming,
+            messages::VERIFY_TIMING,
             &[
                 &timing.new_tokens.to_string(),
                 &timing.layers.to_string(),
@@ -199,10 +200,10 @@ fn lines(report: &Report, output: &Output) -> Vec<String> {
     let difference = report.difference_bytes().to_string();
     let logits = format!("{:.1e}", report.logit_difference);
     if report.matches() {
-        lines.push(line(M::VerifyMatch, &[&difference, &logits]));
+        lines.push(line(messages::VERIFY_MATCH, &[&difference, &logits]));
     } else if report.disagrees() {
         let tolerance = format!("{:.1e}", report.logit_tolerance);
-        lines.push(line(M::VerifyMismatch, &[&difference, &logits, &tolerance]));
+        lines.push(line(messages::VERIFY_MISMATCH, &[&difference, &logits, &tolerance]));
     }
     lines
 }

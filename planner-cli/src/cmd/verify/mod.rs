@@ -17,12 +17,13 @@ mod missing {
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
     use planner_core::text::Sentence;
-    use planner_core::{Error, Result, words};
+    use planner_core::{Error, Result};
     use serde_json::Value as Json;
 
+    use crate::cmd::NO_BACKEND;
     use crate::output::Output;
 
-    /// A verification that never was.
+    /// Nothing is verified in a build without the feature: this type has no values.
     pub enum Verified {}
 
     impl Verified {
@@ -38,9 +39,6 @@ mod missing {
     }
 
     pub fn run(_: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Verified> {
-        Err(Error::unsupported(
-            Sentence::verbatim("--verify"),
-            words!("this build has no measuring backend: build with --features verify"),
-        ))
+        Err(Error::unsupported(Sentence::verbatim("--verify"), NO_BACKEND))
     }
 }

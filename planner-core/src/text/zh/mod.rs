@@ -7,7 +7,6 @@ mod config;
 mod engines;
 mod families;
 mod gguf;
-mod measuring;
 mod quantities;
 mod question;
 mod rules;
@@ -115,79 +114,6 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
-        M::VerifyTitle => "用 {0} 在 {1} 上实测：{3} 层中的 {2} 层，逐个解码 {4} 个 token",
-        M::VerifyExtrapolated => "外推：未运行的层，按同种层由低堆叠到高堆叠每层所增加的字节计算。",
-        M::VerifyProgress => "正在实测 {0}，约剩 {1}",
-        M::VerifyInterrupted => "已中断：此前测得 {0} 行。",
-        M::VerifyStack => "{0} {2} 层中的 {1} 层",
-        M::VerifyChosen => {
-            "按时间与内存选择堆叠运行的层：{0}。用时 {1} 秒。可另选：--verify-layers、--verify-tokens、--verify-users。"
-        }
-        M::VerifyColumns => {
-            "单位为字节。实测：缓存张量的元素数 × 字节，须与预测相等。分配：分配器为其给出的字节，含张量头与环形缓冲未用的行。设备：{0}，仅计运行过的层（末行缓存张量 {1} B）。瞬时：在这些收窄的堆叠中，一步解码除留下的之外最多占用的字节。"
-        }
-        M::VerifyResident => "进程常驻内存的增长，重用的页不计",
-        M::VerifyCard => "显卡不再空闲的显存",
-        M::VerifyNarrowed => {
-            "权重由种子生成；头数、宽度、窗口、秩与状态均为模型自身的，隐藏宽度收窄为 {0}（缓存与之无关）。"
-        }
-        M::VerifyMatch => "一致：相差 {0} B；logits 与全部重算相差不超过 {1}",
-        M::VerifyMismatch => "不一致：相差 {0} B；logits 与全部重算相差 {1}（至多 {2}）",
-        M::VerifyTiming => "{1} 层生成 {0} 个新 token：有缓存 {2} 秒，无缓存 {3} 秒，{4} 倍",
-        M::VerifyModule => {
-            "{0} 本身，{1} 个收窄的层，{2} 个 token：--engine candle 预测 {3} B，实测 {4} B，一步瞬时 {5} B"
-        }
-        M::VerifyModuleRefused => "candle 自己的模块未能运行：{0}",
-        M::ColumnBatch => "会话",
-        M::ColumnTokensHeld => "token",
-        M::ColumnPredicted => "预测",
-        M::ColumnMeasured => "实测",
-        M::ColumnMeasuredExtrapolated => "实测（外推）",
-        M::ColumnDifference => "差",
-        M::RealTitle => "以自身权重运行 {0}，{1}：{3} 个 token 之后生成 {2} 个，每秒 {4} 个",
-        M::RealFixedPrompt => "没有文本（{0}）：改用固定的 token 编号。",
-        M::RealMatch => "一致：与 --engine candle 相差 {0} B（缓存张量以及可见的堆增长）",
-        M::RealMismatch => "不一致：与 --engine candle 相差 {0} B",
-        M::RealNotPredicted => "未作对比：{0}。",
-        M::RealNotRun => "未运行权重本身：{0}。",
-        M::RealGrowth => "堆增长",
-        M::ColumnHeapPredicted => "预测增长",
-        M::ColumnAllocated => "分配",
-        M::ColumnDevice => "设备",
-        M::ColumnTransient => "瞬时",
-        M::BenchTitle => {
-            "{0} 按自身形状（{1} 个权重，{7}，{2}），candle，{3}，{4} 个线程：{6} 个 token 之后生成 {5} 个"
-        }
-        M::BenchSeeded => "种子生成",
-        M::BenchCheckpoint => "取自检查点",
-        M::BenchDefaults => {
-            "在 CPU 上缩短为 {0} 个新 token、每种 {1} 次；文章的实验是 --new-tokens 1000 --runs 10"
-        }
-        M::BenchEstimate => {
-            "约需 {0}：有缓存 {1} 次，每次约 {2}；无缓存 {3} 次，每次约 {4}；要更短：--new-tokens、--runs、--uncached-runs"
-        }
-        M::BenchRun => "{0}，第 {1} 次：{2} 秒",
-        M::BenchLeft => "{0}，第 {1}/{2} 次，第 {3}/{4} 个 token，还需 {5}",
-        M::BenchInterrupted => "已中断：以下是已完成的部分。",
-        M::BenchLogits => "两种方式的 logits 最大相差 {0}（比较 {1} 步）。",
-        M::BenchAtTokens => "加速比（{0} 个新 token）",
-        M::BenchChart => "每个新 token 的秒数，从第 1 个到第 {0} 个：上升的是无缓存。",
-        M::BenchPerToken => "每个新 token 的秒数",
-        M::BenchSoFar => "累计秒数",
-        M::BenchNewTokens => "新 token",
-        M::BenchWrote => "已写入 {0}",
-        M::BenchCached => "有缓存",
-        M::BenchUncached => "无缓存",
-        M::BenchSame => "每次运行得到的 token 都相同。",
-        M::BenchDifferent => "各次运行得到的 token 不同。",
-        M::BenchArticle => {
-            "文章的秒数是在其 GPU 上生成 1,000 个新 token；比值随 token 数增长，只有 1,000 个 token 的运行可比。"
-        }
-        M::ColumnMean => "平均秒数",
-        M::ColumnMedian => "中位秒数",
-        M::ColumnDeviation => "标准差",
-        M::ColumnRuns => "次数",
-        M::ColumnArticle => "文章",
         M::Error => "错误",
         M::Hint => "提示",
     }
@@ -258,7 +184,6 @@ const TABLES: &[Table] = &[
     vllm::TABLE,
     engines::TABLE,
     rules::TABLE,
-    measuring::TABLE,
     families::TABLE,
 ];
 

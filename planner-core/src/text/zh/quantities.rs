@@ -1,7 +1,6 @@
 //! What can be too large for 64 bits.
 
 pub(super) const TABLE: super::Table = &[
-    ("allocated bytes", "已分配字节数"),
     ("blocks of all sessions", "所有会话的块数"),
     ("budget", "显存预算"),
     ("bytes of a block", "一个块的字节数"),
@@ -34,14 +33,11 @@ pub(super) const TABLE: super::Table = &[
     ("elements of a tensor", "一个张量的元素数"),
     ("elements of a value row", "一行值的元素数"),
     ("elements of an index key", "一个索引键的元素数"),
-    ("measured bytes", "实测字节数"),
     ("number of GPUs", "GPU 数量"),
     ("parameters", "参数量"),
-    ("predicted bytes", "预测字节数"),
     ("rows of a session", "一个会话的行数"),
     ("rows of a window", "一个窗口的行数"),
     ("slots", "槽位数"),
-    ("the size of a tensor", "张量的大小"),
     ("weight bytes", "权重字节数"),
     ("width", "宽度"),
     ("width of a latent", "潜向量的宽度"),

@@ -1,11 +1,15 @@
 //! The article's experiment: the same tokens with the cache and without, at a model's real shape.
+//!
+//! Stacks of plain attention run on a decoder made to be fast (`dense`), all others on the one of
+//! `planner-verify`.
 
 mod cpu;
 mod dense;
 mod estimate;
+mod messages;
 mod model;
 mod pages;
-mod screen;
+mod quantized_argmax;
 mod weights;
 
 use std::ops::ControlFlow;
@@ -13,16 +17,13 @@ use std::path::PathBuf;
 
 use candle_core::Tensor;
 use planner_core::Result;
+use planner_verify::device::{self, failed};
+use planner_verify::timing::{Generation, Steps, generate, mean_deviation, unwatched};
 
-pub(crate) use dense::Dense;
 pub use estimate::Estimate;
 pub use model::Prepared;
-pub(crate) use model::dense_of;
+pub use planner_verify::timing::median;
 
-pub use crate::timing::median;
-
-use crate::timing::{Generation, Steps, generate, mean_deviation, unwatched};
-use crate::verify::failed;
 use estimate::Progress;
 
 /// Tokens of the prompt.
@@ -150,7 +151,7 @@ impl Bench {
 
 /// Whether a device of this name is the CPU.
 pub fn on_cpu(device: Option<&str>) -> Result<bool> {
-    Ok(crate::device::open(device.unwrap_or("auto"))?.is_cpu())
+    Ok(device::open(device.unwrap_or("auto"))?.is_cpu())
 }
 
 /// Logits of some steps of the first run with the cache, beside those without it.
@@ -158,12 +159,12 @@ struct Comparison {
     every: usize,
     kept: Vec<Vec<f32>>,
     compared: usize,
-    largest: f64,
+    difference: f64,
 }
 
 impl Comparison {
     fn new(new_tokens: usize) -> Self {
-        Self { every: new_tokens.div_ceil(COMPARED).max(1), kept: Vec::new(), compared: 0, largest: 0.0 }
+        Self { every: new_tokens.div_ceil(COMPARED).max(1), kept: Vec::new(), compared: 0, difference: 0.0 }
     }
 
     fn see<S: Steps>(
@@ -183,8 +184,8 @@ impl Comparison {
         } else if let Some(kept) = self.kept.get(at) {
             let apart = kept.iter().zip(&logits).map(|(a, b)| f64::from((a - b).abs()));
             // A NaN must not pass as a small difference.
-            self.largest =
-                apart.fold(self.largest, |most, one| if one > most || one.is_nan() { one } else { most });
+            self.difference =
+                apart.fold(self.difference, |most, one| if one > most || one.is_nan() { one } else { most });
             self.compared += 1;
         }
         Ok(())
@@ -244,7 +245,7 @@ fn experiment<S: Steps>(
         cached: Runs::new(&cached, options.new_tokens),
         uncached: Runs::new(&uncached, options.new_tokens),
         same_tokens,
-        compared: (comparison.compared, comparison.largest),
+        compared: (comparison.compared, comparison.difference),
         interrupted: !(complete && whole),
         tokens: first,
     })

@@ -7,13 +7,15 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::{layer_norm, rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
+use planner_verify::decoder::greedy;
+use planner_verify::timing::Steps;
 
-use super::cpu;
-use super::screen::Screen;
-use super::weights::{Linear, Source};
-use crate::attention::QUERY_BLOCK;
-use crate::decoder::greedy;
-use crate::timing::Steps;
+use crate::cpu;
+use crate::quantized_argmax::QuantizedArgmax;
+use crate::weights::{Linear, Source};
+
+/// Query rows that are scored at once: bounds the size of the score matrix.
+const QUERY_BLOCK: usize = 128;
 
 /// Dimension of the tokens in `[heads, tokens, width]`.
 const TOKENS: usize = 1;
@@ -120,12 +122,12 @@ struct Layer {
 #[derive(Debug)]
 struct Head {
     linear: Linear,
-    screen: Option<Screen>,
+    quantized: Option<QuantizedArgmax>,
 }
 
 impl Head {
     fn new(weight: Tensor) -> Result<Self> {
-        Ok(Self { screen: Screen::new(&weight)?, linear: Linear::new(weight, None)? })
+        Ok(Self { quantized: QuantizedArgmax::new(&weight)?, linear: Linear::new(weight, None)? })
     }
 
     /// The logits of the last token's row `[1, hidden]`.
@@ -135,11 +137,11 @@ impl Head {
 
     /// The token with the largest of them.
     fn next(&self, last: &Tensor) -> Result<u32> {
-        let screened = match &self.screen {
-            Some(screen) => screen.largest(last, self.linear.weight())?,
+        let chosen = match &self.quantized {
+            Some(quantized) => quantized.argmax(last, self.linear.weight())?,
             None => None,
         };
-        screened.map_or_else(|| greedy(&self.logits(last)?), Ok)
+        chosen.map_or_else(|| greedy(&self.logits(last)?), Ok)
     }
 }
 

@@ -1,21 +1,21 @@
-//! Large pages under weights: fewer addresses to translate while all of them are read, token by token.
+//! Large pages under weights: fewer addresses to translate while every token reads all of them.
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
-/// Lays the numbers of a tensor on a CPU so.
-pub fn merge(tensor: &Tensor) {
+/// [`collapse`] for the storage of a tensor on a CPU; nothing on other devices.
+pub fn collapse_tensor(tensor: &Tensor) {
     let (storage, _) = tensor.storage_and_layout();
     match &*storage {
-        Storage::Cpu(CpuStorage::F32(data)) => lay(data),
-        Storage::Cpu(CpuStorage::BF16(data)) => lay(data),
+        Storage::Cpu(CpuStorage::F32(data)) => collapse(data),
+        Storage::Cpu(CpuStorage::BF16(data)) => collapse(data),
         _ => (),
     }
 }
 
-/// Asks the system to lay data on large pages (Linux from 6.1 on; elsewhere nothing is done). What it
-/// answers does not matter: the data stay the same, only their speed differs.
+/// Asks the system to lay data on large pages (`MADV_COLLAPSE`, Linux from 6.1 on). Its answer does not
+/// matter: the data stay the same, only the speed of reading them differs.
 #[cfg(target_os = "linux")]
-pub fn lay<T>(data: &[T]) {
+pub fn collapse<T>(data: &[T]) {
     /// Bytes of a large page.
     const PAGE: usize = 2 << 20;
     let all = data.as_ptr_range();
@@ -32,4 +32,4 @@ pub fn lay<T>(data: &[T]) {
 
 /// Large pages are asked for on Linux only.
 #[cfg(not(target_os = "linux"))]
-pub fn lay<T>(_: &[T]) {}
+pub fn collapse<T>(_: &[T]) {}

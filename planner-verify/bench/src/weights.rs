@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
+use planner_verify::weights::Weights;
 
-use super::{cpu, pages};
-use crate::weights::Weights;
+use crate::{cpu, pages};
 
 /// Weights by name, and the type that matrices are kept in.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ enum Origin {
     /// Made up, the same every time.
     Seeded(Weights),
     /// A checkpoint's.
-    Given(HashMap<String, Tensor>, Device),
+    Checkpoint(HashMap<String, Tensor>, Device),
 }
 
 impl Source {
@@ -29,15 +29,15 @@ impl Source {
     }
 
     /// A checkpoint's.
-    pub fn given(tensors: HashMap<String, Tensor>, dtype: DType, device: &Device) -> Self {
-        Self { origin: Origin::Given(tensors, device.clone()), dtype }
+    pub fn checkpoint(tensors: HashMap<String, Tensor>, dtype: DType, device: &Device) -> Self {
+        Self { origin: Origin::Checkpoint(tensors, device.clone()), dtype }
     }
 
     /// A table or a matrix `[rows, columns]` that is multiplied from the right.
     pub fn table(&mut self, name: &str, rows: usize, columns: usize) -> Result<Tensor> {
         let table = match &mut self.origin {
             Origin::Seeded(weights) => weights.tensor(&[rows, columns], columns),
-            Origin::Given(tensors, device) => given(tensors, device, name, &[rows, columns]),
+            Origin::Checkpoint(tensors, device) => checkpoint_tensor(tensors, device, name, &[rows, columns]),
         };
         table?.to_dtype(self.dtype)
     }
@@ -46,7 +46,7 @@ impl Source {
     pub fn vector(&mut self, name: &str, length: usize, value: f32) -> Result<Tensor> {
         match &mut self.origin {
             Origin::Seeded(weights) => weights.constant(length, value),
-            Origin::Given(tensors, device) => given(tensors, device, name, &[length]),
+            Origin::Checkpoint(tensors, device) => checkpoint_tensor(tensors, device, name, &[length]),
         }
     }
 
@@ -54,8 +54,10 @@ impl Source {
     pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize, biased: bool) -> Result<Linear> {
         let weight = match &mut self.origin {
             Origin::Seeded(weights) => weights.tensor(&[outputs, inputs], inputs)?,
-            Origin::Given(tensors, device) => {
-                given(tensors, device, &format!("{name}.weight"), &[inputs, outputs])?.t()?.contiguous()?
+            Origin::Checkpoint(tensors, device) => {
+                checkpoint_tensor(tensors, device, &format!("{name}.weight"), &[inputs, outputs])?
+                    .t()?
+                    .contiguous()?
             }
         };
         let bias = match biased {
@@ -67,7 +69,12 @@ impl Source {
 }
 
 /// A checkpoint's tensor, in f32. Some are saved with the name of the outer module before their own.
-fn given(tensors: &HashMap<String, Tensor>, device: &Device, name: &str, shape: &[usize]) -> Result<Tensor> {
+fn checkpoint_tensor(
+    tensors: &HashMap<String, Tensor>,
+    device: &Device,
+    name: &str,
+    shape: &[usize],
+) -> Result<Tensor> {
     let tensor = tensors.get(name).or_else(|| tensors.get(&format!("transformer.{name}")));
     let Some(tensor) = tensor else { candle_core::bail!("the checkpoint holds no tensor `{name}`") };
     if tensor.dims() != shape {
@@ -89,7 +96,7 @@ impl Linear {
     /// A projection by a weight `[outputs, inputs]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let plain_bias = bias.as_ref().map(Tensor::to_vec1).transpose()?;
-        pages::merge(&weight);
+        pages::collapse_tensor(&weight);
         Ok(Self { weight, bias, plain_bias })
     }
 

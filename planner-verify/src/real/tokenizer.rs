@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use crate::device::said;
 use candle_core::quantized::gguf_file;
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
-use planner_core::text::Words;
-use planner_core::{Error, Result, words};
-use tokenizers::Tokenizer;
+use planner_core::text::Bilingual;
+use planner_core::{Error, Result};
+
+use crate::device::said;
+use crate::messages;
 
 /// A tokenizer, or why there is none.
-pub struct Text {
-    tokenizer: std::result::Result<Tokenizer, String>,
+pub struct Tokenizer {
+    inner: std::result::Result<tokenizers::Tokenizer, String>,
     /// Tokens that end a text.
     ends: Vec<u32>,
     vocab: usize,
@@ -20,20 +21,20 @@ pub struct Text {
 /// Tokens of the prompt where text cannot be read.
 const PROMPT_TOKENS: usize = 8;
 
-fn failed(what: Words, error: impl ToString) -> Error {
+fn failed(what: Bilingual, error: impl ToString) -> Error {
     Error::unsupported(what, said(error.to_string().lines().next().unwrap_or_default().to_owned()))
 }
 
-impl Text {
+impl Tokenizer {
     /// The tokenizer in a GGUF file's metadata.
     pub fn of_gguf(content: &gguf_file::Content, vocab: usize) -> Self {
         let ends = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"];
         let number = |key: &&str| content.metadata.get(*key)?.to_u32().ok();
-        let tokenizer = Tokenizer::from_gguf(content).map_err(|error| {
+        let inner = tokenizers::Tokenizer::from_gguf(content).map_err(|error| {
             let text = error.to_string();
             format!("candle does not read its tokenizer: {}", text.lines().next().unwrap_or_default())
         });
-        Self { tokenizer, ends: ends.iter().filter_map(number).collect(), vocab }
+        Self { inner, ends: ends.iter().filter_map(number).collect(), vocab }
     }
 
     /// The `tokenizer.json` beside a checkpoint.
@@ -43,8 +44,9 @@ impl Text {
         vocab: usize,
     ) -> Self {
         let file = folder.join("tokenizer.json");
-        let tokenizer = match file.exists() {
-            true => Tokenizer::from_file(&file).map_err(|error| format!("its tokenizer.json: {error}")),
+        let inner = match file.exists() {
+            true => tokenizers::Tokenizer::from_file(&file)
+                .map_err(|error| format!("its tokenizer.json: {error}")),
             false => Err("no tokenizer.json lies beside the weights".into()),
         };
         let ends = match config.get("eos_token_id") {
@@ -53,30 +55,30 @@ impl Text {
             None => Vec::new(),
         };
         let ends = ends.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()).collect();
-        Self { tokenizer, ends, vocab }
+        Self { inner, ends, vocab }
     }
 
     /// Why there is no text, if there is none.
     pub fn refusal(&self) -> Option<String> {
-        self.tokenizer.as_ref().err().cloned()
+        self.inner.as_ref().err().cloned()
     }
 
     /// The tokens of a text; fixed ones without a tokenizer.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let Ok(tokenizer) = &self.tokenizer else {
+        let Ok(tokenizer) = &self.inner else {
             return Ok(crate::timing::prompt(PROMPT_TOKENS, self.vocab.max(1)));
         };
-        let encoded = tokenizer.encode(text, true).map_err(|error| failed(words!("this --prompt"), error))?;
+        let encoded = tokenizer.encode(text, true).map_err(|error| failed(messages::THIS_PROMPT, error))?;
         match encoded.get_ids() {
-            [] => Err(Error::bad_value("--prompt", words!("no token"), words!("some text"))),
+            [] => Err(Error::bad_value("--prompt", messages::NO_TOKEN, messages::SOME_TEXT)),
             ids => Ok(ids.to_vec()),
         }
     }
 
     /// The text of tokens.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        let Ok(tokenizer) = &self.tokenizer else { return Ok(String::new()) };
-        tokenizer.decode(tokens, true).map_err(|error| failed(words!("the text of these tokens"), error))
+        let Ok(tokenizer) = &self.inner else { return Ok(String::new()) };
+        tokenizer.decode(tokens, true).map_err(|error| failed(messages::TEXT_OF_TOKENS, error))
     }
 
     /// Whether a token ends a text.

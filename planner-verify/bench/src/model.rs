@@ -1,7 +1,6 @@
 //! Which decoder a model is run with, and its weights.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use planner_core::engine::architecture::ReferenceCache;
@@ -9,17 +8,17 @@ use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent};
 use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, say, words};
+use planner_core::{Error, Result};
+use planner_verify::decoder::{Decoder, ModelDims};
+use planner_verify::device::{self, failed};
+use planner_verify::shape::{LayerShape, size};
+use planner_verify::timing::prompt;
+use planner_verify::{checkpoint, memory};
 use serde_json::Value as Json;
 
-use super::dense::{Dense, Sizes};
-use super::weights::Source;
-use super::{Bench, Estimate, Listener, Options, PROMPT_TOKENS, experiment};
-use crate::decoder::{Decoder, Frame};
-use crate::shape::LayerShape;
-use crate::timing::prompt;
-use crate::verify::failed;
-use crate::{checkpoint, device, memory};
+use crate::dense::{Dense, Sizes};
+use crate::weights::Source;
+use crate::{Bench, Estimate, Listener, Options, PROMPT_TOKENS, experiment, messages};
 
 /// A weight in f32, and a half as much again for what is computed.
 const BYTES_PER_WEIGHT: u64 = 6;
@@ -51,14 +50,8 @@ fn weight_dtype(options: &Options) -> Result<DType> {
     match options.weight_dtype.as_deref() {
         None | Some("f32" | "auto") => Ok(DType::F32),
         Some("bf16") => Ok(DType::BF16),
-        Some(other) => {
-            Err(Error::bad_value("--weight-dtype", other, words!("`f32` or `bf16` for bench-cache")))
-        }
+        Some(other) => Err(Error::bad_value("--weight-dtype", other, messages::WEIGHT_DTYPES)),
     }
-}
-
-fn size(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::overflow(words!("the size of a tensor")))
 }
 
 impl Prepared {
@@ -72,30 +65,23 @@ impl Prepared {
             return match sizes {
                 Some(sizes) => Self::dense(sizes, tokens, dtype, &device, None),
                 None if dtype != DType::F32 => Err(Error::unsupported(
-                    say!("bench-cache of {0} with weights in bf16", model.name),
-                    words!(
-                        "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out"
-                    ),
+                    messages::BENCH_IN_BF16.say(&[&model.name]),
+                    messages::PLAIN_STACKS_ONLY,
                 )),
                 None => Self::mixed(model, tokens, &device),
             };
         };
         let (Some(sizes), "gpt2") = (sizes, model.model_type.as_str()) else {
             return Err(Error::unsupported(
-                say!("bench-cache with the weights of {0}", model.name),
-                words!(
-                    "it reads checkpoints of GPT-2; others run with made-up weights when --model names their config.json"
-                ),
+                messages::BENCH_WITH_WEIGHTS.say(&[&model.name]),
+                messages::GPT2_CHECKPOINTS_ONLY,
             ));
         };
         if tokens > size(model.max_position.unwrap_or(0))? {
             return Err(Error::bad_value(
                 "--new-tokens",
                 options.new_tokens,
-                say!(
-                    "at most {0}: the checkpoint has no positions beyond",
-                    sizes.positions.saturating_sub(PROMPT_TOKENS)
-                ),
+                messages::CHECKPOINT_POSITIONS.say(&[&sizes.positions.saturating_sub(PROMPT_TOKENS)]),
             ));
         }
         let tensors = checkpoint::tensors(folder)?;
@@ -114,7 +100,7 @@ impl Prepared {
         let needed = parameters.saturating_mul(BYTES_PER_WEIGHT).saturating_add(cache);
         memory::check(needed, memory::available())?;
         let mut source = match tensors {
-            Some(tensors) => Source::given(tensors, dtype, device),
+            Some(tensors) => Source::checkpoint(tensors, dtype, device),
             None => Source::seeded(SEED, dtype, device),
         };
         let dense = Dense::new(sizes, tokens, &mut source, device).map_err(failed)?;
@@ -134,29 +120,26 @@ impl Prepared {
         let (run, _) = resolve(model, &request)?;
         let dtypes = ReferenceCache::of_definition(run)?.dtypes();
         if model.layers.iter().any(|layer| layer.owner.is_some()) {
-            return Err(Error::unsupported(
-                say!("bench-cache of {0}", model.name),
-                words!("layers that share a cache are measured by --verify; bench-cache takes plain stacks"),
-            ));
+            return Err(Error::unsupported(messages::BENCH_OF.say(&[&model.name]), messages::SHARED_CACHE));
         }
         let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
         let layers = shapes.collect::<Result<Vec<_>>>()?;
-        let frame = Frame {
+        let dims = ModelDims {
             hidden: size(model.hidden_size)?,
             vocab: size(model.vocab_size)?,
             inner: size(inner(model))?,
             gated: learned(model).is_none(),
-            source: size(run.source.max(1))?,
+            encoder_tokens: size(run.source.max(1))?,
             positions: learned(model).map_or(Ok(0), |rows| size(rows).map(|rows| rows.max(tokens)))?,
         };
-        let mixers = layers.iter().map(|layer| layer.elements(frame.hidden as u64));
-        let weights = mixers.fold(frame.elements(layers.len()), u64::saturating_add);
+        let mixers = layers.iter().map(|layer| layer.elements(dims.hidden as u64));
+        let weights = mixers.fold(dims.elements(layers.len()), u64::saturating_add);
         memory::check(weights.saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
-        let decoder = Decoder::new(&layers, frame, SEED, device).map_err(failed)?;
+        let decoder = Decoder::new(&layers, dims, SEED, device).map_err(failed)?;
         let parameters = decoder.parameters();
         Ok(Self {
             model: Model::Mixed(decoder),
-            vocab: frame.vocab,
+            vocab: dims.vocab,
             parameters,
             dtype: DType::F32,
             device: device.clone(),
@@ -185,26 +168,6 @@ impl Prepared {
             ..found
         })
     }
-}
-
-/// A checkpoint of GPT-2 with all its positions, and how many these are.
-pub(crate) fn dense_of(folder: &Path, model: &ModelSpec, device: &Device) -> Result<(Dense, usize)> {
-    let tokens = size(model.max_position.unwrap_or(1))?;
-    let Some(sizes) = sizes(model, tokens)? else {
-        return Err(Error::unsupported(
-            say!("text from {0}", model.name),
-            words!("its layers are not those of GPT-2"),
-        ));
-    };
-    memory::check(sizes.parameters().saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
-    let mut source = Source::given(checkpoint::tensors(folder)?, DType::F32, device);
-    let dense = Dense::new(sizes, tokens, &mut source, device).map_err(|error| {
-        Error::unreadable(
-            folder.display().to_string(),
-            crate::device::said(crate::device::first_line(&error)),
-        )
-    })?;
-    Ok((dense, tokens))
 }
 
 fn key(model: &ModelSpec, name: &str) -> Option<u64> {

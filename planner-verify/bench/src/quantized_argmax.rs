@@ -1,4 +1,4 @@
-//! The largest of many products, with most rows read in eight bits.
+//! The argmax of a matrix times a vector, with most rows read in eight bits.
 //!
 //! Greedy decoding asks which row of the last projection has the largest product with `x`, and not what
 //! the others are. A copy of the matrix in eight bits gives every product to within a bound; the rows
@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use candle_core::{DType, Device, Result, Tensor};
 use pulp::{Simd, WithSimd};
 
-use super::{cpu, pages};
+use crate::{cpu, pages};
 
 /// Columns that share a word.
 const IN_WORD: usize = 4;
@@ -26,7 +26,7 @@ const MIDDLE: f32 = 1.5;
 
 /// A matrix `[rows, columns]` in eight bits.
 #[derive(Debug)]
-pub struct Screen {
+pub struct QuantizedArgmax {
     /// Word `i` of a row holds columns `i`, `i + columns / 4`, `i + 2 × columns / 4` and
     /// `i + 3 × columns / 4`, the first in its lowest byte.
     words: Vec<u32>,
@@ -42,14 +42,14 @@ struct RowScale {
     error: f32,
 }
 
-impl Screen {
+impl QuantizedArgmax {
     /// A copy of a matrix on a CPU; `None` of others, and where words would hold columns of two rows.
     pub fn new(matrix: &Tensor) -> Result<Option<Self>> {
         let (rows, columns) = matrix.dims2()?;
         if !matrix.device().is_cpu() || !columns.is_multiple_of(IN_WORD) || columns == 0 {
             return Ok(None);
         }
-        let mut screen = Self {
+        let mut quantized = Self {
             words: Vec::with_capacity(rows * columns / IN_WORD),
             rows: Vec::with_capacity(rows),
             columns,
@@ -58,16 +58,16 @@ impl Screen {
         const PART: usize = 1024;
         for first in (0..rows).step_by(PART) {
             let part = matrix.narrow(0, first, PART.min(rows - first))?.to_dtype(DType::F32)?;
-            part.flatten_all()?.to_vec1::<f32>()?.chunks(columns).for_each(|row| screen.push(row));
+            part.flatten_all()?.to_vec1::<f32>()?.chunks(columns).for_each(|row| quantized.push(row));
         }
-        pages::lay(&screen.words);
-        Ok(Some(screen))
+        pages::collapse(&quantized.words);
+        Ok(Some(quantized))
     }
 
     fn push(&mut self, row: &[f32]) {
-        let largest = row.iter().fold(0_f32, |most, value| most.max(value.abs()));
+        let absmax = row.iter().fold(0_f32, |most, value| most.max(value.abs()));
         // 127 steps on either side of the middle.
-        let scale = largest * 256.0 / 127.0;
+        let scale = absmax * 256.0 / 127.0;
         let byte = |value: f32| if scale > 0.0 { (value / scale * 256.0).round() as i32 + 128 } else { 128 };
         let quarter = self.columns / IN_WORD;
         let mut apart = 0.0;
@@ -112,7 +112,7 @@ impl Screen {
 
     /// The row of `matrix`, of which this is a copy, with the largest product with `x` `[1, columns]`;
     /// `None` where too many rows are in question, as with numbers that are not finite.
-    pub fn largest(&self, x: &Tensor, matrix: &Tensor) -> Result<Option<u32>> {
+    pub fn argmax(&self, x: &Tensor, matrix: &Tensor) -> Result<Option<u32>> {
         let candidates = self.candidates(&x.flatten_all()?.to_vec1::<f32>()?);
         let few = candidates.len() * IN_WORD <= self.rows.len();
         if !few {
@@ -190,12 +190,12 @@ mod tests {
         for (rows, columns) in [(64, 4), (1025, 36), (2000, 768)] {
             for dtype in [DType::F32, DType::BF16] {
                 let matrix = matrix(rows, columns).to_dtype(dtype).unwrap();
-                let screen = Screen::new(&matrix).unwrap().unwrap();
+                let quantized = QuantizedArgmax::new(&matrix).unwrap().unwrap();
                 for _ in 0..20 {
                     let x = Tensor::randn(0.5_f32, 1.0, (1, columns), &Device::Cpu).unwrap();
                     let all = cpu::row(&x, &matrix, None).unwrap();
                     let expected = all.argmax(1).unwrap().to_vec1::<u32>().unwrap()[0];
-                    if let Some(found) = screen.largest(&x, &matrix).unwrap() {
+                    if let Some(found) = quantized.argmax(&x, &matrix).unwrap() {
                         assert_eq!(found, expected, "{rows} x {columns} {dtype:?}");
                     } else {
                         assert!(rows < 1000, "{rows} x {columns} {dtype:?}: too many candidates");
@@ -209,15 +209,15 @@ mod tests {
     fn no_product_is_outside_its_bound() {
         let (rows, columns) = (500, 100);
         let matrix = matrix(rows, columns);
-        let screen = Screen::new(&matrix).unwrap().unwrap();
+        let quantized = QuantizedArgmax::new(&matrix).unwrap().unwrap();
         let x = Tensor::randn(3_f32, 1.0, (1, columns), &Device::Cpu).unwrap();
         let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
         let exact = cpu::row(&x, &matrix, None).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let mut products = vec![0.0; rows];
-        pulp::Arch::new().dispatch(BytesProducts { words: &screen.words, x: &values, out: &mut products });
+        pulp::Arch::new().dispatch(BytesProducts { words: &quantized.words, x: &values, out: &mut products });
         let middle = MIDDLE * values.iter().sum::<f32>();
-        for ((exact, product), row) in exact.iter().zip(products).zip(&screen.rows) {
+        for ((exact, product), row) in exact.iter().zip(products).zip(&quantized.rows) {
             let apart = (row.scale * (product - middle) - exact).abs();
             assert!(apart <= row.error * norm, "{apart} above {}", row.error * norm);
         }
@@ -235,12 +235,16 @@ mod tests {
         let mut padded = rows.clone();
         padded.extend([0.0; 4 * 200]);
         let matrix = Tensor::from_vec(padded, (260, 4), &Device::Cpu).unwrap();
-        let screen = Screen::new(&matrix).unwrap().unwrap();
+        let quantized = QuantizedArgmax::new(&matrix).unwrap().unwrap();
         let x = |values: [f32; 4]| Tensor::from_slice(&values, (1, 4), &Device::Cpu).unwrap();
-        assert_eq!(screen.largest(&x([1.0, 0.0, 0.0, 1.0]), &matrix).unwrap(), Some(1));
-        assert_eq!(screen.largest(&x([f32::NAN, 0.0, 0.0, 1.0]), &matrix).unwrap(), None);
+        assert_eq!(quantized.argmax(&x([1.0, 0.0, 0.0, 1.0]), &matrix).unwrap(), Some(1));
+        assert_eq!(quantized.argmax(&x([f32::NAN, 0.0, 0.0, 1.0]), &matrix).unwrap(), None);
         // All products are 0: any row may be the one.
-        assert_eq!(screen.largest(&x([0.0; 4]), &matrix).unwrap(), None);
-        assert!(Screen::new(&Tensor::zeros((3, 6), DType::F32, &Device::Cpu).unwrap()).unwrap().is_none());
+        assert_eq!(quantized.argmax(&x([0.0; 4]), &matrix).unwrap(), None);
+        assert!(
+            QuantizedArgmax::new(&Tensor::zeros((3, 6), DType::F32, &Device::Cpu).unwrap())
+                .unwrap()
+                .is_none()
+        );
     }
 }

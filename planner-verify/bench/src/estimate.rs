@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use planner_core::Result;
+use planner_verify::device::failed;
+use planner_verify::timing::{Steps, generate, median, prompt, unwatched};
 
-use super::{Options, PROMPT_TOKENS};
-use crate::timing::{Steps, generate, prompt, unwatched};
-use crate::verify::failed;
+use crate::{Options, PROMPT_TOKENS};
 
 /// Steps that are timed with a cache.
 const SAMPLE: usize = 6;
@@ -61,7 +61,7 @@ impl Estimate {
         }
         let middle = prompt(lengths[1], vocab);
         let run = generate(steps, &middle, SAMPLE, true, &mut unwatched).map_err(failed)?;
-        let step = crate::timing::median(run.steps.get(1..).unwrap_or_default());
+        let step = median(run.steps.get(1..).unwrap_or_default());
         let cached = Curve { at: [step; 3], new: new as f64 };
         let uncached = Curve { at: anew, new: new as f64 };
         Ok(Self { cached, uncached, cached_seconds: cached.whole(), uncached_seconds: uncached.whole() })
