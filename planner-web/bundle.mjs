@@ -59,7 +59,12 @@ const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
 const page = read("index.html");
 const names = ["planner", ...new Set(Object.values(files).flat())];
 const wasm = names.map((name) => [`${name}.wasm`, readFileSync(join(work, "parts", `${name}.wasm`))]);
-const data = ["page.json", "planner.txt"].map((name) => [name, readFileSync(join(work, name))]);
+const copy = (language) => JSON.parse(read(`copy/${language}.json`)); // every sentence of the page
+const lists = JSON.parse(readFileSync(join(work, "page.json"), "utf8"));
+const data = [
+  ["page.json", Buffer.from(JSON.stringify({ ...lists, messages: { en: copy("en"), zh: copy("zh") } }))],
+  ["planner.txt", readFileSync(join(work, "planner.txt"))],
+];
 
 writeFileSync(join(dist, "app.js"), script);
 writeFileSync(join(dist, "main.css"), style);

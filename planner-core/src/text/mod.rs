@@ -9,7 +9,6 @@ use crate::units::group_digits;
 #[macro_use]
 mod sentence;
 mod en;
-pub mod page;
 mod zh;
 
 pub use sentence::{Argument, Sentence, Translator, Words, install};
