@@ -3,31 +3,28 @@
 //! The page in `www/` calls these functions and draws what they answer; no
 //! figure on it is computed in the page's script.
 
-pub mod attention;
 pub mod data;
+pub mod demo;
 mod families;
 pub mod gguf;
-mod linear;
 pub mod parts;
 pub mod planner;
-pub mod pool;
-mod sentence;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The small attention over one sentence: `{"sentence", "variant"}` in, the
 /// rows, scores, outputs and counters of every step out (see
-/// [`attention::run`]), once the part `story` is there.
+/// [`demo::attention::run`]), once the part `story` is there.
 #[wasm_bindgen]
 pub fn attention(request: &str) -> String {
-    parts::story(0, request).to_string()
+    parts::story(|story| (story.attention)(request)).to_string()
 }
 
 /// Several users in one pool of blocks: `{"row_bytes"}` in, one frame per
-/// arriving or decoded token out (see [`pool::run`]).
+/// arriving or decoded token out (see [`demo::pool::run`]).
 #[wasm_bindgen]
 pub fn pool(request: &str) -> String {
-    parts::story(1, request).to_string()
+    parts::story(|story| (story.pool)(request)).to_string()
 }
 
 /// Takes the page's data file once, at the start: models, GPUs and encoders
