@@ -304,7 +304,7 @@ test("an engine's rule is fetched when it is asked for, and only then", async ()
 });
 
 test("no serious finding of axe, in both languages and themes, at several steps", async () => {
-  const axe = readFileSync(join(here, "node_modules", "axe-core", "axe.min.js"), "utf8");
+  const axe = readFileSync(join(here, "..", "node_modules", "axe-core", "axe.min.js"), "utf8");
   for (const [hash, width] of [["l=en&th=light", 1280], ["l=zh&th=dark&f=7", 1280], ["l=en&th=dark&f=14", 360], ["l=zh&th=light&f=20", 360], ["l=en&th=light&f=27&u=100000", 1280], ["l=en&th=dark&s=0", 1280], ["l=en&f=34", 1280], ["l=zh&th=dark&e=vllm&m=gemma3-27b&u=400", 1280]]) {
     const { page, problems } = await visit(hash, { width });
     if (await page.locator("#compare").isVisible()) {

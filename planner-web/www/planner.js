@@ -1,11 +1,12 @@
 // The planner: a small wasm that answers first, and its parts (engines, GGUF
 // files, the story), each fetched when an answer says that it is missing.
 
+import startWasm, * as planner from "planner_web"; // wasm-bindgen writes it
+import PARTS from "parts.json"; // the files of each part
 import { $ } from "./dom.js";
-import { PARTS } from "./parts.js";
 import { through } from "./state.js";
 
-export const planner = makePlanner();
+export { planner };
 
 let begin; // with what the first wasm exports
 const begun = new Promise((resolve) => { begin = resolve; });
@@ -38,7 +39,7 @@ export async function startPlanner(wanted) {
   const lists = fetched("page.json").then((response) => response.json());
   const text = fetched("planner.txt").then((response) => response.text());
   const wasm = source("planner.wasm");
-  begin(await planner.start({ module_or_path: await wasm }));
+  begin(await startWasm({ module_or_path: await wasm }));
   planner.load(await text);
   return lists;
 }
