@@ -10,6 +10,7 @@ if [ ! -x "$chromium" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null
 fi
 planner-web/build.sh
+node --test planner-web/tests/sources.test.mjs
 cargo test --locked --quiet --package planner-web
 cargo build --locked --quiet --package planner-cli --no-default-features # without measuring: only its JSON is read
 KVPLAN=$(cd "$target" && pwd)/debug/kvplan CHROMIUM=$chromium \

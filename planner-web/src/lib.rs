@@ -1,15 +1,17 @@
 //! kvplan in the browser: JSON in, JSON out.
 //!
 //! The page in `www/` calls these functions and draws what they answer; no
-//! figure on it is computed in the page's script.
+//! figure on it is computed in the page's script, which only places them.
 
 pub mod data;
 pub mod demo;
 mod families;
+mod figures;
 pub mod gguf;
 pub mod parts;
 pub mod planner;
 
+use planner_core::units;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The small attention over one sentence: `{"sentence", "variant"}` in, the
@@ -40,6 +42,19 @@ pub fn load(data: String) -> usize {
 #[wasm_bindgen]
 pub fn plan(request: &str) -> String {
     planner::plan(request).to_string()
+}
+
+/// What the page shows of a plan: a request of [`plan`] in, `{"plan", "figures", "command"}` out, the
+/// JSON of [`plan`] and what stands beside it (see [`planner::answer`]).
+#[wasm_bindgen]
+pub fn answer(request: &str) -> String {
+    planner::answer(request).to_string()
+}
+
+/// Bytes as the command line says them: `6553600000` as `6.1 GiB`.
+#[wasm_bindgen]
+pub fn human_bytes(bytes: u64) -> String {
+    units::human_bytes(bytes)
 }
 
 /// Takes the start of one of `files` GGUF files that were dropped together: `{}`, `{"more": true}`

@@ -29,7 +29,7 @@ const clean = (problems) => assert.deepEqual(problems, []);
 test("loads and answers, with no error and no foreign request", async () => {
   const { page, problems } = await visit("l=en");
   // 2 x 80 layers x 8 heads x 128 x 2 B x 1,000 tokens x 20 users
-  assert.equal(await text(page, ".big"), "6.10 GiB");
+  assert.equal(await text(page, ".big"), "6.1 GiB");
   assert.match(await text(page, ".headline"), /6,553,600,000 B/);
   assert.match(await text(page, ".figures"), /327,680 B[\s\S]*8 times as much/);
   assert.match(await text(page, ".verdict"), /It fits/);
