@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the page into planner-web/dist/: a static folder (index.html and its
 # files, for any web server) and kvplan.html, the whole page in one file that
-# opens from disk. Needs cargo, rustup and node; wasm-opt where npm has it.
+# opens from disk. Needs cargo, rustup and npm.
 set -eu
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -38,22 +38,14 @@ cargo rustc --locked --package planner-web --lib --crate-type cdylib \
 mv "$work/planner_web_bg.wasm" "$work/parts/planner.wasm"
 rm "$work/planner_web.wasm"
 
-# NO_WASM_OPT=1 leaves it out, for a quick build
-wasm_opt=planner-web/tests/node_modules/.bin/wasm-opt
-if [ -n "${NO_WASM_OPT:-}" ]; then
-    wasm_opt=/nonexistent
-elif [ ! -x "$wasm_opt" ]; then
-    (cd planner-web/tests && npm ci --silent) || true
-fi
-if [ -x "$wasm_opt" ]; then
+(cd planner-web && npm ci --silent)
+if [ -z "${NO_WASM_OPT:-}" ]; then # for a quick build
     features="--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int"
     features="$features --enable-reference-types --enable-sign-ext" # what rustc makes use of
     # -Oz would make the files 4 % smaller and their gzip larger: what travels counts
     for file in "$work"/parts/*.wasm; do
-        "$wasm_opt" -O2 $features --strip-debug --strip-producers --strip-target-features \
+        planner-web/node_modules/.bin/wasm-opt -O2 $features --strip-debug --strip-producers --strip-target-features \
             -o "$file" "$file"
     done
-else
-    echo "without wasm-opt" >&2
 fi
 node planner-web/bundle.mjs "$work" planner-web/dist

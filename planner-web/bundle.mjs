@@ -1,99 +1,72 @@
-// bundle.mjs WORK DIST: the page's modules into one script, and everything
-// into one file. Each module becomes a function that answers its exports.
-import { readFileSync, writeFileSync } from "node:fs";
+// bundle.mjs WORK DIST: the page from its sources in www/ and what the build left in WORK (the wasm
+// files, their JavaScript, the lists), as a folder and as one file.
 import { execFileSync } from "node:child_process";
-import { gzipSync } from "node:zlib";
-import { dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 
-const [work, dist] = process.argv.slice(2);
+const [work, dist] = process.argv.slice(2).map((path) => resolve(path));
 const www = join(dirname(fileURLToPath(import.meta.url)), "www");
-const files = JSON.parse(readFileSync(join(work, "parts.json"), "utf8")); // of each part of the planner
-const read = (name) =>
-  name === "parts.js" ? `export const PARTS = ${JSON.stringify(files)};` : readFileSync(join(www, name), "utf8");
+const source = (name) => readFileSync(join(www, name), "utf8");
+const made = (name) => readFileSync(join(work, name));
 
-const joined = [];
-const seen = new Set();
-function take(name) {
-  if (seen.has(name)) return;
-  seen.add(name);
-  let text = name === "planner_web.js" ? readFileSync(join(work, name), "utf8") : read(name);
-  if (name === "planner_web.js") {
-    // the glue: keep its functions, give its start a name of its own
-    text = text
-      .replace(/^export \{.*\};?$/gm, "")
-      .replace(/^export function /gm, "function ")
-      .replace(/module_or_path = new URL\([^)]*\);/, "throw new Error('no wasm given');");
-    text = `const makePlanner = () => {\n${text}\nreturn { start: __wbg_init, ${[...exported(work)].join(", ")} };\n};`;
-  } else {
-    text = text.replace(/^import (\{.*?\}) from "\.\/(.*?)";$/gms, (_, names, other) => {
-      take(other);
-      return `const ${names.replaceAll(" as ", ": ")} = ${variable(other)};`;
-    });
-    const names = [...text.matchAll(/^export (?:async )?(?:const|function\*?) ([\w$]+)/gm)].map((m) => m[1]);
-    text = text.replace(/^export /gm, "");
-    if (/^(import|export)\b/m.test(text)) throw new Error(`${name}: an import or export the bundle cannot join`);
-    text = `const ${variable(name)} = (() => {\n${text}\nreturn { ${names.join(", ")} };\n})();`;
-  }
-  joined.push(text);
-}
-function variable(name) {
-  return `module_${name.replace(/\W/g, "_")}`;
-}
-function exported(folder) {
-  const glue = readFileSync(join(folder, "planner_web.js"), "utf8");
-  return [...glue.matchAll(/^export function (\w+)/gm)].map((m) => m[1]).filter((n) => n !== "initSync");
-}
-take("planner_web.js");
-take("app.js");
+const { outputFiles } = await build({
+  entryPoints: [join(www, "app.js"), join(www, "main.css")],
+  alias: { planner_web: join(work, "planner_web.js"), "parts.json": join(work, "parts.json") },
+  bundle: true,
+  charset: "utf8",
+  format: "esm",
+  legalComments: "none",
+  minify: true,
+  outdir: dist,
+  target: "es2022",
+  write: false,
+});
+const bundled = (ending) => outputFiles.find((file) => file.path.endsWith(ending)).text;
+const script = bundled(".js");
+const style = bundled(".css");
+const page = source("index.html");
 
-// leading spaces and whole-line comments are for readers of the source
-const squeeze = (text) =>
-  text
-    .split("\n")
-    .map((line) => line.replace(/^[ \t]+/, ""))
-    .filter((line) => line !== "" && !line.startsWith("//"))
-    .join("\n");
-const script = squeeze(joined.join("\n").replace(/^[ \t]*\/\*\*[\s\S]*?\*\//gm, ""));
-const style = squeeze(read("main.css").replace(/\/\*[\s\S]*?\*\//g, ""));
-const page = read("index.html");
-const names = ["planner", ...new Set(Object.values(files).flat())];
-const wasm = names.map((name) => [`${name}.wasm`, readFileSync(join(work, "parts", `${name}.wasm`))]);
-const data = ["page.json", "planner.txt"].map((name) => [name, readFileSync(join(work, name))]);
+const copy = (language) => JSON.parse(source(`copy/${language}.json`)); // every sentence of the page
+const lists = { ...JSON.parse(made("page.json")), messages: { en: copy("en"), zh: copy("zh") } };
+const parts = ["planner", ...new Set(Object.values(JSON.parse(made("parts.json"))).flat())];
+const fetched = [
+  ...parts.map((part) => [`${part}.wasm`, made(`parts/${part}.wasm`)]),
+  ["page.json", Buffer.from(JSON.stringify(lists))],
+  ["planner.txt", made("planner.txt")],
+];
+const folder = [["index.html", page], ["app.js", script], ["main.css", style], ...fetched];
+for (const [name, bytes] of folder) writeFileSync(join(dist, name), bytes);
 
-writeFileSync(join(dist, "app.js"), script);
-writeFileSync(join(dist, "main.css"), style);
-for (const [name, bytes] of [...wasm, ...data]) writeFileSync(join(dist, name), bytes);
-writeFileSync(join(dist, "index.html"), page);
-
-const fill = (text, from, to) => {
+// The one file: what index.html fetches stands in it.
+const replaced = (text, from, to) => {
   if (!text.includes(from)) throw new Error(`index.html lacks ${from}`);
   return text.replace(from, () => to);
 };
-const packed = (id, bytes) =>
+const packed = ([id, bytes]) =>
   `<script type="application/octet-stream" id="${id}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>\n`;
-let one = fill(page, '<link rel="stylesheet" href="main.css">', `<style>${style}</style>`);
-one = fill(one, '<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>', "");
-one = fill(one, '<link rel="preload" href="page.json" as="fetch" type="application/json" crossorigin>', "");
-one = fill(one, '<link rel="preload" href="planner.txt" as="fetch" type="text/plain" crossorigin>', "");
-one = fill(one, "script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'");
-one = fill(one, "connect-src 'self'", "connect-src 'none'");
-one = fill(
-  one,
-  '<script type="module" src="app.js"></script>',
-  [...wasm, ...data].map(([name, bytes]) => packed(name, bytes)).join("") +
-    `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`,
-);
+const one = [
+  ['<link rel="stylesheet" href="main.css">', `<style>${style}</style>`],
+  ['<link rel="preload" href="planner.wasm" as="fetch" type="application/wasm" crossorigin>\n', ""],
+  ['<link rel="preload" href="page.json" as="fetch" type="application/json" crossorigin>\n', ""],
+  ['<link rel="preload" href="planner.txt" as="fetch" type="text/plain" crossorigin>\n', ""],
+  ["script-src 'self' 'wasm-unsafe-eval'", "script-src 'unsafe-inline' 'wasm-unsafe-eval'"],
+  ["connect-src 'self'", "connect-src 'none'"],
+  // esbuild writes no `</script` into a script
+  ['<script type="module" src="app.js"></script>', `${fetched.map(packed).join("")}<script type="module">${script}</script>`],
+].reduce((text, [from, to]) => replaced(text, from, to), page);
 writeFileSync(join(dist, "kvplan.html"), one);
 
-const kb = (n) => `${(n / 1000).toFixed(1)} kB`;
-const zip = (data) => execFileSync("gzip", ["-9c"], { input: data, maxBuffer: 1 << 26 }).length;
-const sizes = [...wasm, ...data].map(([name, bytes]) => [name, bytes.length, zip(bytes)]);
-for (const [name, plain, packed] of sizes) console.log(`${name} ${kb(plain)}, gzipped ${kb(packed)}`);
-console.log(`script and style gzipped ${kb(zip(script) + zip(style))} (at most 40)`);
+const kb = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
+const zipped = (bytes) => execFileSync("gzip", ["-9c"], { input: bytes, maxBuffer: 1 << 26 }).length;
+const sizes = fetched.map(([name, bytes]) => ({ name, plain: bytes.length, gzip: zipped(bytes) }));
+const own = zipped(script) + zipped(style);
+for (const { name, plain, gzip } of sizes) console.log(`${name} ${kb(plain)}, gzipped ${kb(gzip)}`);
+console.log(`script and style gzipped ${kb(own)} (at most 40)`);
 console.log(`one file ${kb(one.length)}`);
-const large = sizes.filter(([name, , packed]) => name.endsWith(".wasm") && packed > 150_000);
-if (large.length > 0 || zip(script) + zip(style) > 40_000) {
+if (own > 40_000 || sizes.some(({ name, gzip }) => name.endsWith(".wasm") && gzip > 150_000)) {
   console.error("over budget");
   process.exitCode = 1;
 }

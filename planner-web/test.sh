@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests the page in a headless Chromium. Installs what it needs: the packages
-# of tests/package-lock.json, and Debian's Chromium where there is none.
+# of package-lock.json, and Debian's Chromium where there is none.
 set -eu
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -9,8 +9,8 @@ if [ ! -x "$chromium" ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null
 fi
-(cd planner-web/tests && npm ci --silent)
 planner-web/build.sh
+node --test planner-web/tests/sources.test.mjs
 cargo test --locked --quiet --package planner-web
 cargo build --locked --quiet --package planner-cli --no-default-features # without measuring: only its JSON is read
 KVPLAN=$(cd "$target" && pwd)/debug/kvplan CHROMIUM=$chromium \

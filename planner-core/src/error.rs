@@ -60,6 +60,9 @@ pub enum Error {
         /// What it should be.
         want: Sentence,
     },
+    /// The configuration lists modules by regular expressions, and this build reads none
+    /// (see [`expressions`](crate::spec::weights::expressions)).
+    NeedsPatterns,
     /// A result does not fit in 64 bits.
     Overflow {
         /// The quantity.
@@ -90,7 +93,7 @@ impl Error {
             Self::Unknown { .. } => "unknown_name",
             Self::NoCache { .. } => "no_kv_cache",
             Self::MissingField { .. } => "missing_field",
-            Self::Unsupported { .. } => "unsupported",
+            Self::Unsupported { .. } | Self::NeedsPatterns => "unsupported",
             Self::BadValue { .. } => "bad_value",
             Self::Overflow { .. } => "overflow",
             Self::Parse { .. } => "parse",

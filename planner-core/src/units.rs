@@ -148,7 +148,7 @@ pub fn group_digits(value: u64) -> String {
     grouped
 }
 
-/// `6553600000` as `6.10 GiB`: binary units, rounded half up to two decimals at most.
+/// `6553600000` as `6.1 GiB`: binary units, rounded half up to two decimals at most.
 pub fn human_bytes(value: u64) -> String {
     const UNITS: &[(&str, u64)] = &[("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     for (unit, scale) in UNITS {

@@ -21,12 +21,14 @@ use serde_json::Value;
 use std::sync::Arc;
 
 thread_local! {
-    static DATA: RefCell<Data> = const { RefCell::new(Data { index: Value::Null, configs: Vec::new() }) };
+    static DATA: RefCell<Data> =
+        const { RefCell::new(Data { index: Value::Null, configs: Vec::new(), gpus: Vec::new() }) };
 }
 
 struct Data {
     index: Value,
     configs: Vec<&'static str>,
+    gpus: Vec<Device>,
 }
 
 /// Keeps the data file, as long as the page lives; answers the number of models in it.
@@ -36,7 +38,8 @@ pub fn load(text: String) -> usize {
     let models = list(&index, "models").count();
     let configs = lines.by_ref().take(models).collect();
     families::install(list(&index, "families").zip(lines));
-    DATA.set(Data { index, configs });
+    let gpus = list(&index, "gpus").map(device).collect();
+    DATA.set(Data { index, configs, gpus });
     models
 }
 
@@ -76,29 +79,21 @@ pub fn model(name: &str) -> Result<ModelSpec> {
 
 /// The GPU of an id, or a size such as `80GiB`.
 pub fn gpu(name: &str) -> Result<Device> {
-    DATA.with_borrow(|data| {
-        let found = list(&data.index, "gpus").find(|gpu| text(gpu, "id").eq_ignore_ascii_case(name));
-        let Some(gpu) = found else { return Device::resolve(name) };
-        Ok(Device {
-            id: text(gpu, "id").to_owned(),
-            name: text(gpu, "name").to_owned(),
-            memory_bytes: gpu.get("memory_bytes").and_then(Value::as_u64).unwrap_or(0),
-            compute_capability: gpu.get("compute_capability").and_then(Value::as_str).map(lasting),
-        })
-    })
+    let found =
+        DATA.with_borrow(|data| data.gpus.iter().find(|gpu| gpu.id.eq_ignore_ascii_case(name)).cloned());
+    found.map_or_else(|| Device::resolve(name), Ok)
 }
 
-/// A text that lives as long as the page; each is made once.
-fn lasting(text: &str) -> &'static str {
-    thread_local! {
-        static KEPT: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+fn device(entry: &Value) -> Device {
+    Device {
+        id: text(entry, "id").to_owned(),
+        name: text(entry, "name").to_owned(),
+        memory_bytes: entry.get("memory_bytes").and_then(Value::as_u64).unwrap_or(0),
+        compute_capability: entry.get("compute_capability").and_then(Value::as_str).map(leak),
     }
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(found) = kept.iter().find(|known| **known == text) {
-            return *found;
-        }
-        let new: &'static str = Box::leak(text.to_owned().into_boxed_str());
-        kept.push(new);
-        new
-    })
+}
+
+/// A text of the data file for as long as the page lives; to be called once for each.
+pub(crate) fn leak(text: &str) -> &'static str {
+    String::leak(text.to_owned())
 }

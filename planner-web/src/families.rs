@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use crate::data::leak;
 use planner_models::{CacheRule, Family, Given, ModuleRule, Stack, Tower};
 use serde_json::Value;
 
@@ -98,13 +99,9 @@ fn pairs(list: &Value) -> &'static [(&'static str, &'static str)] {
 }
 
 fn text(value: &Value) -> &'static str {
-    lasting(value.as_str().unwrap_or_default())
+    leak(value.as_str().unwrap_or_default())
 }
 
 fn optional(value: &Value) -> Option<&'static str> {
     value.is_string().then(|| text(value))
-}
-
-fn lasting(text: &str) -> &'static str {
-    String::leak(text.to_owned())
 }

@@ -1,33 +1,32 @@
 //! kvplan in the browser: JSON in, JSON out.
 //!
 //! The page in `www/` calls these functions and draws what they answer; no
-//! figure on it is computed in the page's script.
+//! figure on it is computed in the page's script, which only places them.
 
-pub mod attention;
 pub mod data;
+pub mod demo;
 mod families;
+mod figures;
 pub mod gguf;
-mod linear;
 pub mod parts;
 pub mod planner;
-pub mod pool;
-mod sentence;
 
+use planner_core::units;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The small attention over one sentence: `{"sentence", "variant"}` in, the
 /// rows, scores, outputs and counters of every step out (see
-/// [`attention::run`]), once the part `story` is there.
+/// [`demo::attention::run`]), once the part `story` is there.
 #[wasm_bindgen]
 pub fn attention(request: &str) -> String {
-    parts::story(0, request).to_string()
+    parts::story(|story| (story.attention)(request)).to_string()
 }
 
 /// Several users in one pool of blocks: `{"row_bytes"}` in, one frame per
-/// arriving or decoded token out (see [`pool::run`]).
+/// arriving or decoded token out (see [`demo::pool::run`]).
 #[wasm_bindgen]
 pub fn pool(request: &str) -> String {
-    parts::story(1, request).to_string()
+    parts::story(|story| (story.pool)(request)).to_string()
 }
 
 /// Takes the page's data file once, at the start: models, GPUs and encoders
@@ -43,6 +42,19 @@ pub fn load(data: String) -> usize {
 #[wasm_bindgen]
 pub fn plan(request: &str) -> String {
     planner::plan(request).to_string()
+}
+
+/// What the page shows of a plan: a request of [`plan`] in, `{"plan", "figures", "command"}` out, the
+/// JSON of [`plan`] and what stands beside it (see [`planner::answer`]).
+#[wasm_bindgen]
+pub fn answer(request: &str) -> String {
+    planner::answer(request).to_string()
+}
+
+/// Bytes as the command line says them: `6553600000` as `6.1 GiB`.
+#[wasm_bindgen]
+pub fn human_bytes(bytes: u64) -> String {
+    units::human_bytes(bytes)
 }
 
 /// Takes the start of one of `files` GGUF files that were dropped together: `{}`, `{"more": true}`

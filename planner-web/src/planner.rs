@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::gguf::{File, Given};
-use crate::{data, parts};
+use crate::{data, figures, parts};
 use planner_core::error::{Error, Known, Result};
-use planner_core::plan;
+use planner_core::plan::{self, Plan};
 use planner_core::render::json;
 use planner_core::request::Request;
 use planner_core::source;
@@ -168,16 +168,38 @@ fn known(key: &str, read: impl FnOnce() -> Result<ModelSpec>) -> Result<Rc<Model
 
 /// Answers a request with the JSON of a plan, or of a failure.
 pub fn plan(request: &str) -> Value {
+    planned(&parsed(request), |_, json| json)
+}
+
+/// Answers a request with `{"plan", "figures", "command"}`: the JSON of [`plan`], what the page shows
+/// beside it (see [`figures::of`]), and the same question for the command line. A failure as in [`plan`].
+pub fn answer(request: &str) -> Value {
     let request = parsed(request);
-    let lang = lang(&request);
+    planned(&request, |plan, json| {
+        let figures = figures::of(plan, &json);
+        json!({ "plan": json, "figures": figures, "command": command(&request) })
+    })
+}
+
+fn planned(request: &Value, answer: impl FnOnce(&Plan<'_>, Value) -> Value) -> Value {
+    let lang = lang(request);
     if let Some(part) = parts::of_language(lang) {
         return json!({ "part": part });
     }
-    let answer = question(&request).and_then(|question| {
+    let answered = question(request).and_then(|question| {
         let plan = plan::plan(&question.model, &question.request).map_err(Refused::of_plan)?;
-        Ok(json::plan(&plan, lang))
+        Ok(answer(&plan, json::plan(&plan, lang)))
     });
-    answer.unwrap_or_else(|refused| refused.told(lang))
+    answered.unwrap_or_else(|refused| refused.told(lang))
+}
+
+fn command(request: &Value) -> String {
+    let named = |key: &str| request.get(key).and_then(Value::as_str);
+    let model = match named("config") {
+        Some(_) => "config.json",
+        None => named("gguf").or(named("model")).unwrap_or_default(),
+    };
+    figures::command(model, request.get("flags").and_then(Value::as_object))
 }
 
 /// Most users at a range of lengths: powers of two and the steps half way,

@@ -6,40 +6,30 @@ import { get, put } from "./state.js";
 import { say, showResult } from "./result.js";
 import { showLayers } from "./layers.js";
 import { showCompare, startCompare } from "./compare.js";
-import { showRests } from "./rests.js";
-import { config, fieldError, fields, gguf, labelFields, startFields } from "./fields.js";
+import { showAssumptions } from "./assumptions.js";
+import { FLAGS } from "./flags.js";
+import { config, fieldError, gguf, labelFields, startFields } from "./fields.js";
 
-/** State key, flag, and whether it only means something with a GPU. */
-export const FLAGS = [
-  ["s", "seq"], ["u", "users"], ["g", "gpu"], ["n", "gpus", true], ["tp", "tp"], ["pp", "pp"], ["e", "engine"],
-  ["k", "kv-dtype"], ["w", "weight-dtype"], ["kh", "kv-heads"], ["mu", "memory-utilization"], ["rs", "reserve"],
-  ["bs", "block-size"], ["bt", "max-num-batched-tokens"],
-];
-
+const FIELDS = ["model", "config", ...FLAGS.map(({ flag }) => flag)];
 const BELOW = ["layers", "compare", "assumptions"];
 
-let told = () => {};
-let last = null;
+let answered = () => {}; // told of every answer
+let last = null; // the plan shown
 
 export function startAnswer(data, listener) {
-  told = listener;
+  answered = listener;
   startFields(data, ask);
   startCompare(data, question, () => last);
 }
 
-/** Puts the fields into the reader's language. */
-export function speakAnswer() {
-  labelFields();
-}
-
 /** The request for the core; `model` and `engine` may be others than asked. */
-export function question({ model, engine } = {}) {
+function question({ model, engine } = {}) {
   const flags = {};
-  for (const [key, flag, needsGpu] of FLAGS) {
+  for (const { flag, key, isNeeded, needsGpu } of FLAGS) {
     const text = flag === "engine" && engine ? engine : get(key).trim();
     if (needsGpu && get("g") === "") continue;
     if (text === "auto") continue;
-    if (text !== "" || flag === "seq" || flag === "users") flags[flag] = text;
+    if (text !== "" || isNeeded) flags[flag] = text;
   }
   const request = { flags, lang: document.documentElement.lang.slice(0, 2) };
   if (model) return { ...request, model };
@@ -51,47 +41,47 @@ export function question({ model, engine } = {}) {
 export function ask() {
   const request = JSON.stringify(question());
   const begun = performance.now();
-  const plan = JSON.parse(planner.plan(request));
-  if (plan.part) {
+  const answer = JSON.parse(planner.answer(request));
+  if (answer.part) {
     busy(["result"], true);
-    bring(plan.part).then(ask, (why) => refuse({ message: t("page.part_failed", { why: why.message }) }));
+    bring(answer.part).then(ask, (why) => refuse({ message: t("page.part_failed", { why: why.message }) }));
     return;
   }
-  for (const field of fields()) fieldError(field, "");
-  if (plan.error) {
-    refuse(plan.error);
+  for (const field of FIELDS) fieldError(field, "");
+  if (answer.error) {
+    refuse(answer.error);
     return;
   }
-  last = plan;
+  last = answer.plan;
   busy(["result"], false);
-  below(true);
-  showResult(plan, request, apply);
+  showBelow(true);
+  showResult(answer, request, apply);
   performance.measure("answer", { start: begun });
   busy(BELOW, true);
-  later(() => {
-    showLayers(plan);
-    showRests(plan, command());
+  afterPainting(() => {
+    showLayers(answer);
+    showAssumptions(answer);
     showCompare();
-    told(plan);
+    answered(answer);
     busy(BELOW, false);
   });
 }
 
 /** The parts that speak of the answer, hidden while there is none. */
-function below(shown) {
+function showBelow(shown) {
   for (const part of BELOW) $(part).hidden = !shown;
 }
 
 let waiting = 0;
 /** The parts further down follow after the answer is on the screen. */
-function later(work) {
+function afterPainting(work) {
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(() => setTimeout(work));
 }
 
 function refuse(error) {
   busy(["result"], false);
-  const field = fields().includes(error.field) ? error.field : "";
+  const field = FIELDS.includes(error.field) ? error.field : "";
   const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
@@ -100,7 +90,7 @@ function refuse(error) {
     stale = el("p.stale", {});
     result.prepend(stale);
   }
-  below(last !== null);
+  showBelow(last !== null);
   result.classList.toggle("old", last !== null);
   stale.replaceChildren(
     el("strong", {}, t("result.error")), field ? "" : `: ${text}`, last ? ` ${t("ask.stale")}` : "");
@@ -110,9 +100,9 @@ function refuse(error) {
 
 /** Numbers that people get wrong have a sentence of their own. */
 function plainError(error) {
-  const key = FLAGS.find(([, flag]) => flag === error.field)?.[0];
-  if (key && ["seq", "users", "gpus", "tp", "pp", "kv-heads", "block-size", "max-num-batched-tokens"].includes(error.field)) {
-    const text = get(key).trim();
+  const asked = FLAGS.find(({ flag }) => flag === error.field);
+  if (asked?.isCount) {
+    const text = get(asked.key).trim();
     if (text === "") return t("ask.error_empty");
     if (/^-?[0.,]+$/.test(text)) return t("ask.error_zero");
     if (error.code === "overflow" || /^\d{15,}$/.test(text)) return t("ask.error_large");
@@ -123,7 +113,7 @@ function plainError(error) {
 
 /** Takes one of the changes that the verdict offers. */
 function apply(flag, value) {
-  const key = FLAGS.find(([, name]) => `--${name}` === flag)?.[0];
+  const key = FLAGS.find((known) => `--${known.flag}` === flag)?.key;
   if (!key) return;
   const changes = { [key]: value };
   if (key === "n") Object.assign(changes, { tp: "", pp: "" });
@@ -132,16 +122,3 @@ function apply(flag, value) {
   ask();
   $("result").querySelector(".verdict")?.focus();
 }
-
-/** The same question for the command line. */
-export function command() {
-  const { flags, model } = question();
-  const quoted = (text) => (/^[\w.,:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const parts = [`kvplan --model ${quoted(gguf() || (model ?? "config.json"))}`];
-  for (const [flag, text] of Object.entries(flags)) {
-    if (flag === "engine" && text === "architecture") continue;
-    parts.push(`--${flag} ${quoted(text)}`);
-  }
-  return parts.join(" ");
-}
-

@@ -3,10 +3,10 @@
 import { $, busy, t, useMessages } from "./dom.js";
 import { bring, planner, startPlanner } from "./planner.js";
 import { get, put, read } from "./state.js";
-import { comparedWith, sentence, startWhy } from "./why.js";
-import { ask, speakAnswer, startAnswer } from "./answer.js";
-import { readAddress } from "./fields.js";
-import { startRests } from "./rests.js";
+import { compareWith, computeStory, startWhy } from "./why.js";
+import { ask, startAnswer } from "./answer.js";
+import { labelFields, readAddress } from "./fields.js";
+import { startAssumptions } from "./assumptions.js";
 
 let data = null;
 
@@ -19,10 +19,10 @@ const language = () => {
 };
 
 /** Puts every fixed sentence of the page into the reader's language. */
-function speak() {
-  const tongue = language();
-  useMessages(data.messages[tongue]);
-  document.documentElement.lang = tongue === "zh" ? "zh-Hans" : "en";
+function translate() {
+  const lang = language();
+  useMessages(data.messages[lang]);
+  document.documentElement.lang = lang === "zh" ? "zh-Hans" : "en";
   document.title = t("page.title");
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(node.dataset.label));
@@ -30,10 +30,10 @@ function speak() {
     node.title = t(node.dataset.title);
     node.setAttribute("aria-label", t(node.dataset.title));
   }
-  $("language").lang = tongue === "zh" ? "en" : "zh";
+  $("language").lang = lang === "zh" ? "en" : "zh";
 }
 
-function theme() {
+function showTheme() {
   const asked = get("th");
   if (asked) document.documentElement.dataset.theme = asked;
   else delete document.documentElement.dataset.theme;
@@ -47,22 +47,22 @@ function visit(name) {
 }
 
 /** The answer first; what stands below it once that is on the screen. */
-async function all() {
+async function showAll() {
   busy(["why"], true);
-  speak();
-  theme();
-  speakAnswer();
+  translate();
+  showTheme();
+  labelFields();
   ask();
   performance.mark("answered");
   await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
-  await bring("story").then(sentence, (why) => { $("why-text").textContent = t("page.part_failed", { why: why.message }); });
+  await bring("story").then(computeStory, (why) => { $("why-text").textContent = t("page.part_failed", { why: why.message }); });
   busy(["why"], false);
 }
 
 async function start() {
   performance.mark("script");
   const section = read();
-  theme();
+  showTheme();
   try {
     data = await startPlanner(language() === "zh" ? ["chinese"] : []);
   } catch (why) {
@@ -71,21 +71,21 @@ async function start() {
     $("result").hidden = true;
     return;
   }
-  speak();
+  translate();
   startWhy();
-  startRests(data);
-  startAnswer(data, comparedWith);
+  startAssumptions(data);
+  startAnswer(data, compareWith);
   performance.mark("fields");
   await readAddress();
-  const drawn = all();
+  const drawn = showAll();
   window.kvplan = { ...planner, bring }; // for whoever scripts the page
   $("language").addEventListener("click", () => {
     put({ l: language() === "zh" ? "en" : "zh" });
-    all();
+    showAll();
   });
   $("theme").addEventListener("change", (event) => {
     put({ th: event.target.value });
-    theme();
+    showTheme();
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="#"]');
@@ -97,7 +97,7 @@ async function start() {
   addEventListener("hashchange", async () => {
     const named = read();
     await readAddress();
-    await all();
+    await showAll();
     if (SECTIONS.includes(named)) visit(named);
   });
   await drawn;

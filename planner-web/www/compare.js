@@ -1,6 +1,7 @@
 // Two to four models or engines side by side, for the same question.
 
-import { $, count, el, exact, size, t } from "./dom.js";
+import { $, el, filled, t } from "./dom.js";
+import { count, exact, size } from "./numbers.js";
 import { bring, planner } from "./planner.js";
 import { get, put } from "./state.js";
 
@@ -66,7 +67,7 @@ export function showCompare() {
     row(t("word.token"), cells((plan) => plan.kv.bytes_per_token)),
     row(t("word.session"), cells((plan) => plan.engine.session_bytes)),
     row(t("compare.engine_total"), (plan) => el("div", {}, ...bytes((p) => p.engine.total_bytes)(plan),
-      el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * Number(plan.engine.total_bytes)) / most}%` } }))), true),
+      el("span.track", { "aria-hidden": "true" }, filled(plan.engine.total_bytes, most))), true),
     row(t("word.weights"), cells((plan) => plan.model.weight_bytes)),
     row(t("compare.most_users"), (plan) => count(plan.verdict.max_users)),
     row(t("compare.fits"), fits),

@@ -1,4 +1,4 @@
-// Small helpers to make elements, and to say numbers.
+// Sentences and elements.
 
 let table = {};
 
@@ -45,25 +45,5 @@ export function busy(ids, yes) {
   for (const id of ids) $(id).setAttribute("aria-busy", String(yes));
 }
 
-/** Digits in groups of three; takes numbers and decimal strings alike. */
-export function count(n) {
-  if (n === null || n === undefined) return "–";
-  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-}
-
-export const exact = (n) => `${count(n)} B`;
-
-/** Three digits and a binary unit: 6.10 GiB. */
-export function size(n) {
-  if (n === null || n === undefined) return "–";
-  let value = Number(n);
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-  let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 1 : 2;
-  const text = value.toFixed(digits);
-  return `${unit > 0 && /\.0+$/.test(text) ? text.replace(/\.0+$/, "") : text} ${units[unit]}`;
-}
+/** The filled part of a bar: a value against the largest. */
+export const filled = (value, most) => el("span.fill", { style: { width: `${(100 * Number(value)) / Number(most)}%` } });

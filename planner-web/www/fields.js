@@ -1,8 +1,9 @@
 // The fields of the question: labels, options, the search over models, and a
 // configuration of the reader's own.
 
-import { $, el, size, t } from "./dom.js";
-import { asked, planner } from "./planner.js";
+import { $, el, t } from "./dom.js";
+import { size } from "./numbers.js";
+import { answerOf, planner } from "./planner.js";
 import { get, pack, put, unpack } from "./state.js";
 
 const LONGEST_FILE = 8 << 20;
@@ -12,16 +13,14 @@ const LONGEST_LINK = 6000;
 const SHOWN = 60;
 
 let data = null;
-let changed = () => {};
-let own = ""; // the configuration pasted, if any
-let file = ""; // the name of the GGUF file read, if any
-let list = [];
-let active = -1;
+let onChange = () => {};
+let pasted = ""; // the configuration pasted, if any
+let ggufName = ""; // of the GGUF file read, if any
+let offered = []; // models in the open list
+let active = -1; // the one of them that the keys have reached
 
-export const config = () => own;
-export const gguf = () => file;
-export const fields = () => ["model", "config", "seq", "users", "gpu", "gpus", "tp", "pp", "engine", "kv-dtype",
-  "weight-dtype", "kv-heads", "memory-utilization", "reserve", "block-size", "max-num-batched-tokens"];
+export const config = () => pasted;
+export const gguf = () => ggufName;
 
 export function fieldError(field, text) {
   const node = $(`error-${field}`);
@@ -38,7 +37,7 @@ const field = (name, label, input, size = "") =>
 function entry(name, key, label, more = {}) {
   const input = el("input", {
     id: `field-${name}`, type: "text", "data-key": key, "aria-describedby": `error-${name}`, spellcheck: "false",
-    autocapitalize: "off", oninput: () => { put({ [key]: input.value }); changed(); }, ...more,
+    autocapitalize: "off", oninput: () => { put({ [key]: input.value }); onChange(); }, ...more,
   });
   return field(name, label, input);
 }
@@ -46,16 +45,16 @@ function entry(name, key, label, more = {}) {
 function choice(name, key, label, options) {
   const input = el("select", {
     id: `field-${name}`, "data-key": key, "aria-describedby": `error-${name}`,
-    onchange: () => { put({ [key]: input.value }); changed(); },
+    onchange: () => { put({ [key]: input.value }); onChange(); },
   }, ...options);
   return field(name, label, input);
 }
 
 const option = (value, text, label) => el("option", { value, "data-t": label }, text);
 
-export function startFields(file, listener) {
-  data = file;
-  changed = listener;
+export function startFields(lists, listener) {
+  data = lists;
+  onChange = listener;
   const vendors = [...new Set(data.gpus.map((gpu) => gpu.vendor))];
   const gpus = vendors.map((vendor) =>
     el("optgroup", { label: vendor }, ...data.gpus.filter((gpu) => gpu.vendor === vendor).map((gpu) => option(gpu.id, gpu.name.replace(`${vendor} `, "")))));
@@ -63,7 +62,7 @@ export function startFields(file, listener) {
   const number = { inputmode: "numeric" };
   $("ask").replaceChildren(
     el("div.main", {},
-      combo(),
+      modelSearch(),
       entry("seq", "s", "ask.seq", number),
       entry("users", "u", "ask.users", number),
       choice("gpu", "g", "ask.gpu", [option("", "", "ask.gpu_none"), ...gpus]),
@@ -91,7 +90,7 @@ export function startFields(file, listener) {
     if (files.length === 0 && !$("ask").contains(event.target)) return;
     event.preventDefault();
     if (files.length > 0) readFiles(files);
-    else take(event.dataTransfer?.getData("text") ?? "");
+    else takeConfig(event.dataTransfer?.getData("text") ?? "");
   });
 }
 
@@ -110,26 +109,26 @@ export function labelFields() {
 
 function showModel() {
   const known = data.models.find((model) => model.id === get("m"));
-  $("field-model").value = file || (own ? t("ask.config_name") : (known?.name ?? get("m")));
-  const mine = Boolean(own || file);
+  $("field-model").value = ggufName || (pasted ? t("ask.config_name") : (known?.name ?? get("m")));
+  const mine = Boolean(pasted || ggufName);
   $("own").hidden = !mine && $("config-box").hidden;
   $("config-open").hidden = mine;
 }
 
 // The search over models, as the ARIA pattern of a combobox with a list.
-function combo() {
+function modelSearch() {
   const input = el("input", {
     id: "field-model", type: "text", role: "combobox", "aria-expanded": "false", "aria-controls": "models", "aria-autocomplete": "list",
     "aria-describedby": "error-model", spellcheck: "false", "data-placeholder": "ask.model_hint",
-    onfocus: () => { input.select(); }, onclick: () => offer(input.selectionEnd - input.selectionStart === input.value.length ? "" : input.value),
-    oninput: () => offer(input.value), onkeydown: keys, onblur: () => setTimeout(settle, 120),
+    onfocus: () => { input.select(); }, onclick: () => offerModels(input.selectionEnd - input.selectionStart === input.value.length ? "" : input.value),
+    oninput: () => offerModels(input.value), onkeydown: onKey, onblur: () => setTimeout(chooseTyped, 120),
     onpaste: (event) => {
       const text = event.clipboardData?.getData("text") ?? "";
-      if (/^\s*[{[<]/.test(text)) { event.preventDefault(); take(text); }
+      if (/^\s*[{[<]/.test(text)) { event.preventDefault(); takeConfig(text); }
     },
   });
   const box = el("div.combo", {}, input, el("ul", { id: "models", role: "listbox", hidden: true, "data-label": "ask.model" }));
-  const area = el("textarea", { id: "field-config", rows: "6", spellcheck: "false", "aria-describedby": "error-config", oninput: () => take(area.value) });
+  const area = el("textarea", { id: "field-config", rows: "6", spellcheck: "false", "aria-describedby": "error-config", oninput: () => takeConfig(area.value) });
   const file = el("input", { id: "config-file", type: "file", accept: ".json,application/json,.gguf", multiple: true,
     onchange: () => { readFiles([...file.files]); file.value = ""; } });
   return el("div.field.model", {},
@@ -140,10 +139,10 @@ function combo() {
         el("label.label", { for: "field-config", "data-t": "ask.config_label" }), area,
         el("label.label", { for: "config-file" }, el("span", { "data-t": "ask.config_file" }), " ", file)),
       el("p.error", { id: "error-config" }), el("p.small", { id: "config-note" }),
-      el("button.link", { type: "button", "data-t": "ask.config_close", onclick: () => { forget(); changed(); $("field-model").focus(); } })));
+      el("button.link", { type: "button", "data-t": "ask.config_close", onclick: () => { forgetConfig(); onChange(); $("field-model").focus(); } })));
 }
 
-function offer(text) {
+function offerModels(text) {
   const words = text.toLowerCase().split(/[\s/_-]+/).filter(Boolean);
   const rank = (model) => {
     const names = [model.id, model.name, ...model.hub].join(" ").toLowerCase();
@@ -153,69 +152,69 @@ function offer(text) {
   };
   const found = data.models.map((model) => [rank(model), model]).filter(([r]) => r > 0);
   found.sort(([a], [b]) => b - a);
-  list = found.slice(0, SHOWN).map(([, model]) => model);
+  offered = found.slice(0, SHOWN).map(([, model]) => model);
   active = -1;
-  $("models").replaceChildren(...list.map((model, i) =>
-    el("li", { role: "option", id: `model-${i}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); pick(model); } },
+  $("models").replaceChildren(...offered.map((model, i) =>
+    el("li", { role: "option", id: `model-${i}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); chooseModel(model); } },
       el("b", {}, model.name), el("span", {}, model.id), el("small", {}, `${size(model.bytes_per_token)}/token`))));
-  open(list.length > 0);
+  openList(offered.length > 0);
 }
 
-function open(yes) {
+function openList(yes) {
   $("models").hidden = !yes;
   $("field-model").setAttribute("aria-expanded", String(yes));
   if (!yes) $("field-model").removeAttribute("aria-activedescendant");
 }
 
-function keys(event) {
+function onKey(event) {
   const shown = !$("models").hidden;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
-    if (!shown) { offer(""); return; }
+    if (!shown) { offerModels(""); return; }
     const step = event.key === "ArrowDown" ? 1 : -1;
     $(`model-${active}`)?.setAttribute("aria-selected", "false");
-    active = (active + step + list.length) % list.length;
+    active = (active + step + offered.length) % offered.length;
     const line = $(`model-${active}`);
     line.setAttribute("aria-selected", "true");
     line.scrollIntoView({ block: "nearest" });
     $("field-model").setAttribute("aria-activedescendant", line.id);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    if (shown && (active >= 0 || list.length === 1)) pick(list[Math.max(active, 0)]);
-    else settle();
+    if (shown && (active >= 0 || offered.length === 1)) chooseModel(offered[Math.max(active, 0)]);
+    else chooseTyped();
   } else if (event.key === "Escape" && shown) {
     event.preventDefault();
-    open(false);
+    openList(false);
   }
 }
 
-function pick(model) {
-  forget();
+function chooseModel(model) {
+  forgetConfig();
   put({ m: model.id });
-  open(false);
+  openList(false);
   $("field-model").value = model.name;
   if ($("field-model") === document.activeElement) $("field-model").select();
-  changed();
+  onChange();
 }
 
 /** What was typed and not picked: a name the core knows, or it says why not. */
-function settle() {
-  open(false);
+function chooseTyped() {
+  openList(false);
   const text = $("field-model").value.trim();
   const known = data.models.find((model) => [model.id, model.name].some((name) => name.toLowerCase() === text.toLowerCase()));
-  if ((own && text === t("ask.config_name")) || (file && text === file)) return;
+  if ((pasted && text === t("ask.config_name")) || (ggufName && text === ggufName)) return;
   if (text === "") { showModel(); return; }
   const id = known?.id ?? text;
-  if (id === get("m") && !own && !file) return;
-  forget();
+  if (id === get("m") && !pasted && !ggufName) return;
+  forgetConfig();
   put({ m: id });
-  changed();
+  onChange();
 }
 
 // A configuration of the reader's own
-function forget() {
-  own = "";
-  file = "";
+function forgetConfig() {
+  pasted = "";
+  ggufName = "";
   $("field-config").value = "";
   $("config-note").textContent = "";
   $("config-box").hidden = true;
@@ -232,7 +231,7 @@ async function readGguf(dropped) {
     let length = GGUF_START;
     do {
       const start = new Uint8Array(await part.slice(0, length).arrayBuffer());
-      answer = await asked(() => planner.gguf(part.name, start, part.size, i, dropped.length, language));
+      answer = await answerOf(() => planner.gguf(part.name, start, part.size, i, dropped.length, language));
       length *= 4;
     } while (answer.more && length <= GGUF_MOST);
     if (answer.error || answer.more) break;
@@ -240,13 +239,13 @@ async function readGguf(dropped) {
   const wrong = answer.more ? t("ask.gguf_long", { size: size(GGUF_MOST) }) : answer.error?.message ?? "";
   fieldError("config", wrong);
   if (wrong) return;
-  own = "";
-  file = answer.name;
+  pasted = "";
+  ggufName = answer.name;
   $("field-config").value = "";
   put({ cfg: "" });
   $("config-note").textContent = t("ask.config_long");
   showModel();
-  changed();
+  onChange();
 }
 
 async function isGguf(file) {
@@ -255,7 +254,7 @@ async function isGguf(file) {
 
 async function readFiles(files) {
   if (files.length === 0) return;
-  reveal();
+  showConfigBox();
   const gguf = await Promise.all(files.map(isGguf));
   if (gguf.every(Boolean)) {
     await readGguf(files);
@@ -275,28 +274,28 @@ async function readFile(file) {
   }
   const text = await file.text();
   $("field-config").value = text.length > 200_000 ? "" : text;
-  take(text);
+  takeConfig(text);
 }
 
-function reveal() {
+function showConfigBox() {
   $("own").hidden = false;
   $("config-box").hidden = false;
   $("config-open").hidden = true;
 }
 
 /** Reads a configuration; one that cannot be read says why beside its field. */
-export function take(text) {
-  reveal();
+function takeConfig(text) {
+  showConfigBox();
   if ($("field-config") !== document.activeElement && text.length <= 200_000) $("field-config").value = text;
   const wrong = misread(text);
   fieldError("config", wrong);
   if (wrong || text.trim() === "") return;
-  own = text;
-  file = "";
+  pasted = text;
+  ggufName = "";
   $("field-model").value = t("ask.config_name");
-  changed();
+  onChange();
   pack(text).then((packed) => {
-    if (own !== text) return; // typed on meanwhile
+    if (pasted !== text) return; // typed on meanwhile
     const fits = packed !== "" && packed.length <= LONGEST_LINK;
     put({ cfg: fits ? packed : "" });
     $("config-note").textContent = fits ? "" : t("ask.config_long");
@@ -313,10 +312,10 @@ function misread(text) {
 /** The configuration that the address carries, if it does. */
 export async function readAddress() {
   const packed = get("cfg");
-  if (!packed) { own = ""; return; }
+  if (!packed) { pasted = ""; return; }
   try {
-    own = await unpack(packed);
-    $("field-config").value = own;
+    pasted = await unpack(packed);
+    $("field-config").value = pasted;
     $("own").hidden = false;
   } catch {
     put({ cfg: "" });

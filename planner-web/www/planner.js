@@ -1,15 +1,16 @@
 // The planner: a small wasm that answers first, and its parts (engines, GGUF
 // files, the story), each fetched when an answer says that it is missing.
 
+import startWasm, * as planner from "planner_web"; // wasm-bindgen writes it
+import PARTS from "parts.json"; // the files of each part
 import { $ } from "./dom.js";
-import { PARTS } from "./parts.js";
 import { through } from "./state.js";
 
-export const planner = makePlanner();
+export { planner };
 
-let begin; // with what the first wasm exports
-const begun = new Promise((resolve) => { begin = resolve; });
-const files = new Map();
+let haveExports;
+const exportsOfFirst = new Promise((resolve) => { haveExports = resolve; }); // what the parts call in the first wasm
+const files = new Map(); // by name, each a promise
 const parts = new Map();
 
 /** A file of the page: beside it, or inside it where it is one file. */
@@ -27,7 +28,7 @@ async function fetched(name) {
 }
 
 /** What a wasm is made from: its stream where the server names its type. */
-async function source(name) {
+async function wasmSource(name) {
   const wasm = await fetched(name);
   return wasm.headers.get("content-type") === "application/wasm" ? wasm : wasm.arrayBuffer();
 }
@@ -37,15 +38,15 @@ export async function startPlanner(wanted) {
   for (const part of wanted) bring(part).catch(() => {}); // an answer asks for it again
   const lists = fetched("page.json").then((response) => response.json());
   const text = fetched("planner.txt").then((response) => response.text());
-  const wasm = source("planner.wasm");
-  begin(await planner.start({ module_or_path: await wasm }));
+  const wasm = wasmSource("planner.wasm");
+  haveExports(await startWasm({ module_or_path: await wasm }));
   planner.load(await text);
   return lists;
 }
 
-async function add(name) {
-  const wasm = await source(`${name}.wasm`);
-  const imports = { __wasm_split: await begun };
+async function instantiate(name) {
+  const wasm = await wasmSource(`${name}.wasm`);
+  const imports = { __wasm_split: await exportsOfFirst };
   await (wasm instanceof Response ? WebAssembly.instantiateStreaming(wasm, imports) : WebAssembly.instantiate(wasm, imports));
 }
 
@@ -61,12 +62,12 @@ function once(done, name, work) {
 
 /** Brings a part of the planner. */
 export const bring = (part) => once(parts, part, async () => {
-  await Promise.all(PARTS[part].map((name) => once(files, name, () => add(name))));
+  await Promise.all(PARTS[part].map((name) => once(files, name, () => instantiate(name))));
   planner.install(part);
 });
 
 /** Asks, and brings the parts that the answer lacks. */
-export async function asked(question) {
+export async function answerOf(question) {
   for (;;) {
     const answer = JSON.parse(question());
     if (!answer.part) return answer;

@@ -1,6 +1,7 @@
 // The answer: figures, verdict, the bar of one GPU's memory, and the curve.
 
-import { $, count, el, exact, size, svg, t } from "./dom.js";
+import { $, el, svg, t } from "./dom.js";
+import { count, exact, size } from "./numbers.js";
 import { planner } from "./planner.js";
 
 let timer = 0;
@@ -12,7 +13,7 @@ export function say(text) {
 
 const one = (n) => String(n) === "1";
 
-export function showResult(plan, request, apply) {
+export function showResult({ plan, figures }, request, apply) {
   const { kv, verdict, memory } = plan;
   const seq = count(plan.request.seq);
   const users = count(plan.request.users);
@@ -21,42 +22,33 @@ export function showResult(plan, request, apply) {
     el("p.lead", {}, lead),
     el("p.big", {}, size(kv.total_bytes)),
     el("p.lead", {}, `${t("result.of_cache")} · `, el("span.exact", {}, exact(kv.total_bytes))),
-    sum(plan));
-  const bar = memory ? memoryBar(memory) : null;
+    product(figures.product));
+  const bar = memory ? memoryBar(figures.fullest_gpu) : null;
   const chart = memory ? usersChart(plan, JSON.parse(planner.curve(request)).points) : null;
   $("result").classList.remove("old");
   $("result").replaceChildren(
     el("div.first", {}, head, verdictBox(plan, apply)),
-    figures(plan),
+    sizes(plan, figures),
     ...(bar ? [bar] : []), ...(chart ? [chart] : []));
   say(`${lead} ${size(kv.total_bytes)} ${t("result.of_cache")}. ${verdict?.fits === true ? t("result.fits") : verdict?.fits === false ? t("result.not_fits") : ""}`);
 }
 
-/** The product, where it is one: per token × tokens × users. */
-function sum({ kv, request }) {
-  const product = BigInt(kv.bytes_per_token) * BigInt(request.seq);
-  if (product !== BigInt(kv.session_bytes)) return el("p.sum", {}, `${exact(kv.session_bytes)} × ${count(request.users)}`);
-  return el("p.sum", {}, `${exact(kv.bytes_per_token)} × ${count(request.seq)} × ${count(request.users)}`);
-}
+/** Per token × tokens × users where that is the product, else per session × users. */
+const product = ([bytes, ...times]) => el("p.sum", {}, [exact(bytes), ...times.map(count)].join(" × "));
 
-function figures(plan) {
+function sizes(plan, figures) {
   const { kv, engine, request } = plan;
   const line = (name, bytes) => el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, size(bytes)), el("span.exact", {}, exact(bytes))));
   const lines = [line(t("word.token"), kv.bytes_per_token), line(t("word.session"), kv.session_bytes)];
   if (Number(kv.state_bytes_per_session) > 0) lines.push(line(t("result.state"), kv.state_bytes_per_session));
   lines.push(line(t("result.all"), kv.total_bytes));
   if (engine && engine.id !== "architecture") lines.push(line(t("result.engine", { engine: t(`engine.${engine.id}`) }), engine.total_bytes));
-  const all = kv.all_heads;
-  const heads = all && BigInt(kv.total_bytes) > 0n
-    ? t("result.all_heads", { ratio: ratio(all.total_bytes, kv.total_bytes), size: size(all.total_bytes) })
-    : t("result.all_heads_none");
+  const ratio = figures.all_heads_ratio;
+  const heads = ratio === null
+    ? t("result.all_heads_none")
+    : t("result.all_heads", { ratio: ratio >= 100 ? count(Math.round(ratio)) : ratio, size: size(kv.all_heads.total_bytes) });
   return el("div.figures", {}, el("dl", {}, ...lines),
     el("p.small", {}, heads, Number(request.kv_heads) ? ` (--kv-heads ${request.kv_heads})` : ""));
-}
-
-export function ratio(a, b) {
-  const value = Number(a) / Number(b);
-  return value >= 100 ? count(Math.round(value)) : String(Math.round(value * 100) / 100);
 }
 
 function verdictBox(plan, apply) {
@@ -81,24 +73,16 @@ function verdictBox(plan, apply) {
     changes.length ? el("p", {}, t("result.try")) : null, changes.length ? el("ul.changes", {}, ...changes) : null);
 }
 
-/** One GPU: the one whose room for the cache is used most. */
-function memoryBar({ gpus }) {
-  const share = (gpu) => Number(gpu.kv_bytes_used) / Math.max(1, Number(gpu.kv_bytes_available));
-  const gpu = gpus.reduce((most, next) => (share(next) > share(most) ? next : most));
-  const n = (x) => Number(x ?? 0);
-  const used = n(gpu.kv_bytes_used);
-  const room = n(gpu.kv_bytes_available);
-  const parts = [
-    ["weights", n(gpu.weight_bytes)], ["reserve", n(gpu.reserve_bytes)], ["used", Math.min(used, room)],
-    ["free", Math.max(0, room - used)], ["over", Math.max(0, used - room)],
-    ["outside", gpu.budget_bytes === null ? 0 : Math.max(0, n(gpu.total_bytes) - n(gpu.budget_bytes))],
-  ].filter(([, bytes]) => bytes > 0);
-  const whole = parts.reduce((total, [, bytes]) => total + bytes, 0) || 1;
-  const label = t("bar.label", { weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(used), free: size(Math.max(0, room - used)), total: size(gpu.total_bytes ?? room) });
+/** The memory of one GPU: the one whose room for the cache is used most. */
+function memoryBar(gpu) {
+  const label = t("bar.label", {
+    weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(gpu.kv_bytes_used), free: size(gpu.kv_bytes_free),
+    total: size(gpu.total_bytes ?? gpu.kv_bytes_available),
+  });
   return el("figure.memory", {},
     el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
-    el("div.stack", { role: "img", "aria-label": label }, ...parts.map(([kind, bytes]) => el(`i.${kind}`, { style: { "flex-grow": bytes / whole } }))),
-    el("ul.legend", {}, ...parts.map(([kind, bytes]) => el(`li.${kind}`, {}, el("span", {}, t(kind === "weights" ? "word.weights" : `bar.${kind}`)), el("b", {}, size(bytes))))));
+    el("div.stack", { role: "img", "aria-label": label }, ...gpu.parts.map(({ part, bytes }) => el(`i.${part}`, { style: { "flex-grow": bytes } }))),
+    el("ul.legend", {}, ...gpu.parts.map(({ part, bytes }) => el(`li.${part}`, {}, el("span", {}, t(part === "weights" ? "word.weights" : `bar.${part}`)), el("b", {}, size(bytes))))));
 }
 
 /** Users against length, both on logarithmic scales. */
@@ -130,7 +114,7 @@ function usersChart(plan, points) {
   const fits = plan.verdict.fits;
   const values = { seq: count(seq), most: count(most), users: count(users) };
   const mine = `${t("chart.you")}: ${count(users)} × ${count(seq)} ${fits ? "✓" : "✗"}`;
-  const place = free([px, py], mine, known.map((p) => [x(Number(p.seq)), y(Number(p.max_users))]), fits, { left, right: w - right, top, bottom: h - bottom });
+  const place = besideThePoint([px, py], mine, known.map((p) => [x(Number(p.seq)), y(Number(p.max_users))]), fits, { left, right: w - right, top, bottom: h - bottom });
   const picture = svg("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": t("chart.label", values) },
     svg("path", { class: "room", d: `M${line[0].split(",")[0]},${h - bottom}L${line.join("L")}L${line[line.length - 1].split(",")[0]},${h - bottom}Z` }),
     ...xTicks.map((v) => svg("g", {}, svg("path", { class: "grid", d: `M${x(v)} ${top}V${h - bottom}` }), svg("text", { x: x(v), y: h - bottom + 18, "text-anchor": "middle" }, short(v)))),
@@ -152,7 +136,7 @@ function usersChart(plan, points) {
 
 /** Where the reader's own point is named: the side of it on which the limit does not run. The limit falls
  * from left to right, so that is below on the left where the point fits, and above on the right where not. */
-function free([px, py], words, limit, fits, plot) {
+function besideThePoint([px, py], words, limit, fits, plot) {
   const wide = [...words].reduce((sum, c) => sum + (c > "\u2e7f" ? 15 : 8.2), 0);
   const sides = fits ? [[-1, 1], [1, 1], [-1, -1], [1, -1]] : [[1, -1], [-1, -1], [1, 1], [-1, 1]];
   const boxes = sides.map(([across, down]) => {

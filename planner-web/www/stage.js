@@ -1,14 +1,15 @@
 // The picture of one frame: matrices whose cells are the computed values.
 
-import { $, count, el, exact, size, svg, t } from "./dom.js";
+import { $, el, filled, svg, t } from "./dom.js";
+import { count, exact, size } from "./numbers.js";
 import { KINDS } from "./story.js";
 import { shape } from "./layers.js";
 
-const round = (x) => {
+const twoDecimals = (x) => {
   const text = Math.abs(x) < 0.005 ? "0" : x.toFixed(2).replace(/^(-?)0\./, "$1.");
   return text.replace("-", "−");
 };
-const told = (x) => x.toFixed(4).replace("-", "−");
+const fourDecimals = (x) => x.toFixed(4).replace("-", "−");
 
 /** One matrix as a table. `cell(i, c)` answers { state, value } for a cell. */
 function matrix({ id, title, tokens, columns, group, largest, cell, name }) {
@@ -25,7 +26,7 @@ function matrix({ id, title, tokens, columns, group, largest, cell, name }) {
           "data-say": name(i, c, state, value),
           tabindex: shown || state === "masked" ? "-1" : undefined,
           "aria-hidden": shown ? undefined : "true",
-        }, shown ? round(value) : ""),
+        }, shown ? twoDecimals(value) : ""),
       );
     }
     return el("tr", {}, el("th.sr", { scope: "row" }, token), ...cells);
@@ -53,7 +54,7 @@ function rows(run, frame, head) {
   const sayCell = (title, group) => (i, c, state, value) => {
     if (state === "ghost") return undefined;
     if (state === "gone") return t("why.cell_gone", { matrix: title, token: tokens[i] });
-    const values = { matrix: title, token: tokens[i], column: group ? (c % group) + 1 : c + 1, value: told(value) };
+    const values = { matrix: title, token: tokens[i], column: group ? (c % group) + 1 : c + 1, value: fourDecimals(value) };
     return group ? t("why.cell_head", { ...values, head: Math.floor(c / group) + 1 }) : t("why.cell", values);
   };
   const plain = (id, title, data, group, state) =>
@@ -90,11 +91,11 @@ function rows(run, frame, head) {
       plain("v", t(latent ? "why.rope_key" : "why.v"), run.value, latent ? 0 : shape.head_dim, keeping),
     ];
     const keeps = cached && (stage >= 4 || step > 1) && !recurrent;
-    const keptRows = stage >= 4 ? now.kept : Math.max(0, Math.min(now.kept, step - 1));
+    const held = stage >= 4 ? now : run.steps[newest - 1]; // a step keeps its row at its end
     const caption = !cached
       ? t("why.kept_none")
       : keeps
-        ? t("why.kept", { rows: keptRows, row: run.row_bytes, bytes: count(keptRows * run.row_bytes) })
+        ? t("why.kept", { rows: held.kept, row: run.row_bytes, bytes: count(held.kept_bytes) })
         : "\u00a0";
     left.push(
       recurrent
@@ -129,8 +130,8 @@ function weights(run, frame, head) {
       if (state === "gone") return t("why.cell_gone", { matrix: t("word.weights"), token: tokens[i] });
       if (state === "masked") return t("why.cell_masked", { query: tokens[i], token: tokens[j] });
       const s = run.steps[i];
-      const score = told(s.scores[head][j - s.first]);
-      return t("why.cell_weight", { query: tokens[i], token: tokens[j], head: head + 1, value: told(x), score });
+      const score = fourDecimals(s.scores[head][j - s.first]);
+      return t("why.cell_weight", { query: tokens[i], token: tokens[j], head: head + 1, value: fourDecimals(x), score });
     },
   });
 }
@@ -145,7 +146,7 @@ function stateBox(run, now) {
       columns: dim, group: 0, largest,
       cell: (i, c) => ({ state: "new", value: now.state[(h * dim + i) * dim + c] }),
       name: (i, c, _, x) =>
-        t("why.cell_head", { matrix: t("why.state"), token: `${i + 1}`, head: h + 1, column: c + 1, value: told(x) }),
+        t("why.cell_head", { matrix: t("why.state"), token: `${i + 1}`, head: h + 1, column: c + 1, value: fourDecimals(x) }),
     }));
   }
   return el("div.pair.cache.states", {}, ...tables, el("p.held", {}, t("why.kept_state", { bytes: run.state_bytes })));
@@ -158,7 +159,7 @@ function output(run, frame) {
     matrix({
       id: "o", title, tokens: [token], columns: data.length, group: 0, largest: largestOf([data]),
       cell: (_, c) => ({ state: "new", value: data[c] }),
-      name: (_, c, __, x) => t("why.cell", { matrix: title, token, column: c + 1, value: told(x) }),
+      name: (_, c, __, x) => t("why.cell", { matrix: title, token, column: c + 1, value: fourDecimals(x) }),
     });
   if (frame.both) {
     return el("div.outputs.both", {},
@@ -178,7 +179,7 @@ function work(run, step) {
     const bar = (kind, value) =>
       el(`div.bar.${kind}`, {},
         el("span.name", {}, t(kind === "with" ? "why.with" : "why.without")),
-        el("span.track", {}, el("span.fill", { style: { width: `${(100 * value) / most}%` } })),
+        el("span.track", {}, filled(value, most)),
         el("output", {}, count(value)));
     return el("div.counter", {}, el("h4", {}, title), bar("with", now.cached[key]), bar("without", now.uncached[key]));
   };
@@ -227,7 +228,7 @@ function kinds(runs, variant, choose) {
       el("td", {}, `${run.row_bytes} B`),
       el("td", {}, `${run.state_bytes} B`),
       el("td", {}, el("div", {},
-        el("span.track", { "aria-hidden": "true" }, el("span.fill", { style: { width: `${(100 * after) / most}%` } })),
+        el("span.track", { "aria-hidden": "true" }, filled(after, most)),
         el("span", {}, `${count(after)} B`))));
   });
   return el("table.kinds", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines));
@@ -254,24 +255,16 @@ function poolPicture(pool, at) {
 }
 
 /** The toy's sum, and the chosen model's beside it: same shape, other numbers. */
-function bridge(run, plan, part) {
+function bridge(run, answer, part) {
   const { heads, head_dim: dim } = run.shape;
   const line = (what, sum, figure, strong) =>
     el(`tr${strong ? ".strong" : ""}`, {}, el("th", { scope: "row" }, what), el("td", {}, sum), el("td.figure", {}, figure));
   const lines = [line(t("model.toy"), t("model.toy_sum", { heads, dim }), `${run.row_bytes} B`)];
-  if (!plan) return el("table.bridge", {}, el("tbody", {}, ...lines));
-  const groups = new Map();
-  for (const layer of plan.layers) {
-    const each = BigInt(layer.bytes_per_token) / BigInt(layer.count);
-    const key = `${layer.kind} ${each}`;
-    const group = groups.get(key) ?? { ...layer, each, count: 0 };
-    group.count += layer.count;
-    groups.set(key, group);
-  }
-  const growing = [...groups.values()].filter((g) => g.each > 0n);
-  for (const group of growing) {
-    const values = { n: count(group.count), kind: t(`kind.${group.kind}`), each: size(group.each) };
-    lines.push(line(t("model.layers", values), shape(group), `${count(group.count)} × ${exact(group.each)}`));
+  if (!answer) return el("table.bridge", {}, el("tbody", {}, ...lines));
+  const { plan, figures } = answer;
+  for (const group of figures.growing) {
+    const values = { n: count(group.count), kind: t(`kind.${group.kind}`), each: size(group.bytes_per_token) };
+    lines.push(line(t("model.layers", values), shape(group), `${count(group.count)} × ${exact(group.bytes_per_token)}`));
   }
   lines.push(line(t("word.token"), "", exact(plan.kv.bytes_per_token), true));
   if (part > 1) {
@@ -286,11 +279,11 @@ function bridge(run, plan, part) {
 }
 
 /** Draws a frame into #stage. */
-export function draw({ runs, pool, plan, frame, head, chooseKind }) {
+export function draw({ runs, pool, answer, frame, head, chooseKind }) {
   const stage = $("stage");
   const parts = [];
   if (frame.pool !== undefined) parts.push(poolPicture(pool, frame.pool));
-  else if (frame.model) parts.push(bridge(runs.mha, plan, frame.model));
+  else if (frame.model) parts.push(bridge(runs.mha, answer, frame.model));
   else {
     const run = runs[frame.variant];
     parts.push(rows(run, frame, head));

@@ -1,10 +1,12 @@
 // The question lives in the address: #m=llama3-70b&s=1000&u=20 …
 // Keys this page does not know are kept as they are.
 
-export const DEFAULTS = {
-  m: "llama3-70b", s: "1000", u: "20", g: "h100-80gb", n: "4", e: "architecture",
-  k: "auto", w: "auto", tp: "", pp: "", mu: "", rs: "", kh: "", bs: "", bt: "",
-  cfg: "", c: "", l: "", th: "", x: "", f: "", hd: "",
+import { FLAGS } from "./flags.js";
+
+/** The model, the flags, a pasted configuration; columns compared, language, theme; the story's sentence, frame and head. */
+const DEFAULTS = {
+  m: "llama3-70b", ...Object.fromEntries(FLAGS.map(({ key, start = "" }) => [key, start])), cfg: "",
+  c: "", l: "", th: "", x: "", f: "", hd: "",
 };
 
 let now = { ...DEFAULTS };

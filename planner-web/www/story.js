@@ -1,12 +1,13 @@
 // The story: one list of frames, each with its text and what the picture shows.
 
-import { t, count } from "./dom.js";
+import { t } from "./dom.js";
+import { count } from "./numbers.js";
 
 export const KINDS = ["mha", "gqa", "mqa", "sliding", "mla", "recurrent"];
 
 /**
  * Frames for a sentence. `runs` are the answers of the small attention by
- * variant, `pool` that of the pool, `plan` the answer above (or null).
+ * variant, `pool` that of the pool, `plan` the plan above (or null).
  * A frame: chapter, variant, step (tokens so far), stage (0 token row,
  * 1 Q K V, 2 weights, 3 output, 4 kept), cached, and text.
  */
@@ -72,8 +73,7 @@ function* poolTexts(pool) {
       return;
     }
     if (came) {
-      const blocks = frame.blocks.filter((b) => b?.user === came.name).length;
-      yield [i, t("story.pool.comes", { name: came.name, rows: came.rows, blocks })];
+      yield [i, t("story.pool.comes", { name: came.name, rows: came.rows, blocks: came.blocks })];
     } else if (waits) {
       const key = waited ? "story.pool.still" : "story.pool.waits";
       yield [i, t(key, { ...values, name: waits.name, need: waits.needs_blocks })];

@@ -11,7 +11,7 @@ const LONGEST_SENTENCE = 200;
 
 let runs = null;
 let pool = null;
-let plan = null;
+let answer = null; // to the question above
 let list = [];
 let at = 0;
 let head = 0;
@@ -25,14 +25,14 @@ export function startWhy() {
   $("why-play").addEventListener("click", toggle);
   $("why-sentence").addEventListener("input", (event) => {
     put({ x: event.target.value.slice(0, LONGEST_SENTENCE) });
-    sentence();
+    computeStory();
   });
   $("why-examples").addEventListener("click", (event) => {
     const text = event.target.closest("button")?.dataset.text;
     if (text === undefined) return;
     $("why-sentence").value = text;
     put({ x: text });
-    sentence();
+    computeStory();
   });
   const stage = $("stage");
   for (const kind of ["pointerover", "focusin"]) {
@@ -45,7 +45,7 @@ export function startWhy() {
 }
 
 /** The sentence changed, or the language: everything is computed again. */
-export function sentence() {
+export function computeStory() {
   const input = $("why-sentence");
   const text = get("x") || t("why.example");
   if (input.value !== text && document.activeElement !== input) input.value = text;
@@ -63,17 +63,17 @@ export function sentence() {
     runs = Object.fromEntries(KINDS.map((kind) => [kind, kind === "mha" ? first : ask(kind)]));
   }
   pool ??= JSON.parse(planner.pool(JSON.stringify({ row_bytes: runs.gqa.row_bytes })));
-  tell();
+  showStory();
 }
 
 /** The answer above changed: the last chapter compares with it. */
-export function comparedWith(answer) {
-  plan = answer;
-  if (runs) tell();
+export function compareWith(newest) {
+  answer = newest;
+  if (runs) showStory();
 }
 
-function tell() {
-  list = frames(runs, pool, plan);
+function showStory() {
+  list = frames(runs, pool, answer?.plan);
   at = Math.min(Math.max(at, 0), list.length - 1);
   show();
 }
@@ -121,7 +121,7 @@ function show() {
   const held = document.activeElement?.closest?.("#stage") !== null && document.activeElement?.className;
   const focus = $("why-heads").contains(document.activeElement);
   draw({
-    runs, pool, plan, frame, head,
+    runs, pool, answer, frame, head,
     chooseKind: (kind) => {
       go(list.findIndex((f) => f.variant === kind && f.kinds));
       $("stage").querySelector('button.kind[aria-pressed="true"]')?.focus();

@@ -95,7 +95,7 @@ impl Command {
 }
 
 /// A word that a POSIX shell reads as it is, in quotes where it would not.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()

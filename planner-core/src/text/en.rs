@@ -126,6 +126,7 @@ pub(super) fn error_message(error: &Error) -> String {
             format!("`{field}` is missing: looked for it in {looked_in}")
         }
         Error::Unsupported { what, .. } => format!("{what} is not supported"),
+        Error::NeedsPatterns => "a list of modules with regular expressions is not supported".into(),
         Error::BadValue { field, got, want } => {
             format!("{} is {got}, but must be {want}", quoted(field, Lang::En))
         }
@@ -158,6 +159,7 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
             Some(format!("add `{field}` to the configuration; it is never guessed"))
         }
         Error::Unsupported { hint, .. } => Some(hint.text(Lang::En)).filter(|hint| !hint.is_empty()),
+        Error::NeedsPatterns => Some("this build was made without the feature `patterns`".into()),
         Error::Overflow { .. } => Some("smaller --seq or --users".into()),
         Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
     }

@@ -11,7 +11,6 @@ use crate::units::group_digits;
 mod sentence;
 mod bilingual;
 mod en;
-pub mod page;
 mod zh;
 
 pub use bilingual::Bilingual;

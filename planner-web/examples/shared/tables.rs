@@ -2,10 +2,9 @@
 //! one for the planner (see `planner_web::data`), one for the page's script.
 #![allow(dead_code)]
 
-use planner_core::text::{Lang, page::page};
 use planner_core::{dtype::DType, engine};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What the planner reads: an index, and a line for each model and each family.
 pub fn planner_data() -> String {
@@ -31,7 +30,7 @@ pub fn planner_data() -> String {
     lines.join("\n")
 }
 
-/// What the script reads: the lists it offers, and its sentences.
+/// What the script reads: the lists it offers. `bundle.mjs` adds its sentences, `www/copy/`.
 pub fn page_data() -> Value {
     let models = MODELS.iter().map(|m| {
         json!({
@@ -44,13 +43,11 @@ pub fn page_data() -> Value {
             "id": gpu.id, "name": gpu.name, "vendor": gpu.vendor, "memory_bytes": gpu.memory_bytes, "source": source,
         })
     });
-    let messages = |lang| page(lang).map(|(key, text)| (key.to_owned(), text.into())).collect::<Map<_, _>>();
     json!({
         "models": models.collect::<Vec<_>>(),
         "gpus": gpus.collect::<Vec<_>>(),
         "engines": engine::all().iter().map(|engine| engine.id()).collect::<Vec<_>>(),
         "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
-        "messages": {"en": messages(Lang::En), "zh": messages(Lang::Zh)},
     })
 }
 

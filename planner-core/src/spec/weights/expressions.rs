@@ -1,12 +1,8 @@
 //! Regular expressions, which few checkpoints use: with the feature `patterns` they are read from the
 //! start, without it once a program has installed a [`Reader`].
 
-use crate::text::Words;
 use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
-
-/// What is refused where no expression can be read.
-pub const REFUSED: Words = words!("a list of modules with regular expressions");
 
 /// An expression that was read.
 pub trait Expression: Debug + Send + Sync {
@@ -40,7 +36,7 @@ pub(super) fn are_read() -> bool {
 
 /// Reads an expression.
 pub(super) fn read(text: &str) -> Result<Arc<dyn Expression>, String> {
-    reader().ok_or_else(|| REFUSED.to_string())?(text)
+    reader().ok_or("no expressions are read")?(text)
 }
 
 /// The reader of `regex-lite`.

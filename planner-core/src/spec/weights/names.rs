@@ -56,11 +56,7 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
     if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    Err(unread())
-}
-
-fn unread() -> Error {
-    Error::unsupported(expressions::REFUSED, words!("this build was made without the feature `patterns`"))
+    Err(Error::NeedsPatterns)
 }
 
 impl Patterns {
@@ -82,7 +78,7 @@ impl Patterns {
     /// One regular expression that must match from the start of a module's name.
     pub fn expression(text: &str) -> Result<Self> {
         if !expressions::are_read() {
-            return Err(unread());
+            return Err(Error::NeedsPatterns);
         }
         let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
             Error::bad_value(

@@ -96,8 +96,6 @@ pub(super) const TABLE: super::Table = &[
         "only dense weights are counted; --weight-dtype counts every parameter in one dtype",
         "只计稠密权重；--weight-dtype 可把所有参数按同一类型计",
     ),
-    ("a list of modules with regular expressions", "含正则表达式的模块列表"),
-    ("this build was made without the feature `patterns`", "本程序构建时未启用 `patterns`"),
     ("a regular expression", "正则表达式"),
     ("2, 3, 4 or 8", "2、3、4 或 8"),
     ("quantization mode `{0}`", "量化模式 `{0}`"),

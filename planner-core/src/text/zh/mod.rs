@@ -130,6 +130,7 @@ pub(super) fn error_message(error: &Error) -> String {
             ("缺少 `{0}`：已在{1}中查找", vec![field.clone(), zh(looked_in)])
         }
         Error::Unsupported { what, .. } => ("不支持{0}", vec![zh(what)]),
+        Error::NeedsPatterns => ("不支持含正则表达式的模块列表", Vec::new()),
         Error::BadValue { field, got, want } => {
             ("{0}的值是 {1}，应为：{2}", vec![quoted(field, Lang::Zh), zh(got), zh(want)])
         }
@@ -159,6 +160,7 @@ pub(super) fn error_hint(error: &Error) -> Option<String> {
         Error::NoCache { .. } => Some("编码器-解码器模型请给出其自身的配置，交叉注意力会被计入".into()),
         Error::MissingField { field, .. } => Some(format!("请在配置中补上 `{field}`；本程序从不猜测")),
         Error::Unsupported { hint, .. } => Some(hint.text(Lang::Zh)).filter(|hint| !hint.is_empty()),
+        Error::NeedsPatterns => Some("本程序构建时未启用 `patterns`".into()),
         Error::Overflow { .. } => Some("减小 --seq 或 --users".into()),
         Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
     }

@@ -92,7 +92,7 @@ fn work_of_the_other_variants_by_hand() {
 fn grouped_attention_equals_the_textbook_formula() {
     let layer = Layer::seeded(Variant::Gqa);
     let xs: Vec<Vec<f32>> = ["a", "b", "c", "d"].iter().map(|t| embed(t)).collect();
-    let project = |m: &crate::linear::Matrix, x: &[f32]| -> Vec<f64> {
+    let project = |m: &crate::demo::linear::Matrix, x: &[f32]| -> Vec<f64> {
         let columns: Vec<Vec<f32>> = (0..8)
             .map(|i| {
                 let mut unit = [0.0; 8];

@@ -35,8 +35,8 @@ pub fn answer(request: &str) -> Value {
     run(row_bytes.unwrap_or(32))
 }
 
-/// Every frame until the pool is empty again: for each user the tokens held
-/// and a state (`coming`, `waiting`, `running`, `done`), and for each block
+/// Every frame until the pool is empty again: for each user the tokens and blocks
+/// held and a state (`coming`, `waiting`, `running`, `done`), and for each block
 /// its user and rows in use, or null where it is free.
 pub fn run(row_bytes: u64) -> Value {
     let mut held: Vec<u64> = vec![0; USERS.len()];
@@ -109,6 +109,7 @@ fn frame(now: u64, held: &[u64], done: &[bool], blocks: &[Option<usize>], row_by
             };
             json!({
                 "name": user.name.to_string(), "state": state, "rows": rows,
+                "blocks": rows.div_ceil(BLOCK_ROWS),
                 "needs_blocks": user.prompt.div_ceil(BLOCK_ROWS),
                 "bytes": rows.saturating_mul(row_bytes),
             })
@@ -157,6 +158,7 @@ mod tests {
                 let rows = user["rows"].as_u64().unwrap();
                 assert_eq!(own.iter().sum::<u64>(), rows);
                 assert_eq!(own.len() as u64, rows.div_ceil(BLOCK_ROWS));
+                assert_eq!(user["blocks"], own.len());
             }
         }
     }

@@ -8,8 +8,8 @@
 //! Multiply-adds counted are those of the matrix products, scores and weighted
 //! sums; the exponentials of the softmax and the rotation by position are not.
 
-use crate::linear::{Matrix, Stream, dot, rotate, softmax};
-use crate::sentence;
+use super::linear::{Matrix, Stream, dot, rotate, softmax};
+use super::sentence;
 use serde_json::{Value, json};
 
 /// Width of a token's row.

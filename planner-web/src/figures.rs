@@ -1,0 +1,180 @@
+//! What the page shows of a plan beyond the plan's JSON: sums over layers, the fullest GPU, the question
+//! as a command. The script draws these and computes none of them.
+
+use planner_core::engine::command;
+use planner_core::plan::{LayerGroup, Memory, Plan};
+use planner_core::render::json::integer;
+use planner_core::spec::layer::{Content, Extent};
+use serde_json::{Map, Value, json};
+
+/// The figures of a plan, whose JSON is `answer`:
+///
+/// - `product`: the numbers whose product is `kv.total_bytes`, bytes first.
+/// - `all_heads_ratio`: how many times as much it were with every head cached, in hundredths; null where
+///   nothing is to compare.
+/// - `runs`: runs of equal layers, `first` to `last`, with the bytes of one layer.
+/// - `kinds`: layers that keep the same, wherever they are, with the bytes of all.
+/// - `growing`: layers that grow with the length, by the bytes that a token adds to one.
+/// - `fullest_gpu`: the one whose room for the cache is used most, and what its memory holds; null
+///   without a GPU.
+pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
+    json!({
+        "product": product(plan).into_iter().map(integer).collect::<Vec<_>>(),
+        "all_heads_ratio": all_heads_ratio(plan),
+        "runs": plan.layers.iter().map(run).collect::<Vec<_>>(),
+        "kinds": kinds(plan, answer),
+        "growing": growing(plan, answer),
+        "fullest_gpu": plan.memory.as_ref().and_then(fullest_gpu),
+    })
+}
+
+/// The question for the command line. `flags` as in a request; an engine is named unless it is the default.
+pub fn command(model: &str, flags: Option<&Map<String, Value>>) -> String {
+    let mut words = vec!["kvplan".to_owned(), "--model".to_owned(), command::quoted(model)];
+    for (flag, text) in flags.into_iter().flatten() {
+        let text = text.as_str().unwrap_or_default();
+        if (flag.as_str(), text) != ("engine", "architecture") {
+            words.extend([format!("--{flag}"), command::quoted(text)]);
+        }
+    }
+    words.join(" ")
+}
+
+fn product(plan: &Plan<'_>) -> Vec<u64> {
+    let (kv, users) = (&plan.kv, plan.request.users);
+    if kv.bytes_per_token.checked_mul(plan.tokens) == Some(kv.session_bytes) {
+        vec![kv.bytes_per_token, plan.tokens, users]
+    } else {
+        vec![kv.session_bytes, users]
+    }
+}
+
+fn all_heads_ratio(plan: &Plan<'_>) -> Option<f64> {
+    let (all, kept) = (u128::from(plan.kv.all_heads?.total_bytes), u128::from(plan.kv.total_bytes));
+    let hundredths = (200 * all + kept).checked_div(2 * kept)?;
+    Some(hundredths as f64 / 100.0)
+}
+
+/// What one of the equal layers of a run has of its bytes.
+fn each(bytes: u64, run: &LayerGroup<'_>) -> u64 {
+    bytes.checked_div(run.count).unwrap_or(0)
+}
+
+fn run(run: &LayerGroup<'_>) -> Value {
+    json!({
+        "first": run.first,
+        "last": (run.first + run.count).saturating_sub(1),
+        "count": run.count,
+        "kind": run.layer.kind(),
+        "bytes_per_token": integer(each(run.bytes_per_token, run)),
+        "session_bytes": integer(each(run.session_bytes, run)),
+    })
+}
+
+/// Runs of layers that are alike in something.
+struct Alike<'a> {
+    first: (&'a LayerGroup<'a>, &'a Value),
+    runs: Vec<&'a LayerGroup<'a>>,
+}
+
+impl Alike<'_> {
+    fn sum(&self, of: fn(&LayerGroup<'_>) -> u64) -> u64 {
+        self.runs.iter().map(|run| of(run)).sum()
+    }
+}
+
+/// Gathers the runs of a plan, each with its JSON, in the order of the first of each.
+fn alike<'a, K: PartialEq>(
+    plan: &'a Plan<'_>,
+    answer: &'a Value,
+    key: impl Fn(&'a LayerGroup<'a>) -> K,
+) -> Vec<Alike<'a>> {
+    let mut found: Vec<(K, Alike<'a>)> = Vec::new();
+    for (run, json) in plan.layers.iter().zip(answer["layers"].as_array().into_iter().flatten()) {
+        let key = key(run);
+        match found.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.runs.push(run),
+            None => found.push((key, Alike { first: (run, json), runs: vec![run] })),
+        }
+    }
+    found.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What a layer keeps, in widths and windows.
+fn shape<'a>(run: &'a LayerGroup<'a>) -> Vec<(&'a Content, &'a Extent)> {
+    let stores = run.layer.stores.iter().filter(|store| store.is_kept_by("architecture"));
+    stores.map(|store| (&store.content, &store.extent)).collect()
+}
+
+/// What a layer keeps as in the plan's JSON, and the `elements` of a state.
+fn stores((run, json): (&LayerGroup<'_>, &Value)) -> Value {
+    let mut stores = json["stores"].clone();
+    for (store, (content, _)) in stores.as_array_mut().into_iter().flatten().zip(shape(run)) {
+        if let Content::State { conv, recurrent, .. } = content {
+            store["elements"] = integer(conv + recurrent);
+        }
+    }
+    stores
+}
+
+fn kinds(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
+    let groups = alike(plan, answer, |run| (run.layer.kind(), shape(run)));
+    let kind = |group: &Alike<'_>| {
+        json!({
+            "kind": group.first.0.layer.kind(),
+            "stores": stores(group.first),
+            "count": group.sum(|run| run.count),
+            "runs": group.runs.iter().map(|found| run(found)).collect::<Vec<_>>(),
+            "bytes_per_token": integer(group.sum(|run| run.bytes_per_token)),
+            "session_bytes": integer(group.sum(|run| run.session_bytes)),
+        })
+    };
+    groups.iter().map(kind).collect()
+}
+
+fn growing(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
+    let token = |run: &LayerGroup<'_>| each(run.bytes_per_token, run);
+    let groups = alike(plan, answer, |run| (run.layer.kind(), token(run)));
+    let group = |group: &Alike<'_>| {
+        json!({
+            "kind": group.first.0.layer.kind(),
+            "stores": stores(group.first),
+            "count": group.sum(|run| run.count),
+            "bytes_per_token": integer(token(group.first.0)),
+        })
+    };
+    groups.iter().filter(|group| token(group.first.0) > 0).map(group).collect()
+}
+
+fn fullest_gpu(memory: &Memory) -> Option<Value> {
+    let mut gpus = memory.gpus.iter();
+    let mut fullest = gpus.next()?;
+    for gpu in gpus {
+        let product = |used: u64, room: u64| u128::from(used) * u128::from(room.max(1));
+        if product(gpu.kv_bytes_used, fullest.kv_bytes_available)
+            > product(fullest.kv_bytes_used, gpu.kv_bytes_available)
+        {
+            fullest = gpu;
+        }
+    }
+    let (used, room) = (fullest.kv_bytes_used, fullest.kv_bytes_available);
+    let outside = fullest.budget_bytes.map(|budget| fullest.total_bytes.unwrap_or(0).saturating_sub(budget));
+    let parts = [
+        ("weights", fullest.weight_bytes.unwrap_or(0)),
+        ("reserve", fullest.reserve_bytes.unwrap_or(0)),
+        ("used", used.min(room)),
+        ("free", room.saturating_sub(used)),
+        ("over", used.saturating_sub(room)),
+        ("outside", outside.unwrap_or(0)),
+    ];
+    let part = |(part, bytes): &(&str, u64)| json!({ "part": part, "bytes": integer(*bytes) });
+    Some(json!({
+        "total_bytes": fullest.total_bytes.map(integer),
+        "weight_bytes": fullest.weight_bytes.map(integer),
+        "reserve_bytes": fullest.reserve_bytes.map(integer),
+        "kv_bytes_available": integer(room),
+        "kv_bytes_used": integer(used),
+        "kv_bytes_free": integer(room.saturating_sub(used)),
+        "parts": parts.iter().filter(|(_, bytes)| *bytes > 0).map(part).collect::<Vec<_>>(),
+    }))
+}
