@@ -1,101 +1,40 @@
-//! The command line: one table of flags, from which help, completions and the man page come.
+//! The command line: clap's commands over the one table of flags, `planner_core::request::FLAGS`.
 //!
-//! Values are read by `planner_core::request`, so that the page and the command line accept the same
-//! and complain alike; clap only splits the line.
+//! Values are read by that table, so that the page and the command line accept the same and complain alike; clap
+//! only splits the line and writes help, completions and the man page.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use planner_core::Result;
-use planner_core::request::Request;
+use planner_core::request::flags::Group;
+use planner_core::request::{FLAGS, Flag, Request};
 
-/// One flag of a plan that `Request::set` reads: name, short form, value, help.
-type Flag = (&'static str, Option<char>, &'static str, &'static str);
+fn heading(group: Group) -> &'static str {
+    match group {
+        Group::What => "What",
+        Group::Where => "Where",
+        Group::Engine => "Engine",
+    }
+}
 
-const WHAT: &[Flag] = &[
-    (
-        "seq",
-        Some('s'),
-        "TOKENS",
-        "Tokens held per session: 1000, 1k = 1000, 1K = 1024, 128K, 1M [default: the model's maximum, at most 8192]",
-    ),
-    ("users", Some('u'), "N", "Concurrent sessions [default: 1]"),
-    (
-        "kv-dtype",
-        None,
-        "DTYPE",
-        "Type of cached keys and values: auto, f32, f16, bf16, fp8, int8, int4, q8_0 … or a name the engine knows [default: auto]",
-    ),
-    ("k-dtype", None, "DTYPE", "Type of cached keys alone"),
-    ("v-dtype", None, "DTYPE", "Type of cached values alone"),
-    ("weight-dtype", None, "DTYPE", "Type of the weights [default: auto, from the configuration]"),
-    (
-        "kv-heads",
-        None,
-        "N",
-        "Override the number of KV heads; all attention heads reproduce the article's figure",
-    ),
-    ("source-len", None, "TOKENS", "Encoder input tokens of an encoder-decoder model"),
-    (
-        "shared-prefix",
-        None,
-        "TOKENS",
-        "Tokens at the start of every session that are stored once where the engine can",
-    ),
-];
-
-const WHERE: &[Flag] = &[
-    ("gpu", Some('g'), "GPU", "GPU id from `kvplan gpus`, or a size such as 80GiB"),
-    ("gpus", Some('n'), "N", "Number of GPUs [default: tp × pp × dp]"),
-    ("tp", None, "N", "Tensor parallel size [default: 1]"),
-    ("pp", None, "N", "Pipeline parallel size [default: 1]"),
-    ("dp", None, "N", "Data parallel size [default: 1]"),
-    ("dcp", None, "N", "Decode-context parallel size [default: 1]"),
-    ("kv-memory", None, "SIZE", "Bytes for KV on each GPU; skips the budget"),
-    ("memory-utilization", None, "SHARE", "Share of the GPU's memory the engine may use [default: 0.92]"),
-    ("reserve", None, "SIZE", "Kept free on each GPU for activations and runtime [default: 2GiB]"),
-];
-
-const ENGINE: &[Flag] = &[
-    (
-        "engine",
-        Some('e'),
-        "ENGINE",
-        "architecture, vllm, sglang, tensorrt-llm, llama.cpp, transformers or candle, also ENGINE@VERSION; all compares them [default: architecture]",
-    ),
-    ("attention-backend", None, "NAME", "Where the engine's layout depends on it"),
-    ("block-size", None, "TOKENS", "Tokens of a cache block"),
-    ("max-num-batched-tokens", None, "TOKENS", "Tokens of one scheduler step"),
-    ("max-num-seqs", None, "N", "Sessions of one scheduler step"),
-    ("max-model-len", None, "TOKENS", "Longest session the engine admits [default: --seq]"),
-    ("speculative", None, "KIND:N", "ngram:N, mtp:N or eagle:N"),
-    ("async-scheduling", None, "on|off", "vLLM's asynchronous scheduling [default: on]"),
-    ("prefix-caching", None, "on|off", "Prefix caching [default: on]"),
-    ("ctx-size", None, "TOKENS", "llama.cpp: context in all, its -c"),
-    ("n-parallel", None, "N", "llama.cpp: slots"),
-    ("batch", None, "TOKENS", "llama.cpp: logical batch"),
-    ("ubatch", None, "TOKENS", "llama.cpp: physical batch"),
-    ("kv-unified", None, "on|off", "llama.cpp: one cache for all slots"),
-    ("flash-attn", None, "auto|on|off", "llama.cpp: flash attention"),
-    ("cache", None, "KIND", "transformers: dynamic, static or quantized [default: dynamic]"),
-];
-
-/// Switches of the same kind: present or not.
-const SWITCHES: &[(&str, &str)] = &[
-    ("swa-full", "llama.cpp: window layers keep the whole context"),
-    ("strict", "Refuse a model_type that no family knows instead of planning it as plain attention"),
-];
-
-fn flags(heading: &'static str, flags: &[Flag]) -> Vec<Arg> {
-    flags
-        .iter()
-        .map(|(name, short, value, help)| {
-            let arg = Arg::new(*name).long(*name).value_name(*value).help(*help).help_heading(heading);
-            let arg = arg.allow_negative_numbers(true);
-            match short {
-                Some(short) => arg.short(*short),
-                None => arg,
-            }
-        })
-        .collect()
+/// A flag of the table, with its default and its other spellings in the help.
+fn plan_flag(flag: &'static Flag) -> Arg {
+    let mut help = flag.help.to_owned();
+    if !flag.default.is_empty() {
+        help.push_str(&format!(" [default: {}]", flag.default));
+    }
+    let arg = Arg::new(flag.name).long(flag.name).help_heading(heading(flag.group));
+    let arg = match flag.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    if flag.is_switch() {
+        return arg.help(help).action(ArgAction::SetTrue);
+    }
+    if !flag.aliases.is_empty() {
+        let aliases: Vec<&str> = flag.aliases.iter().map(|alias| alias.typed).collect();
+        help.push_str(&format!(" [also: {}]", aliases.join(", ")));
+    }
+    arg.help(help).value_name(flag.value).allow_negative_numbers(true)
 }
 
 fn switch(name: &'static str, help: &'static str, heading: &'static str) -> Arg {
@@ -121,13 +60,8 @@ fn model() -> Arg {
         .help_heading("What")
 }
 
-fn plan_flags() -> Vec<Arg> {
-    let mut all = vec![model()];
-    all.extend(flags("What", WHAT));
-    all.extend(flags("Where", WHERE));
-    all.extend(flags("Engine", ENGINE));
-    all.extend(SWITCHES.iter().map(|(name, help)| switch(name, help, "Engine")));
-    all
+fn plan_flags() -> impl Iterator<Item = Arg> {
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag))
 }
 
 /// The whole command line.
@@ -279,20 +213,90 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
 /// The `--engine` that is not one.
 const ALL_ENGINES: &str = "all";
 
-/// Every flag of a plan that was given, read.
+/// Every flag of a plan that was given, read; an error names it as it was typed.
+///
+/// # Errors
+/// What a flag's text should be.
 pub fn request(matches: &ArgMatches) -> Result<Request> {
     let mut request = Request::default();
-    for (name, ..) in WHAT.iter().chain(WHERE).chain(ENGINE) {
-        if let Some(value) =
-            matches.get_one::<String>(name).filter(|value| *name != "engine" || *value != ALL_ENGINES)
-        {
-            request.set(name, value)?;
+    for flag in FLAGS {
+        if flag.is_switch() {
+            if matches.get_flag(flag.name) {
+                request.set(flag.name, "on")?;
+            }
+            continue;
         }
-    }
-    for (name, _) in SWITCHES {
-        if matches.get_flag(name) {
-            request.set(name, "on")?;
+        let Some(text) = matches.get_one::<String>(flag.name) else { continue };
+        if (flag.name, text.as_str()) != ("engine", ALL_ENGINES) {
+            flag.set(&mut request, &typed(flag), text)?;
         }
     }
     Ok(request)
+}
+
+/// The spelling of a flag that the command line uses.
+fn typed(flag: &Flag) -> String {
+    let spelled = |argument: &str, name: &str| {
+        argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let alias = std::env::args().skip(1).find_map(|argument| {
+        flag.aliases.iter().find(|alias| spelled(&argument, alias.typed)).map(|alias| alias.typed)
+    });
+    alias.map_or_else(|| format!("--{}", flag.name), str::to_owned)
+}
+
+/// The arguments with the engines' own spellings of flags put into kvplan's: `-ctk q8_0` becomes
+/// `--k-dtype q8_0`, `--no-kv-unified` becomes `--kv-unified=off`.
+pub fn with_own_names(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    let own = |argument: String| {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (argument.as_str(), None),
+        };
+        let find = |flag: &'static Flag| Some((flag, flag.aliases.iter().find(|alias| alias.typed == name)?));
+        match FLAGS.iter().find_map(find) {
+            Some((flag, alias)) => match alias.value.or(value) {
+                Some(value) => format!("--{}={value}", flag.name),
+                None => format!("--{}", flag.name),
+            },
+            None => argument,
+        }
+    };
+    arguments.into_iter().map(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Request {
+        let arguments = std::iter::once("kvplan").chain(line.split(' ')).map(str::to_owned);
+        request(&command().try_get_matches_from(with_own_names(arguments)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_engines_own_spellings_are_read() {
+        let vllm =
+            read("--tensor-parallel-size 2 --kv-cache-dtype=fp8 --no-enable-prefix-caching --max-num-seqs 8");
+        assert_eq!((vllm.tp, vllm.kv_dtype.as_deref()), (Some(2), Some("fp8")));
+        assert_eq!((vllm.prefix_caching, vllm.max_num_seqs), (Some(false), Some(8)));
+        let llama = read("-c 8192 -np 4 -ctk q8_0 -ctv q4_0 -fa on -b 512 -ub 256 -kvu");
+        assert_eq!((llama.ctx_size, llama.n_parallel, llama.kv_unified), (Some(8192), Some(4), Some(true)));
+        assert_eq!((llama.k_dtype.as_deref(), llama.v_dtype.as_deref()), (Some("q8_0"), Some("q4_0")));
+        assert_eq!((llama.batch, llama.ubatch), (Some(512), Some(256)));
+        let sglang = read("--tp-size 4 --mem-fraction-static 0.8 --page-size 64 --disable-radix-cache");
+        assert_eq!((sglang.tp, sglang.block_size, sglang.prefix_caching), (Some(4), Some(64), Some(false)));
+    }
+
+    #[test]
+    fn no_two_flags_share_a_spelling() {
+        let own = FLAGS.iter().map(|flag| format!("--{}", flag.name));
+        let short = FLAGS.iter().filter_map(|flag| flag.short.map(|short| format!("-{short}")));
+        let aliases = FLAGS.iter().flat_map(|flag| flag.aliases).map(|alias| alias.typed.to_owned());
+        let mut all: Vec<String> = own.chain(short).chain(aliases).collect();
+        all.sort();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
 }

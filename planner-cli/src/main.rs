@@ -22,8 +22,8 @@ use output::{Format, Output};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments =
+        args::with_own_names(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error, &arguments),

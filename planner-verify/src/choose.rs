@@ -44,7 +44,7 @@ pub fn model_dims(run: &ResolvedRequest<'_>) -> Result<ModelDims> {
         vocab: size(run.model.vocab_size.clamp(2, VOCAB))?,
         inner: 2 * hidden,
         gated: true,
-        encoder_tokens: size(run.source.max(1))?,
+        encoder_tokens: size(run.encoder_tokens.max(1))?,
         positions: 0,
     })
 }

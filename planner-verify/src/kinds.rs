@@ -74,7 +74,7 @@ pub fn kinds(model: &ModelSpec, dtypes: (DType, DType), source: u64) -> Result<V
         let owner = owner.map(|owner| LayerShape::of(owner, &stores(owner), dtypes)).transpose()?;
         match kinds.iter_mut().find(|kind| kind.shape == shape && kind.owner == owner) {
             Some(kind) => kind.layers += 1,
-            None => kinds.push(Kind { name: layer.kind(), layers: 1, owner, shape }),
+            None => kinds.push(Kind { name: layer.kind().name(), layers: 1, owner, shape }),
         }
     }
     Ok(kinds)

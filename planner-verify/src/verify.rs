@@ -101,7 +101,7 @@ pub fn verify(
     let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
     let (run, _) = resolve(model, request)?;
     let needed = ReferenceCache::of_definition(run)?;
-    let kinds = kinds(model, needed.dtypes(), run.source)?;
+    let kinds = kinds(model, needed.dtypes(), run.encoder_tokens)?;
     if kinds.is_empty() {
         return Err(Error::unsupported(messages::KEEPS_NOTHING, messages::NOTHING_TO_MEASURE));
     }

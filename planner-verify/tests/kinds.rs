@@ -42,7 +42,7 @@ fn measured(layers: &[std::result::Result<Vec<Store>, u64>], flags: &[(&str, &st
             owner: layer.as_ref().err().copied(),
             query_heads: 4,
             stores: layer.clone().unwrap_or_default(),
-            same: index as u64,
+            class: index,
         })
         .collect();
     let mut request = Request::default();

@@ -4,7 +4,6 @@
 use planner_core::engine::command;
 use planner_core::plan::{LayerGroup, Memory, Plan};
 use planner_core::render::json::integer;
-use planner_core::spec::layer::{Content, Extent};
 use serde_json::{Map, Value, json};
 
 /// The figures of a plan, whose JSON is `answer`:
@@ -21,7 +20,7 @@ pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
     json!({
         "product": product(plan).into_iter().map(integer).collect::<Vec<_>>(),
         "all_heads_ratio": all_heads_ratio(plan),
-        "runs": plan.layers.iter().map(run).collect::<Vec<_>>(),
+        "runs": plan.layers.iter().zip(layers(answer)).map(|(group, json)| run(group, json)).collect::<Vec<_>>(),
         "kinds": kinds(plan, answer),
         "growing": growing(plan, answer),
         "fullest_gpu": plan.memory.as_ref().and_then(fullest_gpu),
@@ -56,94 +55,89 @@ fn all_heads_ratio(plan: &Plan<'_>) -> Option<f64> {
 }
 
 /// What one of the equal layers of a run has of its bytes.
-fn each(bytes: u64, run: &LayerGroup<'_>) -> u64 {
+fn each(bytes: u64, run: &LayerGroup) -> u64 {
     bytes.checked_div(run.count).unwrap_or(0)
 }
 
-fn run(run: &LayerGroup<'_>) -> Value {
+/// The entries of `layers` in a plan's JSON.
+fn layers(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer["layers"].as_array().into_iter().flatten()
+}
+
+fn run(run: &LayerGroup, json: &Value) -> Value {
     json!({
         "first": run.first,
         "last": (run.first + run.count).saturating_sub(1),
         "count": run.count,
-        "kind": run.layer.kind(),
+        "kind": json["kind"],
         "bytes_per_token": integer(each(run.bytes_per_token, run)),
         "session_bytes": integer(each(run.session_bytes, run)),
     })
 }
 
-/// Runs of layers that are alike in something.
-struct Alike<'a> {
-    first: (&'a LayerGroup<'a>, &'a Value),
-    runs: Vec<&'a LayerGroup<'a>>,
+/// Runs of layers that are alike in something, each with its JSON.
+type Alike<'a> = Vec<(&'a LayerGroup, &'a Value)>;
+
+fn sum(alike: &Alike<'_>, of: fn(&LayerGroup) -> u64) -> u64 {
+    alike.iter().map(|(run, _)| of(run)).sum()
 }
 
-impl Alike<'_> {
-    fn sum(&self, of: fn(&LayerGroup<'_>) -> u64) -> u64 {
-        self.runs.iter().map(|run| of(run)).sum()
-    }
-}
-
-/// Gathers the runs of a plan, each with its JSON, in the order of the first of each.
+/// Gathers the runs of a plan in the order of the first of each.
 fn alike<'a, K: PartialEq>(
     plan: &'a Plan<'_>,
     answer: &'a Value,
-    key: impl Fn(&'a LayerGroup<'a>) -> K,
+    key: impl Fn(&'a LayerGroup, &'a Value) -> K,
 ) -> Vec<Alike<'a>> {
     let mut found: Vec<(K, Alike<'a>)> = Vec::new();
-    for (run, json) in plan.layers.iter().zip(answer["layers"].as_array().into_iter().flatten()) {
-        let key = key(run);
+    for (run, json) in plan.layers.iter().zip(layers(answer)) {
+        let key = key(run, json);
         match found.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => group.runs.push(run),
-            None => found.push((key, Alike { first: (run, json), runs: vec![run] })),
+            Some((_, group)) => group.push((run, json)),
+            None => found.push((key, vec![(run, json)])),
         }
     }
     found.into_iter().map(|(_, group)| group).collect()
 }
 
-/// What a layer keeps, in widths and windows.
-fn shape<'a>(run: &'a LayerGroup<'a>) -> Vec<(&'a Content, &'a Extent)> {
-    let stores = run.layer.stores.iter().filter(|store| store.is_kept_by("architecture"));
-    stores.map(|store| (&store.content, &store.extent)).collect()
-}
-
 /// What a layer keeps as in the plan's JSON, and the `elements` of a state.
-fn stores((run, json): (&LayerGroup<'_>, &Value)) -> Value {
+fn stores(json: &Value) -> Value {
     let mut stores = json["stores"].clone();
-    for (store, (content, _)) in stores.as_array_mut().into_iter().flatten().zip(shape(run)) {
-        if let Content::State { conv, recurrent, .. } = content {
-            store["elements"] = integer(conv + recurrent);
+    for store in stores.as_array_mut().into_iter().flatten() {
+        let elements = ["conv_elements", "recurrent_elements"].map(|key| store[key].as_u64());
+        if let [Some(conv), Some(recurrent)] = elements {
+            store["elements"] = integer(conv.saturating_add(recurrent));
         }
     }
     stores
 }
 
 fn kinds(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
-    let groups = alike(plan, answer, |run| (run.layer.kind(), shape(run)));
     let kind = |group: &Alike<'_>| {
-        json!({
-            "kind": group.first.0.layer.kind(),
-            "stores": stores(group.first),
-            "count": group.sum(|run| run.count),
-            "runs": group.runs.iter().map(|found| run(found)).collect::<Vec<_>>(),
-            "bytes_per_token": integer(group.sum(|run| run.bytes_per_token)),
-            "session_bytes": integer(group.sum(|run| run.session_bytes)),
-        })
+        let (_, first) = group.first()?;
+        Some(json!({
+            "kind": first["kind"],
+            "stores": stores(first),
+            "count": sum(group, |run| run.count),
+            "runs": group.iter().map(|(found, json)| run(found, json)).collect::<Vec<_>>(),
+            "bytes_per_token": integer(sum(group, |run| run.bytes_per_token)),
+            "session_bytes": integer(sum(group, |run| run.session_bytes)),
+        }))
     };
-    groups.iter().map(kind).collect()
+    alike(plan, answer, |_, json| (&json["kind"], &json["stores"])).iter().filter_map(kind).collect()
 }
 
 fn growing(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
-    let token = |run: &LayerGroup<'_>| each(run.bytes_per_token, run);
-    let groups = alike(plan, answer, |run| (run.layer.kind(), token(run)));
+    let token = |run: &LayerGroup| each(run.bytes_per_token, run);
     let group = |group: &Alike<'_>| {
-        json!({
-            "kind": group.first.0.layer.kind(),
-            "stores": stores(group.first),
-            "count": group.sum(|run| run.count),
-            "bytes_per_token": integer(token(group.first.0)),
-        })
+        let (run, first) = group.first().filter(|(run, _)| token(run) > 0)?;
+        Some(json!({
+            "kind": first["kind"],
+            "stores": stores(first),
+            "count": sum(group, |run| run.count),
+            "bytes_per_token": integer(token(run)),
+        }))
     };
-    groups.iter().filter(|group| token(group.first.0) > 0).map(group).collect()
+    alike(plan, answer, |run, json| (&json["kind"], token(run))).iter().filter_map(group).collect()
 }
 
 fn fullest_gpu(memory: &Memory) -> Option<Value> {

@@ -25,7 +25,7 @@ pub const LONGEST_CONFIG: usize = 8 << 20;
 
 /// A question read from JSON.
 struct Question {
-    model: ModelSpec,
+    model: Rc<ModelSpec>,
     request: Request,
 }
 
@@ -94,7 +94,6 @@ fn question(request: &Value) -> std::result::Result<Question, Refused> {
             known(name, || data::model(name)).map_err(Refused::at("model"))?
         }
     };
-    let model = plan::adjust(ModelSpec::clone(&model), &asked).map_err(Refused::of_plan)?;
     Ok(Question { model, request: asked })
 }
 

@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 use planner_core::plan::plan;
+use planner_core::render::json;
 use planner_core::{Error, Result, words};
 
 use crate::args;
@@ -20,7 +21,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         )
     })?;
     match output.format {
-        Format::Json => output.print(&to_text(&command.json(output.lang))),
+        Format::Json => output.print(&to_text(&json::command(&command, output.lang))),
         Format::Table | Format::Csv | Format::Markdown => {
             output.print(&command.shell());
             command.notes.iter().for_each(|said| output.tell(&said.text.text(output.lang)));

@@ -2,9 +2,8 @@
 
 use clap::ArgMatches;
 use planner_core::Result;
-use planner_core::plan::{explain, plan};
-use planner_core::render::json;
-use serde_json::json;
+use planner_core::plan::plan;
+use planner_core::render::{explain, json};
 
 use crate::args;
 use crate::output::{Format, Output, bold, to_text};
@@ -16,13 +15,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let plan = plan(&model, &request)?;
     let sections = explain::sections(&plan, output.lang);
     let text = match output.format {
-        Format::Json => {
-            let list: Vec<_> = sections
-                .iter()
-                .map(|section| json!({ "title": section.title, "lines": section.lines }))
-                .collect();
-            to_text(&json!({ "schema": json::SCHEMA, "model": plan.model.id, "sections": list }))
-        }
+        Format::Json => to_text(&json::explanation(&plan, &sections)),
         Format::Csv => crate::render::csv::rows(
             sections
                 .iter()

@@ -4,6 +4,7 @@ use clap::ArgMatches;
 use planner_core::plan::plan;
 use planner_core::render::json;
 use planner_core::request::Request;
+use planner_core::spec::layer::LayerKind;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Message as M, raw, text};
 use planner_core::units::group_digits;
@@ -42,7 +43,7 @@ fn families(output: &Output) -> Result<u8> {
 
 /// The kinds of layer with their numbers: `10 full, 52 sliding`.
 fn kinds(model: &ModelSpec) -> String {
-    let mut counts: Vec<(&str, u64)> = Vec::new();
+    let mut counts: Vec<(LayerKind, u64)> = Vec::new();
     for layer in &model.layers {
         match counts.iter_mut().find(|(kind, _)| *kind == layer.kind()) {
             Some((_, count)) => *count += 1,

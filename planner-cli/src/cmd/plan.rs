@@ -1,7 +1,7 @@
 //! The plan itself.
 
 use clap::ArgMatches;
-use planner_core::plan::{adjust, candidates, compare, plan};
+use planner_core::plan::{candidates, compare, plan};
 use planner_core::render::json;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, words};
@@ -15,7 +15,7 @@ const SHOWN_GPUS: &[&str] = &["h200-141gb", "h100-80gb", "a100-80gb", "l40s", "r
 /// Exit code of `--check` when it does not fit.
 const DOES_NOT_FIT: u8 = 1;
 
-/// The model that a command line names, with the request's overrides applied.
+/// The model that a command line names.
 pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> Result<ModelSpec> {
     let name = matches.get_one::<String>("model").ok_or_else(|| {
         Error::bad_value(
@@ -24,7 +24,7 @@ pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> 
             words!("a model, such as llama3-70b (see `kvplan models`)"),
         )
     })?;
-    adjust(source::load(name, request.strict)?, request)
+    source::load(name, request.strict)
 }
 
 /// Every engine side by side.
@@ -32,9 +32,8 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request(matches)?;
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
-    let engines = compare::compare(&model, &request);
-    let mut json = json::plan(&plan, output.lang);
-    json["engines"] = compare::to_json(&engines, output.lang);
+    let engines = compare(&model, &request);
+    let json = json::plan_and_engines(&plan, &engines, output.lang);
     output.print(&render::engines::render(&plan, &engines, &json, output));
     Ok(0)
 }
@@ -55,11 +54,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let model = model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let verified = if matches.get_flag("verify") {
-        Some(super::verify::run(matches, &model, &request, output)?)
+        Some(super::verify::run(matches, &plan.model, &request, output)?)
     } else {
         None
     };
-    let generated = super::real::run(matches, &model, &request, output)?;
+    let generated = super::real::run(matches, &plan.model, &request, output)?;
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();

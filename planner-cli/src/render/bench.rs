@@ -1,7 +1,7 @@
 //! What `bench-cache` found.
 
 use planner_bench::{Bench, PROMPT_TOKENS, Runs};
-use planner_core::plan::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
+use planner_core::render::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};
 use planner_core::spec::model::ModelSpec;
 use planner_core::units::group_digits;
 use serde_json::{Value as Json, json};

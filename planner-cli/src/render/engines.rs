@@ -1,8 +1,7 @@
 //! Engines side by side.
 
-use planner_core::plan::Plan;
-use planner_core::plan::compare::Compared;
-use planner_core::text::{Message as M, engine_rule, error_hint, error_message, raw, text};
+use planner_core::plan::{Compared, Plan};
+use planner_core::text::{Message as M, Sentence, error_hint, error_message, raw, text};
 use planner_core::units::{group_digits, human_bytes};
 use serde_json::Value as Json;
 
@@ -25,12 +24,12 @@ pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Outpu
         |bytes: u64| if output.format == Format::Csv { bytes.to_string() } else { human_bytes(bytes) };
     let mut reasons = String::new();
     for engine in engines {
-        let mut row = vec![format!("{} {}", engine.id, engine.version)];
+        let mut row = vec![format!("{} {}", engine.rule.id(), engine.version)];
         let why = match &engine.answer {
             Ok(answer) => {
                 row.extend([bytes(answer.session_bytes), bytes(answer.total_bytes)]);
                 row.push(answer.max_users.map_or_else(String::new, group_digits));
-                engine_rule(lang, engine.id).to_owned()
+                Sentence::from(engine.rule.rule()).text(lang)
             }
             Err(error) => {
                 row.extend(["-", "-", "-"].map(str::to_owned));
@@ -39,7 +38,8 @@ pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Outpu
             }
         };
         if for_people {
-            reasons.push_str(&format!("\n{}", wrap(&format!("{}: {why}", engine.id), output.width, 2)));
+            reasons
+                .push_str(&format!("\n{}", wrap(&format!("{}: {why}", engine.rule.id()), output.width, 2)));
         } else {
             row.push(why);
         }

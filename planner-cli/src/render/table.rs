@@ -1,6 +1,8 @@
 //! The answer for people: need first, the article's figure beside it, then what fits, notes last.
 
-use planner_core::plan::{Candidate, Plan, reserve};
+use planner_core::engine::report::ReportKind;
+use planner_core::plan::{Candidate, Limit, Plan, reserve};
+use planner_core::spec::layer::LayerKind;
 use planner_core::text::{Lang, Message as M, raw, sessions, text, users};
 use planner_core::units::{group_digits, human_bytes};
 
@@ -13,11 +15,11 @@ const NARROW: u16 = 60;
 
 /// `Llama 3 70B   80 layers, 8 KV heads × 128, bf16 KV`.
 pub fn headline(plan: &Plan<'_>, lang: Lang) -> String {
-    let model = plan.model;
+    let model = &plan.model;
     let layers = model.config_layers.to_string();
     let (k, v) = plan.kv_dtypes;
-    let dtype = if k == v { k.to_owned() } else { format!("{k}/{v}") };
-    let latent = plan.layers.iter().any(|group| group.layer.kind() == "latent");
+    let dtype = if k == v { k.name.to_owned() } else { format!("{}/{}", k.name, v.name) };
+    let latent = plan.model.layers.iter().any(|layer| layer.kind() == LayerKind::Latent);
     match (model.kv_heads, model.head_dim) {
         (Some(_), Some(dim)) if latent => {
             text(lang, M::HeadlineLatent, &[&model.name, &layers, &dim.to_string(), &dtype])
@@ -121,15 +123,17 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
 
 /// What an engine of blocks prints when it starts: blocks, tokens, concurrency.
 pub fn engine_blocks(plan: &Plan<'_>, lang: Lang) -> Option<String> {
-    let keys = &plan.engine.details.keys;
-    let number = |name: &str| keys.get(name).and_then(serde_json::Value::as_u64);
-    let concurrency = keys.get("max_concurrency").and_then(serde_json::Value::as_f64)?;
-    let length = number("max_model_len").or(plan.request.max_model_len).unwrap_or(plan.tokens);
+    let report = &plan.engine.report;
+    let pool = report.pool()?;
+    let length = match &report.kind {
+        ReportKind::Vllm(report) => report.max_model_len,
+        _ => plan.request.max_model_len.unwrap_or(plan.tokens),
+    };
     let figures = [
-        group_digits(number("num_blocks")?),
-        group_digits(number("block_size")?),
-        group_digits(number("kv_cache_tokens")?),
-        format!("{concurrency:.2}"),
+        group_digits(pool.num_blocks?),
+        group_digits(pool.block_size),
+        group_digits(pool.kv_cache_tokens?),
+        format!("{:.2}", pool.max_concurrency?),
         group_digits(length),
     ];
     Some(text(lang, M::EngineBlocks, &figures.each_ref().map(String::as_str)))
@@ -145,17 +149,15 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let mut lines = Vec::new();
     let budget = tightest.and_then(|gpu| Some((gpu.budget_bytes?, gpu.weight_bytes?, gpu.reserve_bytes?)));
     if verdict.fits {
-        let limit = if verdict.limited_by == "max_position" {
+        let limit = if verdict.limited_by == Limit::MaxPosition {
             format!(" ({})", raw(lang, M::LimitIsModel))
         } else {
             String::new()
         };
         // A cache that does not grow sets no longest length.
-        let longest = if verdict.limited_by == "none" {
-            String::new()
-        } else {
-            format!("; {}{limit}", text(lang, M::LongestFor, &[&asked, &group_digits(verdict.max_seq)]))
-        };
+        let longest = verdict.max_seq.map_or_else(String::new, |tokens| {
+            format!("; {}{limit}", text(lang, M::LongestFor, &[&asked, &group_digits(tokens)]))
+        });
         lines.push(format!(
             "{}: {}{longest}",
             text(lang, M::Fits, &[&asked, &tokens]),
@@ -193,7 +195,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         None if !memory.weights_fit => {
             let figures = tightest.and_then(|gpu| gpu.budget_bytes.zip(gpu.total_bytes));
             let (budget, total) = figures.unwrap_or_default();
-            let share = plan.run().utilization().to_string();
+            let share = plan.utilization().to_string();
             text(lang, M::BudgetOf, &[&human_bytes(budget), &share, &human_bytes(total)]) + &device
         }
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
@@ -203,12 +205,15 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             lines.push(format!("{}: {}", raw(lang, M::Hint), raw(lang, M::NothingFits)));
         } else {
             lines.push(format!("{}: {}", raw(lang, M::Hint), raw(lang, M::AnyOfTheseFits)));
-            let change = |change: &planner_core::plan::Alternative| {
-                let what = format!("{} {}", change.flag, change.value);
+            let offer = |alternative: &planner_core::plan::Alternative| {
+                let changes = alternative.changes.iter();
+                let changes: Vec<String> =
+                    changes.map(|change| format!("{} {}", change.flag(), change.value())).collect();
+                let what = changes.join(" ");
                 let pad = " ".repeat(18_usize.saturating_sub(display_width(&what)));
-                format!("  {what}{pad} {}", users(lang, change.max_users))
+                format!("  {what}{pad} {}", users(lang, alternative.max_users))
             };
-            lines.extend(verdict.alternatives.iter().map(change));
+            lines.extend(verdict.alternatives.iter().map(offer));
         }
     }
     lines
@@ -283,7 +288,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right],
     );
     for candidate in candidates {
-        let mark = if candidate.limited_by == "max_position" {
+        let mark = if candidate.limited_by == Limit::MaxPosition {
             format!(" {}", raw(lang, M::LimitMark))
         } else {
             String::new()
@@ -293,13 +298,13 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
             candidate.gpus.to_string(),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),
-            match candidate.limited_by {
-                "none" => raw(lang, M::NoLimit).to_owned(),
-                _ => format!("{}{mark}", group_digits(candidate.max_seq)),
-            },
+            candidate.max_seq.map_or_else(
+                || raw(lang, M::NoLimit).to_owned(),
+                |tokens| format!("{}{mark}", group_digits(tokens)),
+            ),
         ]);
     }
-    let places = [plan.run().utilization().to_string(), human_bytes(reserve(plan.request))];
+    let places = [plan.utilization().to_string(), human_bytes(reserve(plan.request))];
     let footnote = text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str));
     let table: Vec<String> =
         rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();

@@ -77,6 +77,14 @@ pub fn resolve(wanted: Option<&EngineId>) -> Result<(&'static dyn Engine, &'stat
     Ok((engine, found))
 }
 
+/// The engine of `NAME` or `NAME@VERSION`, and its version.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn find(text: &str) -> Result<(&'static dyn Engine, &'static str)> {
+    resolve(Some(&EngineId::parse(text)))
+}
+
 fn named(name: &str) -> Result<&'static dyn Engine> {
     let wanted = normalized(name);
     let engines = all();

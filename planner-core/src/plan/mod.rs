@@ -9,7 +9,7 @@ use crate::dtype::DType;
 use crate::engine::architecture::ReferenceCache;
 use crate::engine::command::Command;
 use crate::engine::report::EngineReport;
-use crate::engine::{Engine, ResolvedRequest, Term, flag_support};
+use crate::engine::{Allocation, Engine, ResolvedRequest, flag_support};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -107,12 +107,12 @@ impl Plan<'_> {
         self.run().utilization()
     }
 
-    /// The products whose sum the engine's bytes of one session are; none where its report says it.
+    /// What the engine allocates, for figures beyond those kept here.
     ///
     /// # Errors
     /// None for a plan that was made.
-    pub fn terms(&self) -> Result<Vec<Term>> {
-        self.engine.rule.allocate(self.run())?.terms(self.tokens)
+    pub fn allocation(&self) -> Result<Box<dyn Allocation + '_>> {
+        self.engine.rule.allocate(self.run())
     }
 
     /// The engine's rule and where it stands in the engine's source.

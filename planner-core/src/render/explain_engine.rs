@@ -22,7 +22,7 @@ pub(super) fn lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         _ => {}
     }
     lines.extend(pool(plan, lang));
-    let terms = plan.terms().unwrap_or_default();
+    let terms = plan.allocation().and_then(|allocation| allocation.terms(plan.tokens)).unwrap_or_default();
     lines.extend(terms.iter().filter_map(|term| product(term, lang)));
     lines.push(format!(
         "{}: {} B ({})",

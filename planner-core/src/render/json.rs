@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+pub use super::document::SCHEMA;
 use super::document::*;
 use super::explain::Section;
 use crate::engine::command::Command;
@@ -13,6 +14,9 @@ use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
 use crate::text::{Lang, Sentence, error_hint, error_message};
 
+/// The JSON Schema of the JSON output.
+pub const SCHEMA_TEXT: &str = include_str!("schema.json");
+
 /// The largest integer that JavaScript can hold with all below it.
 const LARGEST_NUMBER: u64 = 1 << 53;
 
@@ -21,6 +25,11 @@ pub fn to_json(document: &impl Serialize) -> Json {
     let mut json = serde_json::to_value(document).unwrap_or_default();
     large_as_text(&mut json);
     json
+}
+
+/// An integer as it stands in the JSON.
+pub fn integer(value: u64) -> Json {
+    to_json(&value)
 }
 
 fn large_as_text(json: &mut Json) {

@@ -62,8 +62,8 @@ fn weights_of_an_unknown_method_need_a_dtype() {
         "torch_dtype": "bfloat16", "quantization_config": {"quant_method": "hqq"}}"#;
     let spec = from_config_json(config, true).unwrap();
     let mut request = crate::request::Request::default();
-    let adjust = crate::plan::adjust;
-    assert!(matches!(adjust(spec.clone(), &request), Err(Error::Unsupported { .. })));
+    let adjusted = crate::plan::adjusted;
+    assert!(matches!(adjusted(&spec, &request), Err(Error::Unsupported { .. })));
     request.set("weight-dtype", "bf16").unwrap();
-    assert_eq!(adjust(spec.clone(), &request).unwrap().weight_bytes, 2 * spec.parameters);
+    assert_eq!(adjusted(&spec, &request).unwrap().weight_bytes, 2 * spec.parameters);
 }

@@ -129,7 +129,7 @@ impl Prepared {
             vocab: size(model.vocab_size)?,
             inner: size(inner(model))?,
             gated: learned(model).is_none(),
-            encoder_tokens: size(run.source.max(1))?,
+            encoder_tokens: size(run.encoder_tokens.max(1))?,
             positions: learned(model).map_or(Ok(0), |rows| size(rows).map(|rows| rows.max(tokens)))?,
         };
         let mixers = layers.iter().map(|layer| layer.elements(dims.hidden as u64));

@@ -9,6 +9,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use planner_core::engine::report::{CandleReport, ReportKind};
 use planner_core::engine::{self, ResolvedRequest, architecture::ReferenceCache};
 use planner_core::plan::resolve;
 use planner_core::request::Request;
@@ -77,7 +78,7 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     let text = Json::Object(whole).to_string();
     let Ok(model) = from_config_json(&text, false) else { return Ok(None) };
     let mut request = run.request.clone();
-    (request.engine, request.engine_version) = engine::resolve("candle")?;
+    request.engine = Some(engine::CANDLE);
     request.seq = Some(TOKENS as u64);
     request.source_len = Some(SOURCE as u64);
     // The narrowed configuration may have lost the type that the whole one names.
@@ -85,10 +86,12 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     request.kv_dtype = request.kv_dtype.or(Some(dtypes.0.name.to_owned()));
     let Ok((run, _)) = resolve(&model, &request) else { return Ok(None) };
     // What the engine refuses of this model or this plan is no failure of the measurement.
-    let Ok(layout) = request.engine.allocate(run) else { return Ok(None) };
-    let name = layout.details(None)?.keys.get("module").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let Ok(allocation) = run.engine.allocate(run) else { return Ok(None) };
+    let ReportKind::Candle(CandleReport { module: name, .. }) = allocation.report(None)?.kind else {
+        return Ok(None);
+    };
     let Some((vary, build)) = table::of(&name) else { return Ok(None) };
-    let predicted_bytes = layout.session_bytes(TOKENS as u64)?;
+    let predicted_bytes = allocation.session_bytes(TOKENS as u64)?;
     let dtype = shape::dtype(dtypes.0)?;
     let config = narrow::filled(narrowed, &model);
     let width = config.get("d_model").and_then(Json::as_u64).unwrap_or(1) as usize;

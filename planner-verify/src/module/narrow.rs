@@ -4,7 +4,7 @@
 //! and layers shrink, the model's width to what the heads need, windows and position tables so that a few
 //! tokens pass them.
 
-use planner_core::spec::layer::{Content, Extent, Layer};
+use planner_core::spec::layer::{Content, Extent, Layer, LayerKind};
 use planner_core::spec::model::ModelSpec;
 use serde_json::{Map, Value as Json};
 
@@ -171,7 +171,7 @@ pub fn filled(mut config: Map<String, Json>, model: &ModelSpec) -> Map<String, J
         _ => None,
     });
     let short = |layer: &Layer| match layer.kind() {
-        "state" => "conv",
+        LayerKind::State => "conv",
         _ => "full_attention",
     };
     let kinds = model.layers.iter().map(short).collect::<Vec<_>>();

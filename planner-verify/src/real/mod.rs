@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
+use planner_core::engine::report::ReportKind;
 use planner_core::engine::{self, ResolvedRequest};
 use planner_core::plan::resolve;
 use planner_core::request::Request;
@@ -274,13 +275,11 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
         // The decoder's buffers are made for all tokens beforehand: the heap does not grow.
         return Ok((bytes, 0));
     }
-    (own.engine, own.engine_version) = engine::resolve("candle")?;
+    own.engine = Some(engine::CANDLE);
     let (run, _) = resolve(model, &own)?;
     let run = ResolvedRequest { tokens, ..run };
-    let details = own.engine.allocate(run)?.details(None)?;
-    let key = |name: &str| details.keys.get(name).and_then(Json::as_u64);
-    match (key("used_bytes"), key("allocated_bytes")) {
-        (Some(used), Some(allocated)) => Ok((used, allocated)),
+    match run.engine.allocate(run)?.report(None)?.kind {
+        ReportKind::Candle(report) => Ok((report.used_bytes, report.allocated_bytes)),
         _ => Err(Error::overflow(messages::SESSION_BYTES)),
     }
 }

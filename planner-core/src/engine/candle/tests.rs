@@ -1,6 +1,7 @@
 //! Figures worked out by hand from the modules' shapes.
 
 use super::*;
+use crate::engine::report::ReportKind;
 use crate::plan::plan;
 use crate::request::Request;
 use crate::source::from_config_json;
@@ -12,8 +13,8 @@ fn answer(config: &str, flags: &[(&str, &str)]) -> Result<(u64, u64)> {
         request.set(flag, value)?;
     }
     let engine = plan(&model, &request)?.engine;
-    let used = engine.details.keys["used_bytes"].as_u64().unwrap_or_default();
-    Ok((used, engine.total_bytes))
+    let ReportKind::Candle(report) = engine.report.kind else { panic!("{:?}", engine.report) };
+    Ok((report.used_bytes, engine.total_bytes))
 }
 
 /// 2 layers, 2 KV heads of 16, one window of 8.
@@ -146,7 +147,7 @@ fn notes(config: &str, tokens: &str) -> Result<Vec<&'static str>> {
     let mut request = Request::default();
     request.set("engine", "candle")?;
     request.set("seq", tokens)?;
-    let notes = plan(&model, &request)?.engine.details.notes;
+    let notes = plan(&model, &request)?.engine.report.notes;
     Ok(notes.iter().map(|note| note.code).filter(|code| code.starts_with("candle_")).collect())
 }
 
