@@ -93,11 +93,10 @@ impl Rows {
                     let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
                     let width =
                         u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
-                    column
-                        .set_cell_alignment(CellAlignment::Right)
-                        .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)))
+                    column.set_cell_alignment(CellAlignment::Right);
+                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
                 }
-            };
+            }
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
