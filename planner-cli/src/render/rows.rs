@@ -84,20 +84,27 @@ impl Rows {
         for row in &self.rows {
             table.add_row(row);
         }
+        let natural: usize = table
+            .column_max_content_widths()
+            .into_iter()
+            .zip(table.column_iter())
+            .map(|(content, column)| usize::from(content) + usize::from(column.padding_width()))
+            .sum();
+        let too_wide = natural > usize::from(width);
         for (at, (column, align)) in table.column_iter_mut().zip(&self.aligns).enumerate() {
             match align {
                 Align::Left => column.set_cell_alignment(CellAlignment::Left),
-                Align::Right => {
+                Align::Right if too_wide => {
                     // A number is never cut; the header above it may be.
                     let cells = self.rows.iter().filter_map(|row| row.get(at));
                     let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
                     let width =
                         u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
-                    column
-                        .set_cell_alignment(CellAlignment::Right)
-                        .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)))
+                    column.set_cell_alignment(CellAlignment::Right);
+                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
                 }
-            };
+                Align::Right => column.set_cell_alignment(CellAlignment::Right),
+            }
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
