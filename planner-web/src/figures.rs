@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 /// The figures of a plan, whose JSON is `answer`:
 ///
 /// - `product`: the numbers whose product is `kv.total_bytes`, bytes first.
-/// - `all_heads_ratio`: how many times as much it were with every head cached, in hundredths; null where
+/// - `all_heads_ratio`: times as much with every head cached, rounded to hundredths; null where
 ///   nothing is to compare.
 /// - `runs`: runs of equal layers, `first` to `last`, with the bytes of one layer.
 /// - `kinds`: layers that keep the same, wherever they are, with the bytes of all.
 /// - `growing`: layers that grow with the length, by the bytes that a token adds to one.
-/// - `fullest_gpu`: the one whose room for the cache is used most, and what its memory holds; null
-///   without a GPU.
+/// - `fullest_gpu`: the one of `memory.gpus` whose room for the cache is used most, and what its memory
+///   holds; null without a GPU.
 pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
     json!({
         "product": product(plan).into_iter().map(integer).collect::<Vec<_>>(),
@@ -84,26 +84,25 @@ impl Alike<'_> {
 }
 
 /// Gathers the runs of a plan, each with its JSON, in the order of the first of each.
-fn alike<'a, K: PartialEq>(
+fn alike<'a>(
     plan: &'a Plan<'_>,
     answer: &'a Value,
-    key: impl Fn(&'a LayerGroup<'a>) -> K,
+    are_alike: fn(&LayerGroup<'_>, &LayerGroup<'_>) -> bool,
 ) -> Vec<Alike<'a>> {
-    let mut found: Vec<(K, Alike<'a>)> = Vec::new();
+    let mut found: Vec<Alike<'a>> = Vec::new();
     for (run, json) in plan.layers.iter().zip(answer["layers"].as_array().into_iter().flatten()) {
-        let key = key(run);
-        match found.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => group.runs.push(run),
-            None => found.push((key, Alike { first: (run, json), runs: vec![run] })),
+        match found.iter_mut().find(|group| are_alike(group.first.0, run)) {
+            Some(group) => group.runs.push(run),
+            None => found.push(Alike { first: (run, json), runs: vec![run] }),
         }
     }
-    found.into_iter().map(|(_, group)| group).collect()
+    found
 }
 
 /// What a layer keeps, in widths and windows.
-fn shape<'a>(run: &'a LayerGroup<'a>) -> Vec<(&'a Content, &'a Extent)> {
+fn shape<'a>(run: &'a LayerGroup<'_>) -> impl Iterator<Item = (&'a Content, &'a Extent)> {
     let stores = run.layer.stores.iter().filter(|store| store.is_kept_by("architecture"));
-    stores.map(|store| (&store.content, &store.extent)).collect()
+    stores.map(|store| (&store.content, &store.extent))
 }
 
 /// What a layer keeps as in the plan's JSON, and the `elements` of a state.
@@ -118,7 +117,7 @@ fn stores((run, json): (&LayerGroup<'_>, &Value)) -> Value {
 }
 
 fn kinds(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
-    let groups = alike(plan, answer, |run| (run.layer.kind(), shape(run)));
+    let groups = alike(plan, answer, |a, b| a.layer.kind() == b.layer.kind() && shape(a).eq(shape(b)));
     let kind = |group: &Alike<'_>| {
         json!({
             "kind": group.first.0.layer.kind(),
@@ -133,8 +132,10 @@ fn kinds(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
 }
 
 fn growing(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
-    let token = |run: &LayerGroup<'_>| each(run.bytes_per_token, run);
-    let groups = alike(plan, answer, |run| (run.layer.kind(), token(run)));
+    fn token(run: &LayerGroup<'_>) -> u64 {
+        each(run.bytes_per_token, run)
+    }
+    let groups = alike(plan, answer, |a, b| a.layer.kind() == b.layer.kind() && token(a) == token(b));
     let group = |group: &Alike<'_>| {
         json!({
             "kind": group.first.0.layer.kind(),
@@ -147,21 +148,23 @@ fn growing(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
 }
 
 fn fullest_gpu(memory: &Memory) -> Option<Value> {
-    let mut gpus = memory.gpus.iter();
+    let crossed = |used: u64, room: u64| u128::from(used) * u128::from(room.max(1));
+    let mut gpus = memory.gpus.iter().enumerate();
     let mut fullest = gpus.next()?;
-    for gpu in gpus {
-        let product = |used: u64, room: u64| u128::from(used) * u128::from(room.max(1));
-        if product(gpu.kv_bytes_used, fullest.kv_bytes_available)
-            > product(fullest.kv_bytes_used, gpu.kv_bytes_available)
+    for (index, gpu) in gpus {
+        let (_, most) = fullest;
+        if crossed(gpu.kv_bytes_used, most.kv_bytes_available)
+            > crossed(most.kv_bytes_used, gpu.kv_bytes_available)
         {
-            fullest = gpu;
+            fullest = (index, gpu);
         }
     }
-    let (used, room) = (fullest.kv_bytes_used, fullest.kv_bytes_available);
-    let outside = fullest.budget_bytes.map(|budget| fullest.total_bytes.unwrap_or(0).saturating_sub(budget));
+    let (index, gpu) = fullest;
+    let (used, room) = (gpu.kv_bytes_used, gpu.kv_bytes_available);
+    let outside = gpu.budget_bytes.map(|budget| gpu.total_bytes.unwrap_or(0).saturating_sub(budget));
     let parts = [
-        ("weights", fullest.weight_bytes.unwrap_or(0)),
-        ("reserve", fullest.reserve_bytes.unwrap_or(0)),
+        ("weights", gpu.weight_bytes.unwrap_or(0)),
+        ("reserve", gpu.reserve_bytes.unwrap_or(0)),
         ("used", used.min(room)),
         ("free", room.saturating_sub(used)),
         ("over", used.saturating_sub(room)),
@@ -169,11 +172,7 @@ fn fullest_gpu(memory: &Memory) -> Option<Value> {
     ];
     let part = |(part, bytes): &(&str, u64)| json!({ "part": part, "bytes": integer(*bytes) });
     Some(json!({
-        "total_bytes": fullest.total_bytes.map(integer),
-        "weight_bytes": fullest.weight_bytes.map(integer),
-        "reserve_bytes": fullest.reserve_bytes.map(integer),
-        "kv_bytes_available": integer(room),
-        "kv_bytes_used": integer(used),
+        "index": index,
         "kv_bytes_free": integer(room.saturating_sub(used)),
         "parts": parts.iter().filter(|(_, bytes)| *bytes > 0).map(part).collect::<Vec<_>>(),
     }))
