@@ -6,7 +6,7 @@
 pub mod data;
 pub mod demo;
 mod families;
-mod figures;
+pub mod figures;
 pub mod gguf;
 pub mod parts;
 pub mod planner;

@@ -170,8 +170,8 @@ pub fn plan(request: &str) -> Value {
     planned(&parsed(request), |_, json| json)
 }
 
-/// Answers a request with `{"plan", "figures", "command"}`: the JSON of [`plan`], what the page shows
-/// beside it (see [`figures::of`]), and the same question for the command line. A failure as in [`plan`].
+/// Answers a request with `{"plan", "figures", "command"}`: the JSON of [`plan()`], what the page shows
+/// beside it (see [`figures::of`]), and the same question for the command line. A failure as in [`plan()`].
 pub fn answer(request: &str) -> Value {
     let request = parsed(request);
     planned(&request, |plan, json| {

@@ -67,14 +67,19 @@ fn the_parts_of_the_fullest_gpu_are_its_memory() {
         let parts = gpu["parts"].as_array().unwrap();
         parts.iter().find(|part| part["part"] == name).map(|part| part["bytes"].as_u64().unwrap())
     };
-    let gpu = &asked("llama3-70b", flags("20"))["figures"]["fullest_gpu"];
+    let answer = asked("llama3-70b", flags("20"));
+    let gpu = &answer["figures"]["fullest_gpu"];
     assert_eq!(part(gpu, "used"), Some(6_553_600_000 / 4));
     assert_eq!(part(gpu, "reserve"), Some(2 << 30));
     assert_eq!(part(gpu, "over"), None);
     let parts = gpu["parts"].as_array().unwrap();
-    assert_eq!(parts.iter().filter_map(|part| part["bytes"].as_u64()).sum::<u64>(), gpu["total_bytes"]);
-    let full = &asked("llama3-70b", flags("100000"))["figures"]["fullest_gpu"];
-    let room = full["kv_bytes_available"].as_u64().unwrap();
+    assert_eq!(
+        parts.iter().filter_map(|part| part["bytes"].as_u64()).sum::<u64>(),
+        answer["plan"]["memory"]["gpus"][0]["total_bytes"]
+    );
+    let answer = asked("llama3-70b", flags("100000"));
+    let full = &answer["figures"]["fullest_gpu"];
+    let room = answer["plan"]["memory"]["gpus"][0]["kv_bytes_available"].as_u64().unwrap();
     assert_eq!(part(full, "used"), Some(room));
     assert_eq!(part(full, "over"), Some(327_680_000 / 4 * 100_000 - room));
     assert_eq!((part(full, "free"), &full["kv_bytes_free"]), (None, &json!(0)));

@@ -23,7 +23,7 @@ export function showResult({ plan, figures }, request, apply) {
     el("p.big", {}, size(kv.total_bytes)),
     el("p.lead", {}, `${t("result.of_cache")} · `, el("span.exact", {}, exact(kv.total_bytes))),
     product(figures.product));
-  const bar = memory ? memoryBar(figures.fullest_gpu) : null;
+  const bar = memory ? memoryBar(memory.gpus, figures.fullest_gpu) : null;
   const chart = memory ? usersChart(plan, JSON.parse(planner.curve(request)).points) : null;
   $("result").classList.remove("old");
   $("result").replaceChildren(
@@ -74,15 +74,16 @@ function verdictBox(plan, apply) {
 }
 
 /** The memory of one GPU: the one whose room for the cache is used most. */
-function memoryBar(gpu) {
+function memoryBar(gpus, { index, kv_bytes_free: free, parts }) {
+  const gpu = gpus[index];
   const label = t("bar.label", {
-    weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(gpu.kv_bytes_used), free: size(gpu.kv_bytes_free),
+    weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(gpu.kv_bytes_used), free: size(free),
     total: size(gpu.total_bytes ?? gpu.kv_bytes_available),
   });
   return el("figure.memory", {},
     el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
-    el("div.stack", { role: "img", "aria-label": label }, ...gpu.parts.map(({ part, bytes }) => el(`i.${part}`, { style: { "flex-grow": bytes } }))),
-    el("ul.legend", {}, ...gpu.parts.map(({ part, bytes }) => el(`li.${part}`, {}, el("span", {}, t(part === "weights" ? "word.weights" : `bar.${part}`)), el("b", {}, size(bytes))))));
+    el("div.stack", { role: "img", "aria-label": label }, ...parts.map(({ part, bytes }) => el(`i.${part}`, { style: { "flex-grow": bytes } }))),
+    el("ul.legend", {}, ...parts.map(({ part, bytes }) => el(`li.${part}`, {}, el("span", {}, t(part === "weights" ? "word.weights" : `bar.${part}`)), el("b", {}, size(bytes))))));
 }
 
 /** Users against length, both on logarithmic scales. */
