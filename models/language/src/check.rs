@@ -118,7 +118,7 @@ impl<'a, 'm> Names<'a, 'm> {
         let mut done = BTreeSet::new();
         for name in self.definitions.keys() {
             if let Some(circle) = circle(&self.reads, name, &mut Vec::new(), &mut done) {
-                let place = &self.definitions[name].place;
+                let place = &self.definitions[circle[0]].place;
                 let why = format!("definitions go in a circle: {}", circle.join(" → "));
                 self.found.push(place.mistake(why));
                 return;

@@ -162,6 +162,7 @@ fn modules(parts: Table) -> Result<Vec<ModuleRule>, Mistake> {
                     rule.count = fields.optional("count")?;
                     rule.active = fields.optional("active")?;
                 }
+                Value::Null => return Err(path.place.mistake(format!("`{}: ~` removes nothing", path.text))),
                 _ => rule.is = source(node)?,
             }
             rule.path = path.text;
