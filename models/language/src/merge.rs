@@ -145,11 +145,11 @@ fn merge(mut base: Table, own: Table, levels: usize) -> Result<Table, Mistake> {
             (Some(Node { value: Value::Map(old), .. }), Value::Map(new)) if levels > 1 => {
                 *new = merge(old, std::mem::take(new), levels - 1)?;
             }
-            (Some(shape @ Node { value: Value::Text(_), .. }), Value::Map(new)) if levels == 2 => {
-                if new.iter().all(|(key, _)| key.text != "is") {
-                    let is = Key { text: "is".into(), place: shape.place.clone() };
-                    new.push((is, shape));
-                }
+            (Some(shape @ Node { value: Value::Text(_), .. }), Value::Map(new))
+                if levels == 2 && new.iter().all(|(key, _)| key.text != "is") =>
+            {
+                let is = Key { text: "is".into(), place: shape.place.clone() };
+                new.push((is, shape));
             }
             _ => {}
         }

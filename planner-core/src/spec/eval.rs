@@ -11,7 +11,7 @@ use planner_models::Family;
 use planner_models::expr::{Expr, Operator, parse};
 use serde_json::{Map, Value as Json};
 
-use super::value::{Number, Value};
+use super::value::{Number, Value, arithmetic};
 use crate::error::{Error, Result};
 use crate::text::{Argument, Sentence, Words};
 
@@ -358,27 +358,8 @@ impl<'a> Scope<'a> {
                 let needle = self.eval(left)?;
                 Ok(Value::Flag(self.elements(right)?.iter().any(|item| item.equals(&needle))))
             }
-            _ => self.arithmetic(operator, self.number(left)?, self.number(right)?),
+            _ => arithmetic(operator, self.number(left)?, self.number(right)?),
         }
-    }
-
-    fn arithmetic(&self, operator: Operator, a: Number, b: Number) -> Result<Value<'a>> {
-        use Operator as O;
-        Ok(match operator {
-            O::Less => Value::Flag(a < b),
-            O::LessOrEqual => Value::Flag(a <= b),
-            O::Greater => Value::Flag(a > b),
-            O::GreaterOrEqual => Value::Flag(a >= b),
-            O::Add => Value::Number(a.plus(b)?),
-            O::Subtract => Value::Number(a.plus(b.negate()?)?),
-            O::Multiply => Value::Number(a.multiply(b)?),
-            O::Divide => Value::Number(a.divide(b)?),
-            O::FloorDivide => Value::Number(a.divide(b)?.floor()),
-            _ => {
-                let quotient = a.divide(b)?.floor();
-                Value::Number(a.plus(quotient.multiply(b)?.negate()?)?)
-            }
-        })
     }
 }
 

@@ -216,7 +216,7 @@ mod tests {
             ("ga\\te*", "gate_up", false),
             ("[gate*", "gate_up", false),
         ] {
-            assert_eq!(fast_glob::glob_match(&super::glob(pattern), name), answer, "{pattern} {name}");
+            assert_eq!(fast_glob::glob_match(super::glob(pattern), name), answer, "{pattern} {name}");
         }
     }
 
