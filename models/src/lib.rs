@@ -1,12 +1,12 @@
 //! The data of kvplan: how each model family stores its cache, which models and GPUs are known.
 //!
 //! Everything here is plain data in static tables. The YAML beside this crate is read and checked
-//! by `build.rs`, so that a bad file fails the build and no program parses YAML at run time.
+//! by `build/`, so that a bad file fails the build and no program parses YAML at run time.
 
-pub mod expr;
 mod lookup;
 
 pub use lookup::{Given, family_of, install, model_types};
+pub use planner_language::{expr, vocabulary};
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 

@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 /// The figures of a plan, whose JSON is `answer`:
 ///
 /// - `product`: the numbers whose product is `kv.total_bytes`, bytes first.
-/// - `all_heads_ratio`: how many times as much it were with every head cached, in hundredths; null where
+/// - `all_heads_ratio`: times as much with every head cached, rounded to hundredths; null where
 ///   nothing is to compare.
 /// - `runs`: runs of equal layers, `first` to `last`, with the bytes of one layer.
 /// - `kinds`: layers that keep the same, wherever they are, with the bytes of all.
 /// - `growing`: layers that grow with the length, by the bytes that a token adds to one.
-/// - `fullest_gpu`: the one whose room for the cache is used most, and what its memory holds; null
-///   without a GPU.
+/// - `fullest_gpu`: the one of `memory.gpus` whose room for the cache is used most, and what its memory
+///   holds; null without a GPU.
 pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
     json!({
         "product": product(plan).into_iter().map(integer).collect::<Vec<_>>(),
@@ -141,21 +141,23 @@ fn growing(plan: &Plan<'_>, answer: &Value) -> Vec<Value> {
 }
 
 fn fullest_gpu(memory: &Memory) -> Option<Value> {
-    let mut gpus = memory.gpus.iter();
+    let crossed = |used: u64, room: u64| u128::from(used) * u128::from(room.max(1));
+    let mut gpus = memory.gpus.iter().enumerate();
     let mut fullest = gpus.next()?;
-    for gpu in gpus {
-        let product = |used: u64, room: u64| u128::from(used) * u128::from(room.max(1));
-        if product(gpu.kv_bytes_used, fullest.kv_bytes_available)
-            > product(fullest.kv_bytes_used, gpu.kv_bytes_available)
+    for (index, gpu) in gpus {
+        let (_, most) = fullest;
+        if crossed(gpu.kv_bytes_used, most.kv_bytes_available)
+            > crossed(most.kv_bytes_used, gpu.kv_bytes_available)
         {
-            fullest = gpu;
+            fullest = (index, gpu);
         }
     }
-    let (used, room) = (fullest.kv_bytes_used, fullest.kv_bytes_available);
-    let outside = fullest.budget_bytes.map(|budget| fullest.total_bytes.unwrap_or(0).saturating_sub(budget));
+    let (index, gpu) = fullest;
+    let (used, room) = (gpu.kv_bytes_used, gpu.kv_bytes_available);
+    let outside = gpu.budget_bytes.map(|budget| gpu.total_bytes.unwrap_or(0).saturating_sub(budget));
     let parts = [
-        ("weights", fullest.weight_bytes.unwrap_or(0)),
-        ("reserve", fullest.reserve_bytes.unwrap_or(0)),
+        ("weights", gpu.weight_bytes.unwrap_or(0)),
+        ("reserve", gpu.reserve_bytes.unwrap_or(0)),
         ("used", used.min(room)),
         ("free", room.saturating_sub(used)),
         ("over", used.saturating_sub(room)),
@@ -163,11 +165,7 @@ fn fullest_gpu(memory: &Memory) -> Option<Value> {
     ];
     let part = |(part, bytes): &(&str, u64)| json!({ "part": part, "bytes": integer(*bytes) });
     Some(json!({
-        "total_bytes": fullest.total_bytes.map(integer),
-        "weight_bytes": fullest.weight_bytes.map(integer),
-        "reserve_bytes": fullest.reserve_bytes.map(integer),
-        "kv_bytes_available": integer(room),
-        "kv_bytes_used": integer(used),
+        "index": index,
         "kv_bytes_free": integer(room.saturating_sub(used)),
         "parts": parts.iter().filter(|(_, bytes)| *bytes > 0).map(part).collect::<Vec<_>>(),
     }))

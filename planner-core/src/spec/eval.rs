@@ -1,8 +1,8 @@
 //! Evaluation of the family language against one model's configuration.
 //!
-//! A name means the family's definition of that name, else the key of the (language model's)
-//! configuration, else the class default that the family states. Inside its own definition a name
-//! means the key. What is nowhere is a missing field, which only `??` and `has()` forgive.
+//! A name is a definition of the family. A name with a dot (`.hidden_size`) is a key of the (language
+//! model's) configuration, else the class default that the family states; what is nowhere is a
+//! missing field, which only `??` and `has()` forgive.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use planner_models::Family;
 use planner_models::expr::{Expr, Operator, parse};
 use serde_json::{Map, Value as Json};
 
-use super::value::{Number, Value};
+use super::value::{Number, Value, arithmetic};
 use crate::error::{Error, Result};
 use crate::text::{Argument, Sentence, Words};
 
@@ -35,7 +35,8 @@ const REQUIRED: &[&str] = &[
     "ffn_dim",
 ];
 
-/// Deepest chain of definitions; a guard against definitions that go in a circle.
+/// Deepest chain of definitions: a guard for families that a program gives at run time. The build
+/// refuses circles in those that are compiled in.
 const MAX_DEPTH: usize = 48;
 
 /// A key that was read, its value, and whether it is a class default.
@@ -65,9 +66,12 @@ pub struct Scope<'a> {
     pub model_type: &'a str,
     definitions: BTreeMap<&'static str, &'static str>,
     parsed: RefCell<BTreeMap<&'static str, std::rc::Rc<Expr<'static>>>>,
-    known: RefCell<BTreeMap<&'static str, Value<'a>>>,
+    /// Values of definitions, with the layer that they hold for where they read `i`.
+    known: RefCell<BTreeMap<&'static str, (Option<u64>, Value<'a>)>>,
     index: Cell<Option<u64>>,
+    /// Whether the definition that is being evaluated has read `i`.
     used_index: Cell<bool>,
+    /// The definitions that are being evaluated, the innermost last.
     open: RefCell<Vec<&'static str>>,
     trace: RefCell<Option<Vec<KeyRead>>>,
 }
@@ -169,15 +173,15 @@ impl<'a> Scope<'a> {
             "root" => return Ok(Value::Object(self.root)),
             _ => {}
         }
-        if self.open.borrow().contains(&name) {
-            return self.key(name);
-        }
         let Some(source) = self.definition(name) else {
-            return self.key(name);
+            return Err(self.broken(say!("no definition `{0}`", name)));
         };
+        // A trace wants every key that is read.
         if self.trace.borrow().is_none()
-            && let Some(value) = self.known.borrow().get(name)
+            && let Some((index, value)) = self.known.borrow().get(name)
+            && (index.is_none() || *index == self.index.get())
         {
+            self.used_index.set(self.used_index.get() || index.is_some());
             return Ok(value.clone());
         }
         if self.open.borrow().len() >= MAX_DEPTH {
@@ -187,18 +191,31 @@ impl<'a> Scope<'a> {
         self.open.borrow_mut().push(name);
         let value = self.evaluate(source);
         self.open.borrow_mut().pop();
+        // What failed for this layer may not fail for another.
+        let used = self.used_index.get();
+        self.used_index.set(outer || used);
         let value = value?;
-        // A value read while an outer definition of the same chain is open may stand for the bare
-        // key there, so only values computed at the outermost level are kept.
-        if !self.used_index.get() && self.open.borrow().is_empty() {
-            self.known.borrow_mut().insert(name, value.clone());
-        }
-        self.used_index.set(outer || self.used_index.get());
+        let index = if used { self.index.get() } else { None };
+        self.known.borrow_mut().insert(name, (index, value.clone()));
         Ok(value)
     }
 
+    /// What is wrong in the family itself, with the definition that it is in.
     pub(super) fn broken(&self, what: impl Argument) -> Error {
-        Error::parse(words!("family"), say!("{0}: {1}", self.family.name, what))
+        let why = match self.open.borrow().last() {
+            Some(definition) => say!("{0}: `{1}`: {2}", self.family.name, definition, what),
+            None => say!("{0}: {1}", self.family.name, what),
+        };
+        Error::parse(words!("family"), why)
+    }
+
+    /// What a message calls an expression: its name, or where it stands.
+    pub(super) fn subject(&self, expr: &Expr<'_>) -> Sentence {
+        match (name_of(expr), self.open.borrow().last()) {
+            (Some(name), _) => Sentence::verbatim(name),
+            (None, Some(definition)) => say!("`{0}` of the family `{1}`", definition, self.family.name),
+            (None, None) => say!("an expression of the family `{0}`", self.family.name),
+        }
     }
 
     fn note(&self, key: &str, value: &Json, is_default: bool) {
@@ -242,6 +259,7 @@ impl<'a> Scope<'a> {
                 Ok(Value::List(items.iter().map(|item| self.eval(item)).collect::<Result<_>>()?))
             }
             Expr::Name(name) => self.name(name),
+            Expr::Key(name) => self.key(name),
             Expr::Member(object, key) => self.member(object, key),
             Expr::Index(list, index) => self.index(list, index),
             Expr::Call(function, arguments) => self.call(function, arguments),
@@ -256,16 +274,14 @@ impl<'a> Scope<'a> {
         match self.eval(expr)? {
             Value::Number(number) => Ok(number),
             Value::Flag(flag) => Ok(Number::whole(u64::from(flag))),
-            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a number"))),
+            other => Err(Error::bad_value(self.subject(expr), other.describe(), words!("a number"))),
         }
     }
 
     fn member(&self, object: &Expr<'static>, key: &'static str) -> Result<Value<'a>> {
         let (path, value) = match object {
             // A part that the language model's configuration lacks may stand beside it.
-            Expr::Name(name)
-                if !self.defines(name) && *name != "root" && !self.config.contains_key(*name) =>
-            {
+            Expr::Key(name) if !self.config.contains_key(*name) => {
                 let found = self.root.get(*name).or_else(|| self.defaults.get(*name));
                 let Some(json) = found else { return self.key(name) };
                 (Some((*name).to_owned()), Value::from_json(json)?)
@@ -281,7 +297,7 @@ impl<'a> Scope<'a> {
                 Value::from_json(json)
             }
             Value::Null => Err(missing()),
-            other => Err(Error::bad_value(subject(object), other.describe(), words!("an object"))),
+            other => Err(Error::bad_value(self.subject(object), other.describe(), words!("an object"))),
         }
     }
 
@@ -315,7 +331,7 @@ impl<'a> Scope<'a> {
         };
         found.ok_or_else(|| {
             Error::bad_value(
-                subject(list),
+                self.subject(list),
                 say!("{0} entries", length),
                 say!("an entry for position {0}", position),
             )
@@ -342,38 +358,14 @@ impl<'a> Scope<'a> {
                 let needle = self.eval(left)?;
                 Ok(Value::Flag(self.elements(right)?.iter().any(|item| item.equals(&needle))))
             }
-            _ => self.arithmetic(operator, self.number(left)?, self.number(right)?),
+            _ => arithmetic(operator, self.number(left)?, self.number(right)?),
         }
     }
-
-    fn arithmetic(&self, operator: Operator, a: Number, b: Number) -> Result<Value<'a>> {
-        use Operator as O;
-        Ok(match operator {
-            O::Less => Value::Flag(a < b),
-            O::LessOrEqual => Value::Flag(a <= b),
-            O::Greater => Value::Flag(a > b),
-            O::GreaterOrEqual => Value::Flag(a >= b),
-            O::Add => Value::Number(a.plus(b)?),
-            O::Subtract => Value::Number(a.plus(b.negate()?)?),
-            O::Multiply => Value::Number(a.multiply(b)?),
-            O::Divide => Value::Number(a.divide(b)?),
-            O::FloorDivide => Value::Number(a.divide(b)?.floor()),
-            _ => {
-                let quotient = a.divide(b)?.floor();
-                Value::Number(a.plus(quotient.multiply(b)?.negate()?)?)
-            }
-        })
-    }
-}
-
-/// What a message calls an expression: its name where it has one.
-pub(super) fn subject(expr: &Expr<'_>) -> Sentence {
-    name_of(expr).map_or_else(|| words!("a value of the configuration").into(), Sentence::verbatim)
 }
 
 fn name_of(expr: &Expr<'_>) -> Option<String> {
     match expr {
-        Expr::Name(name) => Some((*name).to_owned()),
+        Expr::Name(name) | Expr::Key(name) => Some((*name).to_owned()),
         Expr::Member(object, key) => {
             Some(name_of(object).map_or_else(|| (*key).to_owned(), |object| format!("{object}.{key}")))
         }
@@ -385,6 +377,11 @@ fn name_of(expr: &Expr<'_>) -> Option<String> {
     }
 }
 
+/// The name that an expression starts with, or else `name`.
+pub(super) fn field_name(source: &str, name: &str) -> String {
+    parse(source).ok().and_then(|expr| name_of(&expr)).unwrap_or_else(|| name.to_owned())
+}
+
 fn as_count(name: &str, source: &str, value: &Value<'_>) -> Result<u64> {
     let count = match value {
         Value::Number(number) => number.as_u64(),
@@ -392,7 +389,6 @@ fn as_count(name: &str, source: &str, value: &Value<'_>) -> Result<u64> {
         _ => None,
     };
     count.ok_or_else(|| {
-        let field = parse(source).ok().and_then(|expr| name_of(&expr)).unwrap_or_else(|| name.to_owned());
-        Error::bad_value(field, value.describe(), words!("a whole number of at least 0"))
+        Error::bad_value(field_name(source, name), value.describe(), words!("a whole number of at least 0"))
     })
 }

@@ -1,14 +1,11 @@
 //! The functions of the family language: lists, text, rounding and the shapes of modules.
 //!
-//! Modules: `linear(in, out, bias)`, `table(rows, width)`, `norm(n, bias)`, `param(n)`. What a
-//! configuration says: `has(x)`, `is_list(x)`, `at`, `len`, `count`, `index_of`, `last_index_of`,
-//! `contains_number`, `sum` of lists, `prefix`,
-//! `contains`, `char_at`, `length` of text. Arithmetic: `min`, `max`, `floor`, `ceil`, `ceil_div`,
-//! `sum_primes(after, skip, count)`. `refuse('why')` ends in an error with that reason.
+//! `planner_models::vocabulary` lists them with their numbers of arguments, `docs/families.md` with an
+//! example each.
 
 use planner_models::expr::Expr;
 
-use super::eval::{Scope, subject};
+use super::eval::Scope;
 use super::value::{Module, ModuleKind, Number, Value};
 use crate::error::{Error, Result};
 use crate::text::Sentence;
@@ -19,7 +16,7 @@ impl<'a> Scope<'a> {
             Value::Array(items) => items.iter().map(Value::from_json).collect(),
             Value::List(items) => Ok(items),
             Value::Null => Ok(Vec::new()),
-            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a list"))),
+            other => Err(Error::bad_value(self.subject(expr), other.describe(), words!("a list"))),
         }
     }
 
@@ -27,7 +24,7 @@ impl<'a> Scope<'a> {
         match self.eval(expr)? {
             Value::Text(text) => Ok(text),
             Value::Null => Ok(""),
-            other => Err(Error::bad_value(subject(expr), other.describe(), words!("a string"))),
+            other => Err(Error::bad_value(self.subject(expr), other.describe(), words!("a string"))),
         }
     }
 
@@ -88,7 +85,7 @@ impl<'a> Scope<'a> {
                 for item in self.elements(list)? {
                     let Value::Number(number) = item else {
                         return Err(Error::bad_value(
-                            subject(&arguments[0]),
+                            self.subject(&arguments[0]),
                             item.describe(),
                             words!("a number"),
                         ));
@@ -125,9 +122,9 @@ impl<'a> Scope<'a> {
                 let text = self.text(text)?;
                 let at = self.number(position)?.as_u64().and_then(|at| usize::try_from(at).ok());
                 let found = at.and_then(|at| text.get(at..=at));
-                found
-                    .map(Value::Text)
-                    .ok_or_else(|| Error::bad_value(subject(&arguments[0]), text, words!("a longer pattern")))
+                found.map(Value::Text).ok_or_else(|| {
+                    Error::bad_value(self.subject(&arguments[0]), text, words!("a longer pattern"))
+                })
             }
             ("length", [text]) => whole(self.text(text)?.len()),
             ("linear", [inputs, outputs]) => self.module(ModuleKind::Linear, inputs, Some(outputs), None),
@@ -148,7 +145,7 @@ impl<'a> Scope<'a> {
     fn stored(&self, module: &Expr<'static>, element_bytes: u64) -> Result<Value<'a>> {
         match self.eval(module)? {
             Value::Module(module) => Ok(Value::Module(Module { element_bytes, ..module })),
-            other => Err(Error::bad_value(subject(module), other.describe(), words!("a module"))),
+            other => Err(Error::bad_value(self.subject(module), other.describe(), words!("a module"))),
         }
     }
 
@@ -162,7 +159,7 @@ impl<'a> Scope<'a> {
         let width = |expr: &Expr<'static>| {
             let number = self.number(expr)?;
             number.as_u64().ok_or_else(|| {
-                Error::bad_value(subject(expr), number, words!("a whole number of at least 0"))
+                Error::bad_value(self.subject(expr), number, words!("a whole number of at least 0"))
             })
         };
         let inputs = width(inputs)?;

@@ -2,7 +2,7 @@
 
 use planner_models::CacheRule;
 
-use super::eval::Scope;
+use super::eval::{Scope, field_name};
 use super::layer::{Content, Extent, Layer, Store};
 use super::value::Value;
 use crate::dtype::DType;
@@ -73,7 +73,9 @@ fn store(scope: &Scope<'_>, rule: &'static CacheRule, dtype: DType) -> Result<St
         scope.count(name, source)
     };
     let positive = |name: &'static str| match need(name)? {
-        0 => Err(Error::bad_value(rule.field(name).unwrap_or(name), 0, words!("at least 1"))),
+        0 => {
+            Err(Error::bad_value(field_name(rule.field(name).unwrap_or(name), name), 0, words!("at least 1")))
+        }
         value => Ok(value),
     };
     let or = |name: &'static str, default: u64| match rule.field(name) {

@@ -1,5 +1,11 @@
 //! Configurations as they are published: what may be left out, and what a wrapper adds.
 
+use planner_models::Family;
+use planner_models::vocabulary::FUNCTIONS;
+use serde_json::{Map, Value as Json, json};
+
+use super::eval::Scope;
+use super::value::Value;
 use crate::error::Error;
 use crate::source::from_config_json;
 
@@ -66,4 +72,82 @@ fn weights_of_an_unknown_method_need_a_dtype() {
     assert!(matches!(adjusted(&spec, &request), Err(Error::Unsupported { .. })));
     request.set("weight-dtype", "bf16").unwrap();
     assert_eq!(adjusted(&spec, &request).unwrap().weight_bytes, 2 * spec.parameters);
+}
+
+/// A family of these definitions alone.
+fn family(definitions: &'static [(&'static str, &'static str)]) -> &'static Family {
+    Box::leak(Box::new(Family {
+        name: "test",
+        model_types: &[],
+        language_model: None,
+        towers: &[],
+        definitions,
+        cache: &[],
+        modules: &[],
+        layer_modules: &[],
+        stacks: &[],
+        refuse: None,
+    }))
+}
+
+/// Evaluates with the configuration `{"width": 64, "kinds": ["a"], "deep": {"width": 7}}`.
+fn with_scope<T>(
+    definitions: &'static [(&'static str, &'static str)],
+    ask: impl FnOnce(&Scope<'_>) -> T,
+) -> T {
+    let config = json!({"width": 64, "kinds": ["a"], "deep": {"width": 7}});
+    let (Json::Object(config), defaults) = (config, Map::new()) else { panic!("an object") };
+    ask(&Scope::new(family(definitions), &config, &config, &defaults, "", "test"))
+}
+
+#[test]
+fn every_function_of_the_vocabulary_is_evaluated() {
+    let said = |text: &'static str| with_scope(&[], |scope| format!("{:?}", scope.evaluate(text)));
+    assert!(said("unheard(1)").contains("unknown function"), "{}", said("unheard(1)"));
+    for function in FUNCTIONS {
+        for count in function.least..=function.most.min(4) {
+            let text: &'static str = format!("{}({})", function.name, vec!["1"; count].join(", ")).leak();
+            assert!(!said(text).contains("unknown function"), "{}", said(text));
+        }
+    }
+}
+
+#[test]
+fn a_name_is_a_definition_and_a_dot_a_key() {
+    let definitions = &[("width", ".width ?? 0"), ("half", "width // 2"), ("deep", ".deep.width + width")];
+    with_scope(definitions, |scope| {
+        assert_eq!(scope.count("half", "half").unwrap(), 32);
+        assert_eq!(scope.count("deep", "deep").unwrap(), 71);
+        assert!(matches!(scope.count("x", ".absent"), Err(Error::MissingField { .. })));
+    });
+}
+
+#[test]
+fn a_value_that_reads_the_layer_is_kept_for_that_layer_alone() {
+    // `odd` fails at layer 0 for want of a key, before `i` has told the layers apart.
+    let definitions = &[
+        ("odd", "i % 2 == 0 ? .absent : i"),
+        ("either", "odd ?? 100"),
+        ("twice", "2 * either + width - width"),
+        ("width", ".width"),
+    ];
+    with_scope(definitions, |scope| {
+        for (layer, twice) in [(0, 200), (1, 2), (1, 2), (3, 6), (2, 200), (0, 200)] {
+            scope.set_index(Some(layer));
+            assert_eq!(scope.count("twice", "twice").unwrap(), twice, "layer {layer}");
+        }
+    });
+}
+
+#[test]
+fn an_error_of_a_family_names_its_definition() {
+    let definitions = &[("layers", "heads"), ("heads", "i + 1"), ("round", "sum(7)"), ("a", "b"), ("b", "a")];
+    with_scope(definitions, |scope| {
+        let said =
+            |text| scope.evaluate(text).map(|value: Value<'_>| value.is_true()).unwrap_err().to_string();
+        assert!(said("layers").contains("test: `heads`: `i` outside a layer"), "{}", said("layers"));
+        assert!(said("round").contains("`round` of the family `test`"), "{}", said("round"));
+        assert!(said("a").contains("definitions that go in a circle"), "{}", said("a"));
+        assert!(said("nothing").contains("no definition `nothing`"), "{}", said("nothing"));
+    });
 }

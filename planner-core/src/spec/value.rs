@@ -1,5 +1,6 @@
 //! Values of the family language: exact numbers, flags, names, lists and module shapes.
 
+use planner_models::expr::Operator;
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
@@ -244,4 +245,24 @@ impl<'a> Value<'a> {
             Self::Module(_) => words!("a module").into(),
         }
     }
+}
+
+/// What an operator makes of two numbers.
+pub fn arithmetic<'a>(operator: Operator, a: Number, b: Number) -> Result<Value<'a>> {
+    use Operator as O;
+    Ok(match operator {
+        O::Less => Value::Flag(a < b),
+        O::LessOrEqual => Value::Flag(a <= b),
+        O::Greater => Value::Flag(a > b),
+        O::GreaterOrEqual => Value::Flag(a >= b),
+        O::Add => Value::Number(a.plus(b)?),
+        O::Subtract => Value::Number(a.plus(b.negate()?)?),
+        O::Multiply => Value::Number(a.multiply(b)?),
+        O::Divide => Value::Number(a.divide(b)?),
+        O::FloorDivide => Value::Number(a.divide(b)?.floor()),
+        _ => {
+            let quotient = a.divide(b)?.floor();
+            Value::Number(a.plus(quotient.multiply(b)?.negate()?)?)
+        }
+    })
 }

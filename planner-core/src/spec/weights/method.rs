@@ -56,22 +56,22 @@ impl Storage {
                 let fp4_experts = text(model, "expert_dtype") == "fp4";
                 self.scheme = Some(Scheme::fp8(config, fp4_experts)?);
                 self.experts = fp4_experts.then(|| Scheme::mx(4));
-                self.keep(&strings(config, &["modules_to_not_convert", "ignored_layers"]));
+                self.keep(&strings(config, &["modules_to_not_convert", "ignored_layers"]))?;
                 self.read_named(config)?;
             }
             "fbgemm_fp8" => {
                 self.scheme = Some(Scheme::fp8_rows());
-                self.keep(&strings(config, &["modules_to_not_convert"]));
+                self.keep(&strings(config, &["modules_to_not_convert"]))?;
             }
             "awq" => {
                 self.scheme = Some(Scheme::awq(config)?);
-                self.keep(&strings(config, &["modules_to_not_convert"]));
+                self.keep(&strings(config, &["modules_to_not_convert"]))?;
                 self.halves = true;
             }
             "gptq" => self.read_gptq(config)?,
             "mxfp4" => {
                 self.experts = Some(Scheme::mx(4));
-                self.keep(&strings(config, &["modules_to_not_convert"]));
+                self.keep(&strings(config, &["modules_to_not_convert"]))?;
             }
             "bitsandbytes" => {
                 self.scheme = Some(Scheme::bitsandbytes(config)?);
@@ -79,14 +79,14 @@ impl Storage {
                 let names = strings(config, &["llm_int8_skip_modules"]);
                 self.head = config.get("llm_int8_skip_modules").is_some_and(Json::is_array);
                 self.towers = !mentions_towers(&names);
-                self.keep(&names);
+                self.keep(&names)?;
             }
             "compressed-tensors" => {
                 self.read_groups(config)?;
                 let names = strings(config, &["ignore"]);
                 self.head = true;
                 self.towers = !mentions_towers(&names);
-                self.keep(&names);
+                self.keep(&names)?;
                 self.cache_scale = match Self::cache_scheme(config) {
                     true => self.dtype.row_bytes(1)?,
                     false => 0,
@@ -94,7 +94,7 @@ impl Storage {
             }
             "modelopt" | "modelopt_fp4" | "modelopt_mxfp8" | "modelopt_mixed" => {
                 self.head = true;
-                self.keep(&strings(config, &["ignore", "exclude_modules"]));
+                self.keep(&strings(config, &["ignore", "exclude_modules"]))?;
                 match text(config, "quant_algo") {
                     "MIXED_PRECISION" => self.read_named(config)?,
                     algorithm => self.scheme = Some(Scheme::modelopt(algorithm)?),
@@ -111,8 +111,9 @@ impl Storage {
         Ok(())
     }
 
-    pub(super) fn keep(&mut self, names: &[&str]) {
-        self.kept = Patterns::new(names.iter().copied());
+    pub(super) fn keep(&mut self, names: &[&str]) -> Result<()> {
+        self.kept = Patterns::new(names.iter().copied())?;
+        Ok(())
     }
 
     /// Whether `kv_cache_scheme` has scales that the checkpoint holds.
@@ -137,7 +138,7 @@ impl Storage {
         self.scheme = Some(Scheme::gptq(config)?);
         self.head = flag(config, "lm_head");
         self.halves = true;
-        self.only = Patterns::new(strings(config, &["modules_in_block_to_quantize"]).into_iter());
+        self.only = Patterns::new(strings(config, &["modules_in_block_to_quantize"]).into_iter())?;
         for (pattern, changes) in config.get("dynamic").and_then(Json::as_object).into_iter().flatten() {
             let scheme = match pattern.strip_prefix("-:") {
                 Some(_) => None,
@@ -180,7 +181,7 @@ impl Storage {
             if targets.is_empty() || targets.contains(&"Linear") {
                 self.scheme = Some(scheme);
             } else {
-                self.groups.push((Patterns::new(targets.into_iter()), Some(scheme)));
+                self.groups.push((Patterns::new(targets.into_iter())?, Some(scheme)));
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ impl Storage {
                 _ => {}
             }
         }
-        self.keep(&kept);
+        self.keep(&kept)?;
         Ok(())
     }
 

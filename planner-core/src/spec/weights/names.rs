@@ -41,8 +41,9 @@ pub fn canonical(name: &str) -> String {
     parts.join(".")
 }
 
-/// Modules named by a list of patterns: whole names, parts of names, `*` wildcards, and `re:` with a
-/// regular expression that must match from the start.
+/// Modules named by a list of patterns: whole names, ends of names, globs of Python's `fnmatch`
+/// (ModelOpt, Quark), and `re:` with a regular expression that must match from the start as Python's
+/// `re.match` does (compressed-tensors `match_name`).
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     names: BTreeSet<String>,
@@ -60,33 +61,32 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
 }
 
 impl Patterns {
-    /// Reads the patterns; an expression that cannot be read matches nothing.
-    pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
+    /// Reads the patterns.
+    ///
+    /// # Errors
+    ///
+    /// An expression that cannot be read, by its text.
+    pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Self> {
         let mut read = Self::default();
         for pattern in patterns {
-            if let Some(expression) = pattern.strip_prefix("re:") {
-                read.expressions.extend(expressions::read(&format!("^(?:{expression})")));
-            } else if pattern.contains('*') {
-                read.globs.push(canonical(pattern));
+            if let Some(text) = pattern.strip_prefix("re:") {
+                read.expressions.push(expression("quantization_config", pattern, text)?);
+            } else if pattern.contains(['*', '?', '[']) {
+                read.globs.push(glob(&canonical(pattern)));
             } else {
                 let _ = read.names.insert(canonical(pattern));
             }
         }
-        read
+        Ok(read)
     }
 
     /// One regular expression that must match from the start of a module's name.
+    ///
+    /// # Errors
+    ///
+    /// An expression that cannot be read, by its text.
     pub fn expression(text: &str) -> Result<Self> {
-        if !expressions::are_read() {
-            return Err(Error::NeedsPatterns);
-        }
-        let expression = expressions::read(&format!("^(?:{text})")).map_err(|error| {
-            Error::bad_value(
-                "quantization_config.dynamic",
-                text,
-                Sentence::foreign(format!("a regular expression: {error}"), words!("a regular expression")),
-            )
-        })?;
+        let expression = expression("quantization_config.dynamic", text, text)?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }
 
@@ -122,20 +122,39 @@ impl Patterns {
     }
 }
 
-/// Whether a pattern with `*` for any text names a module or one above it.
-fn glob_matches(pattern: &str, name: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut is_open = false;
-    for piece in pieces {
-        is_open = piece.is_empty();
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
+/// Reads a regular expression, which `key` states as `stated`.
+fn expression(key: &str, stated: &str, text: &str) -> Result<Arc<dyn Expression>> {
+    if !expressions::are_read() {
+        return Err(Error::NeedsPatterns);
     }
-    is_open || rest.is_empty() || rest.starts_with('.')
+    expressions::read(&format!("^(?:{text})")).map_err(|error| {
+        let wanted =
+            Sentence::foreign(format!("a regular expression: {error}"), words!("a regular expression"));
+        Error::bad_value(key, stated, wanted)
+    })
+}
+
+/// A glob of Python's `fnmatch` as one of `fast-glob`, in which `**`, `\`, braces, `!` at the start and
+/// `^` in a set mean more.
+fn glob(pattern: &str) -> String {
+    let mut glob = String::new();
+    for c in pattern.chars() {
+        match c {
+            '*' if glob.ends_with('*') => continue,
+            '\\' | '{' | '}' => glob.push('\\'),
+            '!' if glob.is_empty() => glob.push('\\'),
+            '^' if glob.ends_with('[') => glob.push('\\'),
+            _ => {}
+        }
+        glob.push(c);
+    }
+    glob
+}
+
+/// Whether a glob names a module or one above it.
+fn glob_matches(glob: &str, name: &str) -> bool {
+    let above = name.match_indices('.').map(|(end, _)| &name[..end]);
+    above.chain([name]).any(|module| fast_glob::glob_match(glob, module))
 }
 
 #[cfg(test)]
@@ -155,13 +174,15 @@ mod tests {
 
     #[test]
     fn patterns_name_modules_the_way_published_lists_do() {
-        let named =
-            |pattern: &str, path: &str| Patterns::new([pattern].into_iter()).contain(path, &canonical(path));
+        let named = |pattern: &str, path: &str| {
+            Patterns::new([pattern].into_iter()).unwrap().contain(path, &canonical(path))
+        };
         assert!(named("model.layers.0*", "model.layers.0.self_attn.q_proj"));
         assert!(!named("model.layers.1.*", "model.layers.10.self_attn.q_proj"));
         assert!(named("model.layers.*.self_attn", "model.layers.12.self_attn.o_proj"));
         #[cfg(feature = "patterns")]
         assert!(named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.0.mlp.up_proj"));
+        #[cfg(feature = "patterns")]
         assert!(!named("re:.*mlp\\.(gate|up|down)_proj.*", "model.layers.1.mlp.experts.up_proj"));
         assert!(named("lm_head", "lm_head"));
         assert!(named("gate", "model.layers.2.mlp.gate"));
@@ -169,5 +190,36 @@ mod tests {
         assert!(named("model.layers.1.mlp.shared_experts*", "model.layers.1.mlp.shared_experts.up_proj"));
         assert!(named("model.layers.1.mlp.shared_expert*", "model.layers.1.mlp.shared_experts.up_proj"));
         assert!(!named("gate", "model.layers.2.mlp.gate_proj"));
+    }
+    /// Answers of Python 3.11's `fnmatch.fnmatchcase`, which ModelOpt and Quark ask.
+    #[test]
+    fn globs_match_as_fnmatch_does() {
+        for (pattern, name, answer) in [
+            ("*gate", "layers.0.mlp.gate_up.gate", true),
+            ("*gate", "layers.0.mlp.gate_up", false),
+            ("layers.*.mlp.*proj", "layers.0.mlp.experts.down_proj", true),
+            ("layers.?.mlp", "layers.7.mlp", true),
+            ("layers.?.mlp", "layers.10.mlp", false),
+            ("layers.[0-3].mlp", "layers.2.mlp", true),
+            ("layers.[!0-3].mlp", "layers.2.mlp", false),
+            ("layers.[!0-3].mlp", "layers.5.mlp", true),
+            ("layers.[^2].mlp", "layers.5.mlp", false),
+            ("layers.[^2].mlp", "layers.2.mlp", true),
+            ("**gate**", "layers.0.mlp.gate_up", true),
+            ("*a*b*a*b", "aabbab", true),
+            ("{gate,up}*", "gate_up", false),
+            ("!gate*", "up_proj", false),
+            ("ga\\te*", "gate_up", false),
+            ("[gate*", "gate_up", false),
+        ] {
+            assert_eq!(fast_glob::glob_match(super::glob(pattern), name), answer, "{pattern} {name}");
+        }
+    }
+
+    #[cfg(feature = "patterns")]
+    #[test]
+    fn an_expression_that_cannot_be_read_is_named() {
+        let error = Patterns::new(["lm_head", "re:.*(gate"].into_iter()).unwrap_err().to_string();
+        assert!(error.contains("re:.*(gate"), "{error}");
     }
 }

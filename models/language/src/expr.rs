@@ -1,8 +1,9 @@
 //! The expression language of the family files: syntax tree and parser.
 //!
 //! One expression computes one number, flag, name or list from a model's configuration
-//! (`num_key_value_heads ?? heads`). Values and evaluation live in `planner-core`; the parser is
-//! here so that the build script can reject a family file that does not parse.
+//! (`.num_key_value_heads ?? heads`): `.name` is a key of the configuration, `name` a definition of
+//! the family. Values and evaluation live in `planner-core`; the parser is here so that the build
+//! can reject a family file that does not parse.
 //!
 //! Precedence, loosest first: `c ? a : b`, `??`, `or`, `and`, `not`, comparison and `in`,
 //! `+ -`, `* / // %`, unary `-`, then `x[i]`, `x.key` and calls.
@@ -20,8 +21,10 @@ pub enum Expr<'a> {
     Null,
     /// `[a, b, c]`.
     List(Vec<Expr<'a>>),
-    /// A definition or a configuration key.
+    /// A definition of the family, or one of [`crate::vocabulary::VARIABLES`].
     Name(&'a str),
+    /// `.name`: a key of the configuration.
+    Key(&'a str),
     /// `object.key`.
     Member(Box<Expr<'a>>, &'a str),
     /// `list[index]`.
@@ -60,11 +63,16 @@ pub enum Operator {
     Remainder,
 }
 
-/// Deepest nesting a family file may use; a guard, since the parser is recursive.
+/// Deepest nesting and longest text of an expression; guards, since the parser and every walk over
+/// its tree are recursive.
 const MAX_DEPTH: usize = 64;
+const MAX_LENGTH: usize = 4096;
 
 /// Parses a whole expression; the error says what was expected and where.
 pub fn parse(source: &str) -> Result<Expr<'_>, String> {
+    if source.len() > MAX_LENGTH {
+        return Err(format!("an expression has at most {MAX_LENGTH} bytes, this one {}", source.len()));
+    }
     let mut parser = Parser { source, at: 0, depth: 0 };
     let expr = parser.condition()?;
     parser.skip_space();
@@ -82,7 +90,10 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn error(&self, expected: &str) -> String {
-        format!("expected {expected} at byte {} of `{}`", self.at, self.source)
+        match self.rest() {
+            "" => format!("expected {expected} at the end of `{}`", self.source),
+            rest => format!("expected {expected} before `{rest}` in `{}`", self.source),
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -112,28 +123,35 @@ impl<'a> Parser<'a> {
         if self.take(token) { Ok(()) } else { Err(self.error(&format!("`{token}`"))) }
     }
 
-    fn condition(&mut self) -> Result<Expr<'a>, String> {
+    /// What `parse` reads, one level deeper.
+    fn inner(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<Expr<'a>, String>,
+    ) -> Result<Box<Expr<'a>>, String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(self.error("less nesting"));
         }
+        let expr = parse(self)?;
+        self.depth -= 1;
+        Ok(Box::new(expr))
+    }
+
+    fn condition(&mut self) -> Result<Expr<'a>, String> {
         let test = self.coalesce()?;
         self.skip_space();
-        let expr = if !self.rest().starts_with("??") && self.take("?") {
-            let yes = self.condition()?;
-            self.expect(":")?;
-            Expr::Condition(Box::new(test), Box::new(yes), Box::new(self.condition()?))
-        } else {
-            test
-        };
-        self.depth -= 1;
-        Ok(expr)
+        if self.rest().starts_with("??") || !self.take("?") {
+            return Ok(test);
+        }
+        let yes = self.inner(Self::condition)?;
+        self.expect(":")?;
+        Ok(Expr::Condition(Box::new(test), yes, self.inner(Self::condition)?))
     }
 
     fn coalesce(&mut self) -> Result<Expr<'a>, String> {
         let left = self.left(0)?;
         if self.take("??") {
-            return Ok(Expr::Binary(Operator::Coalesce, Box::new(left), Box::new(self.coalesce()?)));
+            return Ok(Expr::Binary(Operator::Coalesce, Box::new(left), self.inner(Self::coalesce)?));
         }
         Ok(left)
     }
@@ -160,7 +178,7 @@ impl<'a> Parser<'a> {
             return self.unary();
         };
         if level == 2 && self.take("not") {
-            return Ok(Expr::Not(Box::new(self.left(2)?)));
+            return Ok(Expr::Not(self.inner(|parser| parser.left(2))?));
         }
         let mut left = self.left(level + 1)?;
         while let Some((_, operator)) = operators.iter().find(|(token, _)| self.take(token)) {
@@ -171,14 +189,14 @@ impl<'a> Parser<'a> {
 
     fn unary(&mut self) -> Result<Expr<'a>, String> {
         if self.take("-") {
-            return Ok(Expr::Negate(Box::new(self.unary()?)));
+            return Ok(Expr::Negate(self.inner(Self::unary)?));
         }
         let mut expr = self.atom()?;
         loop {
             if self.take("[") {
-                let index = self.condition()?;
+                let index = self.inner(Self::condition)?;
                 self.expect("]")?;
-                expr = Expr::Index(Box::new(expr), Box::new(index));
+                expr = Expr::Index(Box::new(expr), index);
             } else if self.take(".") {
                 expr = Expr::Member(Box::new(expr), self.name()?);
             } else {
@@ -190,7 +208,7 @@ impl<'a> Parser<'a> {
     fn name(&mut self) -> Result<&'a str, String> {
         let rest = self.rest();
         let end = rest.find(|c| !is_name_char(c)).unwrap_or(rest.len());
-        if end == 0 {
+        if end == 0 || rest.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(self.error("a name"));
         }
         self.at += end;
@@ -203,7 +221,7 @@ impl<'a> Parser<'a> {
             return Ok(items);
         }
         loop {
-            items.push(self.condition()?);
+            items.push(*self.inner(Self::condition)?);
             if self.take(close) {
                 return Ok(items);
             }
@@ -214,12 +232,15 @@ impl<'a> Parser<'a> {
     fn atom(&mut self) -> Result<Expr<'a>, String> {
         self.skip_space();
         if self.take("(") {
-            let inner = self.condition()?;
+            let inner = self.inner(Self::condition)?;
             self.expect(")")?;
-            return Ok(inner);
+            return Ok(*inner);
         }
         if self.take("[") {
             return Ok(Expr::List(self.items("]")?));
+        }
+        if self.take(".") {
+            return Ok(Expr::Key(self.name()?));
         }
         let rest = self.rest();
         match rest.chars().next() {
@@ -264,4 +285,53 @@ impl<'a> Parser<'a> {
 
 fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+impl<'a> Expr<'a> {
+    /// Calls `visit` with this expression and every one inside it.
+    pub fn walk(&self, visit: &mut impl FnMut(&Expr<'a>)) {
+        visit(self);
+        match self {
+            Self::Number(..) | Self::Text(_) | Self::Flag(_) | Self::Null | Self::Name(_) | Self::Key(_) => {}
+            Self::List(items) | Self::Call(_, items) => items.iter().for_each(|item| item.walk(visit)),
+            Self::Member(inner, _) | Self::Not(inner) | Self::Negate(inner) => inner.walk(visit),
+            Self::Index(left, right) | Self::Binary(_, left, right) => {
+                left.walk(visit);
+                right.walk(visit);
+            }
+            Self::Condition(test, yes, no) => [test, yes, no].into_iter().for_each(|part| part.walk(visit)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expr, Operator, parse};
+
+    #[test]
+    fn a_name_with_a_dot_is_a_key_and_without_one_a_definition() {
+        let (key, name) = (Box::new(Expr::Key("head_dim")), Box::new(Expr::Name("hidden")));
+        assert_eq!(parse(".head_dim ?? hidden"), Ok(Expr::Binary(Operator::Coalesce, key, name)));
+        let part = Expr::Member(Box::new(Expr::Key("text_config")), "head_dim");
+        assert_eq!(parse(".text_config.head_dim"), Ok(part));
+    }
+
+    #[test]
+    fn an_error_shows_what_was_read_and_what_was_not() {
+        let error = |text: &'static str| parse(text).unwrap_err();
+        assert_eq!(error("linear(hidden, vocab"), "expected `,` at the end of `linear(hidden, vocab`");
+        assert_eq!(error("a b"), "expected the end of the expression before `b` in `a b`");
+        assert_eq!(error("."), "expected a name at the end of `.`");
+        assert_eq!(error("2 * .5"), "expected a name before `5` in `2 * .5`");
+        assert_eq!(error("a ? b"), "expected `:` at the end of `a ? b`");
+    }
+
+    #[test]
+    fn nesting_and_length_have_a_limit() {
+        for deep in ["(", "-", "not ", "[", "f(", "1 ?? ", "1 ? 2 : ", "a["] {
+            assert!(parse(&deep.repeat(63)).unwrap_err().contains("expected a value"), "{deep}");
+            assert!(parse(&deep.repeat(65)).unwrap_err().contains("less nesting"), "{deep}");
+        }
+        assert!(parse(&"1 + ".repeat(2000)).unwrap_err().contains("at most 4096 bytes"));
+    }
 }
