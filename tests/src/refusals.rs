@@ -87,7 +87,8 @@ const REASONS: &[(&str, &[&str])] = &[
     ("too_long", &["derived max_model_len", "derived context_length", "the configuration admits"]),
     ("batch_below_length", &["is smaller than max_model_len"]),
     ("batch_below_seats", &["must be greater than or equal to max_num_seqs"]),
-    // Shares of ranks
+    // Shares of ranks and pages
+    ("page_sizes", &["page size is not divisible"]),
     ("heads_not_shared_out", &["otal number of attention heads", "attention heads"]),
     (
         "kv_heads_not_shared_out",
@@ -145,7 +146,6 @@ const REASONS: &[(&str, &[&str])] = &[
             "cannot hold even one request",
             "too small to serve any requests",
             "leaves no room for the full KV pool",
-            "cannot be padded",
         ],
     ),
     (UNSTATED, &["For further"]),
