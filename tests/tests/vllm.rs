@@ -122,9 +122,9 @@ fn bare_assertion(mut config: Json, change: Option<&Map<String, Json>>, tp: u64)
     language.extend(change.cloned().unwrap_or_default());
     let kv_heads = language.get("num_key_value_heads").and_then(Json::as_u64);
     let mut widths = language.iter().filter(|(key, _)| key.ends_with("intermediate_size"));
-    if kv_heads.is_some_and(|heads| heads % tp != 0 && tp % heads != 0) {
+    if kv_heads.is_some_and(|heads| !heads.is_multiple_of(tp) && !tp.is_multiple_of(heads)) {
         "kv_heads_not_shared_out"
-    } else if widths.any(|(_, width)| width.as_u64().is_some_and(|width| width % tp != 0)) {
+    } else if widths.any(|(_, width)| width.as_u64().is_some_and(|width| !width.is_multiple_of(tp))) {
         "width_not_shared_out"
     } else {
         refusals::UNSTATED
