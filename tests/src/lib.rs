@@ -1,24 +1,15 @@
-//! What the whole-program tests share.
+//! What the tests share.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use planner_core::request::Request;
+use planner_core::text::{Lang, error_hint};
+use planner_core::{Error, Result};
+use serde_json::Value as Json;
+
+pub mod refusals;
 pub mod transformers;
 pub mod weights;
-
-/// The `kvplan` binary that `cargo test --workspace` built beside this test.
-///
-/// # Panics
-///
-/// When the binary is not there: the tests of this crate run a whole program, so they need the
-/// whole workspace built.
-pub fn kvplan() -> Command {
-    let path = binary();
-    assert!(path.exists(), "{} is missing: run `cargo test --workspace`", path.display());
-    let mut command = Command::new(path);
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    command
-}
 
 /// A file or folder of the fixtures.
 pub fn fixture(name: &str) -> PathBuf {
@@ -33,9 +24,103 @@ pub fn configuration(name: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Where that binary is: two folders above the test's own, which is in `deps`.
-pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_default();
-    let folder = test.ancestors().nth(2).unwrap_or_else(|| Path::new("."));
-    folder.join(format!("kvplan{}", std::env::consts::EXE_SUFFIX))
+/// The text of a file.
+///
+/// # Panics
+///
+/// When it cannot be read; the message names it.
+pub fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A JSON file.
+///
+/// # Panics
+///
+/// When it cannot be read or is not JSON; the message names it.
+pub fn json(path: &Path) -> Json {
+    serde_json::from_str(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The answers of an engine: a file's name and its cases, of a folder among the fixtures.
+///
+/// # Panics
+///
+/// When the folder holds other files than `least` names, or one holds fewer cases than `least` says: a lost
+/// file or an emptied list must not pass.
+pub fn answers(folder: &str, least: &[(&str, usize)]) -> Vec<(String, Vec<Json>)> {
+    let files = std::fs::read_dir(fixture(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    found.sort();
+    let names = found.iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
+    let names: Vec<String> = names.collect();
+    let known: Vec<&str> = least.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, known, "files of {folder}, in the order of their names");
+    let cases = found.iter().zip(least).map(|(path, (name, least))| {
+        let Json::Array(cases) = json(path) else { panic!("{} is no list", path.display()) };
+        assert!(cases.len() >= *least, "{}: {} cases, not {least}", path.display(), cases.len());
+        ((*name).to_owned(), cases)
+    });
+    cases.collect()
+}
+
+/// The question that a line of flags and their values asks, such as `--engine vllm --seq 1000`; the dashes may be
+/// left out.
+///
+/// # Errors
+///
+/// When a flag is not known or does not take its value.
+///
+/// # Panics
+///
+/// When a flag has no value.
+pub fn request(line: &str) -> Result<Request> {
+    let mut request = Request::default();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    for pair in words.chunks(2) {
+        let [flag, value] = pair else { panic!("`{}` has no value in `{line}`", pair[0]) };
+        request.set(flag.trim_start_matches("--"), value)?;
+    }
+    Ok(request)
+}
+
+/// The words of a case's list of arguments, as one line.
+///
+/// # Panics
+///
+/// When one of them is no text.
+pub fn line(arguments: &Json) -> String {
+    let words: Vec<&str> = arguments.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    words.join(" ")
+}
+
+/// All that an error says in English.
+pub fn said(error: &Error) -> String {
+    match error_hint(Lang::En, error) {
+        Some(hint) => format!("{error}\n{hint}"),
+        None => error.to_string(),
+    }
+}
+
+/// The published schema, closed: a key that it does not list is an error too.
+pub fn closed_schema() -> Json {
+    fn close(schema: &mut Json) {
+        match schema {
+            Json::Object(map) => {
+                map.values_mut().for_each(close);
+                let is_object = map.get("type").is_some_and(|kind| {
+                    kind == "object" || kind.as_array().is_some_and(|kinds| kinds.contains(&"object".into()))
+                });
+                if is_object && (map.contains_key("properties") || map.contains_key("allOf")) {
+                    map.insert("unevaluatedProperties".into(), false.into());
+                }
+            }
+            Json::Array(items) => items.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+    let mut schema: Json = serde_json::from_str(planner_core::render::json::SCHEMA_TEXT).unwrap();
+    close(&mut schema);
+    schema
 }

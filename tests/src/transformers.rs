@@ -2,37 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use planner_core::Result;
 use planner_core::plan::plan;
-use planner_core::request::Request;
 use planner_core::source::from_config_json;
 use planner_core::spec::layer::Extent;
 use planner_core::spec::model::ModelSpec;
 use serde_json::Value;
 
-/// A folder or file of the fixtures.
-pub fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
-}
+use crate::{fixture, json, request, text};
 
 /// Answers by model, in the order of their names.
 pub fn answers() -> BTreeMap<String, Value> {
-    let files = fs::read_dir(fixtures("transformers")).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(fixture("transformers")).unwrap().map(|entry| entry.unwrap().path());
     files
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .map(|path| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+            (name, json(&path))
         })
         .collect()
 }
 
 /// The model of a fixture's configuration.
 pub fn model(name: &str) -> Result<ModelSpec> {
-    let text = fs::read_to_string(fixtures("configs").join(format!("{name}.json"))).unwrap();
-    from_config_json(&text, false)
+    from_config_json(&text(&fixture("configs").join(format!("{name}.json"))), false)
 }
 
 /// Whether a model keeps keys and values of an encoder's output.
@@ -42,19 +36,15 @@ pub fn has_cross(model: &ModelSpec) -> bool {
 
 /// What the plan says the cache of a case takes.
 pub fn total(model: &ModelSpec, case: &Value) -> Result<u64> {
-    let mut request = Request::default();
-    request.set("engine", "transformers")?;
-    request.set("kv-dtype", "bf16")?;
-    request.set("seq", &case["seq"].to_string())?;
-    request.set("users", &case["batch"].to_string())?;
+    let (seq, batch) = (&case["seq"], &case["batch"]);
+    let mut line = format!("--engine transformers --kv-dtype bf16 --seq {seq} --users {batch}");
     if let Some(length) = case.get("max_cache_len") {
-        request.set("cache", "static")?;
-        request.set("max-model-len", &length.to_string())?;
+        line += &format!(" --cache static --max-model-len {length}");
     }
     if let Some(source) = case.get("source") {
-        request.set("source-len", &source.to_string())?;
+        line += &format!(" --source-len {source}");
     }
-    Ok(plan(model, &request)?.engine.total_bytes)
+    Ok(plan(model, &request(&line)?)?.engine.total_bytes)
 }
 
 /// The public table: every released model with our figures and transformers', and the differences.

@@ -1,16 +1,15 @@
 //! Weight bytes: the quantizers' answers (`tests/oracles/weights`) and what published checkpoints hold.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use planner_core::source::from_config_json;
 use planner_core::spec::model::ModelSpec;
 use serde_json::Value;
 
-use crate::transformers::fixtures;
+use crate::{fixture, json, text};
 
 fn read(name: &str) -> String {
-    fs::read_to_string(fixtures("weights").join(name)).unwrap()
+    text(&fixture("weights").join(name))
 }
 
 fn spec(config: &Value) -> ModelSpec {
@@ -82,10 +81,7 @@ pub fn published() -> Vec<Published> {
     let rows: Vec<Value> = serde_json::from_str(&read("published.json")).unwrap();
     let with_plan = |row: Value| {
         let mut config = match &row["config"] {
-            Value::String(name) => {
-                let text = fs::read_to_string(fixtures("configs").join(format!("{name}.json"))).unwrap();
-                serde_json::from_str(&text).unwrap()
-            }
+            Value::String(name) => json(&fixture("configs").join(format!("{name}.json"))),
             own => own.clone(),
         };
         if let Some(change) = row["change"].as_object() {

@@ -1,6 +1,8 @@
 //! Every model of the catalogue against figures that come from elsewhere: its own hand derivation,
 //! published parameter counts, and the same configuration given as a file.
 
+use std::collections::BTreeMap;
+
 use planner_core::plan::plan;
 use planner_core::request::Request;
 use planner_core::{catalog, source};
@@ -62,10 +64,24 @@ fn an_id_a_hub_id_and_the_configuration_give_the_same() {
     }
 }
 
+/// Neither list gets shorter unseen, and no name stands for two entries.
 #[test]
-fn the_catalogue_is_as_large_as_the_readme_says() {
-    assert!(MODELS.len() >= 60, "{} models", MODELS.len());
-    assert!(GPUS.len() >= 40, "{} GPUs", GPUS.len());
+fn no_entry_is_lost_and_no_name_stands_for_two() {
+    assert!(MODELS.len() >= 337, "{} models", MODELS.len());
+    assert!(GPUS.len() >= 95, "{} GPUs", GPUS.len());
+    let mut names = BTreeMap::new();
+    let models = MODELS.iter().flat_map(|entry| {
+        let own = std::iter::once(entry.id).chain(entry.hub.iter().copied());
+        own.map(|name| (name.to_lowercase(), entry.id))
+    });
+    let gpus = GPUS.iter().flat_map(|entry| {
+        let own = [entry.id, entry.name].into_iter().chain(entry.aliases.iter().copied());
+        own.map(|name| (name.to_lowercase(), entry.id))
+    });
+    for (name, id) in models.chain(gpus) {
+        let other = names.insert(name.clone(), id);
+        assert!(other.is_none_or(|other| other == id), "{name} stands for {other:?} and {id}");
+    }
 }
 
 #[test]

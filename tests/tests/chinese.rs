@@ -8,6 +8,7 @@ use planner_core::source;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::{Lang, error_hint, error_message};
 use planner_core::{Error, catalog, plan};
+use planner_tests::request;
 use serde_json::{Value, json};
 
 /// Words that no name or value has, so that one alone gives an English sentence away.
@@ -85,16 +86,6 @@ impl Read {
     }
 }
 
-fn request(engine: &str, flags: &[(&str, &str)]) -> Result<Request, Error> {
-    let mut request = Request::default();
-    request.set("engine", engine)?;
-    request.gpu = Some(Device::resolve("h100")?);
-    for (flag, value) in flags {
-        request.set(flag, value)?;
-    }
-    Ok(request)
-}
-
 #[test]
 fn the_test_itself_sees_english() {
     assert!(english("该模型 keeps 状态").is_some());
@@ -104,29 +95,23 @@ fn the_test_itself_sees_english() {
 
 #[test]
 fn every_model_of_the_catalogue_under_every_engine() {
-    let settings: &[&[(&str, &str)]] = &[
-        &[("seq", "100000000"), ("users", "3")],
-        &[("kv-dtype", "fp8"), ("tp", "3")],
-        &[("kv-dtype", "int4"), ("gpus", "8"), ("cache", "quantized")],
-        &[("tp", "8"), ("dcp", "2"), ("kv-heads", "3")],
-        &[
-            ("k-dtype", "q8_0"),
-            ("v-dtype", "q4_0"),
-            ("flash-attn", "off"),
-            ("ctx-size", "1000"),
-            ("n-parallel", "2"),
-        ],
-        &[("speculative", "mtp:2"), ("users", "9"), ("max-model-len", "7"), ("pp", "2")],
-        &[("cache", "static"), ("attention-backend", "FLASHMLA"), ("block-size", "13")],
-        &[("speculative", "eagle:2"), ("weight-dtype", "fp8"), ("attention-backend", "nonsense")],
+    let settings = [
+        "seq 100000000 users 3",
+        "kv-dtype fp8 tp 3",
+        "kv-dtype int4 gpus 8 cache quantized",
+        "tp 8 dcp 2 kv-heads 3",
+        "k-dtype q8_0 v-dtype q4_0 flash-attn off ctx-size 1000 n-parallel 2",
+        "speculative mtp:2 users 9 max-model-len 7 pp 2",
+        "cache static attention-backend FLASHMLA block-size 13",
+        "speculative eagle:2 weight-dtype fp8 attention-backend nonsense",
     ];
     let mut read = Read::default();
     for (index, model) in planner_models::MODELS.iter().enumerate() {
         let model = catalog::model(model.id).unwrap();
         for engine in engine::all() {
             // the first without any flag, and in turn two of the others
-            for flags in [&[], settings[index % settings.len()], settings[(index + 3) % settings.len()]] {
-                match request(engine.id(), flags) {
+            for flags in ["", settings[index % settings.len()], settings[(index + 3) % settings.len()]] {
+                match request(&format!("engine {} gpu h100 {flags}", engine.id())) {
                     Ok(request) => read.plan(&model, &request),
                     Err(error) => read.error(&error),
                 }

@@ -99,7 +99,7 @@ fn a_command_says_what_differs_from_the_defaults_and_no_more() {
 }
 
 #[test]
-fn what_has_no_flag_is_written_to_the_file_the_command_reads() {
+fn settings_without_flag_go_to_config_file() {
     let flags = [("engine", "tensorrt-llm"), ("kv-dtype", "fp8"), ("block-size", "64"), ("seq", "8192")];
     let command = command("llama3-8b", &flags);
     assert_eq!(

@@ -9,17 +9,8 @@ use planner_core::plan::{Plan, plan, resolve};
 use planner_core::request::Request;
 use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
-use planner_tests::{configuration, fixture};
+use planner_tests::{configuration, fixture, json, request, said, text};
 use serde_json::json;
-
-fn request(flags: &str) -> Request {
-    let mut request = Request::default();
-    let words: Vec<&str> = flags.split_whitespace().collect();
-    for pair in words.chunks(2) {
-        request.set(pair[0], pair[1]).unwrap();
-    }
-    request
-}
 
 /// A model of the catalogue, or of a configuration among the fixtures.
 fn load(model: &str) -> ModelSpec {
@@ -27,12 +18,12 @@ fn load(model: &str) -> ModelSpec {
         return catalog::model(model).unwrap();
     }
     let path = configuration(model).unwrap();
-    from_config_json(&std::fs::read_to_string(path).unwrap(), false).unwrap()
+    from_config_json(&text(&path), false).unwrap()
 }
 
 /// Asks something of the plan of a model.
 fn of<T>(model: &str, flags: &str, question: impl Fn(&Plan<'_>) -> T) -> Result<T, Error> {
-    let request = request(flags);
+    let request = request(flags)?;
     plan(&load(model), &request).map(|plan| question(&plan))
 }
 
@@ -44,8 +35,9 @@ fn notes(model: &str, flags: &str) -> Vec<String> {
 
 fn refusal(model: &str, flags: &str) -> String {
     let error = of(model, flags, |_| ()).unwrap_err();
-    assert_eq!(error.exit_code(), 3, "{error:?}");
-    format!("{error:?}")
+    let said = said(&error);
+    assert_eq!(error.exit_code(), 3, "{said}");
+    said
 }
 
 #[test]
@@ -66,8 +58,8 @@ fn engines_go_by_several_names() {
     // A version is the engine's own, the first one where none is named.
     assert_eq!(id("vllm").unwrap(), ("vllm", "0.33.0"));
     assert_eq!(id("vllm@0.24").unwrap(), ("vllm", "0.24"));
-    assert!(format!("{:?}", id("vllm@9").unwrap_err()).contains("0.33.0"));
-    assert!(format!("{:?}", id("vlm").unwrap_err()).contains("vllm"));
+    assert!(said(&id("vllm@9").unwrap_err()).contains("0.33.0"));
+    assert!(said(&id("vlm").unwrap_err()).contains("vllm"));
     assert_eq!(engine::default().id(), "architecture");
     let all: Vec<&str> = engine::all().iter().map(|engine| engine.id()).collect();
     let known = ["architecture", "vllm", "sglang", "llama.cpp", "transformers", "candle", "tensorrt-llm"];
@@ -116,7 +108,7 @@ fn ranks_share_out_whole_widths() {
     for engine in ["vllm", "sglang"] {
         let flags = |tp: u64| format!("engine {engine} gpu h100-80gb seq 1024 tp {tp}");
         let error = of("llama2-13b", &flags(5), |_| ()).unwrap_err();
-        assert!(format!("{error:?}").contains("intermediate_size") && format!("{error:?}").contains("13824"));
+        assert!(said(&error).contains("intermediate_size") && said(&error).contains("13824"));
         assert!(of("llama2-13b", &flags(4), |_| ()).is_ok());
     }
 }
@@ -142,7 +134,7 @@ fn seats_bound_the_users() {
     };
     for engine in ["vllm", "tensorrt-llm"] {
         assert!(seats(4, engine).is_ok(), "{engine}");
-        assert!(format!("{:?}", seats(5, engine).unwrap_err()).contains("at least 5 users"), "{engine}");
+        assert!(said(&seats(5, engine).unwrap_err()).contains("at least 5 users"), "{engine}");
     }
 }
 
@@ -190,7 +182,7 @@ fn what_tensorrt_llm_keeps_otherwise_is_not_covered() {
         assert!(text.contains(why), "{model}: {text}");
     }
     let error = of("llama3-8b", "engine trtllm kv-dtype q8_0", |_| ()).unwrap_err();
-    assert!(format!("{error:?}").contains("--kv-dtype"), "{error:?}");
+    assert!(said(&error).contains("--kv-dtype"), "{}", said(&error));
     for kept in ["bf16", "f16", "f32", "fp8"] {
         assert!(of("llama3-8b", &format!("engine trtllm kv-dtype {kept}"), |_| ()).is_ok(), "{kept}");
     }
@@ -268,7 +260,7 @@ fn vllm_says_what_it_took_for_granted() {
     let unknown = r#"{"model_type":"arcee","architectures":["ArceeForCausalLM2"],"hidden_size":64,"num_hidden_layers":2,
         "intermediate_size":64,"num_attention_heads":4,"vocab_size":64,"max_position_embeddings":4096,"auto_map":{}}"#;
     let model = from_config_json(unknown, false).unwrap();
-    let request = request("engine vllm gpu h100 seq 100");
+    let request = request("engine vllm gpu h100 seq 100").unwrap();
     let plan = plan(&model, &request).unwrap();
     assert!(plan.engine.details.notes.iter().any(|note| note.code == "vllm_class_unknown"));
 }
@@ -302,7 +294,7 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         assert_eq!(engine.reads(&Request::default()), reads, "{id}");
     }
     let (transformers, _) = engine::resolve("hf").unwrap();
-    assert_eq!(transformers.reads(&request("cache static")), ["cache", "max-model-len"]);
+    assert_eq!(transformers.reads(&request("cache static").unwrap()), ["cache", "max-model-len"]);
 }
 
 /// Bytes of a session before its first token.
@@ -460,7 +452,7 @@ fn what_sglang_keeps_otherwise_is_not_covered() {
         ("llama3-8b", "speculative eagle:2", "what this planner covers"),
     ] {
         let error = of(model, &format!("engine sglang gpu h100 seq 100 {flags}"), |_| ()).unwrap_err();
-        assert!(format!("{error:?}").contains(why), "{model} {flags}: {error:?}");
+        assert!(said(&error).contains(why), "{model} {flags}: {}", said(&error));
     }
     for (model, flags) in [("deepseek-r1", "speculative mtp:1"), ("gpt-oss-20b", "speculative ngram:2")] {
         assert!(of(model, &format!("engine sglang gpu h100 seq 100 {flags}"), |_| ()).is_ok(), "{model}");
@@ -502,15 +494,12 @@ fn a_static_cache_must_hold_the_session() {
         of(model, &format!("engine hf cache static {flags}"), |plan| plan.engine.session_bytes)
     };
     assert_eq!(of("llama3-8b", "seq 100 max-model-len 100").unwrap(), 100 * 131_072);
-    assert!(
-        format!("{:?}", of("llama3-8b", "seq 101 max-model-len 100").unwrap_err())
-            .contains("--max-model-len")
-    );
+    assert!(said(&of("llama3-8b", "seq 101 max-model-len 100").unwrap_err()).contains("--max-model-len"));
     for (model, why) in
         [("deepseek-v4-flash", "compressed layers"), ("minimax-text-01", "its own cache class")]
     {
         let error = of(model, "seq 100").unwrap_err();
-        assert!(error.exit_code() == 3 && format!("{error:?}").contains(why), "{model}: {error:?}");
+        assert!(error.exit_code() == 3 && said(&error).contains(why), "{model}: {}", said(&error));
     }
 }
 
@@ -593,9 +582,8 @@ fn transformers_says_what_packs_a_quantized_cache() {
             .any(|note| note.starts_with("quantized_prompt") && note.contains("up to 127 tokens"))
     };
     assert!(waits("cache quantized") && waits("kv-dtype hqq_int8") && !waits("kv-dtype fp8"));
-    let refused = |flags: &str| {
-        format!("{:?}", of("llama3-8b", &format!("engine hf seq 100 {flags}"), |_| ()).unwrap_err())
-    };
+    let refused =
+        |flags: &str| said(&of("llama3-8b", &format!("engine hf seq 100 {flags}"), |_| ()).unwrap_err());
     assert!(refused("cache quantized kv-dtype f16").contains("hqq_int1"));
     assert!(refused("cache static kv-dtype int4").contains("no static quantized cache"));
     assert!(refused("kv-dtype q8_0").contains("q8_0"));
@@ -622,7 +610,7 @@ fn candle_refuses_what_its_modules_cannot_load() {
 /// A model of a configuration among the fixtures, with a key set.
 fn changed(model: &str, pointer: &str, value: serde_json::Value) -> ModelSpec {
     let path = fixture("configs").join(model);
-    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut config = json(&path);
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     config.pointer_mut(parent).unwrap()[key] = value;
     from_config_json(&config.to_string(), false).unwrap()
@@ -630,8 +618,8 @@ fn changed(model: &str, pointer: &str, value: serde_json::Value) -> ModelSpec {
 
 /// Bytes of a session of 100 tokens in candle, or the refusal.
 fn in_candle(model: &ModelSpec, flags: &str) -> Result<u64, String> {
-    let request = request(&format!("engine candle seq 100 {flags}"));
-    plan(model, &request).map(|plan| plan.engine.session_bytes).map_err(|error| format!("{error:?}"))
+    let request = request(&format!("engine candle seq 100 {flags}")).unwrap();
+    plan(model, &request).map(|plan| plan.engine.session_bytes).map_err(|error| said(&error))
 }
 
 #[test]
@@ -715,7 +703,7 @@ fn terms_count_layers_and_rows() {
 #[test]
 fn names_of_types_are_the_engine_s() {
     let of_definition = |flags: &str| {
-        let (model, request) = (load("llama3-8b"), request(flags));
+        let (model, request) = (load("llama3-8b"), request(flags).unwrap());
         let (run, _) = resolve(&model, &request).unwrap();
         ReferenceCache::of_definition(run).map(|needed| needed.dtypes())
     };
@@ -723,7 +711,7 @@ fn names_of_types_are_the_engine_s() {
     assert_eq!(of_definition("engine hf kv-dtype hqq_int4"), Ok((DType::BF16, DType::BF16)));
     assert!(of_definition("engine architecture kv-dtype hqq_int4").is_err());
     let error = of("llama3-8b", "engine transformers kv-dtype nf4", |_| ()).unwrap_err();
-    assert!(format!("{error:?}").contains("hqq_int1"), "{error:?}");
+    assert!(said(&error).contains("hqq_int1"), "{}", said(&error));
 }
 
 #[test]
@@ -748,7 +736,10 @@ fn a_static_cache_does_not_follow_a_window_of_what_is_generated() {
         "sliding_window": 128, "max_position_embeddings": 1024, "dtype": "bfloat16",
     });
     let model = from_config_json(&config.to_string(), false).unwrap();
-    let ask = |cache: &str| plan(&model, &request(&format!("engine hf seq 100 cache {cache}"))).map(|_| ());
+    let ask = |cache: &str| {
+        request(&format!("engine hf seq 100 cache {cache}"))
+            .and_then(|request| plan(&model, &request).map(|_| ()))
+    };
     assert!(ask("dynamic").is_ok());
-    assert!(format!("{:?}", ask("static").unwrap_err()).contains("where the prompt ends"));
+    assert!(said(&ask("static").unwrap_err()).contains("where the prompt ends"));
 }

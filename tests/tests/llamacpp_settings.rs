@@ -7,6 +7,7 @@ use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
 use planner_core::{catalog, source, spec::model::ModelSpec};
+use planner_tests::said;
 use serde_json::{Value as Json, json};
 
 const CELL: u64 = 131_072;
@@ -266,7 +267,7 @@ fn encoders_and_drafts_have_no_cache() {
         ("clip", "projector"),
     ] {
         let error = file(arch, &json!({})).unwrap_err();
-        assert!(matches!(error, Error::NoCache { .. }) && format!("{error:?}").contains(why), "{error:?}");
+        assert!(matches!(error, Error::NoCache { .. }) && said(&error).contains(why), "{}", said(&error));
     }
 }
 

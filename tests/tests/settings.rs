@@ -8,6 +8,7 @@ use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::Lang;
 use planner_core::{catalog, plan as planning};
+use planner_tests::{request, said};
 
 /// A flag, values to try, and flags that go with them.
 type Probe = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
@@ -44,11 +45,7 @@ const PROBES: &[Probe] = &[
 const MODELS: &[&str] = &["llama3-8b", "gemma3-1b", "gpt-oss-20b", "qwen3.5-27b", "deepseek-v3"];
 
 fn base(engine: &'static dyn Engine) -> Request {
-    let mut request = Request { engine, engine_version: engine.versions()[0], ..Request::default() };
-    for (flag, value) in [("gpu", "h200"), ("seq", "3000"), ("users", "3")] {
-        request.set(flag, value).unwrap();
-    }
-    request
+    request(&format!("engine {} gpu h200 seq 3000 users 3", engine.id())).unwrap()
 }
 
 /// Figures of a plan; the question itself is left out.
@@ -103,7 +100,7 @@ fn engines_of_one_type_refuse_two_and_say_the_way_out() {
             flags.iter().for_each(|flag| request.set(flag, "fp8").unwrap());
             let error = plan(&model, &request).unwrap_err();
             assert_eq!(error.exit_code(), 3);
-            let text = format!("{error:?}");
+            let text = said(&error);
             assert!(text.contains(&format!("--{}", flags[0])) && text.contains("--kv-dtype fp8"), "{text}");
         }
     }
@@ -132,16 +129,8 @@ fn a_shared_prefix_is_stored_once() {
     for (id, tokens) in
         [("vllm", 351 * 16), ("sglang", 5_500), ("tensorrt-llm", 185 * 32), ("architecture", 10_000)]
     {
-        let mut request = Request::default();
-        for (flag, value) in [
-            ("engine", id),
-            ("seq", "1000"),
-            ("users", "10"),
-            ("shared-prefix", "500"),
-            ("kv-memory", "1TiB"),
-        ] {
-            request.set(flag, value).unwrap();
-        }
+        let line = format!("engine {id} seq 1000 users 10 shared-prefix 500 kv-memory 1TiB");
+        let request = request(&line).unwrap();
         let answer = plan(&model, &request).unwrap();
         assert_eq!(answer.engine.total_bytes, 131_072 * tokens, "{id}");
         let code = if id == "architecture" { "prefix_not_shared" } else { "prefix_shared" };
@@ -151,7 +140,7 @@ fn a_shared_prefix_is_stored_once() {
 
 /// A prefix is found again only where every layer still holds all its tokens, and where prefixes are cached.
 #[test]
-fn a_prefix_is_not_shared_where_layers_let_go_of_tokens() {
+fn no_prefix_sharing_with_sliding_window() {
     for (id, model, caching) in [
         ("vllm", "gemma3-1b", "on"),
         ("vllm", "qwen3.5-27b", "on"),

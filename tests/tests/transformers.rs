@@ -2,8 +2,8 @@
 //! byte, layer by layer where the answer says so, and parameter counts.
 
 use planner_core::plan::plan;
-use planner_core::request::Request;
-use planner_tests::transformers::{answers, model, total};
+use planner_tests::transformers::{answers, has_cross, model, total};
+use planner_tests::{fixture, request, text};
 use serde_json::Value;
 
 /// Models whose parameters are not what transformers builds, and why.
@@ -103,7 +103,7 @@ fn configurations_found_in_public_give_what_transformers_holds() {
 
 /// How many cases of a file are equal and how many of its lines are refused; panics where one is wrong.
 fn every_line_is_equal(file: &str) -> (usize, usize) {
-    let text = std::fs::read_to_string(planner_tests::transformers::fixtures(file)).unwrap();
+    let text = text(&fixture(file));
     let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
     for line in text.lines() {
         let answer: Value = serde_json::from_str(line).unwrap();
@@ -120,7 +120,7 @@ fn every_line_is_equal(file: &str) -> (usize, usize) {
         }
         for case in answer["caches"].as_array().unwrap() {
             // An encoder's length that the answer does not say cannot be asked for.
-            if case["source"].is_null() && planner_tests::transformers::has_cross(&model) {
+            if case["source"].is_null() && has_cross(&model) {
                 continue;
             }
             match total(&model, case) {
@@ -136,23 +136,16 @@ fn every_line_is_equal(file: &str) -> (usize, usize) {
 /// Quantized caches of released models' prompts (`quantized.jsonl`): transformers' own layers, or its refusal.
 #[test]
 fn quantized_caches_are_what_transformers_packs() {
-    let text = std::fs::read_to_string(planner_tests::transformers::fixtures("transformers/quantized.jsonl"));
+    let text = text(&fixture("transformers/quantized.jsonl"));
     let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
     let mut models = std::collections::BTreeMap::new();
-    for line in text.unwrap().lines() {
+    for line in text.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let name = case["name"].as_str().unwrap().to_owned();
         let model = models.entry(name).or_insert_with_key(|name| model(name).unwrap());
-        let mut request = Request::default();
-        for (flag, value) in [
-            ("engine", "transformers".to_owned()),
-            ("cache", "quantized".to_owned()),
-            ("kv-dtype", case["dtype"].as_str().unwrap().to_owned()),
-            ("seq", case["seq"].to_string()),
-            ("users", case["batch"].to_string()),
-        ] {
-            request.set(flag, &value).unwrap();
-        }
+        let (dtype, seq, batch) = (case["dtype"].as_str().unwrap(), &case["seq"], &case["batch"]);
+        let line = format!("engine transformers cache quantized kv-dtype {dtype} seq {seq} users {batch}");
+        let request = request(&line).unwrap();
         let ours = plan(model, &request).map(|plan| plan.engine.total_bytes);
         match (ours, case["bytes"].as_u64()) {
             (Ok(bytes), Some(theirs)) if bytes == theirs => equal += 1,

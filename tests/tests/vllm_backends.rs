@@ -9,7 +9,7 @@ use planner_core::engine::vllm::backend::priority;
 use planner_core::engine::vllm::backend::{Backend, BackendQuery, Context, Device, Size};
 use planner_core::engine::vllm::kv_cache::tensor_layout::TensorLayout;
 use planner_core::engine::vllm::model::dtype;
-use planner_tests::fixture;
+use planner_tests::{fixture, json};
 use serde_json::{Value as Json, json};
 
 /// What the three configurations of the oracle say of heads and latents.
@@ -76,9 +76,10 @@ fn answer(case: &Json) -> Option<Json> {
 fn invented_layers_get_the_engine_s_backend() {
     let own = fixture("vllm_backends.json");
     let path = std::env::var("VLLM_BACKENDS").map_or(own, PathBuf::from);
-    let cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let cases = json(&path);
+    let cases = cases.as_array().unwrap();
     let (mut wrong, mut served) = (Vec::new(), 0);
-    for case in &cases {
+    for case in cases {
         let engine = match &case["backend"] {
             Json::Null => Json::Null,
             name => {

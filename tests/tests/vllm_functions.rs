@@ -9,14 +9,14 @@ use planner_core::engine::vllm::backend::{flash, inputs};
 use planner_core::engine::vllm::model::config::Config;
 use planner_core::engine::vllm::model::{checkpoint, dtype, length};
 use planner_core::source::from_config_json;
-use planner_tests::fixture;
+use planner_tests::{fixture, json};
 use serde_json::{Value as Json, json};
 
 /// The rows of one part of the file.
 fn answers(part: &str) -> Vec<Json> {
     let own = fixture("vllm_functions.json");
     let path = std::env::var("VLLM_FUNCTIONS").map_or(own, PathBuf::from);
-    let mut all: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut all = json(&path);
     match all[part].take() {
         Json::Array(rows) if !rows.is_empty() => rows,
         _ => panic!("no answers to {part}"),
@@ -40,7 +40,7 @@ fn name(value: &Json) -> &'static str {
 }
 
 #[test]
-fn flash_attention_is_of_the_engine_s_version_and_reads_what_it_reads() {
+fn flash_attention_version_matches_engine() {
     compare("flash", &["version", "reads"], |row| {
         let (run, layer) = (&row["run"], &row["layer"]);
         let model = Context {
@@ -104,7 +104,7 @@ fn packed_types_leave_the_engine_s_layers_alone() {
 /// A small configuration with other keys in place.
 fn with(change: &Json) -> String {
     let path = fixture("vllm/configs/dense-gqa.json");
-    let mut config: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut config = json(&path);
     let own = config.as_object_mut().unwrap();
     own.extend(change.as_object().unwrap().clone());
     config.to_string()

@@ -11,7 +11,7 @@ use planner_core::engine::vllm::kv_cache::spec::{
     BlockParams, Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPerState,
 };
 use planner_core::engine::vllm::kv_cache::tensor_layout::{self, TensorLayout};
-use planner_tests::fixture;
+use planner_tests::{fixture, json};
 use serde_json::{Value as Json, json};
 
 /// `max_model_len`, and twice `max_num_batched_tokens`, of the oracle's configuration.
@@ -99,9 +99,10 @@ fn answer(case: &Json) -> Option<Json> {
 fn invented_caches_are_grouped_as_the_engine_does() {
     let own = fixture("vllm_groups.json");
     let path = std::env::var("VLLM_GROUPS").map_or(own, PathBuf::from);
-    let cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let cases = json(&path);
+    let cases = cases.as_array().unwrap();
     let mut wrong = Vec::new();
-    for case in &cases {
+    for case in cases {
         let (ours, engine) = (answer(case), &case["expect"]);
         if ours.as_ref().unwrap_or(&Json::Null) != engine {
             wrong.push(format!("{case}\n    ours {}", ours.unwrap_or_default()));

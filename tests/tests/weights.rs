@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use planner_core::source::from_config_json;
-use planner_tests::transformers::fixtures;
 use planner_tests::weights::{cases, published, table};
+use planner_tests::{fixture, text};
 use serde_json::{Value, json};
 
 #[test]
@@ -29,7 +29,7 @@ fn published_checkpoints_differ_only_by_what_engines_do_not_load() {
 /// hashed routes in 64 bits, the rest in the model's 16.
 #[test]
 fn buffers_of_a_checkpoint_are_weights() {
-    let read = |name: &str| std::fs::read_to_string(fixtures(name)).unwrap();
+    let read = |name: &str| text(&fixture(name));
     let answers: serde_json::Map<String, Value> =
         serde_json::from_str(&read("weights/buffers.json")).unwrap();
     assert!(answers.len() >= 30);
@@ -57,7 +57,7 @@ fn buffers_of_a_checkpoint_are_weights() {
 fn the_published_table_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/weights.md");
     assert!(
-        std::fs::read_to_string(path).unwrap() == table(),
+        text(&path) == table(),
         "docs/weights.md is out of date: cargo run -p planner-tests --example weights > docs/weights.md"
     );
 }

@@ -2,27 +2,27 @@
 //! prediction is planted.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
-use serde_json::Value;
+use crate::{json, kvplan};
 
 /// 3 layers, 2 KV heads of 16, keys and values in f32.
 const TINY: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "float32",
     "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
     "head_dim": 16, "intermediate_size": 96, "vocab_size": 100, "max_position_embeddings": 64}"#;
 
-fn run(arguments: &[&str]) -> Output {
-    let folder = std::env::temp_dir().join(format!("kvplan-verify-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("config.json");
+/// The file of that model, written once: tests run at the same time.
+static CONFIG: LazyLock<PathBuf> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny.json");
     std::fs::write(&path, TINY).unwrap();
-    let mut command = planner_tests::kvplan();
-    command.args(arguments).args(["--model", path.to_str().unwrap(), "--device", "cpu"]);
-    command.output().unwrap()
-}
+    path
+});
 
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+fn run(arguments: &[&str]) -> Output {
+    let mut command = kvplan(arguments.iter().copied());
+    command.args(["--model", CONFIG.to_str().unwrap(), "--device", "cpu"]).output().unwrap()
 }
 
 #[test]
@@ -31,8 +31,7 @@ fn the_plan_s_bytes_are_the_measured_ones() {
     let output = run(&[&flags[..], &["--users", "3", "--format", "json"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let all = json(&output);
-    let schema = serde_json::from_str(planner_core::render::json::SCHEMA_TEXT).unwrap();
-    assert!(jsonschema::is_valid(&schema, &all));
+    crate::schema::check("--verify", &all);
     let verify = all["verify"].clone();
     let row = 3 * 2 * 2 * 16 * 4;
     for (at, tokens) in [6, 20].into_iter().enumerate() {
@@ -99,13 +98,14 @@ fn a_wrong_prediction_exits_4() {
 
 #[test]
 fn the_experiment_gives_the_same_tokens_with_the_cache_and_without() {
-    let drawing = std::env::temp_dir().join(format!("kvplan-steps-{}.svg", std::process::id()));
+    let drawing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps.svg");
     let flags = ["bench-cache", "--new-tokens", "12", "--runs", "2", "--format", "json", "--svg"];
     let output = run(&[&flags[..], &[drawing.to_str().unwrap()]].concat());
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.starts_with("this will take about"), "{told}");
     let found = json(&output);
+    crate::schema::check("bench-cache", &found);
     assert_eq!((&found["same_tokens"], &found["interrupted"]), (&true.into(), &false.into()));
     assert_eq!(found["cached"]["seconds"].as_array().map(Vec::len), Some(2));
     assert_eq!(found["uncached"]["step_seconds"].as_array().map(Vec::len), Some(12));
@@ -150,7 +150,7 @@ fn the_experiment_is_shown_beside_the_article_s_figures_in_every_format() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_experiment_keeps_what_it_has() {
-    let mut command = planner_tests::kvplan();
+    let mut command = kvplan([]);
     command.args(["bench-cache", "--model", "gpt2", "--new-tokens", "900", "--runs", "1", "--device", "cpu"]);
     command.args(["--uncached-runs", "0"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

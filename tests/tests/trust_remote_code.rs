@@ -2,6 +2,7 @@
 
 use planner_core::source::from_config_json;
 use planner_core::spec::model::ModelSpec;
+use planner_tests::{fixture, said, text};
 use serde_json::{Value, json};
 
 fn model(config: &Value) -> ModelSpec {
@@ -17,7 +18,7 @@ fn bytes_per_token(model: &ModelSpec) -> u64 {
 /// heads × width × bytes.
 #[test]
 fn published_parameter_counts_hold() {
-    let text = std::fs::read_to_string(planner_tests::transformers::fixtures("published.jsonl")).unwrap();
+    let text = text(&fixture("published.jsonl"));
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let (name, model) = (&case["name"], model(&case["config"]));
@@ -39,7 +40,7 @@ fn an_unknown_wrapper_names_the_language_model_that_can_be_planned() {
     for strict in [true, false] {
         let error = from_config_json(&config.to_string(), strict).unwrap_err();
         assert_eq!(error.code(), "unsupported");
-        let hint = format!("{error:?}");
+        let hint = said(&error);
         assert!(hint.contains("`llm_config` of type `qwen3`"), "{hint}");
     }
 }

@@ -3,14 +3,9 @@
 //! By hand: 2 × 80 layers × 8 KV heads × 128 × 2 B = 327,680 B; with all 64 heads 2,621,440 B, the
 //! article's figure; DeepSeek-V3 61 × (512 + 64) × 2 B = 70,272 B; GPT-2 2 × 12 × 12 × 64 × 2 B = 36,864 B.
 
-use planner_tests::kvplan;
 use serde_json::Value;
 
-fn stdout(arguments: &str) -> String {
-    let output = kvplan().args(arguments.split(' ')).output().unwrap();
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
+use crate::stdout;
 
 /// A question, where JSON and CSV answer it, the bytes, and the bytes as people read them.
 const TRUTHS: &[(&str, &str, u64, &str)] = &[
@@ -66,7 +61,7 @@ fn markdown_holds_every_truth() {
 }
 
 #[test]
-fn the_articles_figure_stands_beside_the_truth() {
+fn all_heads_figure_is_shown() {
     let question = "--model llama3-70b --seq 1000 --users 20";
     let json: Value = serde_json::from_str(&stdout(&format!("{question} --format json"))).unwrap();
     assert_eq!(json["kv"]["all_heads"]["bytes_per_token"], 2_621_440);
