@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use planner_core::catalog;
 use planner_core::engine;
 use planner_core::plan::plan;
-use planner_core::request::Request;
+use planner_core::request::{EngineId, Request};
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
 
@@ -31,8 +31,7 @@ fn main() {
         let request = Request {
             seq: Some(1000),
             users: 20,
-            engine,
-            engine_version: engine.versions()[0],
+            engine: Some(EngineId::named(engine.id())),
             ..Request::default()
         };
         let time = |model: &ModelSpec| Some((fastest(model, &request)?, model.id.clone()));

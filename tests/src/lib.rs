@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use planner_core::request::Request;
+use planner_core::engine::report::EngineReport;
+use planner_core::render::json::to_json;
+use planner_core::request::{EngineId, Request};
 use planner_core::text::{Lang, error_hint};
 use planner_core::{Error, Result};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 pub mod refusals;
 pub mod transformers;
@@ -22,6 +24,22 @@ pub fn configuration(name: &str) -> Option<PathBuf> {
         .into_iter()
         .map(|folder| fixture(folder).join(name))
         .find(|path| path.exists())
+}
+
+/// An engine's own figures as keys of the JSON's `engine` object.
+///
+/// # Panics
+///
+/// Never: they are an object.
+pub fn engine_keys(report: &EngineReport) -> Map<String, Json> {
+    let mut keys = to_json(&report.kind).as_object().cloned().unwrap();
+    keys.insert("min_prefix_hit_tokens".into(), report.min_prefix_hit_tokens.into());
+    keys
+}
+
+/// The name of the engine that a request means.
+pub fn engine_name(request: &Request) -> &str {
+    request.engine.as_ref().map_or("architecture", EngineId::name)
 }
 
 /// The text of a file.

@@ -51,19 +51,14 @@ impl Read {
     }
 
     fn plan(&mut self, model: &ModelSpec, request: &Request) {
-        match plan::adjust(model.clone(), request) {
+        match plan::plan(model, request) {
             Err(error) => self.error(&error),
-            Ok(model) => match plan::plan(&model, request) {
-                Err(error) => self.error(&error),
-                Ok(plan) => {
-                    for note in &plan.notes {
-                        self.text(&note.text.text(Lang::Zh));
-                    }
-                    for note in plan.command().iter().flat_map(|command| &command.notes) {
-                        self.text(&note.text.text(Lang::Zh));
-                    }
+            Ok(plan) => {
+                let command = plan.command();
+                for note in plan.notes.iter().chain(command.iter().flat_map(|command| &command.notes)) {
+                    self.text(&note.text.text(Lang::Zh));
                 }
-            },
+            }
         }
     }
 

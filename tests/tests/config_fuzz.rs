@@ -98,8 +98,7 @@ fn try_everything(text: &str) -> Result<(), TestCaseError> {
                         let request = Request {
                             seq: Some(seq),
                             users,
-                            engine,
-                            engine_version: engine.versions()[0],
+                            engine: Some(planner_core::request::EngineId::named(engine.id())),
                             kv_memory: Some(40 << 30),
                             ..Request::default()
                         };

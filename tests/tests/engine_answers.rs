@@ -9,7 +9,7 @@ use planner_core::plan::{Plan, plan, resolve};
 use planner_core::request::Request;
 use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
-use planner_tests::{configuration, fixture, json, request, said, text};
+use planner_tests::{configuration, engine_keys, fixture, json, request, said, text};
 use serde_json::json;
 
 /// A model of the catalogue, or of a configuration among the fixtures.
@@ -42,7 +42,7 @@ fn refusal(model: &str, flags: &str) -> String {
 
 #[test]
 fn engines_go_by_several_names() {
-    let id = |name: &str| engine::resolve(name).map(|(engine, version)| (engine.id(), version));
+    let id = |name: &str| engine::find(name).map(|(engine, version)| (engine.id(), version));
     for (name, expected) in [
         ("llamacpp", "llama.cpp"),
         ("Llama.CPP", "llama.cpp"),
@@ -60,7 +60,7 @@ fn engines_go_by_several_names() {
     assert_eq!(id("vllm@0.24").unwrap(), ("vllm", "0.24"));
     assert!(said(&id("vllm@9").unwrap_err()).contains("0.33.0"));
     assert!(said(&id("vlm").unwrap_err()).contains("vllm"));
-    assert_eq!(engine::default().id(), "architecture");
+    assert_eq!(engine::resolve(None).unwrap().0.id(), "architecture");
     let all: Vec<&str> = engine::all().iter().map(|engine| engine.id()).collect();
     let known = ["architecture", "vllm", "sglang", "llama.cpp", "transformers", "candle", "tensorrt-llm"];
     assert!(known.iter().all(|id| all.contains(id)) && all.len() == known.len(), "{all:?}");
@@ -143,7 +143,7 @@ fn tensorrt_llm_keeps_whole_blocks() {
     let token = 131_072;
     let keys = |flags: &str| {
         let flags = format!("engine trtllm {flags}");
-        of("llama3-8b", &flags, |plan| (plan.engine.details.keys.clone(), plan.engine.session_bytes)).unwrap()
+        of("llama3-8b", &flags, |plan| (engine_keys(&plan.engine.report), plan.engine.session_bytes)).unwrap()
     };
     let (found, session) = keys("seq 1000 kv-memory 1GiB");
     assert_eq!(session, 32 * 32 * token);
@@ -165,7 +165,7 @@ fn tensorrt_llm_keeps_whole_blocks() {
         of("llama3-8b", "engine trtllm seq 1000 users 3 shared-prefix 100", |plan| plan.engine.total_bytes);
     assert_eq!(total.unwrap(), (32 + 2 * 29) * 32 * token);
 
-    let (engine, _) = engine::resolve("trtllm").unwrap();
+    let (engine, _) = engine::find("trtllm").unwrap();
     assert_eq!((engine.versions(), engine.utilization_of()), (&["1.2"][..], ShareOf::FreeAfterWeights));
     assert!(notes("llama3-8b", "engine trtllm seq 10").iter().any(|note| note.starts_with("engine_not_run")));
 }
@@ -191,13 +191,13 @@ fn what_tensorrt_llm_keeps_otherwise_is_not_covered() {
 /// Blocks of a session, and those of each group for the longest request, by kind.
 fn blocks(model: &str, flags: &str) -> (u64, Vec<(String, u64, u64)>) {
     of(model, &format!("engine vllm {flags}"), |plan| {
-        let keys = &plan.engine.details.keys;
+        let keys = &engine_keys(&plan.engine.report);
         let groups = keys["groups"].as_array().unwrap().iter().map(|group| {
             let number = |key: &str| group[key].as_u64().unwrap();
             let kind = group["kind"].as_str().unwrap().to_owned();
             (kind, number("block_size"), number("blocks_per_session"))
         });
-        let on_all_gpus = keys["block_bytes"][0].as_u64().unwrap() * plan.run().parallel.tp;
+        let on_all_gpus = keys["block_bytes"][0].as_u64().unwrap() * plan.run().parallel.tp();
         (plan.engine.session_bytes / on_all_gpus, groups.collect())
     })
     .unwrap()
@@ -262,7 +262,7 @@ fn vllm_says_what_it_took_for_granted() {
     let model = from_config_json(unknown, false).unwrap();
     let request = request("engine vllm gpu h100 seq 100").unwrap();
     let plan = plan(&model, &request).unwrap();
-    assert!(plan.engine.details.notes.iter().any(|note| note.code == "vllm_class_unknown"));
+    assert!(plan.engine.report.notes.iter().any(|note| note.code == "vllm_class_unknown"));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         ("candle", "0.11.1", vec![], true),
         ("tensorrt-llm", "1.2", vec!["block-size", "max-num-seqs", "max-model-len", "prefix-caching"], true),
     ] {
-        let (engine, first) = engine::resolve(id).unwrap();
+        let (engine, first) = engine::find(id).unwrap();
         assert_eq!(
             (engine.versions()[0], first, engine.one_kv_dtype()),
             (version, version, one_type),
@@ -293,7 +293,7 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         );
         assert_eq!(engine.reads(&Request::default()), reads, "{id}");
     }
-    let (transformers, _) = engine::resolve("hf").unwrap();
+    let (transformers, _) = engine::find("hf").unwrap();
     assert_eq!(transformers.reads(&request("cache static").unwrap()), ["cache", "max-model-len"]);
 }
 
@@ -474,7 +474,7 @@ fn a_sglang_command_says_what_was_asked() {
 #[test]
 fn transformers_names_its_cache() {
     let keys = |model: &str, flags: &str| {
-        of(model, &format!("engine hf {flags}"), |plan| plan.engine.details.keys.clone()).unwrap()
+        of(model, &format!("engine hf {flags}"), |plan| engine_keys(&plan.engine.report)).unwrap()
     };
     let class = |model: &str, flags: &str| keys(model, flags)["cache"].as_str().unwrap().to_owned();
     assert_eq!(class("llama3-8b", "seq 100"), "DynamicCache");
@@ -521,7 +521,7 @@ fn transformers_keeps_states_in_the_type_it_computes_in() {
 fn sglang_lists_its_pools() {
     let keys = |model: &str, flags: &str| {
         let flags = format!("engine sglang gpu h100 kv-memory 20GiB {flags}");
-        of(model, &flags, |plan| plan.engine.details.keys.clone()).unwrap()
+        of(model, &flags, |plan| engine_keys(&plan.engine.report)).unwrap()
     };
     let rows = |kind: &str, bytes: u64, rows: u64| json!({"kind": kind, "row_bytes": bytes, "rows_per_session": rows});
     // 20 GiB in rows of 131,072 B.
@@ -568,8 +568,10 @@ fn sglang_says_which_page_it_takes() {
 fn transformers_says_what_packs_a_quantized_cache() {
     let backend = |flags: &str| {
         let flags = format!("engine hf seq 100 {flags}");
-        of("llama3-8b", &flags, |plan| plan.engine.details.keys["backend"].as_str().unwrap().to_owned())
-            .unwrap()
+        of("llama3-8b", &flags, |plan| {
+            engine_keys(&plan.engine.report)["backend"].as_str().unwrap().to_owned()
+        })
+        .unwrap()
     };
     assert_eq!(backend("cache quantized"), "quanto");
     assert_eq!(backend("kv-dtype int2"), "quanto");
@@ -718,7 +720,7 @@ fn names_of_types_are_the_engine_s() {
 fn a_command_names_what_it_cannot_say() {
     let left_out = |flags: &str| {
         of("llama3-8b", &format!("engine llama.cpp seq 1000 {flags}"), |plan| {
-            let command = plan.request.engine.command(&plan.run()).unwrap();
+            let command = plan.command().unwrap();
             let notes = command.notes.iter().filter(|note| note.code == "command_left_out");
             notes.map(|note| note.text.to_string()).collect::<Vec<String>>()
         })

@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use planner_core::catalog;
 use planner_core::engine;
 use planner_core::plan::{Plan, plan};
-use planner_core::request::Request;
+use planner_core::request::{EngineId, Request};
 use planner_core::spec::layer::Content;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
+use planner_tests::{engine_keys, engine_name};
 use proptest::prelude::*;
 
 static SPECS: LazyLock<Vec<ModelSpec>> =
@@ -23,8 +24,7 @@ fn any_model() -> impl Strategy<Value = &'static ModelSpec> {
 fn any_request() -> impl Strategy<Value = Request> {
     let sizes = (0..engine::all().len(), 1_u64..2_000, 1_u64..40, 20_u32..37, any::<bool>(), any::<bool>());
     sizes.prop_map(|(engine, seq, users, room, split, prefix)| Request {
-        engine: engine::all()[engine],
-        engine_version: engine::all()[engine].versions()[0],
+        engine: Some(EngineId::named(engine::all()[engine].id())),
         seq: Some(seq),
         users,
         kv_memory: Some(1 << room),
@@ -45,14 +45,14 @@ fn bytes(plan: &Plan<'_>) -> [u64; 3] {
 fn closes_groups(model: &ModelSpec, request: &Request) -> bool {
     let shares =
         |layer: &planner_core::spec::layer::Layer| layer.stores.iter().any(|store| store.tokens_per_row > 1);
-    request.engine.id() == "transformers" && model.layers.iter().any(shares)
+    engine_name(request) == "transformers" && model.layers.iter().any(shares)
 }
 
 /// SGLang cuts whole slots for states off its memory first: where more memory holds one more of them, the
 /// rest may hold fewer tokens.
 fn cuts_states_first(model: &ModelSpec, request: &Request) -> bool {
     let mut stores = model.layers.iter().flat_map(|layer| &layer.stores);
-    request.engine.id() == "sglang" && stores.any(|store| matches!(store.content, Content::State { .. }))
+    engine_name(request) == "sglang" && stores.any(|store| matches!(store.content, Content::State { .. }))
 }
 
 fn fits(plan: &Plan<'_>) -> bool {
@@ -64,7 +64,7 @@ fn fits(plan: &Plan<'_>) -> bool {
 fn engines_answer_for_most_models() {
     for engine in engine::all() {
         let request =
-            Request { engine, engine_version: engine.versions()[0], seq: Some(100), ..Request::default() };
+            Request { engine: Some(EngineId::named(engine.id())), seq: Some(100), ..Request::default() };
         let answered = SPECS.iter().filter(|model| plan(model, &request).is_ok()).count();
         let least = if engine.id() == "candle" { 3 } else { 2 };
         assert!(answered * least >= SPECS.len(), "{} answers {answered} of {}", engine.id(), SPECS.len());
@@ -79,8 +79,7 @@ fn the_terms_of_a_session_are_its_bytes() {
     for engine in engine::all() {
         for tp in [1, 2] {
             let request = Request {
-                engine,
-                engine_version: engine.versions()[0],
+                engine: Some(EngineId::named(engine.id())),
                 seq: Some(3_000),
                 tp: Some(tp),
                 ..Request::default()
@@ -121,12 +120,12 @@ proptest! {
             && let (Ok(small), Ok(long)) = (plan(model, &base), plan(model, &long))
         {
             for (small, long) in bytes(&small).into_iter().zip(bytes(&long)) {
-                prop_assert!(small <= long, "{} {}: {small} B at {:?}, {long} B at {seq:?}", model.id, base.engine.id(), base.seq);
+                prop_assert!(small <= long, "{} {}: {small} B at {:?}, {long} B at {seq:?}", model.id, engine_name(&base), base.seq);
             }
         }
         if let (Ok(few), Ok(many)) = (plan(model, &base), plan(model, &more)) {
             for (few, many) in bytes(&few).into_iter().zip(bytes(&many)).skip(1) {
-                prop_assert!(few <= many, "{} {}: {few} B for {}, {many} B for {}", model.id, base.engine.id(), base.users, more.users);
+                prop_assert!(few <= many, "{} {}: {few} B for {}, {many} B for {}", model.id, engine_name(&base), base.users, more.users);
             }
         }
     }
@@ -138,7 +137,7 @@ proptest! {
             let seq = request.seq.map(|seq| (seq - 1).max(1));
             for less in [Request { seq, ..request.clone() }, Request { users: (request.users - 1).max(1), ..request.clone() }] {
                 let smaller = plan(model, &less);
-                prop_assert!(smaller.as_ref().is_ok_and(fits), "{} {}: {less:?}: {smaller:?}", model.id, request.engine.id());
+                prop_assert!(smaller.as_ref().is_ok_and(fits), "{} {}: {less:?}: {smaller:?}", model.id, engine_name(&request));
             }
         }
     }
@@ -146,7 +145,7 @@ proptest! {
     #[test]
     fn no_engine_hands_out_more_than_it_has(model in any_model(), request in any_request(), more in 0_u64..(1 << 34)) {
         let Ok(plan_now) = plan(model, &request) else { return Ok(()) };
-        let keys = &plan_now.engine.details.keys;
+        let keys = &engine_keys(&plan_now.engine.report);
         let number = |key: &str| keys.get(key).and_then(serde_json::Value::as_u64);
         let block = keys.get("block_bytes").and_then(|list| list.as_array()?.iter().filter_map(serde_json::Value::as_u64).max());
         let memory = request.kv_memory.unwrap_or(0);
@@ -159,11 +158,11 @@ proptest! {
         if let Ok(larger) = plan(model, &larger) {
             let keys = if cuts_states_first(model, &request) { &[][..] } else { &["num_blocks", "kv_cache_tokens"] };
             for key in keys {
-                let after = larger.engine.details.keys.get(*key).and_then(serde_json::Value::as_u64);
-                prop_assert!(number(key) <= after, "{} {}: {key}", model.id, request.engine.id());
+                let after = engine_keys(&larger.engine.report).get(*key).and_then(serde_json::Value::as_u64);
+                prop_assert!(number(key) <= after, "{} {}: {key}", model.id, engine_name(&request));
             }
             let users = |plan: &Plan<'_>| plan.verdict.as_ref().map(|verdict| verdict.max_users);
-            prop_assert!(users(&plan_now) <= users(&larger), "{} {}", model.id, request.engine.id());
+            prop_assert!(users(&plan_now) <= users(&larger), "{} {}", model.id, engine_name(&request));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What families say about layers and parameters, against hand arithmetic and published counts.
 
 use planner_core::source::from_config_json;
-use planner_core::spec::layer::{Content, Extent};
+use planner_core::spec::layer::{Content, Extent, LayerKind};
 use planner_core::spec::model::ModelSpec;
 use serde_json::{Value, json};
 
@@ -85,8 +85,12 @@ fn linear_layers_are_counted_from_one_in_kimi_linear() {
             "short_conv_kernel_size": 4
         }
     }));
-    let latents: Vec<u64> =
-        kimi.layers.iter().filter(|layer| layer.kind() == "latent").map(|layer| layer.index).collect();
+    let latents: Vec<u64> = kimi
+        .layers
+        .iter()
+        .filter(|layer| layer.kind() == LayerKind::Latent)
+        .map(|layer| layer.index)
+        .collect();
     assert_eq!(latents, [3, 7, 11]);
     // Three columns of queries, keys and values; heads × head_dim².
     let is_state =

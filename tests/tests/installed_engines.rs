@@ -3,6 +3,8 @@
 use planner_core::engine::{self, Allocation, Engine, ResolvedRequest};
 use planner_core::error::{Error, Known, Result};
 use planner_core::request::Request;
+use planner_core::text::Words;
+use planner_core::words;
 
 /// An engine that answers nothing.
 #[derive(Debug)]
@@ -15,6 +17,14 @@ impl Engine for Made {
 
     fn versions(&self) -> &'static [&'static str] {
         &["1"]
+    }
+
+    fn rule(&self) -> Words {
+        words!("what the definition needs, without any engine's rounding")
+    }
+
+    fn citation(&self) -> &'static str {
+        ""
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -35,5 +45,5 @@ fn an_engine_is_installed_once() {
     let first = engine::all()[0];
     engine::install(&[first]);
     assert_eq!(ids(), [known, vec!["made"]].concat());
-    assert!(engine::resolve("made@1").is_ok());
+    assert!(engine::find("made@1").is_ok());
 }

@@ -9,7 +9,7 @@ use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::{Kept, ModelSpec};
 use planner_core::{Error, catalog, plan, source};
-use planner_tests::{fixture, json, refusals, request, said, text};
+use planner_tests::{engine_keys, fixture, json, refusals, request, said, text};
 use serde_json::{Map, Value as Json, json};
 
 const FIGURES: [&str; 6] = ["n_ctx", "n_ctx_seq", "k_bytes", "v_bytes", "recurrent_bytes", "total_bytes"];
@@ -38,9 +38,11 @@ fn asked(row: &[Json]) -> Request {
 
 /// What kvplan answers for a row, in the order of [`FIGURES`].
 fn answer(model: &ModelSpec, request: &Request) -> Result<Vec<Json>, Error> {
-    let run = ResolvedRequest { model, request, tokens: 8192, source: 0, parallel: request.parallel()? };
-    let layout = engine::resolve("llama.cpp")?.0.allocate(run)?;
-    let mut keys = layout.details(None)?.keys;
+    let (engine, version) = engine::find("llama.cpp")?;
+    let parallel = request.parallel()?;
+    let run = ResolvedRequest { model, request, tokens: 8192, encoder_tokens: 0, parallel, engine, version };
+    let layout = engine.allocate(run)?;
+    let mut keys = engine_keys(&layout.report(None)?);
     keys.insert("total_bytes".into(), layout.total_bytes(request.users, run.tokens)?.into());
     Ok(FIGURES.iter().map(|figure| keys.get(*figure).cloned().unwrap_or(Json::Null)).collect())
 }
@@ -148,14 +150,17 @@ fn the_last_layer_of_a_bailing_group_attends() {
     let mut request = asked(row.as_array().unwrap());
     request.set("pp", "4").unwrap();
     let model = unread(&config);
+    let (engine, version) = engine::find("llama.cpp").unwrap();
     let run = ResolvedRequest {
         model: &model,
         request: &request,
         tokens: 256,
-        source: 0,
+        encoder_tokens: 0,
         parallel: request.parallel().unwrap(),
+        engine,
+        version,
     };
-    let stages = engine::resolve("llama.cpp").unwrap().0.allocate(run).unwrap().stage_bytes(1, 256).unwrap();
+    let stages = engine.allocate(run).unwrap().stage_bytes(1, 256).unwrap();
     // three rows of queries, keys and values and a square for each of 8 heads, f32; 256 latents, f16
     let (state, latent) = ((3 * 3 * 8 * 32 + 32 * 32 * 8) * 4, 256 * (96 + 32) * 2);
     assert_eq!(stages, [state + latent, state, latent, 0]);

@@ -1,13 +1,14 @@
 //! What llama.cpp's settings make of a context, by hand: Llama 3 8B keeps 2 × 32 layers × 8 heads × 128 × 2 B =
 //! 131,072 B for a cell, in whole blocks of 256 cells.
 
-use planner_core::engine::{self, Allocation, Details};
+use planner_core::engine::report::EngineReport;
+use planner_core::engine::{self, Allocation};
 use planner_core::error::Error;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::source::gguf::{self, Header};
 use planner_core::{catalog, source, spec::model::ModelSpec};
-use planner_tests::said;
+use planner_tests::{engine_keys, said};
 use serde_json::{Value as Json, json};
 
 const CELL: u64 = 131_072;
@@ -25,7 +26,7 @@ fn ask<T>(
         request.set(pair[0], pair[1]).unwrap();
     }
     let (run, _) = resolve(model, &request)?;
-    let layout = engine::resolve("llama.cpp")?.0.allocate(run)?;
+    let layout = engine::find("llama.cpp")?.0.allocate(run)?;
     question(layout.as_ref(), request.users, run.tokens)
 }
 
@@ -49,7 +50,7 @@ fn floor(arch: &str, keys: &Json, flags: &str) -> Result<u64, Error> {
 }
 
 fn kinds(model: &ModelSpec) -> Vec<Json> {
-    let keys = ask(model, "seq 1000", |layout, _, _| Ok(layout.details(None)?.keys)).unwrap();
+    let keys = ask(model, "seq 1000", |layout, _, _| Ok(engine_keys(&layout.report(None)?))).unwrap();
     keys["caches"].as_array().unwrap().iter().map(|cache| cache["kind"].clone()).collect()
 }
 
@@ -65,8 +66,8 @@ fn stages(flags: &str) -> Result<Vec<u64>, Error> {
     ask(&llama(), flags, |layout, users, tokens| layout.stage_bytes(users, tokens))
 }
 
-fn details(flags: &str) -> Details {
-    ask(&llama(), flags, |layout, _, _| layout.details(None)).unwrap()
+fn details(flags: &str) -> EngineReport {
+    ask(&llama(), flags, |layout, _, _| layout.report(None)).unwrap()
 }
 
 fn codes(flags: &str) -> Vec<&'static str> {
@@ -128,11 +129,11 @@ fn notes_say_what_became_of_a_setting() {
     assert_eq!(codes("ctx-size 0"), [""; 0]);
     assert_eq!(codes("seq 1000 tp 2"), ["layers_split"]);
     let nemotron = catalog::model("nemotron-h-56b").unwrap();
-    let notes = ask(&nemotron, "seq 1000", |layout, _, _| Ok(layout.details(None)?.notes)).unwrap();
+    let notes = ask(&nemotron, "seq 1000", |layout, _, _| Ok(layout.report(None)?.notes)).unwrap();
     assert_eq!(notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["mlp_layers_with_states"]);
     // Nemotron 3 has expert layers instead.
     let nemotron = catalog::model("nemotron-3-nano-30b-a3b").unwrap();
-    let notes = ask(&nemotron, "seq 1000", |layout, _, _| Ok(layout.details(None)?.notes)).unwrap();
+    let notes = ask(&nemotron, "seq 1000", |layout, _, _| Ok(layout.report(None)?.notes)).unwrap();
     assert_eq!(notes.len(), 0);
 }
 
@@ -183,7 +184,8 @@ fn a_batch_is_no_longer_than_a_causal_context() {
             config["is_causal"] = is_causal.into();
         }
         let model = source::from_config_json(&config.to_string(), false).unwrap();
-        let keys = ask(&model, "ctx-size 300", |layout, _, _| Ok(layout.details(None)?.keys)).unwrap();
+        let keys =
+            ask(&model, "ctx-size 300", |layout, _, _| Ok(engine_keys(&layout.report(None)?))).unwrap();
         keys["n_ubatch"].clone()
     };
     assert_eq!([None, Some(true), Some(false)].map(batch), [300, 300, 512].map(Json::from));
@@ -291,9 +293,9 @@ fn a_single_session_of_no_length_has_the_trained_context() {
 
 #[test]
 fn any_common_start_is_reused_but_not_of_a_state() {
-    assert_eq!(details("seq 1000").keys["min_prefix_hit_tokens"], json!(1));
+    assert_eq!(engine_keys(&details("seq 1000"))["min_prefix_hit_tokens"], json!(1));
     let mamba = catalog::model("qwen3.5-27b").unwrap();
-    let keys = ask(&mamba, "seq 1000", |layout, _, _| Ok(layout.details(None)?.keys)).unwrap();
+    let keys = ask(&mamba, "seq 1000", |layout, _, _| Ok(engine_keys(&layout.report(None)?))).unwrap();
     assert_eq!(keys["min_prefix_hit_tokens"], json!(null));
     let caches: Vec<_> = keys["caches"].as_array().unwrap().iter().map(|cache| &cache["kind"]).collect();
     assert_eq!(caches, ["full", "recurrent"]);
@@ -301,7 +303,7 @@ fn any_common_start_is_reused_but_not_of_a_state() {
 
 #[test]
 fn the_engine_reads_its_own_flags_in_its_own_version() {
-    let (engine, version) = engine::resolve("llama.cpp").unwrap();
+    let (engine, version) = engine::find("llama.cpp").unwrap();
     assert_eq!((engine.versions(), version), (&["0c1e57098"][..], "0c1e57098"));
     let flags = ["ctx-size", "n-parallel", "batch", "ubatch", "kv-unified", "flash-attn", "swa-full"];
     assert_eq!(engine.reads(&Request::default()), flags);

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use planner_core::catalog;
-use planner_core::plan::plan;
+use planner_core::plan::{Limit, plan};
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_models::MODELS;
@@ -69,13 +69,13 @@ proptest! {
     fn the_longest_sequence_fits_and_one_more_does_not(model in any_model(), users in 1_u64..200, room in 1_u64..(1 << 38)) {
         let verdict = plan(model, &with_room(1, users, room)).unwrap().verdict.unwrap();
         let fits = |seq: u64| plan(model, &with_room(seq, users, room)).unwrap().verdict.unwrap();
-        if verdict.max_seq > 0 {
-            prop_assert!(fits(verdict.max_seq).fits);
+        if let Some(longest) = verdict.max_seq.filter(|tokens| *tokens > 0) {
+            prop_assert!(fits(longest).fits);
             // The other limit agrees: at the longest length these users are among the most.
-            prop_assert!(fits(verdict.max_seq).max_users >= users);
+            prop_assert!(fits(longest).max_users >= users);
         }
-        if verdict.limited_by == "kv_cache" {
-            let next = fits(verdict.max_seq + 1);
+        if verdict.limited_by == Limit::KvCache {
+            let next = fits(verdict.max_seq.unwrap() + 1);
             prop_assert!(!next.fits);
             prop_assert!(next.max_users < users);
         }
@@ -105,12 +105,14 @@ fn every_alternative_fits_when_planned() {
     for model in SPECS.iter() {
         let mut request = request(4_096, 5_000);
         request.set("gpu", "h100-80gb").unwrap();
-        for change in plan(model, &request).unwrap().verdict.unwrap().alternatives {
+        for offer in plan(model, &request).unwrap().verdict.unwrap().alternatives {
             let mut changed = request.clone();
-            changed.set(change.flag.trim_start_matches('-'), &change.value).unwrap();
+            for change in &offer.changes {
+                changed.set(change.flag().trim_start_matches('-'), &change.value()).unwrap();
+            }
             let verdict = plan(model, &changed).unwrap().verdict.unwrap();
-            assert!(verdict.fits, "{}: {} {}", model.id, change.flag, change.value);
-            assert_eq!(verdict.max_users, change.max_users, "{}: {} {}", model.id, change.flag, change.value);
+            assert!(verdict.fits, "{}: {offer:?}", model.id);
+            assert_eq!(verdict.max_users, offer.max_users, "{}: {offer:?}", model.id);
             offered += 1;
         }
     }
@@ -122,7 +124,7 @@ fn every_alternative_fits_when_planned() {
 fn a_cache_that_does_not_grow_is_limited_by_nothing() {
     let model = SPECS.iter().find(|model| model.id == "codestral-mamba-7b").unwrap();
     let verdict = plan(model, &with_room(1, 1, session(model, 1))).unwrap().verdict.unwrap();
-    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (true, 1, "none"));
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (true, 1, Limit::Nothing));
     let verdict = plan(model, &with_room(1, 1, session(model, 1) - 1)).unwrap().verdict.unwrap();
-    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (false, 0, "kv_cache"));
+    assert_eq!((verdict.fits, verdict.max_users, verdict.limited_by), (false, 0, Limit::KvCache));
 }

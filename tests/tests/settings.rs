@@ -1,5 +1,6 @@
 //! No flag is ignored in silence: under every engine it changes a figure, or it is refused, or a note names it.
 
+use planner_core::catalog;
 use planner_core::engine::{self, Engine};
 use planner_core::error::Error;
 use planner_core::plan::plan;
@@ -7,7 +8,6 @@ use planner_core::render::json;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::Lang;
-use planner_core::{catalog, plan as planning};
 use planner_tests::{request, said};
 
 /// A flag, values to try, and flags that go with them.
@@ -50,8 +50,7 @@ fn base(engine: &'static dyn Engine) -> Request {
 
 /// Figures of a plan; the question itself is left out.
 fn figures(model: &ModelSpec, request: &Request) -> Result<String, Error> {
-    let model = planning::adjust(model.clone(), request)?;
-    let plan = plan(&model, request)?;
+    let plan = plan(model, request)?;
     let mut all = json::plan(&plan, Lang::En);
     all.as_object_mut().unwrap().remove("request");
     all["engine"].as_object_mut().unwrap().remove("command");
@@ -110,7 +109,7 @@ fn engines_of_one_type_refuse_two_and_say_the_way_out() {
 fn the_same_type_for_keys_and_values_is_one_type() {
     let model = catalog::model("llama3-8b").unwrap();
     for id in ["vllm", "sglang", "tensorrt-llm"] {
-        let (engine, _) = engine::resolve(id).unwrap();
+        let (engine, _) = engine::find(id).unwrap();
         let with = |flags: &[&str]| {
             let mut request = base(engine);
             flags.iter().for_each(|flag| request.set(flag, "fp8").unwrap());
@@ -150,7 +149,7 @@ fn no_prefix_sharing_with_sliding_window() {
         ("sglang", "llama3-8b", "off"),
         ("tensorrt-llm", "llama3-8b", "off"),
     ] {
-        let mut request = base(engine::resolve(id).unwrap().0);
+        let mut request = base(engine::find(id).unwrap().0);
         request.set("shared-prefix", "2000").unwrap();
         request.set("prefix-caching", caching).unwrap();
         let model = catalog::model(model).unwrap();
@@ -174,7 +173,7 @@ fn an_engine_has_the_version_of_its_oracle() {
     for (id, before, text) in pins {
         let (_, pinned) = text.split_once(before).unwrap();
         let end = pinned.find(|c: char| c.is_whitespace() || c == '"').unwrap();
-        let (_, version) = engine::resolve(id).unwrap();
+        let (_, version) = engine::find(id).unwrap();
         assert_eq!(version, &pinned[..end], "{id}");
     }
 }

@@ -10,7 +10,7 @@ use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Result, plan, source};
 use planner_tests::refusals::{self, Refusals};
-use planner_tests::{answers, configuration, json, line, request, said, text};
+use planner_tests::{answers, configuration, engine_keys, json, line, request, said, text};
 use serde_json::{Map, Value as Json};
 
 /// Files of answers and the fewest cases of each.
@@ -66,7 +66,7 @@ fn asked(case: &Json) -> Result<Request> {
 fn ours(case: &Json, models: &mut BTreeMap<String, ModelSpec>) -> Result<Map<String, Json>> {
     let (model, request) = (model(case, models)?, asked(case)?);
     let plan = plan::plan(model, &request)?;
-    let mut keys = plan.engine.details.keys.clone();
+    let mut keys = engine_keys(&plan.engine.report);
     keys.insert("mem_fraction".into(), plan.run().utilization().to_string().into());
     Ok(keys)
 }
@@ -162,7 +162,7 @@ fn sessions_need_the_least_memory_that_holds_them() {
             let mut request = request.clone();
             request.set("kv-memory", &memory.to_string()).unwrap();
             let plan = plan::plan(model, &request).unwrap();
-            holds(&plan.engine.details.keys, &terms, users, plan.tokens)
+            holds(&engine_keys(&plan.engine.report), &terms, users, plan.tokens)
         };
         let (enough, less) = (given(least), given(least - some));
         if !enough || less {

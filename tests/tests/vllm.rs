@@ -9,7 +9,7 @@ use planner_core::engine::{ResolvedRequest, vllm};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, plan, source};
 use planner_tests::refusals::{self, Refusals};
-use planner_tests::{answers, configuration, fixture, json, line, request, said, text};
+use planner_tests::{answers, configuration, engine_keys, fixture, json, line, request, said, text};
 use serde_json::{Map, Value as Json, json};
 
 /// The model of a configuration, with other keys of its language model put in place; null takes one away.
@@ -42,7 +42,7 @@ fn answer(model: &Result<ModelSpec>, line: &str) -> Result<(Map<String, Json>, b
     let request = request(&format!("--engine vllm {line}"))?;
     let plan = plan::plan(model.as_ref().map_err(Clone::clone)?, &request)?;
     let fits = plan.verdict.as_ref().is_some_and(|v| v.fits);
-    let mut keys = plan.engine.details.keys.clone();
+    let mut keys = engine_keys(&plan.engine.report);
     let [layers, heads] = specs(plan.run());
     keys.extend([("layers".into(), layers), ("heads".into(), heads)]);
     Ok((keys, fits))
@@ -220,7 +220,7 @@ fn an_older_modelopt_file_makes_auto_fp8() -> Result<()> {
     let request = request("--engine vllm --gpu h100-80gb --seq 8192 --kv-memory 21474836480")?;
     for (file, cache_dtype) in [(None, "auto"), (Some(beside), "fp8_e4m3")] {
         let model = source::from_config_files(&config, file, false)?;
-        assert_eq!(plan::plan(&model, &request)?.engine.details.keys["cache_dtype"], cache_dtype);
+        assert_eq!(engine_keys(&plan::plan(&model, &request)?.engine.report)["cache_dtype"], cache_dtype);
     }
     Ok(())
 }
@@ -232,7 +232,7 @@ fn versions_differ_in_tokens_in_flight() -> Result<()> {
     let model = model(&fixture("vllm/configs/dense-gqa.json"), None)?;
     let in_flight = |engine: &str| {
         let request = request(&format!("--engine {engine} --max-num-batched-tokens 2048 --pp 2"))?;
-        Ok(plan::plan(&model, &request)?.engine.details.keys["in_flight_tokens"].clone())
+        Ok(engine_keys(&plan::plan(&model, &request)?.engine.report)["in_flight_tokens"].clone())
     };
     assert_eq!(in_flight("vllm")?, 3 * 2048);
     assert_eq!(in_flight("vllm@0.33.0")?, 3 * 2048);
