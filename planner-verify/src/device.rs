@@ -1,6 +1,7 @@
 //! The device a measurement runs on.
 
 use candle_core::Device;
+use planner_core::error::Code;
 use planner_core::text::Sentence;
 use planner_core::{Error, Result, say, words};
 
@@ -9,7 +10,9 @@ pub const NAMES: &[&str] = &["auto", "cpu", "cuda", "metal"];
 
 /// A device of a name; `auto` is the first of a GPU this build knows and finds, else the CPU.
 pub fn open(name: &str) -> Result<Device> {
-    let refuse = |name: &str, why: Sentence| Error::unsupported(say!("--device {0}", name), why);
+    let refuse = |name: &str, why: Sentence| {
+        Error::refused(Code::MeasureDevice, why).about(say!("--device {0}", name))
+    };
     match name {
         "cpu" => Ok(Device::Cpu),
         "cuda" if !candle_core::utils::cuda_is_available() => {

@@ -1,5 +1,7 @@
 //! Whether a measurement fits in memory, asked before anything is allocated.
 
+use planner_core::error::Code;
+use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
 use planner_core::{Error, Result, say, words};
 
@@ -29,15 +31,12 @@ pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> String) -> Resu
     if needed <= budget {
         return Ok(());
     }
-    Err(Error::unsupported(
-        words!("a measurement of this size"),
-        say!(
-            "it needs about {0}, and {1} is available; {2}",
-            human_bytes(needed),
-            human_bytes(budget),
-            fits()
-        ),
-    ))
+    Err(Error::refused(
+        Code::MeasureMemory,
+        say!("it needs about {0}, and {1} is available", human_bytes(needed), human_bytes(budget)),
+    )
+    .about(words!("a measurement of this size"))
+    .way_out(Sentence::verbatim(fits())))
 }
 
 /// The largest count for which `needed` stays within a budget.

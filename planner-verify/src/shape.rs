@@ -2,6 +2,7 @@
 
 use candle_core::DType;
 use planner_core::dtype::DType as Planned;
+use planner_core::error::Code;
 use planner_core::spec::layer::{Content, Extent, Layer, Store};
 use planner_core::{Error, Result, words};
 
@@ -85,10 +86,12 @@ impl LayerShape {
 
 fn store_shape(store: &Store, query_heads: u64, (k, v): (Planned, Planned)) -> Result<StoreShape> {
     if store.tokens_per_row > 1 {
-        return Err(Error::unsupported(
-            words!("--verify of rows that several tokens share"),
-            words!("no decoder for compressed caches is built in; the plan itself needs no --verify"),
-        ));
+        return Err(Error::refused(
+            Code::MeasureCache,
+            words!("no decoder for compressed caches is built in"),
+        )
+        .about("--verify")
+        .way_out(words!("leave --verify out: the plan itself does not need it")));
     }
     let attention = |heads: u64, k_dim: u64, v_dim: u64, queries: u64| -> Result<Mixer> {
         let one = v_dim == 0;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use candle_core::Device;
 use planner_core::engine::architecture::ReferenceCache;
+use planner_core::error::Code;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -58,7 +59,8 @@ pub struct Watch<'a> {
 
 /// What went wrong in the library that measures.
 pub(crate) fn failed(error: candle_core::Error) -> Error {
-    Error::unsupported(words!("this measurement"), device::said(device::first_line(&error)))
+    Error::refused(Code::MeasureFailed, device::said(device::first_line(&error)))
+        .about(words!("this measurement"))
 }
 
 /// A measurement in progress.
@@ -110,10 +112,7 @@ pub fn verify(
     let needed = ReferenceCache::of_definition(run)?;
     let kinds = kinds(model, needed.dtypes(), run.source)?;
     if kinds.is_empty() {
-        return Err(Error::unsupported(
-            words!("--verify of a model that keeps nothing"),
-            words!("there is nothing to measure"),
-        ));
+        return Err(Error::refused(Code::MeasureNothing, words!("the model keeps nothing")).about("--verify"));
     }
     let counts = counts(&kinds, options, request.users)?;
     let frame = choose::frame(&run)?;

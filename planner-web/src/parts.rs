@@ -13,7 +13,7 @@ use planner_core::engine::{
     self, candle::Candle, llamacpp::LlamaCpp, sglang::Sglang, tensorrt_llm::TensorRtLlm,
     transformers::Transformers, vllm::Vllm,
 };
-use planner_core::error::{Error, Known, Result};
+use planner_core::error::{Code, Error, Known, Result};
 use planner_core::spec::weights::expressions;
 use planner_core::text::{self, Lang};
 
@@ -75,7 +75,7 @@ pub fn missing(error: &Error) -> Option<&'static str> {
             let any = || PARTS.iter().find(|part| !part.1.is_empty() && !has(part.0));
             PARTS.iter().find(holds).or_else(any)?.0
         }
-        Error::Unsupported { what, .. } if *what == expressions::REFUSED.into() => OTHERS,
+        _ if error.code() == Code::WeightsNoPatterns => OTHERS,
         _ => return None,
     };
     (!has(part)).then_some(part)

@@ -8,10 +8,12 @@ use crate::output::Output;
 /// Without the feature `verify` there is nothing to run it with.
 #[cfg(not(feature = "verify"))]
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
-    Err(planner_core::Error::unsupported(
-        planner_core::text::Sentence::verbatim("bench-cache"),
-        planner_core::words!("this build has no measuring backend: build with --features verify"),
-    ))
+    Err(planner_core::Error::refused(
+        planner_core::error::Code::MeasureNotBuilt,
+        planner_core::words!("this build has no measuring backend"),
+    )
+    .about("bench-cache")
+    .way_out(planner_core::words!("build with --features verify")))
 }
 
 /// Runs, tells how long it will take, and shows mean and deviation beside the article's.

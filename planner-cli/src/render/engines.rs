@@ -2,12 +2,13 @@
 
 use planner_core::plan::Plan;
 use planner_core::plan::compare::Compared;
-use planner_core::text::{Message as M, engine_rule, error_hint, error_message, raw, text};
+use planner_core::text::{Message as M, engine_rule, error_message, raw, text};
 use planner_core::units::{group_digits, human_bytes};
 use serde_json::Value as Json;
 
 use super::rows::{Align, Rows};
 use super::{table, wrap};
+use crate::failure;
 use crate::output::{Format, Output, bold};
 
 /// One row an engine, the definition first; for people the reasons stand below the figures.
@@ -34,7 +35,7 @@ pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Outpu
             }
             Err(error) => {
                 row.extend(["-", "-", "-"].map(str::to_owned));
-                let hint = error_hint(lang, error).map_or_else(String::new, |hint| format!("; {hint}"));
+                let hint = failure::hint(lang, error).map_or_else(String::new, |hint| format!("; {hint}"));
                 text(lang, M::Refuses, &[&format!("{}{hint}", error_message(lang, error))])
             }
         };

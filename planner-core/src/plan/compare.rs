@@ -56,7 +56,7 @@ pub fn to_json(engines: &[Compared], lang: Lang) -> Json {
         }),
         Err(error) => json!({
             "id": engine.id, "version": engine.version, "session_bytes": null, "total_bytes": null, "max_users": null,
-            "error": { "code": error.code(), "message": error_message(lang, error) },
+            "error": { "code": error.code().as_str(), "message": error_message(lang, error) },
         }),
     };
     Json::Array(engines.iter().map(one).collect())

@@ -6,7 +6,7 @@
 use crate::engine::architecture::ReferenceCache;
 use crate::engine::command::Command;
 use crate::engine::{Allocation, Details, ResolvedRequest, flag_support};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent, Layer, Store};
@@ -153,6 +153,14 @@ impl Plan<'_> {
 
 /// Plans: bytes by the definition, by the engine, and what fits.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
+    planned(model, request).map_err(|error| {
+        let one_token = || ReferenceCache::of_definition(resolve(model, request)?.0)?.bytes(1);
+        let error = error.told_by(request.engine.id(), request.engine_version);
+        if error.code() == Code::Overflow && one_token().is_err() { error.of_model() } else { error }
+    })
+}
+
+fn planned<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let (run, mut notes) = resolve(model, request)?;
     let truth = ReferenceCache::of_definition(run)?;
     let layout = request.engine.allocate(run)?;

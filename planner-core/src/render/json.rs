@@ -56,7 +56,7 @@ pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
 pub fn failure(lang: Lang, error: &Error) -> Json {
     json!({
         "schema": SCHEMA,
-        "error": { "code": error.code(), "message": error_message(lang, error), "hint": error_hint(lang, error) },
+        "error": { "code": error.code().as_str(), "subject": error.subject(), "message": error_message(lang, error), "hint": error_hint(lang, error) },
     })
 }
 

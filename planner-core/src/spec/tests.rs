@@ -63,7 +63,7 @@ fn weights_of_an_unknown_method_need_a_dtype() {
     let spec = from_config_json(config, true).unwrap();
     let mut request = crate::request::Request::default();
     let adjust = crate::plan::adjust;
-    assert!(matches!(adjust(spec.clone(), &request), Err(Error::Unsupported { .. })));
+    assert!(matches!(adjust(spec.clone(), &request), Err(Error::Refused(_))));
     request.set("weight-dtype", "bf16").unwrap();
     assert_eq!(adjust(spec.clone(), &request).unwrap().weight_bytes, 2 * spec.parameters);
 }

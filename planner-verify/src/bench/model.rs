@@ -5,6 +5,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use planner_core::engine::architecture::ReferenceCache;
+use planner_core::error::Code;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent};
@@ -71,22 +72,19 @@ impl Prepared {
         let Some(folder) = &options.checkpoint else {
             return match sizes {
                 Some(sizes) => Self::dense(sizes, tokens, dtype, &device, None),
-                None if dtype != DType::F32 => Err(Error::unsupported(
-                    say!("bench-cache of {0} with weights in bf16", model.name),
-                    words!(
-                        "only stacks of plain attention layers, all alike, are run so: leave --weight-dtype out"
-                    ),
-                )),
+                None if dtype != DType::F32 => Err(Error::refused(
+                    Code::BenchModel,
+                    words!("only stacks of plain attention layers, all alike, are run so"),
+                )
+                .about(say!("bench-cache of {0} with weights in bf16", model.name))
+                .way_out(words!("leave --weight-dtype out"))),
                 None => Self::mixed(model, tokens, &device),
             };
         };
         let (Some(sizes), "gpt2") = (sizes, model.model_type.as_str()) else {
-            return Err(Error::unsupported(
-                say!("bench-cache with the weights of {0}", model.name),
-                words!(
-                    "it reads checkpoints of GPT-2; others run with made-up weights when --model names their config.json"
-                ),
-            ));
+            return Err(Error::refused(Code::BenchModel, words!("it reads checkpoints of GPT-2"))
+                .about(say!("bench-cache with the weights of {0}", model.name))
+                .way_out(words!("others run with made-up weights when --model names their config.json")));
         };
         if tokens > size(model.max_position.unwrap_or(0))? {
             return Err(Error::bad_value(
@@ -134,10 +132,9 @@ impl Prepared {
         let (run, _) = resolve(model, &request)?;
         let dtypes = ReferenceCache::of_definition(run)?.dtypes();
         if model.layers.iter().any(|layer| layer.owner.is_some()) {
-            return Err(Error::unsupported(
-                say!("bench-cache of {0}", model.name),
-                words!("layers that share a cache are measured by --verify; bench-cache takes plain stacks"),
-            ));
+            return Err(Error::refused(Code::BenchModel, words!("some of its layers share a cache"))
+                .about(say!("bench-cache of {0}", model.name))
+                .way_out(words!("--verify measures layers that share a cache")));
         }
         let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
         let layers = shapes.collect::<Result<Vec<_>>>()?;
@@ -191,10 +188,8 @@ impl Prepared {
 pub(crate) fn dense_of(folder: &Path, model: &ModelSpec, device: &Device) -> Result<(Dense, usize)> {
     let tokens = size(model.max_position.unwrap_or(1))?;
     let Some(sizes) = sizes(model, tokens)? else {
-        return Err(Error::unsupported(
-            say!("text from {0}", model.name),
-            words!("its layers are not those of GPT-2"),
-        ));
+        return Err(Error::refused(Code::MeasureWeights, words!("its layers are not those of GPT-2"))
+            .about(say!("text from {0}", model.name)));
     };
     memory::check(sizes.parameters().saturating_mul(BYTES_PER_WEIGHT), memory::available())?;
     let mut source = Source::given(checkpoint::tensors(folder)?, DType::F32, device);

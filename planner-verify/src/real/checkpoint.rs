@@ -8,6 +8,7 @@ use candle_transformers::models::{
     gemma, gemma2, gemma3, llama, mistral, olmo2, phi3, qwen2, qwen3, starcoder2,
 };
 use planner_core::engine::common::kv_dtypes;
+use planner_core::error::Code;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, say, words};
@@ -81,10 +82,8 @@ impl Module for Llama {
 fn config<C: DeserializeOwned>(model: &ModelSpec) -> Result<C> {
     let config = serde_json::Value::Object(model.text_config().clone());
     serde_json::from_value(config).map_err(|error| {
-        Error::unsupported(
-            say!("text from {0}", model.name),
-            say!("candle's configuration: {0}", error.to_string()),
-        )
+        Error::refused(Code::MeasureWeights, say!("candle's configuration: {0}", error.to_string()))
+            .about(say!("text from {0}", model.name))
     })
 }
 
@@ -117,12 +116,13 @@ fn build(model: &ModelSpec, vb: VarBuilder<'_>) -> Result<(&'static str, Candle<
             ("llama", made)
         }
         other => {
-            return Err(Error::unsupported(
-                say!("text from a checkpoint of `{0}`", other),
+            return Err(Error::refused(
+                Code::MeasureWeights,
                 words!(
                     "gemma, gemma2, gemma3_text, gpt2, llama, mistral, olmo2, phi3, qwen2, qwen3 and starcoder2 are run"
                 ),
-            ));
+            )
+            .about(say!("text from a checkpoint of `{0}`", other)));
         }
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::device::said;
 use candle_core::quantized::gguf_file;
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
+use planner_core::error::Code;
 use planner_core::text::Words;
 use planner_core::{Error, Result, words};
 use tokenizers::Tokenizer;
@@ -21,7 +22,8 @@ pub struct Text {
 const PROMPT_TOKENS: usize = 8;
 
 fn failed(what: Words, error: impl ToString) -> Error {
-    Error::unsupported(what, said(error.to_string().lines().next().unwrap_or_default().to_owned()))
+    let why = said(error.to_string().lines().next().unwrap_or_default().to_owned());
+    Error::refused(Code::MeasureText, why).about(what)
 }
 
 impl Text {

@@ -14,9 +14,9 @@ pub use missing::run;
 #[cfg(not(feature = "verify"))]
 mod missing {
     use clap::ArgMatches;
+    use planner_core::error::Code;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::text::Sentence;
     use planner_core::{Error, Result, words};
     use serde_json::Value as Json;
 
@@ -38,9 +38,8 @@ mod missing {
     }
 
     pub fn run(_: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Verified> {
-        Err(Error::unsupported(
-            Sentence::verbatim("--verify"),
-            words!("this build has no measuring backend: build with --features verify"),
-        ))
+        Err(Error::refused(Code::MeasureNotBuilt, words!("this build has no measuring backend"))
+            .about("--verify")
+            .way_out(words!("build with --features verify")))
     }
 }

@@ -23,12 +23,11 @@ use super::model::dtype;
 use super::model::length;
 use super::model::required_keys;
 use super::model::shards;
-use super::refusal::Refusal;
 use super::settings::{self, Settings};
 use crate::dtype::DType;
 use crate::engine::common::grouped;
 use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::Note;
@@ -53,7 +52,7 @@ pub struct VllmAllocation<'a> {
 ///
 /// # Errors
 /// The engine's refusals, and what this rule does not restate.
-pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>, Refusal> {
+pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     let model = run.model;
     let config = Config::of(model);
     let request = run.request;
@@ -67,25 +66,28 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
     let sparse = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
     let crosses = kept().any(|s| s.extent == Extent::Source);
     let only_states = alike.iter().any(|(_, stores)| !stores.is_empty() && stores.iter().all(is_state));
-    if let Some(why) = architectures::not_run(config, only_states, crosses) {
-        return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
+    if let Some(refusal) = architectures::not_run(config, only_states, crosses) {
+        return Err(refusal.into());
     }
-    if let Some(why) = architectures::refused(config) {
-        return Err(Refusal::new(why));
+    if let Some(refusal) = architectures::refused(config) {
+        return Err(refusal.into());
     }
     if let Some((width, heads)) = required_keys::odd_heads(config) {
-        return Err(Refusal::new(say!(
-            "The hidden size ({0}) is not a multiple of the number of attention heads ({1}).",
-            width,
-            heads
-        )));
+        return Err(Error::quoted(
+            Code::VllmHiddenSizeNotDivided,
+            format!(
+                "The hidden size ({width}) is not a multiple of the number of attention heads ({heads})."
+            ),
+        )
+        .about("hidden_size"));
     }
     if let Some(key) = required_keys::missing(config) {
-        return Err(Refusal::new(say!(
-            "config.json says no `{0}`, which vLLM's {1} reads",
-            key,
-            config.class
-        )));
+        return Err(Error::refused(
+            Code::VllmMissingKey,
+            say!("config.json says no `{0}`, which vLLM's {1} reads", key, config.class),
+        )
+        .about(key)
+        .way_out(say!("add `{0}` to config.json", key)));
     }
     length::check(&run, config)?;
     priority::prefill(config, latent && !sparse)?;
@@ -131,14 +133,17 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
     };
     let RankSpecs { specs, ranks, block_size, backends } = made;
     if specs.kinds().iter().any(|s| s.page() == 0) {
-        return Err(Refusal::new(words!("ZeroDivisionError: a block of this size holds no whole state")));
+        return Err(Error::refused(
+            Code::VllmEmptyBlock,
+            words!("a block of this size holds no whole state"),
+        ));
     }
     let declared: Vec<&'static [tensor_layout::TensorLayout]> =
         backends.iter().filter_map(|b| b.layouts(&context)).collect();
     let layout = tensor_layout::resolve(tensor_layout::supported(&declared)?, specs.kinds())?;
     let groups = group::groups(&specs, layout)?;
     if groups.is_empty() {
-        return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
+        return Err(Error::refused(Code::VllmNoCache, words!("the model keeps no KV cache in it")));
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
     let ranks = Ranks::of(groups, layout, set.pp, stage)?;
@@ -223,7 +228,7 @@ impl VllmAllocation<'_> {
         let run = self.run_of(longest);
         // a session holds blocks for the encoder tokens that it has
         let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.source), ..run };
-        self.ranks.session_blocks(tokens, &run).map_err(refused)
+        self.ranks.session_blocks(tokens, &run)
     }
 
     /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
@@ -274,10 +279,6 @@ impl VllmAllocation<'_> {
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
-    Error::unsupported(words!("this setting in vLLM"), refusal.0)
-}
-
 impl Allocation for VllmAllocation<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens)?)
@@ -297,7 +298,7 @@ impl Allocation for VllmAllocation<'_> {
         flag_support::check_max_num_seqs(self.run.request.max_num_seqs, users)?;
         // the pool keeps one block back, and must hold one request of the longest length
         let longest = self.settings.max_model_len.max(tokens);
-        let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
+        let least = self.ranks.checked_blocks(&self.run_of(longest))?;
         let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;
         let blocks = sessions.max(least).saturating_add(1);
         self.ranks
@@ -313,7 +314,7 @@ impl Allocation for VllmAllocation<'_> {
 
     fn details(&self, available: Option<&[u64]>) -> Result<Details> {
         let run = self.run_of(self.settings.max_model_len);
-        let per_request = self.ranks.logged_blocks(&run).map_err(refused)?;
+        let per_request = self.ranks.logged_blocks(&run)?;
         let mut keys = Map::new();
         keys.insert("block_size".into(), self.block_size.into());
         if let Some(memory) = available {
@@ -341,7 +342,7 @@ impl Allocation for VllmAllocation<'_> {
                     "kind": g.spec.kind.name(),
                     "block_size": g.spec.block_size,
                     "page_bytes": if g.mixed { g.specs.sum(Spec::page) } else { g.spec.page() },
-                    "blocks_per_session": g.spec.blocks(&run).map_err(refused)?,
+                    "blocks_per_session": g.spec.blocks(&run)?,
                 }))
             })
             .collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::expressions::{self, Expression};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
 /// Starts of a name that say where in a wrapper the language model stands.
@@ -60,7 +60,8 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
 }
 
 fn unread() -> Error {
-    Error::unsupported(expressions::REFUSED, words!("this build was made without the feature `patterns`"))
+    Error::refused(Code::WeightsNoPatterns, words!("this build was made without the feature `patterns`"))
+        .about(expressions::REFUSED)
 }
 
 impl Patterns {

@@ -2,7 +2,6 @@
 
 pub(super) const TABLE: super::Table = &[
     ("allocated bytes", "已分配字节数"),
-    ("blocks of all sessions", "所有会话的块数"),
     ("budget", "显存预算"),
     ("bytes of a block", "一个块的字节数"),
     ("bytes of a cache", "一个缓存的字节数"),
