@@ -31,7 +31,7 @@ use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::Note;
-use crate::units::product;
+use crate::units::{product, unclamped};
 
 /// The planned run.
 #[derive(Debug)]
@@ -132,6 +132,9 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
         rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
     };
     let RankSpecs { specs, ranks, block_size, backends } = made;
+    for spec in specs.kinds() {
+        unclamped(words!("bytes of a page"), spec.page().max(spec.natural_page()))?;
+    }
     if specs.kinds().iter().any(|s| s.page() == 0) {
         return Err(Error::refused(
             Code::VllmEmptyBlock,
@@ -147,6 +150,9 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
     let ranks = Ranks::of(groups, layout, set.pp, stage)?;
+    for bytes in &ranks.block_bytes {
+        unclamped(words!("bytes of a block"), *bytes)?;
+    }
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
         Cache::State(state) => Some(state.backend.0),

@@ -10,6 +10,12 @@ pub fn round_up(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { ceil_div(a, b).saturating_mul(b) }
 }
 
+/// `a × b / d`, exactly; the largest number where that does not fit, 0 when `d` is 0.
+pub fn scaled(a: u64, b: u64, d: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product.checked_div(u128::from(d)).map_or(0, |quotient| u64::try_from(quotient).unwrap_or(u64::MAX))
+}
+
 /// Greatest common divisor, 0 only for two zeros.
 pub fn gcd(a: u64, b: u64) -> u64 {
     let (mut a, mut b) = (a, b);

@@ -10,6 +10,7 @@ pub(super) const TABLE: super::Table = &[
     ("bytes of a device", "一个设备上的字节数"),
     ("bytes of a layer", "一层的字节数"),
     ("bytes of a list", "一个列表的字节数"),
+    ("bytes of a page", "一页的字节数"),
     ("bytes of a quantized cache", "量化缓存的字节数"),
     ("bytes of a row", "一行的字节数"),
     ("bytes of a session", "一个会话的字节数"),
