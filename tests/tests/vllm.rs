@@ -52,7 +52,7 @@ fn answer(model: &Result<ModelSpec, String>, args: &[Json]) -> Result<(Map<Strin
 /// The specs as the answers list them, and how many layers are so: kind, tokens of a block, bytes of a page and the
 /// alignment of its stride; kind, KV heads, widths of a key and of a value (states have none).
 fn specs(run: ResolvedRequest<'_>) -> Result<[Json; 2], String> {
-    let planned = vllm::allocation::plan(run).map_err(|refusal| refusal.0.to_string())?;
+    let planned = vllm::allocation::plan(run).map_err(|refusal| refusal.to_string())?;
     let mut layers: BTreeMap<(&str, [u64; 3]), u64> = BTreeMap::new();
     let mut heads = layers.clone();
     for spec in planned.specs() {

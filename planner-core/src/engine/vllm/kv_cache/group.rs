@@ -147,7 +147,8 @@ fn full_allocation(specs: &Specs) -> Option<Group> {
     let block_size = specs.kinds().iter().find(|spec| spec.is_full())?.block_size;
     let promote = |spec: &Spec| match spec.kind {
         Kind::Sliding { .. } => {
-            let grown = scaled(spec.natural_page(), block_size, spec.block_size.max(1));
+            let grown =
+                crate::engine::vllm::math::scaled(spec.natural_page(), block_size, spec.block_size.max(1));
             Spec { kind: Kind::Full, block_size, padded: spec.padded.map(|page| page.max(grown)), ..*spec }
         }
         _ => *spec,
