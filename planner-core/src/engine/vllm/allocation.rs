@@ -67,10 +67,10 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     let crosses = kept().any(|s| s.extent == Extent::Source);
     let only_states = alike.iter().any(|(_, stores)| !stores.is_empty() && stores.iter().all(is_state));
     if let Some(refusal) = architectures::not_run(config, only_states, crosses) {
-        return Err(refusal.into());
+        return Err(refusal);
     }
     if let Some(refusal) = architectures::refused(config) {
-        return Err(refusal.into());
+        return Err(refusal);
     }
     if let Some((width, heads)) = required_keys::odd_heads(config) {
         return Err(Error::quoted(
