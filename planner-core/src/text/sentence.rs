@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::OnceLock;
 
-use super::{Lang, fill, zh};
+use super::{Lang, fill};
 
 /// Finds the Chinese of a template.
 pub type Translator = fn(&str) -> Option<&'static str>;
@@ -15,7 +15,7 @@ pub type Translator = fn(&str) -> Option<&'static str>;
 static INSTALLED: OnceLock<Translator> = OnceLock::new();
 
 #[cfg(feature = "chinese")]
-const FROM_START: Option<Translator> = Some(zh::sentence);
+const FROM_START: Option<Translator> = Some(super::zh::sentence);
 #[cfg(not(feature = "chinese"))]
 const FROM_START: Option<Translator> = None;
 
