@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use planner_core::Error;
-use planner_core::text::Sentence;
-
 mod args;
 mod cmd;
+mod failure;
 mod gguf;
 #[cfg(feature = "verify")]
 mod messages;
@@ -17,9 +15,6 @@ mod render;
 mod source;
 
 use output::{Format, Output};
-
-/// Exit code of a command line that does not parse.
-const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments =
@@ -33,7 +28,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output.print_error(&error);
-            ExitCode::from(error.exit_code())
+            ExitCode::from(failure::exit_code(&error))
         }
     }
 }
@@ -44,15 +39,8 @@ fn usage(error: &clap::Error, arguments: &[String]) -> ExitCode {
     if error.use_stderr() && output.format == Format::Json {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let json = planner_core::render::json::failure(
-            output.lang,
-            &Error::unsupported(Sentence::verbatim(first), Sentence::verbatim("kvplan --help")),
-        );
-        let mut json = json;
-        json["error"]["code"] = "usage".into();
-        json["error"]["message"] = first.into();
-        output.print(&output::to_text(&json));
+        output.print(&output::to_text(&failure::of_usage(first)));
     }
     let _ = error.print();
-    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 })
 }

@@ -5,8 +5,9 @@ use std::io::Write;
 use anstyle::Style;
 use clap::ArgMatches;
 use planner_core::Error;
-use planner_core::render::json::failure;
-use planner_core::text::{Lang, Message, error_hint, error_message, raw};
+use planner_core::text::{Lang, Message, error_message, raw};
+
+use crate::failure;
 
 /// Columns when standard output is not a terminal.
 const PIPED_WIDTH: u16 = 80;
@@ -90,7 +91,7 @@ impl Output {
     /// Writes a failure: the message to standard error, and in JSON to standard output as well.
     pub fn print_error(&self, error: &Error) {
         if self.format == Format::Json {
-            self.print(&to_text(&failure(self.lang, error)));
+            self.print(&to_text(&failure::to_json(self.lang, error)));
         }
         let red = Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
         let bold = Style::new().bold();
@@ -101,7 +102,7 @@ impl Output {
             raw(self.lang, Message::Error),
             error_message(self.lang, error)
         );
-        if let Some(hint) = error_hint(self.lang, error) {
+        if let Some(hint) = failure::hint(self.lang, error) {
             let _ = writeln!(err, "\n{bold}{}{bold:#}: {hint}", raw(self.lang, Message::Hint));
         }
     }

@@ -39,7 +39,7 @@ pub fn build(entry: &Model) -> Result<ModelSpec> {
 
 fn asked_for(entry: &Model, name: &str) -> Result<ModelSpec> {
     let config = crate::source::parse_object(entry.config)?;
-    let mut spec = family::build(Arc::new(config), true)?;
+    let mut spec = family::build(Arc::new(config), true).map_err(Error::of_model)?;
     spec.set_entry(entry.id, entry.name, entry.hub.first().copied(), name);
     Ok(spec)
 }

@@ -1,8 +1,14 @@
-//! What can go wrong, as data: a stable code, a message that names the flag or field, a hint.
+//! What can go wrong, as data: a stable code, what it is about, the reason and the way out.
+//!
+//! Programs compare the [`Code`]; sentences are for people, in English or Chinese (`crate::text`).
 
 use std::fmt;
 
 use crate::text::{Argument, Sentence};
+
+mod code;
+
+pub use code::Code;
 
 /// The result of everything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -45,14 +51,11 @@ pub enum Error {
         looked_in: Sentence,
     },
     /// The input is understood but not supported, or the engine itself refuses it.
-    Unsupported {
-        /// What is not supported.
-        what: Sentence,
-        /// The reason or the way out.
-        hint: Sentence,
-    },
+    Refused(Box<Refusal>),
     /// A flag or field has a value that it cannot have.
     BadValue {
+        /// [`Code::BadValue`], or one that says more.
+        code: Code,
         /// Flag (`--seq`) or field (`num_hidden_layers`).
         field: Sentence,
         /// The value as given.
@@ -60,13 +63,12 @@ pub enum Error {
         /// What it should be.
         want: Sentence,
     },
-    /// The configuration lists modules by regular expressions, and this build reads none
-    /// (see [`expressions`](crate::spec::weights::expressions)).
-    NeedsPatterns,
-    /// A result does not fit in 64 bits.
+    /// A number does not fit in 64 bits.
     Overflow {
-        /// The quantity.
+        /// The quantity, or the flag that names it.
         what: Sentence,
+        /// Whether a configuration or a file's header is too large by itself, whatever is asked.
+        of_model: bool,
     },
     /// Text that is not in its format.
     Parse {
@@ -85,44 +87,118 @@ pub enum Error {
 }
 
 impl Error {
-    /// A stable code for scripts.
-    pub fn code(&self) -> &'static str {
+    /// A stable code for programs.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Unknown { what: Known::Model, .. } => "unknown_model",
-            Self::Unknown { what: Known::Gpu, .. } => "unknown_gpu",
-            Self::Unknown { .. } => "unknown_name",
-            Self::NoCache { .. } => "no_kv_cache",
-            Self::MissingField { .. } => "missing_field",
-            Self::Unsupported { .. } | Self::NeedsPatterns => "unsupported",
-            Self::BadValue { .. } => "bad_value",
-            Self::Overflow { .. } => "overflow",
-            Self::Parse { .. } => "parse",
-            Self::Unreadable { .. } => "unreadable",
+            Self::Unknown { what: Known::Model, .. } => Code::UnknownModel,
+            Self::Unknown { what: Known::Gpu, .. } => Code::UnknownGpu,
+            Self::Unknown { .. } => Code::UnknownName,
+            Self::NoCache { .. } => Code::NoKvCache,
+            Self::MissingField { .. } => Code::MissingField,
+            Self::Refused(refusal) => refusal.code,
+            Self::BadValue { code, .. } => *code,
+            Self::Overflow { .. } => Code::Overflow,
+            Self::Parse { .. } => Code::Parse,
+            Self::Unreadable { .. } => Code::Unreadable,
         }
     }
 
-    /// The exit code of a program that ends with this error: 2 for a question that is put wrongly,
-    /// 3 for input that cannot be read or is not supported.
-    pub fn exit_code(&self) -> u8 {
+    /// Whether the question is put wrongly: an unknown name, or a flag's value. Otherwise what is asked about
+    /// cannot be read or is not supported.
+    pub fn is_usage(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Overflow { .. } => 2,
-            Self::BadValue { .. } if self.flag().is_some() => 2,
-            _ => 3,
+            Self::Unknown { .. } => true,
+            Self::Overflow { of_model, .. } => !of_model,
+            Self::BadValue { .. } => self.flag().is_some(),
+            _ => false,
         }
     }
 
-    /// The flag that has a bad value, without its dashes.
+    /// What the error is about, as the user gave it: a flag, a field, a model or a file.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { name, .. } => Some(name),
+            Self::NoCache { architecture, .. } => Some(architecture),
+            Self::MissingField { field, .. } => Some(field),
+            Self::Refused(refusal) => refusal.subject.as_ref()?.name(),
+            Self::BadValue { field, .. } => field.name(),
+            Self::Overflow { what, .. } => what.name(),
+            Self::Parse { format, .. } => format.name(),
+            Self::Unreadable { path, .. } => Some(path),
+        }
+    }
+
+    /// The flag that the error is about, without its dashes.
     pub fn flag(&self) -> Option<&str> {
         match self {
-            Self::BadValue { field, .. } => field.name()?.strip_prefix("--"),
+            Self::BadValue { .. } | Self::Overflow { .. } | Self::Refused(_) => {
+                self.subject()?.strip_prefix("--")
+            }
             _ => None,
         }
+    }
+
+    /// The same about this flag, field or model. Replaces what it was about: another spelling of a flag, say.
+    pub fn about(mut self, subject: impl Argument) -> Self {
+        let subject = subject.sentence();
+        match &mut self {
+            Self::BadValue { field, .. } => *field = subject,
+            Self::Overflow { what, .. } => *what = subject,
+            Self::Refused(refusal) => refusal.subject = Some(subject),
+            _ => {}
+        }
+        self
+    }
+
+    /// The same refusal with what to do instead, where something is said.
+    pub fn way_out(mut self, way_out: impl Into<Sentence>) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.way_out = Some(way_out.into()).filter(|way_out| !way_out.is_empty());
+        }
+        self
+    }
+
+    /// The same with a code that says more than [`Code::BadValue`].
+    pub fn coded(mut self, with: Code) -> Self {
+        if let Self::BadValue { code, .. } = &mut self {
+            *code = with;
+        }
+        self
+    }
+
+    /// The same, told by an engine of a version.
+    pub fn told_by(mut self, id: &'static str, version: &'static str) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.engine.get_or_insert((id, version));
+        }
+        self
+    }
+
+    /// The same, where a configuration or a header was read: a number too large is the model's own.
+    pub fn of_model(mut self) -> Self {
+        if let Self::Overflow { of_model, .. } = &mut self {
+            *of_model = true;
+        }
+        self
+    }
+
+    /// A refusal for a reason in kvplan's words. Where kvplan has no rule ([`Code::is_not_restated`]), the
+    /// reason is what it has no rule for.
+    pub fn refused(code: Code, reason: impl Into<Sentence>) -> Self {
+        let reason = reason.into();
+        Self::Refused(Box::new(Refusal { code, subject: None, reason, way_out: None, engine: None }))
+    }
+
+    /// A refusal in the engine's own words, which stay English, less their full stop.
+    pub fn quoted(code: Code, words: impl AsRef<str>) -> Self {
+        Self::refused(code, Sentence::verbatim(words.as_ref().trim_end_matches('.')))
     }
 
     /// A bad value of a flag or field.
     pub fn bad_value(field: impl Argument, got: impl Argument, want: impl Into<Sentence>) -> Self {
         let got = Some(got.sentence()).filter(|got| !got.is_empty());
         Self::BadValue {
+            code: Code::BadValue,
             field: field.sentence(),
             got: got.unwrap_or_else(|| words!("empty").into()),
             want: want.into(),
@@ -146,12 +222,7 @@ impl Error {
 
     /// A result beyond 64 bits.
     pub fn overflow(what: impl Into<Sentence>) -> Self {
-        Self::Overflow { what: what.into() }
-    }
-
-    /// Something that is not supported, with the reason or the way out.
-    pub fn unsupported(what: impl Into<Sentence>, hint: impl Into<Sentence>) -> Self {
-        Self::Unsupported { what: what.into(), hint: hint.into() }
+        Self::Overflow { what: what.into(), of_model: false }
     }
 }
 
@@ -162,3 +233,28 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Something that an engine, or kvplan itself, does not do.
+///
+/// ```
+/// use planner_core::error::{Code, Error};
+///
+/// let error = Error::quoted(Code::VllmDcpSlidingWindow, "DCP not support sliding window.")
+///     .about("--dcp")
+///     .told_by("vllm", "0.33.0");
+/// assert_eq!(error.to_string(), "vLLM 0.33.0 refuses: DCP not support sliding window");
+/// assert_eq!(error.flag(), Some("dcp"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which refusal it is.
+    pub code: Code,
+    /// What is refused: a flag, a field or a model; none where the reason names it.
+    pub subject: Option<Sentence>,
+    /// Why; of what kvplan has no rule for, what that is.
+    pub reason: Sentence,
+    /// What to do instead.
+    pub way_out: Option<Sentence>,
+    /// The engine that was asked and its version, where one was.
+    pub engine: Option<(&'static str, &'static str)>,
+}

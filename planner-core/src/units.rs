@@ -1,7 +1,12 @@
 //! Exact integer arithmetic: checked sums and products, sizes, token counts and shares.
 //!
 //! Every quantity is a `u64`; products go through `u128`, and a result that does not fit is an
-//! error that names the quantity, never a wrapped or saturated number.
+//! error that names the quantity, never a wrapped number.
+//!
+//! A count is clamped at the largest `u64` (`saturating_*`) only where it cannot reach an answer so: where it
+//! bounds a search or is only compared, where it is a factor of a later checked product, which then fails (rows of
+//! `llamacpp/`, `candle/`, `transformers/` and GGUF files), or where [`unclamped`] refuses what it leads to (pages
+//! and blocks of `vllm/`).
 
 use num_integer::gcd;
 
@@ -31,6 +36,15 @@ pub fn sum(what: Words, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
         .into_iter()
         .try_fold(0_u64, |total, term| total.checked_add(term))
         .ok_or_else(|| Error::overflow(what))
+}
+
+/// More than one page, or one block of all layers, can take: 256 TiB.
+const MOST_PAGE_BYTES: u64 = 1 << 48;
+
+/// The same bytes of a page or block, or an error where they are so many that a clamped factor may be among
+/// theirs: a page is never smaller than any of its factors.
+pub fn unclamped(what: Words, bytes: u64) -> Result<u64> {
+    if bytes > MOST_PAGE_BYTES { Err(Error::overflow(what)) } else { Ok(bytes) }
 }
 
 /// A share such as `0.92`, kept exactly as a fraction.

@@ -1,6 +1,7 @@
 //! The device a measurement runs on.
 
 use candle_core::Device;
+use planner_core::error::Code;
 use planner_core::text::Sentence;
 use planner_core::{Error, Result};
 
@@ -11,7 +12,9 @@ pub const NAMES: &[&str] = &["auto", "cpu", "cuda", "metal"];
 
 /// A device of a name; `auto` is the first of a GPU this build knows and finds, else the CPU.
 pub fn open(name: &str) -> Result<Device> {
-    let refuse = |name: &str, why: Sentence| Error::unsupported(messages::DEVICE.say(&[&name]), why);
+    let refuse = |name: &str, why: Sentence| {
+        Error::refused(Code::MeasureDevice, why).about(messages::DEVICE.say(&[&name]))
+    };
     match name {
         "cpu" => Ok(Device::Cpu),
         "cuda" if !candle_core::utils::cuda_is_available() => Err(refuse(name, messages::NO_CUDA.into())),
@@ -43,7 +46,7 @@ pub fn first_line(error: &candle_core::Error) -> String {
 
 /// A failure of candle.
 pub fn failed(error: candle_core::Error) -> Error {
-    Error::unsupported(messages::THIS_MEASUREMENT, said(first_line(&error)))
+    Error::refused(Code::MeasureFailed, said(first_line(&error))).about(messages::THIS_MEASUREMENT)
 }
 
 /// The name of an open device.

@@ -1,5 +1,6 @@
 //! Whether a measurement fits in memory, asked before anything is allocated.
 
+use planner_core::error::Code;
 use planner_core::text::Sentence;
 use planner_core::units::human_bytes;
 use planner_core::{Error, Result};
@@ -32,10 +33,11 @@ pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> Sentence) -> Re
     if needed <= budget {
         return Ok(());
     }
-    Err(Error::unsupported(
-        messages::MEASUREMENT_OF_THIS_SIZE,
+    Err(Error::refused(
+        Code::MeasureMemory,
         messages::NEEDS_MEMORY.say(&[&human_bytes(needed), &human_bytes(budget), &fits()]),
-    ))
+    )
+    .about(messages::MEASUREMENT_OF_THIS_SIZE))
 }
 
 /// The largest count for which `needed` stays within a budget.

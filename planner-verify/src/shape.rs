@@ -2,6 +2,7 @@
 
 use candle_core::DType;
 use planner_core::dtype::DType as Planned;
+use planner_core::error::Code;
 use planner_core::spec::layer::{Content, Extent, Layer, Store};
 use planner_core::{Error, Result};
 
@@ -82,7 +83,9 @@ impl LayerShape {
 
 fn store_shape(store: &Store, query_heads: u64, (k, v): (Planned, Planned)) -> Result<StoreShape> {
     if store.tokens_per_row > 1 {
-        return Err(Error::unsupported(messages::SHARED_ROWS, messages::NO_COMPRESSED_DECODER));
+        return Err(
+            Error::refused(Code::MeasureCache, messages::NO_COMPRESSED_DECODER).about(messages::SHARED_ROWS)
+        );
     }
     let attention = |heads: u64, k_dim: u64, v_dim: u64, queries: u64| -> Result<Mixer> {
         let one = v_dim == 0;

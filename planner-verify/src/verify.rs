@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use candle_core::Device;
 use planner_core::engine::architecture::ReferenceCache;
+use planner_core::error::Code;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
@@ -103,7 +104,9 @@ pub fn verify(
     let needed = ReferenceCache::of_definition(run)?;
     let kinds = kinds(model, needed.dtypes(), run.encoder_tokens)?;
     if kinds.is_empty() {
-        return Err(Error::unsupported(messages::KEEPS_NOTHING, messages::NOTHING_TO_MEASURE));
+        return Err(
+            Error::refused(Code::MeasureNothing, messages::NOTHING_TO_MEASURE).about(messages::KEEPS_NOTHING)
+        );
     }
     let counts = counts(&kinds, options, request.users)?;
     let dims = choose::model_dims(&run)?;
@@ -307,10 +310,9 @@ fn tolerance(kinds: &[Kind]) -> f64 {
 
 /// The kind with the most layers, generating with and without the cache.
 fn time(kinds: &[Kind], dims: ModelDims, device: &Device) -> Result<Timing> {
-    let kind = kinds
-        .iter()
-        .max_by_key(|kind| kind.layers)
-        .ok_or_else(|| Error::unsupported(messages::KEEPS_NOTHING, messages::NOTHING_TO_MEASURE))?;
+    let kind = kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| {
+        Error::refused(Code::MeasureNothing, messages::NOTHING_TO_MEASURE).about(messages::KEEPS_NOTHING)
+    })?;
     let stack = kind.stack(TIMED_LAYERS.min(kind.most()));
     let timed = || -> candle_core::Result<Timing> {
         let decoder = Decoder::new(&stack, dims, SEED, device)?;

@@ -3,6 +3,7 @@
 //! One test alone: the heap is counted for the whole program, and the test harness allocates where tests
 //! end beside each other.
 
+use planner_core::error::Code;
 use planner_core::request::Request;
 use planner_core::source::from_config_json;
 use planner_core::text::Sentence;
@@ -16,7 +17,7 @@ fn run(model_type: &str, keys: &str, dtype: &str) -> Result<ModuleReport> {
     request.set("kv-dtype", dtype)?;
     let found = own_module(&from_config_json(&text, true)?, &request)?;
     found.ok_or_else(|| {
-        Error::unsupported(Sentence::verbatim(model_type), Sentence::verbatim("no module ran"))
+        Error::refused(Code::MeasureNothing, Sentence::verbatim("no module ran")).about(model_type)
     })
 }
 

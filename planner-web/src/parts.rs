@@ -5,7 +5,7 @@ mod cut;
 
 use std::cell::{Cell, RefCell};
 
-use planner_core::error::{Error, Known, Result};
+use planner_core::error::{Code, Error, Known, Result};
 use planner_core::text::Lang;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ pub fn missing(error: &Error) -> Option<&'static str> {
             let any = || PARTS.iter().find(|part| !part.engines.is_empty() && !has(part));
             PARTS.iter().find(holds).or_else(any)?
         }
-        Error::NeedsPatterns => &OTHERS,
+        _ if error.code() == Code::WeightsNoPatterns => &OTHERS,
         _ => return None,
     };
     (!has(part)).then_some(part.name)

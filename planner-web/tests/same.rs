@@ -59,7 +59,7 @@ fn every_model_of_the_catalogue_has_the_cores_own_json() {
         let page = planner::plan(&asked.to_string());
         match core {
             Ok(core) => assert_eq!(page, core, "{} {engine}", model.id),
-            Err(error) => assert_eq!(page["error"]["code"], error.code(), "{} {engine}", model.id),
+            Err(error) => assert_eq!(page["error"]["code"], error.code().as_str(), "{} {engine}", model.id),
         }
     }
 }

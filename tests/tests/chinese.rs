@@ -1,5 +1,5 @@
-//! In Chinese nothing of a plan, a refusal or an error is left in English, save names, values and what stands
-//! in `quotes`.
+//! In Chinese nothing of a plan, a refusal or an error is left in English, save names, values, what stands in
+//! `quotes`, and an engine's own sentence between “ and ”.
 
 use planner_core::device::Device;
 use planner_core::engine;
@@ -18,7 +18,10 @@ const FUNCTION_WORDS: &str = "a an and are as at be beside but by does for from 
 
 /// The first English words of a text that is to be Chinese.
 fn english(text: &str) -> Option<String> {
-    let bare: String = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    let told = text.split_once('“').map_or(text.to_owned(), |(before, rest)| {
+        format!("{before}{}", rest.rsplit_once('”').map_or("", |(_, after)| after))
+    });
+    let bare: String = told.split('`').step_by(2).collect::<Vec<_>>().join("`");
     let words: Vec<&str> = bare.split(' ').collect();
     let is_plain = |word: &str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
     let is_function = |word: &str| FUNCTION_WORDS.split_whitespace().any(|known| known == word);

@@ -1,5 +1,6 @@
 //! What families say about layers and parameters, against hand arithmetic and published counts.
 
+use planner_core::error::Code;
 use planner_core::source::from_config_json;
 use planner_core::spec::layer::{Content, Extent, LayerKind};
 use planner_core::spec::model::ModelSpec;
@@ -234,6 +235,6 @@ fn encoders_are_refused_with_the_reason() {
     for model_type in ["bert", "roberta", "modernbert", "deberta-v2", "clip", "vit", "siglip"] {
         let config = json!({"model_type": model_type, "hidden_size": 768, "num_hidden_layers": 12});
         let error = from_config_json(&config.to_string(), true).unwrap_err();
-        assert_eq!(error.code(), "no_kv_cache", "{model_type}: {error}");
+        assert_eq!(error.code(), Code::NoKvCache, "{model_type}: {error}");
     }
 }

@@ -54,7 +54,7 @@ fn compare(name: &str, model: &ModelSpec, rows: &Json, wrong: &mut Vec<String>) 
         let (want, got) = (&row[9], answer(model, &asked(row)));
         let equal = match (want, &got) {
             (Json::String(refusal), Err(error)) => {
-                error.exit_code() == 3 && refusals::theirs(refusal) == refusals::ours(error)
+                !error.is_usage() && refusals::theirs(refusal) == refusals::ours(error)
             }
             (Json::Array(want), Ok(got)) => want == got,
             _ => false,

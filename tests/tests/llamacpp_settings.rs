@@ -107,12 +107,12 @@ fn layers_go_to_devices_in_order_with_the_output_as_one_more() {
 #[test]
 fn a_context_must_hold_its_sessions() {
     let refused = |flags: &str| format!("{:?}", stages(flags).unwrap_err());
-    assert!(refused("seq 100 users 3 n-parallel 2").contains("fewer slots"));
+    assert!(refused("seq 100 users 3 n-parallel 2").contains("LlamacppTooFewSlots"));
     assert!(stages("seq 100 users 2 n-parallel 2").is_ok());
-    assert!(refused("seq 4097 users 2 ctx-size 8192").contains("raise --ctx-size"));
+    assert!(refused("seq 4097 users 2 ctx-size 8192").contains("LlamacppContextTooSmall"));
     assert!(stages("seq 4096 users 2 ctx-size 8192").is_ok());
     // One pool for all: their sum counts.
-    assert!(refused("seq 4097 users 2 ctx-size 8192 kv-unified on").contains("raise --ctx-size"));
+    assert!(refused("seq 4097 users 2 ctx-size 8192 kv-unified on").contains("LlamacppContextTooSmall"));
     assert!(stages("seq 4096 users 2 ctx-size 8192 kv-unified on").is_ok());
     // Only a length that was asked for must find room.
     assert!(stages("users 2 ctx-size 8192").is_ok());

@@ -2,7 +2,7 @@
 
 use planner_core::catalog;
 use planner_core::engine::{self, Engine};
-use planner_core::error::Error;
+use planner_core::error::{Code, Error};
 use planner_core::plan::plan;
 use planner_core::render::json;
 use planner_core::request::Request;
@@ -98,7 +98,7 @@ fn engines_of_one_type_refuse_two_and_say_the_way_out() {
             let mut request = base(engine);
             flags.iter().for_each(|flag| request.set(flag, "fp8").unwrap());
             let error = plan(&model, &request).unwrap_err();
-            assert_eq!(error.exit_code(), 3);
+            assert_eq!(error.code(), Code::EngineOneKvDtype);
             let text = said(&error);
             assert!(text.contains(&format!("--{}", flags[0])) && text.contains("--kv-dtype fp8"), "{text}");
         }

@@ -1,5 +1,6 @@
 //! Models whose code comes with their files: parameters as published, and caches by hand.
 
+use planner_core::error::Code;
 use planner_core::source::from_config_json;
 use planner_core::spec::model::ModelSpec;
 use planner_tests::{fixture, said, text};
@@ -39,7 +40,7 @@ fn an_unknown_wrapper_names_the_language_model_that_can_be_planned() {
     });
     for strict in [true, false] {
         let error = from_config_json(&config.to_string(), strict).unwrap_err();
-        assert_eq!(error.code(), "unsupported");
+        assert_eq!(error.code(), Code::ModelUnknownType);
         let hint = said(&error);
         assert!(hint.contains("`llm_config` of type `qwen3`"), "{hint}");
     }

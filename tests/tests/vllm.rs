@@ -51,7 +51,7 @@ fn answer(model: &Result<ModelSpec>, line: &str) -> Result<(Map<String, Json>, b
 /// The specs as the answers list them, and how many layers are so: kind, tokens of a block, bytes of a page and the
 /// alignment of its stride; kind, KV heads, widths of a key and of a value (states have none).
 fn specs(run: ResolvedRequest<'_>) -> [Json; 2] {
-    let planned = vllm::allocation::plan(run).unwrap_or_else(|refusal| panic!("{}", refusal.0));
+    let planned = vllm::allocation::plan(run).unwrap_or_else(|refusal| panic!("{refusal}"));
     let mut layers: BTreeMap<(&str, [u64; 3]), u64> = BTreeMap::new();
     let mut heads = layers.clone();
     for spec in planned.specs() {

@@ -8,10 +8,8 @@ use crate::output::Output;
 /// Without the feature `verify` there is nothing to run it with.
 #[cfg(not(feature = "verify"))]
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
-    Err(planner_core::Error::unsupported(
-        planner_core::text::Sentence::verbatim("bench-cache"),
-        super::NO_BACKEND,
-    ))
+    Err(planner_core::Error::refused(planner_core::error::Code::MeasureNotBuilt, super::NO_BACKEND)
+        .about("bench-cache"))
 }
 
 /// Runs, tells how long it will take, and shows mean and deviation beside the article's.

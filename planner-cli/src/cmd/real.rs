@@ -9,9 +9,9 @@ pub use missing::run;
 #[cfg(not(feature = "verify"))]
 mod missing {
     use clap::ArgMatches;
+    use planner_core::error::Code;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::text::Sentence;
     use planner_core::{Error, Result};
     use serde_json::Value as Json;
 
@@ -36,7 +36,7 @@ mod missing {
     pub fn run(matches: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Option<Text>> {
         match matches.get_one::<String>("prompt") {
             None => Ok(None),
-            Some(_) => Err(Error::unsupported(Sentence::verbatim("--prompt"), NO_BACKEND)),
+            Some(_) => Err(Error::refused(Code::MeasureNotBuilt, NO_BACKEND).about("--prompt")),
         }
     }
 }

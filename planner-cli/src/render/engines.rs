@@ -1,12 +1,13 @@
 //! Engines side by side.
 
 use planner_core::plan::{Compared, Plan};
-use planner_core::text::{Message as M, Sentence, error_hint, error_message, raw, text};
+use planner_core::text::{Message as M, Sentence, error_message, raw, text};
 use planner_core::units::{group_digits, human_bytes};
 use serde_json::Value as Json;
 
 use super::rows::{Align, Rows};
 use super::{table, wrap};
+use crate::failure;
 use crate::output::{Format, Output, bold};
 
 /// One row an engine, the definition first; for people the reasons stand below the figures.
@@ -33,7 +34,7 @@ pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Outpu
             }
             Err(error) => {
                 row.extend(["-", "-", "-"].map(str::to_owned));
-                let hint = error_hint(lang, error).map_or_else(String::new, |hint| format!("; {hint}"));
+                let hint = failure::hint(lang, error).map_or_else(String::new, |hint| format!("; {hint}"));
                 text(lang, M::Refuses, &[&format!("{}{hint}", error_message(lang, error))])
             }
         };

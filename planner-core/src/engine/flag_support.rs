@@ -2,7 +2,7 @@
 //! has no use for, which are refused where they would change the answer and noted where not.
 
 use super::{Allocation, ResolvedRequest};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::flags::{FLAGS, Flag, Reader};
 use crate::request::{Request, Speculative};
 use crate::spec::layer::Extent;
@@ -38,30 +38,29 @@ pub fn kv_dtype(request: &Request) -> Option<&str> {
 pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     let request = run.request;
     let engine = run.engine;
-    let id = engine.id();
+    let told = |refusal: Error| refusal.told_by(engine.id(), run.version);
     let (k, v) = (side(request, &request.k_dtype), side(request, &request.v_dtype));
     if engine.one_kv_dtype() && k != v {
         let flag = if request.v_dtype.is_some() { "--v-dtype" } else { "--k-dtype" };
         let [k, v] = [k, v].map(|name| name.unwrap_or("auto"));
         let other = if k == "auto" { v } else { k };
-        return Err(Error::unsupported(
-            say!("{0} under {1}: keys in {2} and values in {3}", flag, id, k, v),
-            say!("{0} stores keys and values in one type: --kv-dtype {1}", id, other),
-        ));
+        let reason = say!("keys in {0} and values in {1}: it keeps both in one type", k, v);
+        let way_out = say!("use {0}", format!("--kv-dtype {other}"));
+        return Err(told(Error::refused(Code::EngineOneKvDtype, reason).about(flag).way_out(way_out)));
     }
     let reads = |name: &str| engine.reads(request).contains(&name);
     if run.parallel.dcp > 1 && !reads("dcp") {
-        return Err(Error::unsupported(
-            say!("--dcp under {0}", id),
-            words!("no rule of this engine divides a session's tokens over GPUs; leave --dcp out"),
-        ));
+        let way_out = words!("leave --dcp out");
+        let refusal =
+            Error::refused(Code::EngineNotRestatedDcp, words!("decode context parallelism (--dcp)"));
+        return Err(told(refusal.about("--dcp").way_out(way_out)));
     }
     let drafts = matches!(request.speculative, Some(Speculative::Mtp(_) | Speculative::Eagle(_)));
     if drafts && !reads("speculative") {
-        return Err(Error::unsupported(
-            say!("--speculative under {0}", id),
-            words!("the caches of its draft layers are not covered; leave --speculative out"),
-        ));
+        let way_out = words!("leave --speculative out");
+        let refusal =
+            Error::refused(Code::EngineNotRestatedDrafts, words!("the draft layers of --speculative"));
+        return Err(told(refusal.about("--speculative").way_out(way_out)));
     }
     Ok(())
 }

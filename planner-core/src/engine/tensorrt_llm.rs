@@ -17,7 +17,7 @@ use super::flag_support;
 use super::report::{EngineReport, Pool, TensorRtLlmReport};
 use super::{Allocation, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::parallel::{heads_per_rank, stage_slices};
 use crate::request::Request;
 use crate::spec::layer::{Content, Store};
@@ -124,8 +124,9 @@ impl<'a> Blocks<'a> {
             return Err(Error::bad_value(
                 "--kv-dtype",
                 k.name,
-                words!("auto, bf16, f16 or fp8 (what this planner covers of TensorRT-LLM's types)"),
-            ));
+                words!("auto, bf16, f16 or fp8: kvplan has no rule for TensorRT-LLM's other types"),
+            )
+            .coded(Code::TensorrtLlmNotRestatedKvDtype));
         }
         let mut stages_bytes = Vec::new();
         for own in stage_slices(&run.model.layers, run.parallel.pp) {
@@ -181,12 +182,7 @@ impl<'a> Blocks<'a> {
 }
 
 fn token_bytes(store: &Store, dtype: DType, tp: u64) -> Result<u64> {
-    let not_covered = |what: Words| {
-        Error::unsupported(
-            say!("{0} under tensorrt-llm", what),
-            words!("its cache manager for it is not covered"),
-        )
-    };
+    let not_covered = |what: Words| Error::refused(Code::TensorrtLlmNotRestatedCache, what);
     if store.tokens_per_row > 1 {
         return Err(not_covered(words!("a compressed cache")));
     }

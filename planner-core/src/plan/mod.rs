@@ -9,8 +9,8 @@ use crate::dtype::DType;
 use crate::engine::architecture::ReferenceCache;
 use crate::engine::command::Command;
 use crate::engine::report::EngineReport;
-use crate::engine::{Allocation, Engine, ResolvedRequest, flag_support};
-use crate::error::Result;
+use crate::engine::{self, Allocation, Engine, ResolvedRequest, flag_support};
+use crate::error::{Code, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::Layer;
@@ -133,6 +133,18 @@ impl Plan<'_> {
 /// beyond 64 bits. Not fitting is an answer, no error.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let model = adjusted(model, request)?;
+    planned(model.clone(), request).map_err(|error| {
+        let (engine, version) = match engine::resolve(request.engine.as_ref()) {
+            Ok((engine, version)) => (engine.id(), version),
+            Err(_) => return error,
+        };
+        let error = error.told_by(engine, version);
+        let one_token = || ReferenceCache::of_definition(resolve(&model, request)?.0)?.bytes(1);
+        if error.code() == Code::Overflow && one_token().is_err() { error.of_model() } else { error }
+    })
+}
+
+fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'a>> {
     let (run, mut notes) = resolve(&model, request)?;
     let reference = ReferenceCache::of_definition(run)?;
     let allocation = run.engine.allocate(run)?;

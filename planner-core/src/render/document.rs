@@ -315,8 +315,10 @@ documents! {
 
     /// Why a question cannot be answered.
     ErrorDocument {
-        /// Stable code.
-        code: String,
+        /// Stable code (`docs/errors.md`).
+        code: &'static str,
+        /// The flag or field that it is about, where it is about one.
+        subject: Option<String>,
         /// One sentence.
         message: String,
         /// The way out; null where none is known.

@@ -115,7 +115,8 @@ fn note_documents(notes: &[Note], lang: Lang) -> Vec<NoteDocument> {
 
 fn error_document(lang: Lang, error: &Error) -> ErrorDocument {
     ErrorDocument {
-        code: error.code().to_owned(),
+        code: error.code().as_str(),
+        subject: error.subject().map(str::to_owned),
         message: error_message(lang, error),
         hint: error_hint(lang, error),
     }

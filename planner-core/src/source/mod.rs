@@ -13,7 +13,7 @@ pub mod gguf;
 
 /// Reads the text of a `config.json`.
 pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
-    family::build(Arc::new(parse_object(text)?), strict)
+    family::build(Arc::new(parse_object(text)?), strict).map_err(Error::of_model)
 }
 
 /// Reads a `config.json` and the `hf_quant_config.json` beside it, where ModelOpt before 0.31 wrote the
@@ -26,7 +26,7 @@ pub fn from_config_files(config: &str, quantization: Option<&str>, strict: bool)
         let file = parse_object(text)?;
         config.insert("quantization_config".into(), Json::Object(as_written_later(&file)));
     }
-    family::build(Arc::new(config), strict)
+    family::build(Arc::new(config), strict).map_err(Error::of_model)
 }
 
 /// ModelOpt's older file in the form in which later versions put it into config.json.

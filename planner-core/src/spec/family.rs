@@ -14,7 +14,7 @@ use super::unknown;
 use super::value::Value;
 use super::weights::Storage;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::suggest;
 use crate::text::Sentence;
 use crate::units::sum;
@@ -69,10 +69,11 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     let named = text_config.get("model_type").and_then(Json::as_str);
     let text_type = named.filter(|named| !is_flat && *named != model_type).unwrap_or(text_type);
     let Some((text_family, mut text_defaults)) = find(text_type) else {
-        return Err(Error::unsupported(
-            say!("language model `{0}` in {1}", text_type, key),
-            near_types(text_type),
-        ));
+        return Err(Error::refused(
+            Code::ModelUnknownLanguageModel,
+            say!("no family knows the language model `{0}` in `{1}`", text_type, key),
+        )
+        .way_out(near_types(text_type)));
     };
     // A wrapper may state other defaults for its language model.
     if let Some(Json::Object(more)) = defaults.get(key) {
@@ -111,7 +112,7 @@ pub(super) fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> 
 pub(super) fn near_types(model_type: &str) -> Sentence {
     let near = suggest::near(model_type, model_types());
     match near.as_slice() {
-        [] => words!("`kvplan models --families` lists what is known").into(),
+        [] => Sentence::verbatim(""),
         near => say!("near names: {0}", Sentence::list(near)),
     }
 }
@@ -139,12 +140,14 @@ fn assemble<'a>(
         // What MLX makes of towers, states and latents differs from model to model.
         Ok(storage) if storage.is_whole() && (whole.is_some() || !is_plain(text.family)) => (
             Storage::plain(dtype),
-            Some(Error::unsupported(
-                words!("MLX's quantization of this model"),
-                words!(
-                    "known for decoders with plain attention alone; --weight-dtype counts every parameter in one dtype"
-                ),
-            )),
+            Some(
+                Error::refused(
+                    Code::WeightsMlxArchitecture,
+                    words!("its bytes are known for decoders with plain attention alone"),
+                )
+                .about(words!("MLX's quantization of this model"))
+                .way_out(words!("--weight-dtype counts every parameter in one dtype")),
+            ),
         ),
         Ok(storage) => (storage, None),
         Err(refusal) => (Storage::plain(dtype), Some(refusal)),

@@ -7,7 +7,7 @@ use planner_models::expr::Expr;
 
 use super::eval::Scope;
 use super::value::{Module, ModuleKind, Number, Value};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
 impl<'a> Scope<'a> {
@@ -111,7 +111,7 @@ impl<'a> Scope<'a> {
             }
             ("refuse", [why]) => {
                 let name = if self.class.is_empty() { self.model_type } else { self.class };
-                Err(Error::unsupported(Sentence::verbatim(name), Sentence::data(self.text(why)?)))
+                Err(Error::refused(Code::ModelNotDescribed, Sentence::data(self.text(why)?)).about(name))
             }
             ("ceil_div", [a, b]) => Ok(Value::Number(self.number(a)?.divide(self.number(b)?)?.ceil()?)),
             ("floor", [x]) => Ok(Value::Number(self.number(x)?.floor())),

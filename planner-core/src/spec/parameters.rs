@@ -10,7 +10,7 @@ use super::family::{bounded, fill, find, near_types};
 use super::model::{MAX_LAYERS, Part, nested};
 use super::value::Value;
 use super::weights::Storage;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
 
 /// Adds up modules by part.
@@ -79,10 +79,11 @@ impl Counter {
         let named = config.get("model_type").and_then(Json::as_str).filter(|_| !tower.is_fixed);
         let model_type = named.unwrap_or(tower.model_type);
         let Some((family, mut defaults)) = find(model_type) else {
-            return Err(Error::unsupported(
-                say!("`{0}` in {1}", model_type, tower.config),
-                near_types(model_type),
-            ));
+            return Err(Error::refused(
+                Code::ModelUnknownTower,
+                say!("no family knows the model `{0}` in `{1}`", model_type, tower.config),
+            )
+            .way_out(near_types(model_type)));
         };
         if let Some(Json::Object(more)) = outer.defaults.get(tower.config) {
             defaults.extend(more.clone());

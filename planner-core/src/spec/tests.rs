@@ -69,7 +69,7 @@ fn weights_of_an_unknown_method_need_a_dtype() {
     let spec = from_config_json(config, true).unwrap();
     let mut request = crate::request::Request::default();
     let adjusted = crate::plan::adjusted;
-    assert!(matches!(adjusted(&spec, &request), Err(Error::Unsupported { .. })));
+    assert!(matches!(adjusted(&spec, &request), Err(Error::Refused(_))));
     request.set("weight-dtype", "bf16").unwrap();
     assert_eq!(adjusted(&spec, &request).unwrap().weight_bytes, 2 * spec.parameters);
 }

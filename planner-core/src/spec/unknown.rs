@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::family::{find, near_types};
 use super::model::{Note, nested};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
 /// Keys that a plain decoder has to have.
@@ -83,7 +83,7 @@ pub(super) fn plain(
             "" => say!("model_type `{0}`", model_type),
             class => say!("model_type `{0}` ({1})", model_type, class),
         };
-        Error::unsupported(what, say!("{0}; {1}", why, hint))
+        Error::refused(Code::ModelUnknownType, why).about(what).way_out(hint)
     };
     if strict {
         return Err(refuse(words!("no family knows it").into()));

@@ -1,7 +1,7 @@
 //! English messages.
 
-use super::{Lang, Message, quoted};
-use crate::error::{Error, Known};
+use super::{Lang, Message, Refuser, is_half, quoted};
+use crate::error::{Error, Known, Refusal};
 
 pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
@@ -125,43 +125,44 @@ pub(super) fn error_message(error: &Error) -> String {
         Error::MissingField { field, looked_in } => {
             format!("`{field}` is missing: looked for it in {looked_in}")
         }
-        Error::Unsupported { what, .. } => format!("{what} is not supported"),
-        Error::NeedsPatterns => "a list of modules with regular expressions is not supported".into(),
-        Error::BadValue { field, got, want } => {
+        Error::Refused(refusal) => refused(refusal),
+        Error::BadValue { field, got, want, .. } => {
             format!("{} is {got}, but must be {want}", quoted(field, Lang::En))
         }
-        Error::Overflow { what } => format!("{what} is too large: it does not fit in 64 bits"),
+        Error::Overflow { what, .. } => {
+            format!("{} is too large: it does not fit in 64 bits", quoted(what, Lang::En))
+        }
         Error::Parse { format, why } => format!("{format}: {why}"),
         Error::Unreadable { path, why } => format!("cannot read `{path}`: {why}"),
     }
 }
 
+fn refused(refusal: &Refusal) -> String {
+    let reason = &refusal.reason;
+    match (Refuser::of(refusal), &refusal.subject) {
+        (Refuser::NoRule(engine), _) => format!("kvplan has no rule for {reason} in {engine}"),
+        (Refuser::Engine(engine), _) => format!("{engine} refuses: {reason}"),
+        (Refuser::Kvplan, Some(subject)) => {
+            format!("{} is not supported: {reason}", quoted(subject, Lang::En))
+        }
+        (Refuser::Kvplan, None) => reason.to_string(),
+    }
+}
+
 pub(super) fn error_hint(error: &Error) -> Option<String> {
     match error {
-        Error::Unknown { what, near, .. } => {
-            let list = match what {
-                Known::Model => "`kvplan models` lists what is known; a path to a config.json also works",
-                Known::Gpu => "`kvplan gpus` lists what is known; a size such as 80GiB also works",
-                Known::Engine | Known::Flag => "",
-            };
+        Error::Unknown { near, .. } if !near.is_empty() => {
             let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-            match (near.is_empty(), list.is_empty()) {
-                (true, true) => None,
-                (true, false) => Some(list.to_owned()),
-                (false, true) => Some(format!("did you mean {}?", near.join(" or "))),
-                (false, false) => Some(format!("did you mean {}? {list}", near.join(" or "))),
-            }
+            Some(format!("did you mean {}?", near.join(" or ")))
         }
-        Error::NoCache { .. } => {
-            Some("for an encoder-decoder model pass its own config; its cross-attention is planned".into())
+        Error::NoCache { architecture, .. } if is_half(architecture) => {
+            Some("pass the config.json of the whole encoder-decoder: its cross-attention is planned".into())
         }
         Error::MissingField { field, .. } => {
             Some(format!("add `{field}` to the configuration; it is never guessed"))
         }
-        Error::Unsupported { hint, .. } => Some(hint.text(Lang::En)).filter(|hint| !hint.is_empty()),
-        Error::NeedsPatterns => Some("this build was made without the feature `patterns`".into()),
-        Error::Overflow { .. } => Some("smaller --seq or --users".into()),
-        Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
+        Error::Refused(refusal) => refusal.way_out.as_ref().map(|way_out| way_out.text(Lang::En)),
+        _ => None,
     }
 }
 

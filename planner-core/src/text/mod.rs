@@ -1,10 +1,10 @@
-//! Every message in every language: an enum of ids and one exhaustive match per language, so that a
-//! missing translation does not compile.
+//! Every message in every language. What is printed in its own place is an enum of ids and one exhaustive
+//! match per language; reasons, errors and notes are [`Sentence`]s, written where they arise.
 //!
 //! `{0}`, `{1}` … in a text are places for arguments. Crates above the core keep their own texts as
 //! [`Bilingual`].
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::units::group_digits;
 
 #[macro_use]
@@ -208,6 +208,42 @@ pub fn error_message(lang: Lang, error: &Error) -> String {
         Lang::En => en::error_message(error),
         Lang::Zh => zh::error_message(error),
     }
+}
+
+/// Who refuses, as messages begin.
+enum Refuser {
+    /// An engine, with its version where that is known.
+    Engine(String),
+    /// kvplan, which has no rule for what is asked of an engine.
+    NoRule(String),
+    /// kvplan itself.
+    Kvplan,
+}
+
+impl Refuser {
+    fn of(refusal: &Refusal) -> Self {
+        let code = refusal.code;
+        let Some((id, version)) = refusal.engine.or(code.engine().map(|id| (id, ""))) else {
+            return Self::Kvplan;
+        };
+        let name = match id {
+            "vllm" => "vLLM",
+            "sglang" => "SGLang",
+            "tensorrt-llm" => "TensorRT-LLM",
+            id => id,
+        };
+        let engine = format!("{name} {version}").trim_end().to_owned();
+        match (code.is_of_an_engine(), code.is_not_restated()) {
+            (_, true) => Self::NoRule(engine),
+            (true, false) => Self::Engine(engine),
+            (false, false) => Self::Kvplan,
+        }
+    }
+}
+
+/// Whether a class is the encoder of an encoder-decoder, to judge by its name (`T5EncoderModel`).
+fn is_half(class: &str) -> bool {
+    class.contains("Encoder")
 }
 
 /// A name in quotes, or what is said instead of one.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use planner_core::engine::architecture::ReferenceCache;
+use planner_core::error::Code;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::layer::{Content, Extent};
@@ -64,18 +65,16 @@ impl Prepared {
         let Some(folder) = &options.checkpoint else {
             return match sizes {
                 Some(sizes) => Self::dense(sizes, tokens, dtype, &device, None),
-                None if dtype != DType::F32 => Err(Error::unsupported(
-                    messages::BENCH_IN_BF16.say(&[&model.name]),
-                    messages::PLAIN_STACKS_ONLY,
-                )),
+                None if dtype != DType::F32 => {
+                    Err(Error::refused(Code::BenchModel, messages::PLAIN_STACKS_ONLY)
+                        .about(messages::BENCH_IN_BF16.say(&[&model.name])))
+                }
                 None => Self::mixed(model, tokens, &device),
             };
         };
         let (Some(sizes), "gpt2") = (sizes, model.model_type.as_str()) else {
-            return Err(Error::unsupported(
-                messages::BENCH_WITH_WEIGHTS.say(&[&model.name]),
-                messages::GPT2_CHECKPOINTS_ONLY,
-            ));
+            return Err(Error::refused(Code::BenchModel, messages::GPT2_CHECKPOINTS_ONLY)
+                .about(messages::BENCH_WITH_WEIGHTS.say(&[&model.name])));
         };
         if tokens > size(model.max_position.unwrap_or(0))? {
             return Err(Error::bad_value(
@@ -120,7 +119,8 @@ impl Prepared {
         let (run, _) = resolve(model, &request)?;
         let dtypes = ReferenceCache::of_definition(run)?.dtypes();
         if model.layers.iter().any(|layer| layer.owner.is_some()) {
-            return Err(Error::unsupported(messages::BENCH_OF.say(&[&model.name]), messages::SHARED_CACHE));
+            return Err(Error::refused(Code::BenchModel, messages::SHARED_CACHE)
+                .about(messages::BENCH_OF.say(&[&model.name])));
         }
         let shapes = model.layers.iter().map(|layer| LayerShape::of(layer, &layer.stores, dtypes));
         let layers = shapes.collect::<Result<Vec<_>>>()?;

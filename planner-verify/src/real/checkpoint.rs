@@ -8,6 +8,7 @@ use candle_transformers::models::{
     gemma, gemma2, gemma3, llama, mistral, olmo2, phi3, qwen2, qwen3, starcoder2,
 };
 use planner_core::engine::common::kv_dtypes;
+use planner_core::error::Code;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result};
@@ -81,10 +82,8 @@ impl Module for Llama {
 fn config<C: DeserializeOwned>(model: &ModelSpec) -> Result<C> {
     let config = serde_json::Value::Object(model.text_config().clone());
     serde_json::from_value(config).map_err(|error| {
-        Error::unsupported(
-            messages::TEXT_FROM.say(&[&model.name]),
-            messages::CANDLE_CONFIGURATION.say(&[&error.to_string()]),
-        )
+        Error::refused(Code::MeasureWeights, messages::CANDLE_CONFIGURATION.say(&[&error.to_string()]))
+            .about(messages::TEXT_FROM.say(&[&model.name]))
     })
 }
 
@@ -117,10 +116,8 @@ fn build(model: &ModelSpec, vb: VarBuilder<'_>) -> Result<(&'static str, Candle<
             ("llama", made)
         }
         other => {
-            return Err(Error::unsupported(
-                messages::TEXT_FROM_CHECKPOINT.say(&[&other]),
-                messages::CHECKPOINTS_RUN,
-            ));
+            return Err(Error::refused(Code::MeasureWeights, messages::CHECKPOINTS_RUN)
+                .about(messages::TEXT_FROM_CHECKPOINT.say(&[&other])));
         }
     })
 }

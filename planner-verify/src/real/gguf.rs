@@ -9,6 +9,7 @@ use candle_core::{Device, Result as Candle, Tensor};
 use candle_transformers::models::{
     quantized_gemma3, quantized_llama, quantized_phi, quantized_phi3, quantized_qwen2, quantized_qwen3,
 };
+use planner_core::error::Code;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result};
 
@@ -112,10 +113,8 @@ pub fn load(path: &Path, model: &ModelSpec, device: &Device) -> Result<Loaded> {
                 .map(|inner| Box::new(Qwen3(inner)) as Box<dyn Module>),
         ),
         other => {
-            return Err(Error::unsupported(
-                messages::TEXT_FROM_GGUF.say(&[&other]),
-                messages::GGUF_FILES_RUN,
-            ));
+            return Err(Error::refused(Code::MeasureWeights, messages::GGUF_FILES_RUN)
+                .about(messages::TEXT_FROM_GGUF.say(&[&other])));
         }
     };
     let module = module.map_err(|error| unreadable(error.to_string()))?;

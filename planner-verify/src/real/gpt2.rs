@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Result as Candle, Tensor};
 use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::softmax_last_dim;
 use candle_nn::{Activation, LayerNorm, Module as _, VarBuilder, layer_norm};
+use planner_core::error::Code;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result};
 use serde_json::Value as Json;
@@ -52,10 +53,11 @@ impl Config {
             activation_function: match key("activation_function") {
                 None => Activation::NewGelu,
                 Some(name) => serde_json::from_value(name.clone()).map_err(|error| {
-                    Error::unsupported(
-                        messages::TEXT_FROM.say(&[&model.name]),
+                    Error::refused(
+                        Code::MeasureWeights,
                         messages::CANDLE_CONFIGURATION.say(&[&error.to_string()]),
                     )
+                    .about(messages::TEXT_FROM.say(&[&model.name]))
                 })?,
             },
             tie_word_embeddings: key("tie_word_embeddings").and_then(Json::as_bool).unwrap_or(true),

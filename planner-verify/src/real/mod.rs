@@ -19,7 +19,6 @@ use planner_core::engine::{self, ResolvedRequest};
 use planner_core::plan::resolve;
 use planner_core::request::Request;
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::{Lang, error_hint};
 use planner_core::{Error, Result};
 use serde_json::{Value as Json, json};
 
@@ -217,8 +216,7 @@ pub fn generate(
     let mut predict = |tokens: u64| match predicted(model, request, rule, tokens) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
-            let reason = error_hint(Lang::En, &error).map_or_else(String::new, |hint| format!(": {hint}"));
-            not_predicted = Some(format!("{error}{reason}"));
+            not_predicted = Some(error.to_string());
             None
         }
     };

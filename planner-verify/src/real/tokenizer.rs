@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file;
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
+use planner_core::error::Code;
 use planner_core::text::Bilingual;
 use planner_core::{Error, Result};
 
@@ -22,7 +23,8 @@ pub struct Tokenizer {
 const PROMPT_TOKENS: usize = 8;
 
 fn failed(what: Bilingual, error: impl ToString) -> Error {
-    Error::unsupported(what, said(error.to_string().lines().next().unwrap_or_default().to_owned()))
+    let why = said(error.to_string().lines().next().unwrap_or_default().to_owned());
+    Error::refused(Code::MeasureText, why).about(what)
 }
 
 impl Tokenizer {

@@ -14,9 +14,9 @@ pub use missing::run;
 #[cfg(not(feature = "verify"))]
 mod missing {
     use clap::ArgMatches;
+    use planner_core::error::Code;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::text::Sentence;
     use planner_core::{Error, Result};
     use serde_json::Value as Json;
 
@@ -39,6 +39,6 @@ mod missing {
     }
 
     pub fn run(_: &ArgMatches, _: &ModelSpec, _: &Request, _: &Output) -> Result<Verified> {
-        Err(Error::unsupported(Sentence::verbatim("--verify"), NO_BACKEND))
+        Err(Error::refused(Code::MeasureNotBuilt, NO_BACKEND).about("--verify"))
     }
 }

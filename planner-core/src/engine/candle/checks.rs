@@ -7,7 +7,7 @@ use super::modules::{Module, Reach, Width};
 use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
 use crate::engine::common::kv_dtypes;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::ModelSpec;
 use crate::text::Words;
@@ -28,8 +28,8 @@ pub(super) fn all(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     cache_dtype(run, module)
 }
 
-fn refuse<T>(model: &ModelSpec, module: &Module, why: Words) -> Result<T> {
-    Err(Error::unsupported(say!("{0} in candle", model.name), say!("its module `{0}` {1}", module.file, why)))
+fn refuse<T>(code: Code, module: &Module, subject: &str, why: Words) -> Result<T> {
+    Err(Error::refused(code, say!("its module `{0}` {1}", module.file, why)).about(subject))
 }
 
 fn check_single_device(run: &ResolvedRequest<'_>) -> Result<()> {
@@ -48,11 +48,10 @@ fn check_plain_weights(run: &ResolvedRequest<'_>, module: &Module) -> Result<()>
     let quantized = run.model.config.contains_key("quantization_config")
         || run.model.text_config().contains_key("quantization_config");
     if quantized && run.request.weight_dtype.is_none() {
-        return refuse(
-            run.model,
-            module,
-            words!("reads plain weights only (--weight-dtype if they are converted first)"),
-        );
+        let why = say!("its module `{0}` reads plain weights only", module.file);
+        return Err(Error::refused(Code::CandleQuantizedWeights, why)
+            .about("quantization_config")
+            .way_out(words!("give the dtype of the converted weights with --weight-dtype")));
     }
     Ok(())
 }
@@ -116,41 +115,60 @@ fn check_module(model: &ModelSpec, module: &Module) -> Result<()> {
     match module.file {
         "falcon" if on("alibi") || on("new_decoder_architecture") => {
             return refuse(
-                model,
+                Code::CandleSetting,
                 module,
+                "alibi",
                 words!("supports neither alibi nor new_decoder_architecture (Config::validate)"),
             );
         }
         "falcon" | "bigcode" if model.kv_heads != Some(1) => {
-            return refuse(model, module, words!("reshapes correctly for one KV head (multi_query) only"));
+            return refuse(
+                Code::CandleKvHeads,
+                module,
+                "num_kv_heads",
+                words!("reshapes correctly for one KV head (multi_query) only"),
+            );
         }
         "qwen3" | "qwen3_moe" | "smol/smollm3" if on("use_sliding_window") => {
-            return refuse(model, module, words!("refuses use_sliding_window"));
+            return refuse(
+                Code::CandleSetting,
+                module,
+                "use_sliding_window",
+                words!("refuses use_sliding_window"),
+            );
         }
         "deepseek2"
             if !is("scoring_func", &["softmax"])
                 || !is("topk_method", &["greedy", "group_limited_greedy"]) =>
         {
             return refuse(
-                model,
+                Code::CandleSetting,
                 module,
+                "scoring_func",
                 words!("knows softmax scoring with greedy or group_limited_greedy only"),
             );
         }
         "granitemoehybrid" if states(model).next().is_some() => {
-            return refuse(model, module, words!("does not support mamba layers"));
+            return refuse(
+                Code::CandleNoStates,
+                module,
+                &model.architecture,
+                words!("does not support mamba layers"),
+            );
         }
         "gemma4/text" if model.layers.iter().any(|layer| layer.owner.is_some()) => {
             return refuse(
-                model,
+                Code::CandleSharedLayers,
                 module,
+                "num_kv_shared_layers",
                 words!("knows no layers that share keys and values (num_kv_shared_layers)"),
             );
         }
         "gemma4/text" if on("attention_k_eq_v") => {
             return refuse(
-                model,
+                Code::CandleSetting,
                 module,
+                "attention_k_eq_v",
                 words!("loads a v_proj in every layer, which attention_k_eq_v leaves out"),
             );
         }
@@ -182,8 +200,9 @@ fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
         };
         if !fits {
             return refuse(
-                model,
+                Code::CandleStateWidth,
                 module,
+                &model.architecture,
                 words!(
                     "fixes the kernel at 4 (and in mamba the state at 16, the width at twice the model's)"
                 ),
@@ -203,8 +222,9 @@ fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
     });
     if odd {
         return refuse(
-            model,
+            Code::CandleHeadWidth,
             module,
+            "head_dim",
             words!("takes head_dim as hidden_size / num_attention_heads, which is not this model's"),
         );
     }

@@ -29,11 +29,11 @@ use super::common::kept;
 use super::report::{CandleReport, EngineReport};
 use super::{Allocation, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
-use crate::text::{Sentence, Words};
+use crate::text::Words;
 use crate::units::{product, sum};
 
 mod checks;
@@ -85,20 +85,23 @@ const GGUF: &str = "gguf";
 
 /// The module that runs a model.
 fn module(model: &ModelSpec) -> Result<&'static Module> {
-    let refuse = |why: Sentence| Error::unsupported(say!("{0} in candle", model.name), why);
+    let refuse = |code, why| Error::refused(code, why).about(&model.model_type);
     if model.family != GGUF {
         return modules::of(&model.model_type).ok_or_else(|| {
-            refuse(say!("candle-transformers 0.11.1 has no module for model_type `{0}`", model.model_type))
+            refuse(
+                Code::CandleNoModule,
+                say!("candle-transformers has no module for model_type `{0}`", model.model_type),
+            )
         });
     }
     modules::of_gguf(&model.model_type).ok_or_else(|| match model.model_type.as_str() {
         // `quantized_qwen3.rs:AttentionWeights::forward`: `interleaved_cache` holds the prompt,
         // `raw_cache` the prompt and all that follows.
         "qwen3" => refuse(
-            words!("its module `quantized_qwen3` keeps the prompt twice on a CPU, and a plan does not know how long the prompt is")
-                .into(),
+            Code::CandleNotRestatedGguf,
+            words!("the module `quantized_qwen3` (it keeps the prompt twice on a CPU)").into(),
         ),
-        other => refuse(say!("no rule is known for how candle-transformers 0.11.1 runs a GGUF file of `{0}`", other)),
+        other => refuse(Code::CandleNotRestatedGguf, say!("a GGUF file of `{0}`", other)),
     })
 }
 

@@ -5,7 +5,7 @@ use super::architectures;
 use super::context::{Context, pad};
 use super::hparams::{Hparams, LayerHparams};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
 
 /// Tokens of a compressed row on DeepSeek V4's two kinds of layers (`DSV4_CSA_RATIO`, `DSV4_HCA_RATIO`).
@@ -230,10 +230,17 @@ impl Builder<'_> {
 /// Bytes of a row, which must be whole blocks of its type (`ggml_row_size`).
 fn whole_row(dtype: DType, elements: u64) -> Result<u64> {
     if !elements.is_multiple_of(dtype.elements) {
-        return Err(Error::unsupported(
-            say!("a row of {0} elements in {1}", elements, dtype.name),
-            say!("llama.cpp stores whole blocks of {0} elements", dtype.elements),
-        ));
+        return Err(Error::refused(
+            Code::LlamacppRow,
+            say!(
+                "{0} is stored in blocks of {1} elements, and a row has {2}",
+                dtype.name,
+                dtype.elements,
+                elements
+            ),
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0}", "--kv-dtype f16")));
     }
     dtype.row_bytes(elements)
 }

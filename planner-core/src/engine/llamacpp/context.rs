@@ -2,7 +2,7 @@
 //! (`src/llama-context.cpp`, `0c1e57098`).
 
 use super::hparams::Hparams;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::units::product;
 
 /// `n_batch` of llama.cpp's tools and of its C API.
@@ -59,10 +59,12 @@ impl Context {
     /// Resolves a context.
     pub fn resolve(shape: &Hparams, asked: ContextArgs) -> Result<Self> {
         if asked.sequences > MAX_SEQUENCES {
-            return Err(Error::unsupported(
-                say!("{0} parallel sequences", asked.sequences),
-                say!("llama.cpp refuses: n_seq_max must be <= {0}", MAX_SEQUENCES),
-            ));
+            return Err(Error::quoted(
+                Code::LlamacppTooManySequences,
+                format!("n_seq_max must be <= {MAX_SEQUENCES}"),
+            )
+            .about("--n-parallel")
+            .way_out(say!("use {0} or less", format!("--n-parallel {MAX_SEQUENCES}"))));
         }
         let sequences = asked.sequences.max(1);
         let wanted = match asked.ctx_size.filter(|&size| size > 0) {

@@ -10,7 +10,7 @@ use super::convert_attention as attention;
 use super::convert_state as state;
 use super::hparams::Hparams;
 use super::metadata::Metadata;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::model::ModelSpec;
 use crate::suggest;
 use crate::text::Sentence;
@@ -60,7 +60,7 @@ pub fn shape(model: &ModelSpec) -> Result<Hparams> {
     attention::latent(&mut writer, &config)?;
     state::states(&mut writer, &config)?;
     let missing =
-        || Error::unsupported(say!("{0} in llama.cpp", model.architecture), words!("no such architecture"));
+        || Error::refused(Code::LlamacppArchitecture, say!("it has no architecture `{0}`", arch)).about(arch);
     Metadata::of(&writer.map).ok_or_else(missing)?.shape()
 }
 
@@ -81,11 +81,11 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<(
     let class = inner.filter(|inner| classes::architecture(inner).is_some()).unwrap_or_else(|| outer.clone());
     let Some(arch) = classes::architecture(&class) else {
         let near = suggest::near(&class, classes::all());
-        let hint = match near.as_slice() {
-            [] => words!("its converter (0c1e57098) has no such class").into(),
-            near => say!("its converter (0c1e57098) has no such class; near: {0}", Sentence::list(near)),
-        };
-        return Err(Error::unsupported(say!("{0} in llama.cpp", class), hint));
+        let refusal = Error::refused(Code::LlamacppClass, say!("its converter has no class `{0}`", class));
+        return Err(match near.as_slice() {
+            [] => refusal.about(class),
+            near => refusal.about(class).way_out(say!("near names: {0}", Sentence::list(near))),
+        });
     };
     let sparse = config.number(&["num_experts_per_tok", "num_experts_per_token"]).is_some();
     let arch = match arch {

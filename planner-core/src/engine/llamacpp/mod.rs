@@ -17,10 +17,10 @@ use self::metadata::Metadata;
 use super::command::Command;
 use super::report::{CellCache, EngineReport, LlamaCppReport};
 use super::{Allocation, Engine, ResolvedRequest};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::spec::model::Note;
-use crate::text::{Sentence, Words};
+use crate::text::Words;
 use crate::units::{product, sum};
 
 pub mod architectures;
@@ -99,10 +99,14 @@ impl Engine for LlamaCpp {
             && architectures::recurrent(&shape.arch) == architectures::Recurrent::Never
             && !shape.layers.iter().any(|layer| layer.sliding)
         {
-            return Err(Error::unsupported(
-                say!("{0} with a sliding window but no layer that slides", shape.arch),
-                words!("llama.cpp stops at its own check (is_swa_any) in create_memory"),
-            ));
+            return Err(Error::refused(
+                Code::LlamacppNoWindowLayer,
+                say!(
+                    "{0} has a window and no layer that slides: is_swa_any fails in create_memory",
+                    shape.arch
+                ),
+            )
+            .about(&shape.arch));
         }
         let layout = Contexts { run, shape, rows };
         layout.asked_context(request.users, run.tokens)?;
@@ -159,18 +163,23 @@ impl Contexts<'_> {
     /// Whether `users` sessions of `tokens` find room in a context; only what is asked for counts.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
-        let what = say!("{0} sessions of {1} tokens in a context of {2} cells", users, tokens, context.n_ctx);
-        let room = |why: Sentence| Err(Error::unsupported(what, why));
         if request.n_parallel.is_some() && users > context.sequences {
-            return room(say!("--n-parallel {0} is fewer slots than {1} sessions", context.sequences, users));
+            return Err(Error::refused(
+                Code::LlamacppTooFewSlots,
+                say!("{0} slots are fewer than {1} sessions", context.sequences, users),
+            )
+            .about("--n-parallel")
+            .way_out(say!("use {0}", format!("--n-parallel {users}"))));
         }
         let needed = if context.unified { users.saturating_mul(tokens) } else { tokens };
         if request.ctx_size.is_some() && request.seq.is_some() && needed > context.n_ctx_seq {
-            return room(say!(
-                "each stream has {0} cells, {1} are needed: raise --ctx-size",
-                context.n_ctx_seq,
-                needed
-            ));
+            let streams = context.streams();
+            return Err(Error::refused(
+                Code::LlamacppContextTooSmall,
+                say!("each stream has {0} cells, and {1} are needed", context.n_ctx_seq, needed),
+            )
+            .about("--ctx-size")
+            .way_out(say!("use {0}", format!("--ctx-size {}", needed.saturating_mul(streams)))));
         }
         Ok(())
     }

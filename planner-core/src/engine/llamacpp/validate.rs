@@ -4,7 +4,7 @@
 use super::caches::Rows;
 use super::hparams::Hparams;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::FlashAttention;
 use crate::text::Sentence;
 
@@ -37,20 +37,19 @@ fn is_quantized(dtype: DType) -> bool {
 
 /// Applies the checks of flash attention and cache types.
 pub fn rows(shape: &Hparams, k: DType, v: DType, asked: FlashAttention) -> Result<Rows> {
-    let refused = |why: Sentence| Error::unsupported(say!("{0} K and {1} V caches", k.name, v.name), why);
     // Grok turns flash attention off before anything is checked
     let flash = if shape.arch == "grok" { FlashAttention::Off } else { asked };
     if (shape.mla || shape.is_compressed()) && k != v {
-        return Err(refused(say!(
-            "llama.cpp refuses: model does not support different K ({0}) and V ({1}) cache types",
-            k.name,
-            v.name
-        )));
+        let words = format!("model does not support different K ({}) and V ({}) cache types", k.name, v.name);
+        return Err(Error::quoted(Code::LlamacppOneKvDtype, words)
+            .about("--v-dtype")
+            .way_out(say!("use {0}", format!("--kv-dtype {}", k.name))));
     }
     if is_quantized(v) && flash == FlashAttention::Off {
-        return Err(refused(
-            words!("llama.cpp refuses: quantized V cache requires flash_attn to be enabled").into(),
-        ));
+        let words = "quantized V cache requires flash_attn to be enabled";
+        return Err(Error::quoted(Code::LlamacppQuantizedVWithoutFlashAttention, words)
+            .about("--v-dtype")
+            .way_out(say!("use {0} or {1}", "--flash-attn on", "--v-dtype f16")));
     }
     if flash != FlashAttention::Off {
         let trunk = shape.layers.get(..shape.trunk).unwrap_or(&shape.layers);
@@ -58,14 +57,15 @@ pub fn rows(shape: &Hparams, k: DType, v: DType, asked: FlashAttention) -> Resul
             let mut widths = trunk.iter().map(|layer| if name == "k" { layer.k } else { layer.v });
             let odd = widths.find(|width| !width.is_multiple_of(dtype.elements));
             if let Some(width) = odd.filter(|_| is_quantized(dtype)) {
-                return Err(refused(say!(
-                    "llama.cpp refuses: {0} cache type {1} with block size {2} does not divide n_embd_head_{3}={4}",
+                let words = format!(
+                    "{} cache type {} with block size {} does not divide n_embd_head_{name}={width}",
                     name.to_uppercase(),
                     dtype.name,
                     dtype.elements,
-                    name,
-                    width
-                )));
+                );
+                return Err(Error::quoted(Code::LlamacppHeadNotDivided, words)
+                    .about(format!("--{name}-dtype"))
+                    .way_out(say!("use {0}", format!("--{name}-dtype f16"))));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Classes that SGLang treats in a way of their own: names as in `configs/model_config.py`,
 //! `arg_groups/overrides.py` and the model registry.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Classes that keep a pool for their window layers (`is_hybrid_swa_model`).
 pub(super) fn has_window_pool(class: &str) -> bool {
@@ -193,14 +193,18 @@ const OTHERWISE: [&str; 3] =
 
 /// Refuses classes that the engine cannot serve, and those whose pools are not covered.
 pub(super) fn check(class: &str) -> Result<()> {
-    let why = if OTHERWISE.contains(&class) {
-        words!("its pools for it are not covered; --engine vllm is")
+    let refusal = if OTHERWISE.contains(&class) {
+        Error::refused(Code::SglangNotRestatedClass, say!("the pools of `{0}`", class))
+            .way_out(say!("use {0}", "--engine vllm"))
     } else if REFUSED.split(' ').any(|refused| refused == class) {
-        words!("SGLang 0.5.23 has no such class, and its transformers backend cannot run transformers' own")
+        Error::refused(
+            Code::SglangClass,
+            say!("it has no class `{0}`, and its transformers backend cannot run transformers' own", class),
+        )
     } else {
         return Ok(());
     };
-    Err(Error::unsupported(say!("{0} under sglang", class), why))
+    Err(refusal.about(class))
 }
 
 #[cfg(test)]

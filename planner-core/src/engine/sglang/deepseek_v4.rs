@@ -11,7 +11,7 @@
 use super::settings::{self, Settings};
 use crate::engine::report::{EngineReport, Pool, SglangReport};
 use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::{Content, Extent, Layer};
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -113,9 +113,9 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
         }
     }
     let Some((rank, rope, tokens)) = window else {
-        return Err(Error::unsupported(
-            words!("this layer under sglang"),
-            words!("it keeps no window of latents"),
+        return Err(Error::refused(
+            Code::SglangDeepseekV4Window,
+            words!("every layer of DeepSeek-V4 keeps a window of latents, and one of this model does not"),
         ));
     };
     let row = sum(WHAT, [rank, product(WHAT, &[rope, 2])?, 8])?;
@@ -137,10 +137,11 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
         }
         Some(128) => compressed = padded(PAGE / 128)? / 128,
         Some(other) => {
-            return Err(Error::unsupported(
-                say!("rows of {0} tokens under sglang", other),
-                words!("its pools are of 4 and of 128"),
-            ));
+            return Err(Error::refused(
+                Code::SglangDeepseekV4Ratio,
+                say!("its pools have rows of 4 and of 128 tokens, not of {0}", other),
+            )
+            .about("compress_ratios"));
         }
     }
     Ok((sum(WHAT, [in_window, product(WHAT, &[compressed, WINDOW_PARTS])?])?, head, tokens))

@@ -6,7 +6,7 @@ use super::settings::{self, Settings};
 use super::{classes, memory};
 use crate::engine::report::{EngineReport, Pool, RowGroup, SglangReport};
 use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::Extent;
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -52,10 +52,11 @@ impl<'a> Pools<'a> {
             stages.push(rows::with_drafts(&run, &settings, all, own.len() as u64)?);
         }
         if rows::has_window_pool(&run) && stages.iter().any(|stage| stage.window == 0) {
-            return Err(Error::unsupported(
-                say!("{0} under sglang", run.model.architecture),
-                words!("AssertionError: Hybrid SWA model must have at least one SWA layer"),
-            ));
+            return Err(Error::quoted(
+                Code::SglangNoWindowLayer,
+                "Hybrid SWA model must have at least one SWA layer",
+            )
+            .about(&run.model.architecture));
         }
         let slot = stages.iter().map(|stage| stage.state).max().unwrap_or(0);
         let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);

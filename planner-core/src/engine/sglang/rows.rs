@@ -7,9 +7,9 @@ use super::settings::{Settings, is_sparse};
 use super::states;
 use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store};
-use crate::text::Words;
+use crate::text::Sentence;
 use crate::units::{product, sum};
 
 /// `DSATokenToKVPool.quant_block_size`: elements that share one f32 scale.
@@ -121,14 +121,12 @@ fn one(
 ) -> Result<Cost> {
     let (tp, dtype) = (run.parallel.tp, settings.dtype);
     let class = run.model.architecture.as_str();
-    let not_covered = |what: Words| {
-        Error::unsupported(
-            say!("{0} under sglang", what),
-            words!("its pools for it are not covered; --engine vllm is"),
-        )
+    let not_covered = |what: Sentence| {
+        let refusal = Error::refused(Code::SglangNotRestatedCache, what).about(class);
+        refusal.way_out(say!("use {0}", "--engine vllm"))
     };
     if store.tokens_per_row > 1 {
-        return Err(not_covered(words!("a compressed cache")));
+        return Err(not_covered(words!("a compressed cache").into()));
     }
     let row = match store.content {
         Content::State { .. } => {
@@ -139,11 +137,11 @@ fn one(
             product(words!("bytes of a row"), &[(heads / tp).max(1), wide, dtype.bytes])?
         }
         Content::Latent { .. } if !classes::stores_latents(class) => {
-            return Err(not_covered(words!("this class's latent")));
+            return Err(not_covered(say!("the latent cache of `{0}`", class)));
         }
         Content::Latent { rank, rope } => latent(run, settings, rank, rope)?,
         Content::IndexKey { .. } if !is_sparse(run) => {
-            return Err(not_covered(words!("this class's indexer")));
+            return Err(not_covered(say!("the indexer of `{0}`", class)));
         }
         Content::IndexKey { heads, dim } => {
             product(words!("bytes of a row"), &[heads, sum(words!("width"), [dim, dim / SCALE_BLOCK * 4])?])?
@@ -153,7 +151,7 @@ fn one(
             let wide = sum(words!("width"), [k_dim, v_dim])?;
             product(words!("bytes of a row"), &[(heads / tp).max(1), wide, dtype.bytes])?
         }
-        Content::Cross { .. } => return Err(not_covered(words!("cross-attention"))),
+        Content::Cross { .. } => return Err(not_covered(words!("cross-attention").into())),
     };
     let Some(tokens) = window_of(store).filter(|_| has_window_pool(run)) else {
         return Ok(Cost { full: row, ..Cost::default() });

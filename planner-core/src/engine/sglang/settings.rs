@@ -13,7 +13,7 @@ use crate::engine::common::kv_dtypes;
 use crate::engine::flag_support;
 use crate::engine::vllm::model::config::Config;
 use crate::engine::widths::inner_widths;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::{Note, nested};
@@ -72,10 +72,15 @@ impl Settings {
             _ => None,
         };
         if looked_up.is_some() && page > 1 && backend != "flashinfer" {
-            return Err(Error::unsupported(
-                say!("--speculative ngram with pages of {0} tokens in sglang", page),
-                words!("only its flashinfer backend drafts in pages of several tokens"),
-            ));
+            return Err(Error::refused(
+                Code::SglangDraftPages,
+                say!(
+                    "only its flashinfer backend drafts in pages of several tokens, and a page has {0}",
+                    page
+                ),
+            )
+            .about("--speculative")
+            .way_out(say!("use {0}", "--attention-backend flashinfer")));
         }
         let usual =
             if classes::is_v4(class) { Some(256) } else { request.speculative.is_some().then_some(48) };
@@ -133,13 +138,13 @@ fn check_context(run: &ResolvedRequest<'_>) -> Result<()> {
     if length <= bound {
         return Ok(());
     }
-    Err(Error::unsupported(
-        say!("{0} tokens in sglang", length),
-        say!(
-            "the configuration admits {0}; use a smaller --seq or --max-model-len (the engine goes on with SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1)",
-            bound
-        ),
-    ))
+    let flag = if run.request.max_model_len.is_some() { "--max-model-len" } else { "--seq" };
+    Err(Error::refused(
+        Code::SglangContextLength,
+        say!("the configuration admits {0} tokens, not {1}, unless SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1", bound, length),
+    )
+    .about(flag)
+    .way_out(say!("use {0} or less", format!("{flag} {bound}"))))
 }
 
 /// Backends for gpt-oss, whose attention has sinks (`arg_groups/model_hook.py`).
@@ -167,12 +172,12 @@ fn check_backend(run: &ResolvedRequest<'_>, (major, _): (u64, u64)) -> Result<()
     if runs {
         return Ok(());
     }
-    Err(Error::unsupported(
-        say!("--attention-backend {0} in sglang", backend),
-        words!(
-            "it needs another GPU (Blackwell, or for trtllm_mha Hopper): name one with --gpu, or leave the backend out"
-        ),
-    ))
+    Err(Error::refused(
+        Code::SglangBackendCapability,
+        say!("--attention-backend {0} needs a Blackwell GPU, trtllm_mha also runs on Hopper", backend),
+    )
+    .about("--attention-backend")
+    .way_out(words!("name another GPU with --gpu, or leave --attention-backend out")))
 }
 
 /// Refuses weights whose method the GPU does not run (`get_min_capability` of `layers/quantization`, asked by
@@ -193,16 +198,19 @@ fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> 
     if own >= least {
         return Ok(());
     }
-    Err(Error::unsupported(
-        say!("weights in {0} in sglang", method),
+    Err(Error::refused(
+        Code::SglangQuantizationCapability,
         say!(
-            "they need a GPU of compute capability {0}.{1}, this one has {2}.{3}",
+            "weights in {0} need a GPU of compute capability {1}.{2}, this one has {3}.{4}",
+            method,
             least.0,
             least.1,
             own.0,
             own.1
         ),
-    ))
+    )
+    .about("--gpu")
+    .way_out(words!("name another GPU with --gpu")))
 }
 
 /// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N
@@ -210,6 +218,7 @@ fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> 
 fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
     let Some(speculative) = &run.request.speculative else { return Ok(0) };
     let refused = |want: Words| Err(Error::bad_value("--speculative", speculative.to_string(), want));
+    let not_restated = |want| refused(want).map_err(|error| error.coded(Code::SglangNotRestatedDrafts));
     let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
     let class = run.model.architecture.as_str();
     match speculative {
@@ -219,14 +228,16 @@ fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
                 || classes::has_window_pool(class)
                 || super::states::kept(&run.model.layers) =>
         {
-            refused(words!(
-                "left out: SGLang's draft pools for windows, states and compressed rows are not covered"
+            not_restated(words!(
+                "left out: kvplan has no rule for SGLang's draft pools of windows, states and compressed rows"
             ))
         }
         Speculative::Mtp(_) => Ok(layers),
         // looks tokens up in the prompt: no layers
         Speculative::Ngram(_) if !super::states::kept(&run.model.layers) && !classes::is_v4(class) => Ok(0),
-        _ => refused(words!("mtp:N or left out: what this planner covers of SGLang's drafts")),
+        _ => not_restated(words!(
+            "mtp:N or left out: kvplan has no rule for SGLang's other drafts of this model"
+        )),
     }
 }
 
@@ -257,7 +268,12 @@ fn cache_dtype(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> Result<DTyp
     let given = flag_support::kv_dtype(request);
     let (k, _) = kv_dtypes(request, run.model.dtype)?;
     if given.is_some() && ![DType::BF16, DType::FP8].contains(&k) {
-        return Err(Error::bad_value("--kv-dtype", k.name, words!("auto, bf16 or fp8 (SGLang's fp8_e4m3)")));
+        return Err(Error::bad_value(
+            "--kv-dtype",
+            k.name,
+            words!("auto, bf16 or fp8 (SGLang's fp8_e4m3): kvplan has no rule for its other types"),
+        )
+        .coded(Code::SglangNotRestatedKvDtype));
     }
     if given.is_some() {
         return Ok(k);

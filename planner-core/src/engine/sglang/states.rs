@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::{Content, Layer, Store};
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -45,10 +45,9 @@ fn inner(run: &ResolvedRequest<'_>, own: u64) -> Result<u64> {
         return Ok(own);
     }
     run.model.text_config().get("intermediate_size").and_then(Json::as_u64).ok_or_else(|| {
-        Error::unsupported(
-            say!("{0} under sglang", class),
-            words!("AttributeError: 'Mamba2Config' object has no attribute 'intermediate_size'"),
-        )
+        Error::quoted(Code::SglangMissingKey, "'Mamba2Config' object has no attribute 'intermediate_size'")
+            .about("intermediate_size")
+            .way_out(say!("add `{0}` to config.json", "intermediate_size"))
     })
 }
 
@@ -57,8 +56,11 @@ pub(super) fn bytes(run: &ResolvedRequest<'_>, store: &Store) -> Result<u64> {
     let tp = run.parallel.tp;
     let Content::State { mixer, recurrent, .. } = store.content else { return Ok(0) };
     let dim = |name: &str| {
-        store.dim(name).ok_or_else(|| {
-            Error::unsupported(say!("a {0} state under sglang", mixer), say!("its {0} is not known", name))
+        store.dim(name).ok_or_else(|| -> Error {
+            Error::refused(
+                Code::SglangNotRestatedState,
+                say!("a {0} state whose `{1}` is not known", mixer, name),
+            )
         })
     };
     let share = |what: Words, whole: u64| {
@@ -84,10 +86,11 @@ pub(super) fn bytes(run: &ResolvedRequest<'_>, store: &Store) -> Result<u64> {
         "kda" | "short_conv" | "mamba1" => share(words!("channels"), dim("conv_dim")?)?,
         "lightning" => 0,
         _ => {
-            return Err(Error::unsupported(
-                say!("a {0} state under sglang", mixer),
-                words!("its pool for it is not covered; --engine vllm is"),
-            ));
+            return Err(Error::refused(
+                Code::SglangNotRestatedState,
+                say!("states of the mixer `{0}`", mixer),
+            )
+            .way_out(say!("use {0}", "--engine vllm")));
         }
     };
     let kernel = if width == 0 { 1 } else { dim("conv_kernel")? };

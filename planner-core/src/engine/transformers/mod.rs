@@ -22,7 +22,7 @@ use super::common::{self, kv_dtypes, share};
 use super::report::{EngineReport, TransformersReport};
 use super::{Allocation, Engine, ResolvedRequest, Term};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::parallel::stage_slices;
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
@@ -107,10 +107,12 @@ fn static_length(run: &ResolvedRequest<'_>) -> Result<u64> {
         _ => None,
     };
     if let Some(why) = stores(&run.model.layers).find_map(own) {
-        return Err(Error::unsupported(
-            say!("{0} with a static cache", run.model.name),
-            say!("transformers gives this model {0}; use --cache dynamic", why),
-        ));
+        return Err(Error::refused(
+            Code::TransformersStaticCache,
+            say!("this model has no static cache: it has {0}", why),
+        )
+        .about("--cache")
+        .way_out(say!("use {0}", "--cache dynamic")));
     }
     Ok(length)
 }

@@ -12,7 +12,7 @@
 use crate::engine::ResolvedRequest;
 use crate::engine::common::kv_dtypes;
 use crate::engine::flag_support;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::spec::model::Note;
@@ -137,12 +137,12 @@ pub(super) fn check(
             )
     };
     if model.config_layers != model.layers.len() as u64 || !model.layers.iter().all(plain) {
-        return Err(Error::unsupported(
-            say!("{0} with a quantized cache", model.name),
-            words!(
-                "transformers' QuantizedCache is only for models whose every layer is full attention; use --kv-dtype auto"
-            ),
-        ));
+        return Err(Error::refused(
+            Code::TransformersQuantizedCache,
+            words!("its QuantizedCache takes only models whose every layer is full attention"),
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0}", "--kv-dtype auto")));
     }
     if stored == Stored::Fp8 {
         return Ok(());

@@ -21,16 +21,15 @@ use super::model::dtype;
 use super::model::length;
 use super::model::required_keys;
 use super::model::shards;
-use super::refusal::Refusal;
 use super::settings::{self, Settings};
 use crate::dtype::DType;
 use crate::engine::report::{BlockGroup, EngineReport, Pool, VllmReport};
 use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
 use crate::spec::layer::{Content, Extent, Store, classes};
 use crate::spec::model::Note;
-use crate::units::product;
+use crate::units::{product, unclamped};
 
 /// The planned run.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ pub struct VllmAllocation<'a> {
 ///
 /// # Errors
 /// The engine's refusals, and what this rule does not restate.
-pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>, Refusal> {
+pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     let model = run.model;
     let config = Config::of(model);
     let request = run.request;
@@ -66,25 +65,28 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
     let crosses = kept().any(|s| s.extent == Extent::Source);
     let only_states =
         classes.iter().any(|class| !class.stores.is_empty() && class.stores.iter().all(is_state));
-    if let Some(why) = architectures::not_run(config, only_states, crosses) {
-        return Err(Refusal::new(say!("Model architectures ['{0}'] {1}.", config.class, why)));
+    if let Some(refusal) = architectures::not_run(config, only_states, crosses) {
+        return Err(refusal);
     }
-    if let Some(why) = architectures::refused(config) {
-        return Err(Refusal::new(why));
+    if let Some(refusal) = architectures::refused(config) {
+        return Err(refusal);
     }
     if let Some((width, heads)) = required_keys::odd_heads(config) {
-        return Err(Refusal::new(say!(
-            "The hidden size ({0}) is not a multiple of the number of attention heads ({1}).",
-            width,
-            heads
-        )));
+        return Err(Error::quoted(
+            Code::VllmHiddenSizeNotDivided,
+            format!(
+                "The hidden size ({width}) is not a multiple of the number of attention heads ({heads})."
+            ),
+        )
+        .about("hidden_size"));
     }
     if let Some(key) = required_keys::missing(config) {
-        return Err(Refusal::new(say!(
-            "config.json says no `{0}`, which vLLM's {1} reads",
-            key,
-            config.class
-        )));
+        return Err(Error::refused(
+            Code::VllmMissingKey,
+            say!("config.json says no `{0}`, which vLLM's {1} reads", key, config.class),
+        )
+        .about(key)
+        .way_out(say!("add `{0}` to config.json", key)));
     }
     length::check(&run, config)?;
     priority::prefill(config, latent && !sparse)?;
@@ -129,18 +131,27 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
         rank::specs(&context, &served, rules, |s| stages.rank(s.fact.layer, s.fact.draft))?
     };
     let RankSpecs { specs, ranks, block_size, backends } = made;
+    for spec in specs.kinds() {
+        unclamped(words!("bytes of a page"), spec.page().max(spec.natural_page()))?;
+    }
     if specs.kinds().iter().any(|s| s.page() == 0) {
-        return Err(Refusal::new(words!("ZeroDivisionError: a block of this size holds no whole state")));
+        return Err(Error::refused(
+            Code::VllmEmptyBlock,
+            words!("a block of this size holds no whole state"),
+        ));
     }
     let declared: Vec<&'static [tensor_layout::TensorLayout]> =
         backends.iter().filter_map(|b| b.layouts(&context)).collect();
     let layout = tensor_layout::resolve(tensor_layout::supported(&declared)?, specs.kinds())?;
     let groups = group::groups(&specs, layout)?;
     if groups.is_empty() {
-        return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
+        return Err(Error::refused(Code::VllmNoCache, words!("the model keeps no KV cache in it")));
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
     let ranks = Ranks::of(groups, layout, set.pp, stage)?;
+    for bytes in &ranks.block_bytes {
+        unclamped(words!("bytes of a block"), *bytes)?;
+    }
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
         Cache::State(state) => Some(state.backend.0),
@@ -222,7 +233,7 @@ impl VllmAllocation<'_> {
         let run = self.run_of(longest);
         // a session holds blocks for the encoder tokens that it has
         let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.encoder_tokens), ..run };
-        self.ranks.session_blocks(tokens, &run).map_err(refused)
+        self.ranks.session_blocks(tokens, &run)
     }
 
     /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
@@ -273,10 +284,6 @@ impl VllmAllocation<'_> {
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
-    Error::unsupported(words!("this setting in vLLM"), refusal.0)
-}
-
 impl Allocation for VllmAllocation<'_> {
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         self.everywhere(self.blocks(tokens)?)
@@ -296,7 +303,7 @@ impl Allocation for VllmAllocation<'_> {
         flag_support::check_max_num_seqs(self.run.request.max_num_seqs, users)?;
         // the pool keeps one block back, and must hold one request of the longest length
         let longest = self.settings.max_model_len.max(tokens);
-        let least = self.ranks.checked_blocks(&self.run_of(longest)).map_err(refused)?;
+        let least = self.ranks.checked_blocks(&self.run_of(longest))?;
         let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;
         let blocks = sessions.max(least).saturating_add(1);
         self.ranks
@@ -312,7 +319,7 @@ impl Allocation for VllmAllocation<'_> {
 
     fn report(&self, available: Option<&[u64]>) -> Result<EngineReport> {
         let run = self.run_of(self.settings.max_model_len);
-        let blocks_per_request = self.ranks.logged_blocks(&run).map_err(refused)?;
+        let blocks_per_request = self.ranks.logged_blocks(&run)?;
         let num_blocks = available.map(|memory| self.ranks.num_blocks(memory));
         let log = num_blocks.map(|blocks| logged(blocks, blocks_per_request, run.max_model_len));
         let each = self.blocks(self.run.tokens)?;
@@ -324,7 +331,7 @@ impl Allocation for VllmAllocation<'_> {
                 kind: group.spec.kind.name(),
                 block_size: group.spec.block_size,
                 page_bytes: if group.mixed { group.specs.sum(Spec::page) } else { group.spec.page() },
-                blocks_per_session: group.spec.blocks(&run).map_err(refused)?,
+                blocks_per_session: group.spec.blocks(&run)?,
             })
         };
         let report = VllmReport {

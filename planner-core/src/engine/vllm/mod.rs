@@ -8,7 +8,7 @@
 
 use super::command::Command;
 use super::{Allocation, Engine, ResolvedRequest};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::request::Request;
 use crate::text::Words;
 
@@ -18,7 +18,6 @@ pub mod command;
 pub mod kv_cache;
 pub mod math;
 pub mod model;
-pub mod refusal;
 pub mod settings;
 
 /// vLLM's rule.
@@ -63,9 +62,7 @@ impl Engine for Vllm {
     }
 
     fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
-        let planned = allocation::plan(run).map_err(|refusal| {
-            Error::unsupported(say!("this model or setting in vLLM {0}", run.version), refusal.0)
-        })?;
+        let planned = allocation::plan(run)?;
         Ok(Box::new(planned))
     }
 }

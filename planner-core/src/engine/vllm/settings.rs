@@ -8,8 +8,9 @@ use super::backend::Device;
 use super::backend::inputs;
 use super::model::architectures;
 use super::model::config::Config;
-use super::refusal::Refusal;
+use super::model::shards::smaller_tp;
 use crate::engine::ResolvedRequest;
+use crate::error::{Code, Error};
 use crate::request::{Request, Speculative};
 
 /// Versions whose rule is known; the first is the default.
@@ -56,7 +57,7 @@ pub fn settings(
     stateful: bool,
     attends: bool,
     crosses: bool,
-) -> Result<Settings, Refusal> {
+) -> Result<Settings, Error> {
     let request = run.request;
     let parallel = run.parallel;
     let capability = capability(request);
@@ -114,7 +115,7 @@ pub fn batch_defaults(request: &Request) -> (u64, u64) {
 const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 
 /// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
-fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Refusal> {
+fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Error> {
     let (tokens, sequences) = batch_defaults(request);
     let most = request.max_num_seqs.unwrap_or(sequences);
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {
@@ -125,18 +126,17 @@ fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool)
         tokens.max(prompt).max(item).min(most.saturating_mul(max_model_len))
     });
     if crosses && batched < max_model_len {
-        return Err(Refusal::new(say!(
-            "max_num_batched_tokens ({0}) is smaller than max_model_len ({1}), and an encoder-decoder takes a prompt in one step.",
-            batched,
-            max_model_len
-        )));
+        return Err(Error::quoted(Code::VllmBatchedTokensBelowPrompt, format!("max_num_batched_tokens ({batched}) is smaller than max_model_len ({max_model_len}), and an encoder-decoder takes a prompt in one step.")).about("--max-num-batched-tokens").way_out(say!("use {0}", format!("--max-num-batched-tokens {max_model_len}"))));
     }
     match request.max_num_seqs.filter(|&most| batched < most) {
-        Some(most) => Err(Refusal::new(say!(
-            "max_num_batched_tokens ({0}) must be greater than or equal to max_num_seqs ({1}).",
-            batched,
-            most
-        ))),
+        Some(most) => Err(Error::quoted(
+            Code::VllmBatchedTokensBelowSeqs,
+            format!(
+                "max_num_batched_tokens ({batched}) must be greater than or equal to max_num_seqs ({most})."
+            ),
+        )
+        .about("--max-num-batched-tokens")
+        .way_out(say!("use {0}", format!("--max-num-seqs {batched}")))),
         None => Ok(batched),
     }
 }
@@ -147,55 +147,73 @@ fn capability(request: &Request) -> Option<Device> {
 }
 
 /// `verify_with_parallel_config`.
-fn check(run: &ResolvedRequest, config: Config, latent: bool) -> Result<(), Refusal> {
+fn check(run: &ResolvedRequest, config: Config, latent: bool) -> Result<(), Error> {
     let parallel = run.parallel;
     let (tp, dcp) = (parallel.tp, parallel.dcp);
     let heads = run.model.attention_heads.or_else(|| config.number(&["num_attention_heads"])).unwrap_or(0);
     if !heads.is_multiple_of(tp) {
-        return Err(Refusal::new(say!(
-            "Total number of attention heads ({0}) must be divisible by tensor parallel size ({1}).",
-            heads,
-            tp
-        )));
+        return Err(Error::quoted(
+            Code::VllmHeadsNotDivided,
+            format!(
+                "Total number of attention heads ({heads}) must be divisible by tensor parallel size ({tp})."
+            ),
+        )
+        .about("--tp")
+        .way_out(say!("use {0}", smaller_tp(heads, tp))));
     }
     if parallel.pp > 1 && architectures::without_pipeline(config.class) {
-        return Err(Refusal::new(words!(
+        return Err(Error::quoted(
+            Code::VllmNoPipeline,
             "Pipeline parallelism is not supported for this model. Supported models implement the \
-             `SupportsPP` interface."
-        )));
+             `SupportsPP` interface.",
+        )
+        .about("--pp")
+        .way_out(say!("use {0}", "--pp 1")));
     }
     if dcp > 1 && !latent {
         let kv = run.model.kv_heads.unwrap_or(heads);
         if kv == 0 {
-            return Err(Refusal::new(words!(
-                "ZeroDivisionError: decode context parallelism without KV heads"
-            )));
+            return Err(Error::refused(
+                Code::VllmDcpNoKvHeads,
+                words!("decode context parallelism needs KV heads, and the model has none"),
+            )
+            .about("--dcp")
+            .way_out(say!("use {0}", "--dcp 1")));
         }
         if tp <= kv {
-            return Err(Refusal::new(say!(
-                "Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({0}) to be \
-                 greater than the model's total number of KV heads ({1}).",
-                tp,
-                kv
-            )));
+            return Err(Error::quoted(
+                Code::VllmDcpTpTooSmall,
+                format!(
+                    "Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({tp}) to be \
+                 greater than the model's total number of KV heads ({kv})."
+                ),
+            )
+            .about("--dcp")
+            .way_out(say!("use {0}", "--dcp 1")));
         }
         if dcp > tp / kv {
-            return Err(Refusal::new(say!(
-                "`--decode-context-parallel-size` ({0}) exceeds the maximum supported value ({1}) for \
-                 `--tensor-parallel-size` ({2}) and {3} model KV heads.",
-                dcp,
-                tp / kv,
-                tp,
-                kv
-            )));
+            return Err(Error::quoted(
+                Code::VllmDcpTooLarge,
+                format!(
+                    "`--decode-context-parallel-size` ({dcp}) exceeds the maximum supported value ({0}) for \
+                 `--tensor-parallel-size` ({tp}) and {kv} model KV heads.",
+                    tp / kv
+                ),
+            )
+            .about("--dcp")
+            .way_out(say!("use {0}", format!("--dcp {}", tp / kv))));
         }
         if !(heads / kv).is_multiple_of(dcp) {
-            return Err(Refusal::new(say!(
-                "The model's number of query heads per KV head ({0}) must be divisible by \
-                 `--decode-context-parallel-size` ({1}) for GQA/MQA.",
-                heads / kv,
-                dcp
-            )));
+            return Err(Error::quoted(
+                Code::VllmDcpNotDivided,
+                format!(
+                    "The model's number of query heads per KV head ({0}) must be divisible by \
+                 `--decode-context-parallel-size` ({dcp}) for GQA/MQA.",
+                    heads / kv
+                ),
+            )
+            .about("--dcp")
+            .way_out(say!("use {0}", "--dcp 1")));
         }
     }
     Ok(())

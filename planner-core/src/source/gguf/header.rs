@@ -241,6 +241,10 @@ impl Reader<'_> {
 impl Header {
     /// Reads a header from the start of a file.
     pub fn read(input: &mut dyn Read) -> Result<Self> {
+        Self::parse(input).map_err(Error::of_model)
+    }
+
+    fn parse(input: &mut dyn Read) -> Result<Self> {
         let mut reader = Reader { input, at: 0, kept: 0 };
         let magic: [u8; 4] = reader.array(&words!("the first four bytes"))?;
         if !is_gguf(&magic) {

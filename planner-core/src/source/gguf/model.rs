@@ -11,13 +11,17 @@ use crate::dtype::DType;
 use crate::engine::llamacpp::architectures;
 use crate::engine::llamacpp::hparams::{Hparams, LayerHparams};
 use crate::engine::llamacpp::metadata::Metadata;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::layer::{Content, Extent, Layer, Store, assign_classes};
 use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
 
 /// The model of a header; `id` is the name it was given by.
 pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
+    build(id, header).map_err(Error::of_model)
+}
+
+fn build(id: &str, header: &Header) -> Result<ModelSpec> {
     let metadata = Metadata::of(&header.metadata)
         .ok_or_else(|| Error::missing("general.architecture", words!("the GGUF metadata")))?;
     let name = header.metadata.get("general.architecture").and_then(Json::as_str).unwrap_or_default();
@@ -26,10 +30,16 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     }
     let (files, _) = header.split();
     if let Some(missing) = expected_tensors(header).filter(|&all| all != header.tensors.len() as u64) {
-        return Err(Error::unsupported(
-            say!("{0} of {1} tensors of a model in {2} files", header.tensors.len(), missing, files),
-            words!("all its files must stand beside the first, NAME-00001-of-0000N.gguf"),
-        ));
+        return Err(Error::refused(
+            Code::GgufMissingFiles,
+            say!(
+                "{0} of {1} tensors are there, of a model in {2} files",
+                header.tensors.len(),
+                missing,
+                files
+            ),
+        )
+        .way_out(words!("all its files must stand beside the first, NAME-00001-of-0000N.gguf")));
     }
     let mut shape = metadata.shape()?;
     strip_prediction(&mut shape, header);

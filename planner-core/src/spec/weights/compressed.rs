@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::method::ONE_DTYPE;
 use super::scheme::{Scheme, bits, group_size};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 fn text<'a>(config: &'a Map<String, Json>, key: &str) -> &'a str {
     config.get(key).and_then(Json::as_str).unwrap_or_default()
@@ -35,12 +36,14 @@ impl Scheme {
             "" | "mixed-precision" | "float-quantized" | "int-quantized" | "naive-quantized"
             | "pack-quantized" | "dense" => {}
             other => {
-                return Err(Error::unsupported(
-                    say!("compressed-tensors format `{0}`", other),
+                return Err(Error::refused(
+                    Code::WeightsUnknownFormat,
                     words!(
-                        "known: float-, int-, naive- and pack-quantized, nvfp4- and mxfp4-pack-quantized, mxfp8-quantized"
+                        "those whose bytes are known are float-quantized, int-quantized, naive-quantized, pack-quantized, nvfp4-pack-quantized, mxfp4-pack-quantized and mxfp8-quantized"
                     ),
-                ));
+                )
+                .about(say!("compressed-tensors format `{0}`", other))
+                .way_out(ONE_DTYPE));
             }
         }
         let scale = dtype.row_bytes(1)?;

@@ -5,13 +5,16 @@ use serde_json::{Map, Value as Json};
 use super::Storage;
 use super::names::{Patterns, canonical};
 use super::scheme::Scheme;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::text::Words;
 
-/// What a refusal offers.
+/// The methods that are known.
 const KNOWN: Words = words!(
-    "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt, and MLX's files, which name none; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype"
+    "those whose bytes are known are fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt and MLX's, whose files name none"
 );
+
+/// The way out of all of them.
+pub(super) const ONE_DTYPE: Words = words!("--weight-dtype counts every parameter in one dtype");
 
 fn text<'a>(config: &'a Map<String, Json>, key: &str) -> &'a str {
     config.get(key).and_then(Json::as_str).unwrap_or_default()
@@ -105,8 +108,16 @@ impl Storage {
             "" if config.contains_key("group_size") && config.contains_key("bits") => {
                 self.read_mlx(config)?
             }
-            "" => return Err(Error::unsupported(words!("quantization_config without quant_method"), KNOWN)),
-            other => return Err(Error::unsupported(say!("quant_method `{0}`", other), KNOWN)),
+            "" => {
+                return Err(Error::refused(Code::WeightsNoMethod, KNOWN)
+                    .about(words!("quantization_config without quant_method"))
+                    .way_out(ONE_DTYPE));
+            }
+            other => {
+                return Err(Error::refused(Code::WeightsUnknownMethod, KNOWN)
+                    .about(say!("quant_method `{0}`", other))
+                    .way_out(ONE_DTYPE));
+            }
         }
         Ok(())
     }
@@ -130,10 +141,12 @@ impl Storage {
     fn read_gptq(&mut self, config: &Map<String, Json>) -> Result<()> {
         let format = text(config, "checkpoint_format");
         if !matches!(format, "" | "gptq" | "gptq_v2") {
-            return Err(Error::unsupported(
-                say!("checkpoint_format `{0}` of quant_method `gptq`", format),
-                words!("known: gptq, gptq_v2; --weight-dtype counts every parameter in one dtype"),
-            ));
+            return Err(Error::refused(
+                Code::WeightsGptqFormat,
+                words!("those whose bytes are known are gptq and gptq_v2"),
+            )
+            .about(say!("checkpoint_format `{0}` of quant_method `gptq`", format))
+            .way_out(ONE_DTYPE));
         }
         self.scheme = Some(Scheme::gptq(config)?);
         self.head = flag(config, "lm_head");
@@ -169,10 +182,9 @@ impl Storage {
         let sparsity = config.get("sparsity_config").and_then(Json::as_object);
         let format = sparsity.map_or("", |sparsity| text(sparsity, "format"));
         if !matches!(format, "" | "dense") {
-            return Err(Error::unsupported(
-                say!("sparsity_config format `{0}`", format),
-                words!("only dense weights are counted; --weight-dtype counts every parameter in one dtype"),
-            ));
+            return Err(Error::refused(Code::WeightsSparse, words!("only dense weights are counted"))
+                .about(say!("sparsity_config format `{0}`", format))
+                .way_out(ONE_DTYPE));
         }
         let groups = config.get("config_groups").and_then(Json::as_object);
         for group in groups.into_iter().flatten().filter_map(|(_, group)| group.as_object()) {

@@ -4,9 +4,10 @@
 use serde_json::{Map, Value as Json};
 
 use super::Storage;
+use super::method::ONE_DTYPE;
 use super::names::canonical;
 use super::scheme::Scheme;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::spec::value::{Module, ModuleKind};
 
 /// What stands beside the modules' paths.
@@ -45,12 +46,12 @@ impl Storage {
             "affine" => 2 * 8 * self.dtype.row_bytes(1)?,
             "mxfp4" | "mxfp8" | "nvfp4" => 8,
             _ => {
-                return Err(Error::unsupported(
-                    say!("quantization mode `{0}`", mode),
-                    words!(
-                        "known: affine, mxfp4, mxfp8, nvfp4; --weight-dtype counts every parameter in one dtype"
-                    ),
-                ));
+                return Err(Error::refused(
+                    Code::WeightsMlxMode,
+                    words!("those whose bytes are known are affine, mxfp4, mxfp8 and nvfp4"),
+                )
+                .about(say!("quantization mode `{0}`", mode))
+                .way_out(ONE_DTYPE));
             }
         };
         if !matches!(bits, 2..=6 | 8) || group == 0 {

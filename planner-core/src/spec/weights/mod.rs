@@ -20,8 +20,9 @@ use self::names::{Patterns, canonical, check};
 use self::scheme::Scheme;
 use super::value::{Module, ModuleKind};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
+use method::ONE_DTYPE;
 
 /// Parts that no method quantizes: tables, norms and routers.
 const PLAIN_PARTS: &[&str] = &["embeddings", "norm", "router"];
@@ -123,12 +124,9 @@ impl Storage {
             // Which of two rules is meant may depend on their order, which a JSON object does not keep.
             return match grouped.find(|(_, other)| other != scheme) {
                 None => Ok(*scheme),
-                Some(_) => Err(Error::unsupported(
-                    say!("quantization_config with two rules for {0}", path),
-                    words!(
-                        "give each module one rule, or --weight-dtype to count every parameter in one dtype"
-                    ),
-                )),
+                Some(_) => Err(Error::refused(Code::WeightsTwoRules, say!("it has two rules for {0}", path))
+                    .about("quantization_config")
+                    .way_out(ONE_DTYPE)),
             };
         }
         Ok(match part {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::expressions::{self, Expression};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
 /// Starts of a name that say where in a wrapper the language model stands.
@@ -57,7 +57,12 @@ pub fn check(config: &Map<String, Json>) -> Result<()> {
     if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
     }
-    Err(Error::NeedsPatterns)
+    Err(unread())
+}
+
+fn unread() -> Error {
+    Error::refused(Code::WeightsNoPatterns, words!("this build was made without the feature `patterns`"))
+        .about(words!("a list of modules with regular expressions"))
 }
 
 impl Patterns {
@@ -125,7 +130,7 @@ impl Patterns {
 /// Reads a regular expression, which `key` states as `stated`.
 fn expression(key: &str, stated: &str, text: &str) -> Result<Arc<dyn Expression>> {
     if !expressions::are_read() {
-        return Err(Error::NeedsPatterns);
+        return Err(unread());
     }
     expressions::read(&format!("^(?:{text})")).map_err(|error| {
         let wanted =

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::error::{Error, Result};
+use super::method::ONE_DTYPE;
+use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
 
 /// The tensors of one quantized matrix `[outputs, inputs]`.
@@ -77,10 +78,12 @@ impl Scheme {
         let bits = if named { bits(config, &["bits", "w_bit"])? } else { 4 };
         let version = config.get("version").and_then(Json::as_str).unwrap_or("gemm");
         if !version.eq_ignore_ascii_case("gemm") {
-            return Err(Error::unsupported(
-                say!("version `{0}` of quant_method `awq`", version),
-                words!("known: gemm; --weight-dtype counts every parameter in one dtype"),
-            ));
+            return Err(Error::refused(
+                Code::WeightsAwqVersion,
+                words!("the version whose bytes are known is gemm"),
+            )
+            .about(say!("version `{0}` of quant_method `awq`", version))
+            .way_out(ONE_DTYPE));
         }
         let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
         // The layer holds zero points whether or not `zero_point` says that they are used.
@@ -150,12 +153,14 @@ impl Scheme {
             "MXFP4" => Self::mx(4),
             "MXFP8" => Self::mx(8),
             _ => {
-                return Err(Error::unsupported(
-                    say!("quant_algo `{0}`", algorithm),
+                return Err(Error::refused(
+                    Code::WeightsUnknownAlgorithm,
                     words!(
-                        "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL, MIXED_PRECISION; --weight-dtype counts every parameter in one dtype"
+                        "those whose bytes are known are FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL and MIXED_PRECISION"
                     ),
-                ));
+                )
+                .about(say!("quant_algo `{0}`", algorithm))
+                .way_out(ONE_DTYPE));
             }
         })
     }

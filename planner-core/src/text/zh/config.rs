@@ -35,8 +35,6 @@ pub(super) const TABLE: super::Table = &[
     ("unknown function `{0}` of {1} arguments", "未知的函数 `{0}`（{1} 个参数）"),
     ("definitions that go in a circle", "定义相互循环"),
     ("cache rule `{0}` needs `{1}`", "缓存规则 `{0}` 需要 `{1}`"),
-    ("language model `{0}` in {1}", "`{1}` 中的语言模型 `{0}`"),
-    ("`{0}` in {1}", "`{1}` 中的 `{0}`"),
     ("model_type `{0}`", "model_type `{0}`"),
     ("model_type `{0}` ({1})", "model_type `{0}`（{1}）"),
     ("near names: {0}", "相近的名称：{0}"),
@@ -63,10 +61,6 @@ pub(super) const TABLE: super::Table = &[
         "它是编码器：一次读完全部输入，不生成任何内容",
     ),
     // quantized weights
-    (
-        "known quant_method: fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt, and MLX's files, which name none; the bytes of others are not guessed; --weight-dtype counts every parameter in one dtype",
-        "已知的 quant_method：fp8、fbgemm_fp8、awq、gptq、mxfp4、bitsandbytes、compressed-tensors、modelopt，以及不写方法名的 MLX 文件；其他方法的字节数不作猜测；--weight-dtype 可把所有参数按同一类型计",
-    ),
     ("quantization_config without quant_method", "没有 quant_method 的 quantization_config"),
     ("quant_method `{0}`", "quant_method `{0}`"),
     ("quant_algo `{0}`", "quant_algo `{0}`"),
@@ -74,49 +68,45 @@ pub(super) const TABLE: super::Table = &[
     ("checkpoint_format `{0}` of quant_method `gptq`", "quant_method `gptq` 的 checkpoint_format `{0}`"),
     ("sparsity_config format `{0}`", "sparsity_config 的格式 `{0}`"),
     ("compressed-tensors format `{0}`", "compressed-tensors 的格式 `{0}`"),
-    ("quantization_config with two rules for {0}", "对 {0} 有两条规则的 quantization_config"),
-    (
-        "give each module one rule, or --weight-dtype to count every parameter in one dtype",
-        "请让每个模块只有一条规则，或用 --weight-dtype 把所有参数按同一类型计",
-    ),
-    (
-        "known: gptq, gptq_v2; --weight-dtype counts every parameter in one dtype",
-        "已知：gptq、gptq_v2；--weight-dtype 可把所有参数按同一类型计",
-    ),
-    (
-        "known: gemm; --weight-dtype counts every parameter in one dtype",
-        "已知：gemm；--weight-dtype 可把所有参数按同一类型计",
-    ),
-    (
-        "known: FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL, MIXED_PRECISION; --weight-dtype counts every parameter in one dtype",
-        "已知：FP8、FP8_PER_CHANNEL_PER_TOKEN、FP8_PB_WO、NVFP4、W4A16_NVFP4、W4A8_NVFP4_FP8、MXFP4、MXFP8、W8A16、W8A8_SQ_PER_CHANNEL、MIXED_PRECISION；--weight-dtype 可把所有参数按同一类型计",
-    ),
-    (
-        "known: float-, int-, naive- and pack-quantized, nvfp4- and mxfp4-pack-quantized, mxfp8-quantized",
-        "已知：float-quantized、int-quantized、naive-quantized、pack-quantized、nvfp4-pack-quantized、mxfp4-pack-quantized、mxfp8-quantized",
-    ),
-    (
-        "only dense weights are counted; --weight-dtype counts every parameter in one dtype",
-        "只计稠密权重；--weight-dtype 可把所有参数按同一类型计",
-    ),
+    ("a list of modules with regular expressions", "含正则表达式的模块列表"),
+    ("this build was made without the feature `patterns`", "本程序构建时未启用 `patterns`"),
     ("a regular expression", "正则表达式"),
     ("2, 3, 4 or 8", "2、3、4 或 8"),
     ("quantization mode `{0}`", "量化模式 `{0}`"),
-    (
-        "known: affine, mxfp4, mxfp8, nvfp4; --weight-dtype counts every parameter in one dtype",
-        "已知：affine、mxfp4、mxfp8、nvfp4；--weight-dtype 可把所有参数按同一类型计",
-    ),
     ("`quantization`", "`quantization`"),
     ("2, 3, 4, 5, 6 or 8 in groups of at least 1", "2、3、4、5、6 或 8，每组不少于 1 个"),
     ("MLX's quantization of this model", "该模型的 MLX 量化"),
-    (
-        "known for decoders with plain attention alone; --weight-dtype counts every parameter in one dtype",
-        "只对仅含普通注意力的解码器已知；--weight-dtype 可把所有参数按同一类型计",
-    ),
     (
         "no family knows it, and its `hidden_act` `{0}` says that its MLP is not Llama's",
         "没有家族认识它，而它的 `hidden_act` `{0}` 表明其 MLP 与 Llama 的不同",
     ),
     ("two whole numbers", "两个整数"),
     ("-1 or at least 1", "-1，或不小于 1"),
+    ("no family knows the language model `{0}` in `{1}`", "没有家族认识 `{1}` 中的语言模型 `{0}`"),
+    ("no family knows the model `{0}` in `{1}`", "没有家族认识 `{1}` 中的模型 `{0}`"),
+    (
+        "its bytes are known for decoders with plain attention alone",
+        "只有仅含普通注意力的解码器的字节数是已知的",
+    ),
+    ("--weight-dtype counts every parameter in one dtype", "--weight-dtype 可把所有参数按同一类型计"),
+    ("the version whose bytes are known is gemm", "字节数已知的版本是 gemm"),
+    (
+        "those whose bytes are known are FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, NVFP4, W4A16_NVFP4, W4A8_NVFP4_FP8, MXFP4, MXFP8, W8A16, W8A8_SQ_PER_CHANNEL and MIXED_PRECISION",
+        "字节数已知的有 FP8、FP8_PER_CHANNEL_PER_TOKEN、FP8_PB_WO、NVFP4、W4A16_NVFP4、W4A8_NVFP4_FP8、MXFP4、MXFP8、W8A16、W8A8_SQ_PER_CHANNEL、MIXED_PRECISION",
+    ),
+    (
+        "those whose bytes are known are affine, mxfp4, mxfp8 and nvfp4",
+        "字节数已知的有 affine、mxfp4、mxfp8、nvfp4",
+    ),
+    ("it has two rules for {0}", "其中对 {0} 有两条规则"),
+    (
+        "those whose bytes are known are fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt and MLX's, whose files name none",
+        "字节数已知的有 fp8、fbgemm_fp8、awq、gptq、mxfp4、bitsandbytes、compressed-tensors、modelopt，以及不写方法名的 MLX 文件",
+    ),
+    ("those whose bytes are known are gptq and gptq_v2", "字节数已知的有 gptq、gptq_v2"),
+    ("only dense weights are counted", "只计稠密权重"),
+    (
+        "those whose bytes are known are float-quantized, int-quantized, naive-quantized, pack-quantized, nvfp4-pack-quantized, mxfp4-pack-quantized and mxfp8-quantized",
+        "字节数已知的有 float-quantized、int-quantized、naive-quantized、pack-quantized、nvfp4-pack-quantized、mxfp4-pack-quantized、mxfp8-quantized",
+    ),
 ];

@@ -47,7 +47,6 @@ pub(super) const TABLE: super::Table = &[
     ("general.alignment is {0}, not a power of two", "general.alignment 是 {0}，不是 2 的幂"),
     ("the tensor `{0}` is there twice", "张量 `{0}` 出现了两次"),
     ("the tensor `{0}` is in two of the files", "张量 `{0}` 同时出现在两个文件中"),
-    ("{0} of {1} tensors of a model in {2} files", "只有 {1} 个张量中 {0} 个的模型（共 {2} 个文件）"),
     (
         "all its files must stand beside the first, NAME-00001-of-0000N.gguf",
         "所有文件必须与第一个文件 NAME-00001-of-0000N.gguf 放在一起",
@@ -59,4 +58,8 @@ pub(super) const TABLE: super::Table = &[
     ("the file has no tensor table: weights are counted as 0 bytes", "文件没有张量表：权重按 0 字节计"),
     ("a number, or a list of one for each layer", "一个数，或每层一个数的列表"),
     ("from 1 to {0}, prediction layers included", "1 到 {0}，含预测层"),
+    (
+        "{0} of {1} tensors are there, of a model in {2} files",
+        "该模型分为 {2} 个文件，共 {1} 个张量，只有 {0} 个",
+    ),
 ];

@@ -1,7 +1,7 @@
 //! 简体中文。
 
-use super::{Lang, Message, Sentence, fill, quoted};
-use crate::error::{Error, Known};
+use super::{Lang, Message, Refuser, Sentence, fill, is_half, quoted};
+use crate::error::{Error, Known, Refusal};
 
 mod config;
 mod engines;
@@ -129,40 +129,42 @@ pub(super) fn error_message(error: &Error) -> String {
         Error::MissingField { field, looked_in } => {
             ("缺少 `{0}`：已在{1}中查找", vec![field.clone(), zh(looked_in)])
         }
-        Error::Unsupported { what, .. } => ("不支持{0}", vec![zh(what)]),
-        Error::NeedsPatterns => ("不支持含正则表达式的模块列表", Vec::new()),
-        Error::BadValue { field, got, want } => {
+        Error::Refused(refusal) => refused(refusal),
+        Error::BadValue { field, got, want, .. } => {
             ("{0}的值是 {1}，应为：{2}", vec![quoted(field, Lang::Zh), zh(got), zh(want)])
         }
-        Error::Overflow { what } => ("{0}过大：超出 64 位整数", vec![zh(what)]),
+        Error::Overflow { what, .. } => ("{0}过大：超出 64 位整数", vec![quoted(what, Lang::Zh)]),
         Error::Parse { format, why } => ("{0}：{1}", vec![zh(format), zh(why)]),
         Error::Unreadable { path, why } => ("无法读取 `{0}`：{1}", vec![path.clone(), zh(why)]),
     };
     fill(template, arguments.iter().map(String::as_str))
 }
 
+fn refused(refusal: &Refusal) -> (&'static str, Vec<String>) {
+    let reason = refusal.reason.text(Lang::Zh);
+    match (Refuser::of(refusal), &refusal.subject) {
+        (Refuser::NoRule(engine), _) => ("kvplan 没有 {0} 中{1}的规则", vec![engine, reason]),
+        (Refuser::Engine(engine), _) => match refusal.reason.name() {
+            Some(_) => ("{0} 拒绝：“{1}”", vec![engine, reason]),
+            None => ("{0} 拒绝：{1}", vec![engine, reason]),
+        },
+        (Refuser::Kvplan, Some(subject)) => ("不支持{0}：{1}", vec![quoted(subject, Lang::Zh), reason]),
+        (Refuser::Kvplan, None) => ("{0}", vec![reason]),
+    }
+}
+
 pub(super) fn error_hint(error: &Error) -> Option<String> {
     match error {
-        Error::Unknown { what, near, .. } => {
-            let list = match what {
-                Known::Model => "`kvplan models` 列出已知模型；也可以给出 config.json 的路径",
-                Known::Gpu => "`kvplan gpus` 列出已知 GPU；也可以给出大小，例如 80GiB",
-                Known::Engine | Known::Flag => "",
-            };
+        Error::Unknown { near, .. } if !near.is_empty() => {
             let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-            match (near.is_empty(), list.is_empty()) {
-                (true, true) => None,
-                (true, false) => Some(list.to_owned()),
-                (false, true) => Some(format!("您是否想用 {}？", near.join(" 或 "))),
-                (false, false) => Some(format!("您是否想用 {}？{list}", near.join(" 或 "))),
-            }
+            Some(format!("您是否想用 {}？", near.join(" 或 ")))
         }
-        Error::NoCache { .. } => Some("编码器-解码器模型请给出其自身的配置，交叉注意力会被计入".into()),
+        Error::NoCache { architecture, .. } if is_half(architecture) => {
+            Some("请给出整个编码器-解码器的 config.json，交叉注意力会被计入".into())
+        }
         Error::MissingField { field, .. } => Some(format!("请在配置中补上 `{field}`；本程序从不猜测")),
-        Error::Unsupported { hint, .. } => Some(hint.text(Lang::Zh)).filter(|hint| !hint.is_empty()),
-        Error::NeedsPatterns => Some("本程序构建时未启用 `patterns`".into()),
-        Error::Overflow { .. } => Some("减小 --seq 或 --users".into()),
-        Error::BadValue { .. } | Error::Parse { .. } | Error::Unreadable { .. } => None,
+        Error::Refused(refusal) => refusal.way_out.as_ref().map(|way_out| way_out.text(Lang::Zh)),
+        _ => None,
     }
 }
 
@@ -188,37 +190,6 @@ const TABLES: &[Table] = &[
     rules::TABLE,
     families::TABLE,
 ];
-
-/// Whether a template has its Chinese; asked at compile time, by `words!`.
-pub(super) const fn has(english: &str) -> bool {
-    let mut at = 0;
-    while at < TABLES.len() {
-        let table = TABLES[at];
-        let mut entry = 0;
-        while entry < table.len() {
-            if same(table[entry].0.as_bytes(), english.as_bytes()) {
-                return true;
-            }
-            entry += 1;
-        }
-        at += 1;
-    }
-    false
-}
-
-const fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
 
 /// The Chinese of a template.
 pub fn sentence(english: &str) -> Option<&'static str> {
@@ -268,7 +239,7 @@ mod tests {
     fn every_reason_of_the_data_files_has_its_chinese() {
         let said = of_data();
         assert!(said.len() > 50, "{}", said.len());
-        let lacking: Vec<&String> = said.iter().filter(|english| !has(english)).collect();
+        let lacking: Vec<&String> = said.iter().filter(|english| sentence(english).is_none()).collect();
         assert!(lacking.is_empty(), "not in text/zh/families.rs: {lacking:#?}");
     }
 

@@ -1,7 +1,6 @@
 //! What can be too large for 64 bits.
 
 pub(super) const TABLE: super::Table = &[
-    ("blocks of all sessions", "所有会话的块数"),
     ("budget", "显存预算"),
     ("bytes of a block", "一个块的字节数"),
     ("bytes of a cache", "一个缓存的字节数"),
@@ -10,6 +9,7 @@ pub(super) const TABLE: super::Table = &[
     ("bytes of a device", "一个设备上的字节数"),
     ("bytes of a layer", "一层的字节数"),
     ("bytes of a list", "一个列表的字节数"),
+    ("bytes of a page", "一页的字节数"),
     ("bytes of a quantized cache", "量化缓存的字节数"),
     ("bytes of a row", "一行的字节数"),
     ("bytes of a session", "一个会话的字节数"),

@@ -107,5 +107,34 @@ pub(super) const TABLE: super::Table = &[
     ),
     // joints
     ("{0}: {1}", "{0}：{1}"),
-    ("{0}; {1}", "{0}；{1}"),
+    ("use {0}", "请用 {0}"),
+    ("use {0} or {1}", "请用 {0} 或 {1}"),
+    ("use {0} or less", "请用 {0} 或更小"),
+    ("use one of {0}", "可用的有 {0}"),
+    ("use a smaller --tp", "请减小 --tp"),
+    ("leave --attention-backend out", "请去掉 --attention-backend"),
+    ("leave --block-size out", "请去掉 --block-size"),
+    ("leave --dcp out", "请去掉 --dcp"),
+    ("leave --speculative out", "请去掉 --speculative"),
+    ("leave --weight-dtype out", "请去掉 --weight-dtype"),
+    ("name another GPU with --gpu", "请用 --gpu 指定另一种 GPU"),
+    (
+        "name another GPU with --gpu, or leave --attention-backend out",
+        "请用 --gpu 指定另一种 GPU，或去掉 --attention-backend",
+    ),
+    ("add `{0}` to config.json", "请在 config.json 中补上 `{0}`"),
+    (
+        "`kvplan models` lists what is known; a path to a config.json also works",
+        "`kvplan models` 列出已知模型；也可以给出 config.json 的路径",
+    ),
+    (
+        "`kvplan gpus` lists what is known; a size such as 80GiB also works",
+        "`kvplan gpus` 列出已知 GPU；也可以给出大小，例如 80GiB",
+    ),
+    (
+        "a number of the model itself is too large, whatever is asked of it",
+        "模型自身的某个数过大，与所问无关",
+    ),
+    ("a smaller {0}", "减小 {0}"),
+    ("smaller --seq or --users", "减小 --seq 或 --users"),
 ];

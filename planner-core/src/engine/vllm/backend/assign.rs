@@ -13,8 +13,7 @@ use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
 use crate::engine::vllm::model::checkpoint;
 use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::dtype;
-use crate::engine::vllm::refusal::Refusal;
-use crate::text::Words;
+use crate::error::{Code, Error};
 
 /// Whether a layer has attention sinks.
 fn sinks(config: Config, window: Option<u64>) -> bool {
@@ -70,7 +69,7 @@ pub fn serve(
     context: &mut Context,
     layers: u64,
     hybrid: bool,
-) -> Result<Vec<LayerBackend>, Refusal> {
+) -> Result<Vec<LayerBackend>, Error> {
     let mut out: Vec<LayerBackend> = Vec::with_capacity(facts.len());
     let plain = plain(config);
     // caches that were served: what they are, the type asked for, the backend and the type stored
@@ -100,7 +99,7 @@ fn one(
     fact: &CacheLayer,
     context: &Context,
     kv: &'static str,
-) -> Result<LayerBackend, Refusal> {
+) -> Result<LayerBackend, Error> {
     let ask = |head: u64| BackendQuery {
         head,
         cache_dtype: kv,
@@ -145,13 +144,12 @@ fn one(
                 uneven(context, &ask, head_v, config, window)
             };
             if backend == Backend::TritonAttnDiffKv && dtype::quantized(kv) && !dtype::e4m3(kv) {
-                return Err(Refusal::new(say!(
-                    "TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{0}').",
-                    kv
-                )));
+                return Err(Error::quoted(Code::VllmBackendKvDtype, format!("TritonAttentionDiffKVBackend supports only fp8/fp8_e4m3 quantized KV cache (got kv_cache_dtype='{kv}').")).about("--kv-dtype").way_out(say!("use {0} or {1}", "--kv-dtype auto", "--kv-dtype fp8")));
             }
             if config.class.starts_with("Flint") && backend != Backend::FlashInfer {
-                return Err(Refusal::new(words!("Flint requires FlashInfer attention")));
+                return Err(Error::quoted(Code::VllmFlintBackend, "Flint requires FlashInfer attention")
+                    .about("--attention-backend")
+                    .way_out(say!("use {0}", "--attention-backend FLASHINFER")));
             }
             runs_attention(context, backend, kv, head, ask.sinks)?;
             LayerBackend { fact: *fact, backend: Some(backend), cache_dtype: kv }
@@ -184,10 +182,8 @@ fn uneven(
     }
 }
 
-const NATIVE_FP8: Words = words!(
-    "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
-                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16."
-);
+const NATIVE_FP8: &str = "FP8 KV cache is not supported by the Triton attention backend on this GPU; \
+                          native FP8 (fp8e4nv) requires SM89+. Re-run with --kv-cache-dtype bfloat16.";
 
 fn before_sm89(device: &Device) -> bool {
     (device.major, device.minor) < (8, 9)
@@ -199,10 +195,12 @@ fn runs_attention(
     kv: &str,
     head: u64,
     sinks: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), Error> {
     let triton = matches!(backend, Backend::TritonAttn | Backend::TritonAttnDiffKv);
     if triton && kv.starts_with("fp8") && before_sm89(&context.device) {
-        return Err(Refusal::new(NATIVE_FP8));
+        return Err(Error::quoted(Code::VllmNoNativeFp8, NATIVE_FP8)
+            .about("--kv-dtype")
+            .way_out(say!("use {0}", "--kv-dtype auto")));
     }
     let flash = matches!(backend, Backend::FlashAttn | Backend::FlashAttnDiffKv);
     let ask = flash::FlashQuery {
@@ -215,20 +213,30 @@ fn runs_attention(
         block: None,
     };
     if flash && dtype::quantized(kv) && !flash::reads(context, kv, ask) {
-        return Err(Refusal::new(words!("FlashAttention does not support fp8 kv-cache on this device.")));
+        return Err(Error::quoted(
+            Code::VllmBackendKvDtype,
+            "FlashAttention does not support fp8 kv-cache on this device.",
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0}", "--kv-dtype auto")));
     }
     Ok(())
 }
 
-fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Refusal> {
+fn runs(context: &Context, backend: Backend, kv: &str) -> Result<(), Error> {
     if backend == Backend::TritonMla && kv.starts_with("fp8") && before_sm89(&context.device) {
-        return Err(Refusal::new(NATIVE_FP8));
+        return Err(Error::quoted(Code::VllmNoNativeFp8, NATIVE_FP8)
+            .about("--kv-dtype")
+            .way_out(say!("use {0}", "--kv-dtype auto")));
     }
     if context.dcp > 1 && backend == Backend::FlashMlaSparse && kv != "fp8_ds_mla" {
-        return Err(Refusal::new(words!(
+        return Err(Error::quoted(
+            Code::VllmDcpSparseMla,
             "DCP for FlashMLA sparse requires an fp8_ds_mla kv-cache; the bf16 sparse path is not \
-             supported under DCP."
-        )));
+             supported under DCP.",
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0}", "--kv-dtype fp8_ds_mla")));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::dtype::DType;
 use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
 use crate::engine::vllm::model::checkpoint;
 use crate::engine::vllm::model::config::Config;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// Model types that do not run in float16.
 const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
@@ -38,7 +38,7 @@ pub fn cache_dtype(
     given: &'static str,
     device: &Device,
     computed: DType,
-) -> Result<&'static str, Refusal> {
+) -> Result<&'static str, Error> {
     let name = if given == "auto" { checkpoint::dtype(config) } else { given };
     let name = match name {
         "auto" if config.class == "GlmMoeDsaForCausalLM" && device.major == 10 => "fp8_e4m3",
@@ -51,11 +51,7 @@ pub fn cache_dtype(
         _ => "float32",
     };
     if matches!(name, "float16" | "bfloat16") && name != model {
-        return Err(Refusal::new(say!(
-            "kv_cache_dtype=\"{0}\" is incompatible with dtype=\"{1}\". Please set `--kv-cache-dtype` to `auto` or `{1}`.",
-            name,
-            model
-        )));
+        return Err(Error::quoted(Code::VllmKvDtypeOfModel, format!("kv_cache_dtype=\"{name}\" is incompatible with dtype=\"{model}\". Please set `--kv-cache-dtype` to `auto` or `{model}`.")).about("--kv-dtype").way_out(say!("use {0}", "--kv-dtype auto")));
     }
     Ok(name)
 }
@@ -159,7 +155,7 @@ pub fn image_prefix(config: Config) -> bool {
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<(), Refusal> {
+pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<(), Error> {
     let list = ["layer_types", "layers_block_type"].iter().find_map(|key| config.text.get(*key)?.as_array());
     let named = |name: &Json| matches!(name.as_str(), Some("full_attention" | "attention"));
     let none = match list {
@@ -168,10 +164,8 @@ pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<
         None => matches!(config.model_type, "falcon_h1" | "zamba2"),
     };
     if hybrid && packed(cache_dtype) && none {
-        return Err(Refusal::new(words!(
-            "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid \
-             model config."
-        )));
+        return Err(Error::quoted(Code::VllmTurboquantLayers, "TurboQuant KV cache requires identifiable full-attention layers, but none were found in the hybrid \
+             model config.").about("--kv-dtype").way_out(say!("use {0}", "--kv-dtype auto")));
     }
     Ok(())
 }

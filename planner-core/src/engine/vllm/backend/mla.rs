@@ -4,7 +4,6 @@
 
 use super::{Backend, BackendQuery, Context};
 use crate::engine::vllm::model::dtype;
-use crate::text::Words;
 
 /// Widths that a latent attention's kernels look at, from the language model's configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,45 +26,45 @@ pub fn dense_width(head: u64) -> bool {
 }
 
 /// Whether a sparse backend serves the layer.
-pub fn check(backend: Backend, model: &Context, ask: &BackendQuery) -> Result<(), Words> {
+pub fn check(backend: Backend, model: &Context, ask: &BackendQuery) -> Result<(), &'static str> {
     let kv = ask.cache_dtype;
     let head = ask.head;
     let major = model.device.major;
     let latent = model.latent;
     let bf16 = matches!(kv, "auto" | "bfloat16");
     let plain = !dtype::quantized(kv);
-    let demand = |holds: bool, why: Words| if holds { Ok(()) } else { Err(why) };
+    let demand = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(why) };
     match backend {
         Backend::FlashMlaSparse => {
-            demand(matches!(major, 9 | 10), words!("compute capability not supported"))?;
+            demand(matches!(major, 9 | 10), "compute capability not supported")?;
             let stored = bf16 || matches!(kv, "fp8_ds_mla" | "fp8" | "nvfp4_ds_mla");
-            demand(stored, words!("kv_cache_dtype not supported"))?;
-            demand(matches!(head, 576 | 512), words!("head_size not supported"))?;
+            demand(stored, "kv_cache_dtype not supported")?;
+            demand(matches!(head, 576 | 512), "head_size not supported")?;
             if head == 512 {
                 let stored = plain || kv == "fp8_ds_mla";
-                demand(stored && major == 9 && latent.rope == Some(0), words!("head_size 512 needs NoPE"))?;
+                demand(stored && major == 9 && latent.rope == Some(0), "head_size 512 needs NoPE")?;
             }
-            demand(kv != "nvfp4_ds_mla" || major == 10, words!("nvfp4_ds_mla needs SM100"))
+            demand(kv != "nvfp4_ds_mla" || major == 10, "nvfp4_ds_mla needs SM100")
         }
         Backend::FlashAttnMlaSparse => {
-            demand(major == 9, words!("compute capability not supported"))?;
-            demand(plain, words!("FlashAttention MLA Sparse currently supports only FP16/BF16 KV cache"))?;
-            demand(latent.topk.is_some(), words!("FlashAttention MLA Sparse requires model with index_topk"))
+            demand(major == 9, "compute capability not supported")?;
+            demand(plain, "FlashAttention MLA Sparse currently supports only FP16/BF16 KV cache")?;
+            demand(latent.topk.is_some(), "FlashAttention MLA Sparse requires model with index_topk")
         }
         Backend::FlashInferMlaSparse => {
-            demand(major == 10, words!("compute capability not supported"))?;
-            demand(plain || dtype::e4m3(kv), words!("kv_cache_dtype not supported"))?;
-            demand(matches!(head, 512 | 576), words!("head_size not supported"))?;
+            demand(major == 10, "compute capability not supported")?;
+            demand(plain || dtype::e4m3(kv), "kv_cache_dtype not supported")?;
+            demand(matches!(head, 512 | 576), "head_size not supported")?;
             if latent.rope == Some(0) {
                 let native = latent.nope == Some(256) && latent.rank == Some(512);
-                demand(native, words!("no-rope MLA requires qk_nope_head_dim=256 and kv_lora_rank=512"))?;
+                demand(native, "no-rope MLA requires qk_nope_head_dim=256 and kv_lora_rank=512")?;
             } else {
-                demand(matches!(latent.nope, Some(128 | 192)), words!("qk_nope_head_dim in [128, 192]"))?;
+                demand(matches!(latent.nope, Some(128 | 192)), "qk_nope_head_dim in [128, 192]")?;
             }
-            demand(latent.topk.is_some(), words!("FlashInfer MLA Sparse requires index_topk"))
+            demand(latent.topk.is_some(), "FlashInfer MLA Sparse requires index_topk")
         }
         // the FA4, SM90 and SM120 ones
-        _ => Err(words!("needs FlashInfer's MLA kernels, which `pip install vllm` does not bring")),
+        _ => Err("needs FlashInfer's MLA kernels, which `pip install vllm` does not bring"),
     }
 }
 

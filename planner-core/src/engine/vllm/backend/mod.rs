@@ -14,7 +14,7 @@ pub mod support;
 use self::flash::FlashQuery;
 use crate::engine::vllm::kv_cache::tensor_layout::TensorLayout;
 use crate::engine::vllm::model::dtype;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 use crate::text::Sentence;
 
 /// A GPU as the engine sees it.
@@ -187,11 +187,13 @@ impl Backend {
     ///
     /// # Errors
     /// Refuses unknown names with the list.
-    pub fn parse(name: &str) -> Result<Self, Refusal> {
+    pub fn parse(name: &str) -> Result<Self, Error> {
         let found = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, backend)| *backend).ok_or_else(|| {
             let known: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
-            Refusal::new(say!("unknown attention backend `{0}`; known: {1}", name, Sentence::list(known)))
+            Error::refused(Code::VllmUnknownBackend, say!("it has no attention backend `{0}`", name))
+                .about("--attention-backend")
+                .way_out(say!("use one of {0}", Sentence::list(known)))
         })
     }
 

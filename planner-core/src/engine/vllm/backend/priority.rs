@@ -6,8 +6,7 @@
 use super::{Backend, BackendQuery, Context};
 use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::dtype;
-use crate::engine::vllm::refusal::Refusal;
-use crate::text::Sentence;
+use crate::error::{Code, Error};
 
 /// Candidates in the platform's order.
 fn candidates(model: &Context, ask: &BackendQuery) -> Vec<Backend> {
@@ -51,14 +50,18 @@ fn candidates(model: &Context, ask: &BackendQuery) -> Vec<Backend> {
 ///
 /// # Errors
 /// Refuses where none does, or the forced one does not.
-pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Refusal> {
+pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Error> {
     if let Some(forced) = model.forced {
         return forced.check(model, ask).map(|()| forced).map_err(|why| {
-            Refusal::new(say!(
-                "Selected backend {0} is not valid for this configuration. Reason: {1}",
-                forced.name(),
-                why
-            ))
+            Error::quoted(
+                Code::VllmBackendNotValid,
+                format!(
+                    "Selected backend {0} is not valid for this configuration. Reason: {why}",
+                    forced.name()
+                ),
+            )
+            .about("--attention-backend")
+            .way_out(words!("leave --attention-backend out"))
         });
     }
     let mut reasons = Vec::new();
@@ -70,15 +73,24 @@ pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Refusal> {
     }
     let rejected = reasons
         .into_iter()
-        .map(|(backend, why)| say!("{0}: {1}", backend.name(), why))
-        .reduce(|before, why| say!("{0}; {1}", before, why));
-    Err(Refusal::new(say!(
-        "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{2}. {3}",
-        ask.head,
-        ask.cache_dtype,
-        model.user_block.map_or_else(|| Sentence::verbatim(""), |b| say!(", block_size={0}", b)),
-        rejected.unwrap_or_else(|| Sentence::verbatim(""))
-    )))
+        .map(|(backend, why)| format!("{}: {why}", backend.name()))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let block = model.user_block.map_or_else(String::new, |block| format!(", block_size={block}"));
+    let refusal = Error::quoted(
+        Code::VllmNoBackend,
+        format!(
+            "No valid attention backend found for cuda with head_size={0}, kv_cache_dtype={1}{block}. {rejected}",
+            ask.head, ask.cache_dtype
+        ),
+    );
+    Err(if model.user_block.is_some() {
+        refusal.about("--block-size").way_out(words!("leave --block-size out"))
+    } else if dtype::quantized(ask.cache_dtype) {
+        refusal.about("--kv-dtype").way_out(say!("use {0}", "--kv-dtype auto"))
+    } else {
+        refusal
+    })
 }
 
 /// Widths of keys without rotation, of their rotated part and of values for which a kernel reads prompts of
@@ -89,17 +101,17 @@ const PREFILL: [[u64; 3]; 4] = [[128, 64, 128], [192, 64, 256], [64, 64, 128], [
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Refusal> {
+pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Error> {
     let width = |key: &str| config.number(&[key]).unwrap_or(0);
     let own = [width("qk_nope_head_dim"), width("qk_rope_head_dim"), width("v_head_dim")];
     if !dense_latent || PREFILL.contains(&own) {
         return Ok(());
     }
     let [nope, rope, v] = own;
-    Err(Refusal::new(say!(
-        "No valid MLA prefill backend found with qk_nope_head_dim={0}, qk_rope_head_dim={1}, v_head_dim={2}",
-        nope,
-        rope,
-        v
-    )))
+    Err(Error::quoted(
+        Code::VllmNoPrefillKernel,
+        format!(
+            "No valid MLA prefill backend found with qk_nope_head_dim={nope}, qk_rope_head_dim={rope}, v_head_dim={v}"
+        ),
+    ))
 }

@@ -7,34 +7,29 @@ use super::flash::{self, FlashQuery};
 use super::mla::{self, Latent};
 use super::{Backend, BackendQuery, Context, Device};
 use crate::engine::vllm::model::dtype;
-use crate::text::Words;
 
 impl Backend {
     /// Whether it serves this layer; `Err` gives the engine's reason not to.
-    pub(super) fn check(self, model: &Context, ask: &BackendQuery) -> Result<(), Words> {
+    pub(super) fn check(self, model: &Context, ask: &BackendQuery) -> Result<(), &'static str> {
         let head = ask.head;
         let plain = !dtype::quantized(ask.cache_dtype);
         let fp8 = dtype::e4m3(ask.cache_dtype);
         let half = ask.element == 2;
         let major = model.device.major;
-        let demand = |holds: bool, why: Words| if holds { Ok(()) } else { Err(why) };
-        demand(ask.mla == self.is_mla(), words!("MLA or not"))?;
-        demand(ask.sparse == self.is_sparse(), words!("sparse or not"))?;
-        demand(
-            ask.cache_dtype.is_empty() || self.stores(model, ask),
-            words!("kv_cache_dtype not supported"),
-        )?;
-        demand(model.user_block.is_none_or(|b| self.takes(model, b)), words!("block_size not supported"))?;
-        demand(!ask.window || !matches!(self, Self::TurboQuant), words!("sliding window not supported"))?;
-        demand(
-            half || matches!(self, Self::TritonAttn | Self::FlexAttention),
-            words!("dtype not supported"),
-        )?;
+        let demand = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(why) };
+        demand(!ask.mla || self.is_mla(), "MLA not supported")?;
+        demand(ask.mla || !self.is_mla(), "non-MLA not supported")?;
+        demand(!ask.sparse || self.is_sparse(), "sparse not supported")?;
+        demand(ask.sparse || !self.is_sparse(), "non-sparse not supported")?;
+        demand(ask.cache_dtype.is_empty() || self.stores(model, ask), "kv_cache_dtype not supported")?;
+        demand(model.user_block.is_none_or(|b| self.takes(model, b)), "block_size not supported")?;
+        demand(!ask.window || !matches!(self, Self::TurboQuant), "sliding window not supported")?;
+        demand(half || matches!(self, Self::TritonAttn | Self::FlexAttention), "dtype not supported")?;
         if model.dcp > 1 {
             let without = matches!(self, Self::TritonAttn | Self::FlexAttention | Self::TurboQuant)
                 || matches!(self, Self::TritonFlashAttn | Self::TritonFlashInfer)
                 || matches!(self, Self::FlashAttnMlaSparse);
-            demand(!without, words!("DCP not supported"))?;
+            demand(!without, "DCP not supported")?;
         }
         let flash = FlashQuery {
             head: Some(head),
@@ -45,67 +40,54 @@ impl Backend {
         };
         match self {
             Self::FlashAttn => {
-                demand(major >= 8, words!("compute capability not supported"))?;
-                demand(flash_heads(model, head), words!("head_size not supported"))?;
-                demand(!ask.mm_prefix || flash::runs(4, major), words!("image prefix not supported"))?;
+                demand(major >= 8, "compute capability not supported")?;
+                demand(flash_heads(model, head), "head_size not supported")?;
+                demand(!ask.mm_prefix || flash::runs(4, major), "image prefix not supported")?;
                 let version = flash::version(model, FlashQuery::default());
-                demand(
-                    !ask.sinks || matches!(version, Some(3 | 4)),
-                    words!("attention sinks not supported"),
-                )?;
-                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), words!("per-head scales"))?;
+                demand(!ask.sinks || matches!(version, Some(3 | 4)), "attention sinks not supported")?;
+                demand(!ask.per_head_scales || version.is_some_and(|v| v >= 3), "per-head scales")?;
                 flash_combination(model, ask, flash)
             }
             Self::TritonFlashAttn => {
-                demand(major == 9, words!("compute capability not supported"))?;
+                demand(major == 9, "compute capability not supported")?;
                 composite(Self::FlashAttn, model, ask)?;
-                demand(
-                    matches!(flash::version(model, flash), Some(3 | 4)),
-                    words!("needs FlashAttention 3 or 4"),
-                )
+                demand(matches!(flash::version(model, flash), Some(3 | 4)), "needs FlashAttention 3 or 4")
             }
             Self::TritonFlashInfer => {
-                demand(major == 10, words!("compute capability not supported"))?;
+                demand(major == 10, "compute capability not supported")?;
                 composite(Self::FlashInfer, model, ask)
             }
             Self::FlashInfer => {
-                demand(matches!(head, 64 | 128 | 256 | 512), words!("head_size not supported"))?;
-                demand((8..=12).contains(&major), words!("compute capability not supported"))?;
-                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, words!("not supported"))?;
-                demand(!ask.per_head_scales, words!("per-head quant scales not supported"))?;
+                demand(matches!(head, 64 | 128 | 256 | 512), "head_size not supported")?;
+                demand((8..=12).contains(&major), "compute capability not supported")?;
+                demand(!ask.mm_prefix && !ask.sinks && !ask.cross, "not supported")?;
+                demand(!ask.per_head_scales, "per-head quant scales not supported")?;
                 let four = ask.cache_dtype.starts_with("nvfp4");
-                demand(
-                    !(four && head == 64),
-                    words!("fa2 prefill misreads an NVFP4 KV cache at head_size 64"),
-                )
+                demand(!(four && head == 64), "fa2 prefill misreads an NVFP4 KV cache at head_size 64")
             }
-            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, words!("head_size not supported")),
+            Self::TritonAttn => demand(head >= 32 && !ask.per_head_scales, "head_size not supported"),
             Self::FlexAttention => {
-                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, words!("not supported"))
+                demand(plain && !ask.sinks && !ask.cross && !ask.per_head_scales, "not supported")
             }
             Self::TurboQuant => {
                 let plain = !ask.sinks && !ask.mm_prefix && !ask.cross && !ask.per_head_scales;
-                demand(plain, words!("not supported"))
+                demand(plain, "not supported")
             }
-            Self::FlashAttnMla => {
-                demand(major == 9 && plain && mla::dense_width(head), words!("not supported"))
-            }
-            Self::FlashMla => {
-                demand(major == 9 && (plain || fp8) && mla::dense_width(head), words!("not supported"))
-            }
+            Self::FlashAttnMla => demand(major == 9 && plain && mla::dense_width(head), "not supported"),
+            Self::FlashMla => demand(major == 9 && (plain || fp8) && mla::dense_width(head), "not supported"),
             Self::FlashInferMla => {
-                demand(major == 10 && (plain || fp8) && mla::dense_width(head), words!("not supported"))?;
-                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), words!("qk_nope_head_dim"))
+                demand(major == 10 && (plain || fp8) && mla::dense_width(head), "not supported")?;
+                demand(matches!(model.latent.nope, None | Some(64 | 128 | 192)), "qk_nope_head_dim")
             }
             Self::TokenspeedMla => {
                 let Latent { nope, rope, value, .. } = model.latent;
                 let widths = [nope, rope, value] == [Some(128), Some(64), Some(128)];
-                demand(major == 10 && fp8 && widths, words!("not supported"))
+                demand(major == 10 && fp8 && widths, "not supported")
             }
             Self::CutlassMla => {
-                demand(major == 10 && (plain || fp8) && mla::dense_width(head), words!("not supported"))
+                demand(major == 10 && (plain || fp8) && mla::dense_width(head), "not supported")
             }
-            Self::TritonMla => demand(plain || fp8, words!("kv_cache_dtype not supported")),
+            Self::TritonMla => demand(plain || fp8, "kv_cache_dtype not supported"),
             _ => mla::check(self, model, ask),
         }
     }
@@ -154,10 +136,10 @@ impl Backend {
 
 /// Triton for what sees itself, another backend for the rest (`vllm/v1/attention/backends/composite.py`).
 /// What the other stores, Triton stores as well.
-fn composite(causal: Backend, model: &Context, ask: &BackendQuery) -> Result<(), Words> {
+fn composite(causal: Backend, model: &Context, ask: &BackendQuery) -> Result<(), &'static str> {
     let served = matches!(ask.head, 256 | 512) && !ask.sinks && !ask.cross && !ask.per_head_scales;
     if !served {
-        return Err(words!("not supported"));
+        return Err("not supported");
     }
     causal.check(model, &BackendQuery { mm_prefix: false, ..*ask })
 }
@@ -166,22 +148,20 @@ fn flash_heads(model: &Context, head: u64) -> bool {
     head.is_multiple_of(8) && (head <= 256 || (flash::runs(4, model.device.major) && head <= 512))
 }
 
-fn flash_combination(model: &Context, ask: &BackendQuery, flash: FlashQuery) -> Result<(), Words> {
+fn flash_combination(model: &Context, ask: &BackendQuery, flash: FlashQuery) -> Result<(), &'static str> {
     let Device { major, minor } = model.device;
     let quantized = dtype::quantized(ask.cache_dtype);
     if ask.sinks && major < 9 {
-        return Err(words!("sink not supported on compute capability < 9.0"));
+        return Err("sink not supported on compute capability < 9.0");
     }
     if ask.mm_prefix && quantized && (major, minor) == (9, 0) {
-        return Err(words!("SM90 FP8 KV with mm_prefix requires Triton"));
+        return Err("SM90 FP8 KV with mm_prefix requires Triton");
     }
     if quantized && !flash::reads(model, ask.cache_dtype, flash) {
-        return Err(words!(
-            "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
-        ));
+        return Err("FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100");
     }
     if ask.mm_prefix && flash::version(model, flash) != Some(4) {
-        return Err(words!("mm_prefix requires FlashAttention v4"));
+        return Err("mm_prefix requires FlashAttention v4");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use crate::engine::vllm::backend::{Backend, Context};
 use crate::engine::vllm::math::{ceil_div, lcm};
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// Block size of the run and the page that states are padded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Blocks {
 ///
 /// # Errors
 /// Refuses backends that share none.
-pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Refusal> {
+pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Error> {
     if let Some(user) = model.user_block {
         return Ok(user);
     }
@@ -41,10 +41,12 @@ pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Refusal> 
             candidates.iter().flat_map(|c| sizes.iter().map(move |size| lcm(*c, size.base()))).collect();
     }
     candidates.sort_unstable();
-    candidates
-        .into_iter()
-        .find(|c| backends.iter().all(|b| b.takes(model, *c)))
-        .ok_or_else(|| Refusal::new(words!("The attention backends share no supported KV cache block size")))
+    candidates.into_iter().find(|c| backends.iter().all(|b| b.takes(model, *c))).ok_or_else(|| {
+        Error::refused(
+            Code::VllmNoBlockSize,
+            words!("The attention backends share no supported KV cache block size"),
+        )
+    })
 }
 
 /// Aligns attention blocks with states (phase 2): `token` is the bytes that one token takes in one

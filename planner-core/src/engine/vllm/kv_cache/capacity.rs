@@ -8,7 +8,7 @@
 use super::group::{self, Group};
 use super::spec::{BlockParams, Kind};
 use super::tensor_layout::TensorLayout;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// The groups of every pipeline rank, and what one block id costs there.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Ranks {
         layout: TensorLayout,
         pp: u64,
         stage: impl Fn(usize) -> u64,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Error> {
         let (whole, ranks) = if pp == 1 {
             (Vec::new(), vec![groups])
         } else {
@@ -41,9 +41,10 @@ impl Ranks {
         };
         let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
         if block_bytes.contains(&0) {
-            return Err(Refusal::new(words!(
-                "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes"
-            )));
+            return Err(Error::refused(
+                Code::VllmEmptyRank,
+                words!("a pipeline rank holds no cache, or a page has 0 bytes"),
+            ));
         }
         Ok(Self { whole, groups: ranks, block_bytes })
     }
@@ -61,7 +62,7 @@ impl Ranks {
     ///
     /// # Errors
     /// What a spec refuses.
-    pub fn checked_blocks(&self, run: &BlockParams) -> Result<u64, Refusal> {
+    pub fn checked_blocks(&self, run: &BlockParams) -> Result<u64, Error> {
         let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
         sum(rank, |g| most(g, run))
     }
@@ -70,7 +71,7 @@ impl Ranks {
     ///
     /// # Errors
     /// What a spec refuses.
-    pub fn logged_blocks(&self, run: &BlockParams) -> Result<u64, Refusal> {
+    pub fn logged_blocks(&self, run: &BlockParams) -> Result<u64, Error> {
         let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
         sum(rank, |g| g.spec.blocks(run))
     }
@@ -80,7 +81,7 @@ impl Ranks {
     ///
     /// # Errors
     /// What a spec refuses.
-    pub fn session_blocks(&self, tokens: u64, run: &BlockParams) -> Result<u64, Refusal> {
+    pub fn session_blocks(&self, tokens: u64, run: &BlockParams) -> Result<u64, Error> {
         let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
         sum(rank, |g| {
             let cap = most(g, run)?;
@@ -108,11 +109,11 @@ impl Ranks {
     }
 }
 
-fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Refusal>) -> Result<u64, Refusal> {
+fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Error>) -> Result<u64, Error> {
     groups.iter().map(each).try_fold(0u64, |all, n| Ok(all.saturating_add(n?)))
 }
 
-fn most(group: &Group, run: &BlockParams) -> Result<u64, Refusal> {
+fn most(group: &Group, run: &BlockParams) -> Result<u64, Error> {
     let own = group.spec.blocks(run)?;
     group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
 }

@@ -12,7 +12,7 @@ use super::spec::{Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPer
 use crate::engine::vllm::backend::{Backend, Context, ModelBackend};
 use crate::engine::vllm::math::round_up;
 use crate::engine::vllm::model::config::{Config, whole};
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// Bytes of a stored state.
 const STATE: u64 = 584;
@@ -31,7 +31,7 @@ pub fn is(config: Config) -> bool {
 }
 
 /// Tokens that share a state, by layer; 0 for layers with a window only.
-fn ratios(config: Config) -> Result<Vec<u64>, Refusal> {
+fn ratios(config: Config) -> Result<Vec<u64>, Error> {
     if let Some(list) = config.get("compress_ratios").and_then(Json::as_array) {
         return Ok(list.iter().filter_map(whole).collect());
     }
@@ -42,7 +42,10 @@ fn ratios(config: Config) -> Result<Vec<u64>, Refusal> {
             .iter()
             .map(|t| t.as_str().and_then(|name| rates.get(name)).and_then(whole).unwrap_or(0))
             .collect()),
-        _ => Err(Refusal::new(words!("config.json has neither `compress_ratios` nor `compress_rates`"))),
+        _ => Err(Error::refused(
+            Code::VllmDeepseekV4Ratio,
+            words!("config.json has neither `compress_ratios` nor `compress_rates`"),
+        )),
     }
 }
 
@@ -60,22 +63,30 @@ pub fn plan(
     user_block: Option<u64>,
     drafts: u64,
     stages: &Stages,
-) -> Result<RankSpecs, Refusal> {
+) -> Result<RankSpecs, Error> {
     if context.cache_dtype != "auto" && !context.cache_dtype.starts_with("fp8") {
-        return Err(Refusal::new(say!(
-            "DeepSeek-V4 needs an fp8 kv-cache, got {0}. Please set --kv-cache-dtype fp8.",
-            context.cache_dtype
-        )));
+        return Err(Error::quoted(
+            Code::VllmDeepseekV4Dtype,
+            format!(
+                "DeepSeek-V4 needs an fp8 kv-cache, got {0}. Please set --kv-cache-dtype fp8.",
+                context.cache_dtype
+            ),
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0}", "--kv-dtype fp8")));
     }
     if let Some(backend @ (Backend::FlashInferMlaSparse | Backend::FlashInferMlaSparseSm120)) = context.forced
     {
-        return Err(Refusal::new(say!("{0} is not a DeepSeek V4 attention backend.", backend.name())));
+        return Err(Error::quoted(
+            Code::VllmDeepseekV4Backend,
+            format!("{0} is not a DeepSeek V4 attention backend.", backend.name()),
+        )
+        .about("--attention-backend")
+        .way_out(words!("leave --attention-backend out")));
     }
     if context.device.major == 12 && context.forced != Some(Backend::FlashMlaSparse) {
-        return Err(Refusal::new(words!(
-            "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, \
-             which `pip install vllm` does not bring."
-        )));
+        return Err(Error::quoted(Code::VllmDeepseekV4Kernel, "FLASHINFER_MLA_SPARSE_DSV4 on SM120 requires a FlashInfer DSV4 sparse MLA decode specialization, \
+             which `pip install vllm` does not bring.").about("--gpu").way_out(say!("use {0}", "--attention-backend FLASHMLA_SPARSE")));
     }
     context.cache_dtype = "fp8_ds_mla";
     let block = user_block.unwrap_or(BLOCK);
@@ -84,10 +95,18 @@ pub fn plan(
     let window = config.number(&["sliding_window"]).unwrap_or(128);
     let ratios = ratios(config)?;
     if ratios.iter().any(|&ratio| ratio > 0) && head != 512 {
-        return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", head)));
+        return Err(Error::quoted(
+            Code::VllmDeepseekV4Width,
+            format!("Unsupported head_dim for fused quant+cache: {head}"),
+        )
+        .about("head_dim"));
     }
     if ratios.contains(&4) && index != 128 {
-        return Err(Refusal::new(say!("Unsupported head_dim for fused quant+cache: {0}", index)));
+        return Err(Error::quoted(
+            Code::VllmDeepseekV4Width,
+            format!("Unsupported head_dim for fused quant+cache: {index}"),
+        )
+        .about("index_head_dim"));
     }
     let mut specs = Specs::default();
     let mut ranks = Vec::new();
@@ -142,11 +161,14 @@ fn compressed(block: u64, ratio: u64, state: [u64; 2], role: &'static str) -> Sp
 }
 
 /// `CompressorStateCache`: keys and scores in f32, twice as wide where windows overlap.
-fn compressor(ratio: u64, head: u64) -> Result<Spec, Refusal> {
+fn compressor(ratio: u64, head: u64) -> Result<Spec, Error> {
     let (block, overlap) = match ratio {
         4 => (4, 2),
         128 => (8, 1),
-        _ => return Err(Refusal::new(say!("Invalid compress ratio: {0}", ratio))),
+        _ => {
+            return Err(Error::quoted(Code::VllmDeepseekV4Ratio, format!("Invalid compress ratio: {ratio}"))
+                .about("compress_ratios"));
+        }
     };
     let kind = Kind::SlidingMla { window: overlap * ratio };
     let width = 2 * overlap * head;

@@ -6,7 +6,7 @@
 use super::pack;
 use super::spec::{Kind, Spec, Specs};
 use super::tensor_layout::TensorLayout;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// Layers that share a block table, each with the spec that it has after unification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Group {
 ///
 /// # Errors
 /// Refuses page sizes that can be neither scaled nor padded to one another.
-pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Refusal> {
+pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Error> {
     let kinds = specs.kinds();
     let Some(first) = kinds.first() else { return Ok(Vec::new()) };
     if kinds.iter().all(|spec| first.merges(spec)) {
@@ -54,7 +54,10 @@ pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Refusal
         return if dealt == specs.of().len() {
             Ok(packed)
         } else {
-            Err(Refusal::new(words!("AssertionError: KV cache groups miss layers")))
+            Err(Error::refused(
+                Code::VllmCacheGroups,
+                words!("it asserts that every layer is in a KV cache group"),
+            ))
         };
     }
     match unify(kinds) {
@@ -68,7 +71,7 @@ pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Refusal
 
 /// Why pages cannot be made equal.
 struct GroupingError {
-    why: Refusal,
+    why: Error,
     /// Whether it is a latent's page, for which the engine has another way.
     latent: bool,
 }
@@ -88,17 +91,20 @@ fn unify(kinds: &[Spec]) -> Result<Vec<Spec>, GroupingError> {
             }
             if largest % page == 0 {
                 if spec.padded.is_some() {
-                    let why =
-                        Refusal::new(words!("AssertionError: a padded page does not grow with its block"));
+                    let why = Error::refused(
+                        Code::VllmPageSize,
+                        words!("it asserts that a padded page grows with its block"),
+                    );
                     return Err(GroupingError { why, latent: false });
                 }
                 return Ok(spec.with_block(spec.block_size.saturating_mul(largest / page)));
             }
             if matches!(spec.kind, Kind::Mla) {
-                let why = Refusal::new(words!(
+                let why = Error::quoted(
+                    Code::VllmPageSize,
                     "page size is not divisible by the maximum page size and cannot be padded. Padding is \
-                     only supported for non-MLA attention layers."
-                ));
+                     only supported for non-MLA attention layers.",
+                );
                 return Err(GroupingError { why, latent: true });
             }
             Ok(Spec { padded: Some(largest), ..*spec })
@@ -141,7 +147,8 @@ fn full_allocation(specs: &Specs) -> Option<Group> {
     let block_size = specs.kinds().iter().find(|spec| spec.is_full())?.block_size;
     let promote = |spec: &Spec| match spec.kind {
         Kind::Sliding { .. } => {
-            let grown = spec.natural_page().saturating_mul(block_size) / spec.block_size.max(1);
+            let grown =
+                crate::engine::vllm::math::scaled(spec.natural_page(), block_size, spec.block_size.max(1));
             Spec { kind: Kind::Full, block_size, padded: spec.padded.map(|page| page.max(grown)), ..*spec }
         }
         _ => *spec,

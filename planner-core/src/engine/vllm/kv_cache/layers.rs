@@ -7,7 +7,8 @@ use super::state::{self, State, StateParams};
 use super::windows::{self, WindowOverride};
 use crate::engine::vllm::model::architectures;
 use crate::engine::vllm::model::config::Config;
-use crate::engine::vllm::refusal::Refusal;
+use crate::engine::vllm::model::shards::smaller_tp;
+use crate::error::{Code, Error};
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
@@ -77,16 +78,21 @@ pub struct CacheLayer {
 ///
 /// # Errors
 /// Refuses counts that neither divide nor are divided.
-pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Refusal> {
+pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Error> {
     let fits = if total >= tp { total.is_multiple_of(tp) } else { tp.is_multiple_of(total) };
     if fits {
         Ok((total / tp).max(1))
     } else {
-        Err(Refusal::new(say!(
-            "AssertionError: {0} KV heads and tensor parallel size {1} do not divide one another",
-            total,
-            tp
-        )))
+        Err(Error::refused(
+            Code::VllmKvHeadsNotDivided,
+            say!(
+                "it asserts that {0} KV heads and the tensor parallel size {1} divide one another",
+                total,
+                tp
+            ),
+        )
+        .about("--tp")
+        .way_out(say!("use {0}", smaller_tp(total, tp))))
     }
 }
 
@@ -101,7 +107,7 @@ pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
 ///
 /// # Errors
 /// Refuses what tensor ranks cannot share out and mixers without a rule.
-pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLayer>, Refusal> {
+pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLayer>, Error> {
     let config = Config::of(model);
     // LongCat-Flash attends twice in a layer of its configuration
     let per_config = (model.layers.len() as u64).checked_div(model.config_layers).unwrap_or(1).max(1);
@@ -156,7 +162,7 @@ fn cache(
     set: StateParams,
     sparse: bool,
     query_heads: u64,
-) -> Result<Option<Cache>, Refusal> {
+) -> Result<Option<Cache>, Error> {
     let window = match store.extent {
         Extent::Window(n) => Some(n + windows::seen_beyond(config)),
         Extent::Full => windows::everywhere(config),
@@ -219,19 +225,23 @@ pub fn is_mla(config: Config) -> bool {
 
 /// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`: per KV head a key, a value and its
 /// shares of the two sublayers' outputs, padded to a power of two.
-fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache>, Refusal> {
+fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache>, Error> {
     let Content::KeysValues { heads, k_dim, .. } = store.content else { return Ok(None) };
     let hidden = config.number(&["hidden_size"]);
     let taps = config.number(&["sconv_kernel_size", "conv_kernel_size"]);
     let (Some(hidden), Some(taps)) = (hidden, taps) else {
-        return Err(Refusal::new(words!("config.json says no hidden_size or sconv_kernel_size")));
+        return Err(Error::refused(
+            Code::VllmMissingKey,
+            words!("config.json has no `hidden_size` or no `sconv_kernel_size`"),
+        ));
     };
     if heads == 0 || tp > heads {
-        return Err(Refusal::new(say!(
-            "sconv SWA cache supports tp_size <= num_kv_heads ({0}), got {1}",
-            heads,
-            tp
-        )));
+        return Err(Error::quoted(
+            Code::VllmShortConvHeads,
+            format!("sconv SWA cache supports tp_size <= num_kv_heads ({heads}), got {tp}"),
+        )
+        .about("--tp")
+        .way_out(say!("use {0}", format!("--tp {heads}"))));
     }
     let width = (2 * k_dim).saturating_add(2 * (hidden / heads)).next_power_of_two();
     Ok(Some(Cache::Streams { heads: heads / tp, width, taps }))

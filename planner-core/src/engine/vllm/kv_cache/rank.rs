@@ -11,8 +11,8 @@ use crate::engine::vllm::backend::inputs;
 use crate::engine::vllm::backend::{Backend, Context};
 use crate::engine::vllm::math::lcm;
 use crate::engine::vllm::model::dtype;
-use crate::engine::vllm::refusal::Refusal;
 use crate::engine::vllm::settings::Settings;
+use crate::error::{Code, Error};
 use crate::parallel::stages;
 
 /// Which pipeline rank a layer is on.
@@ -80,10 +80,10 @@ pub fn specs(
     served: &[LayerBackend],
     rules: Rules,
     rank: impl Fn(&LayerBackend) -> u64,
-) -> Result<RankSpecs, Refusal> {
+) -> Result<RankSpecs, Error> {
     let ranks: Vec<u64> = served.iter().map(rank).collect();
     let of = |stage: u64| served.iter().zip(&ranks).filter(move |(_, rank)| **rank == stage).map(|(s, _)| s);
-    let blocks: Result<Vec<Blocks>, Refusal> =
+    let blocks: Result<Vec<Blocks>, Error> =
         (0..rules.set.pp).map(|stage| blocks(context, || of(stage), rules)).collect();
     let blocks = blocks?;
     // caches that were seen: their rank, what was served, and which kind of spec they have
@@ -94,8 +94,12 @@ pub fn specs(
         let kind = match known {
             Some((.., kind)) => *kind,
             None => {
-                let own =
-                    blocks.get(*rank as usize).ok_or_else(|| Refusal::new(words!("a layer on no rank")))?;
+                let own = blocks.get(*rank as usize).ok_or_else(|| {
+                    Error::refused(
+                        Code::VllmEmptyRank,
+                        words!("it asserts that every layer is on a pipeline rank"),
+                    )
+                })?;
                 let kind = specs.kind(build_specs::spec(context, served, own, rules.set.drafts));
                 seen.push((*rank, served, kind));
                 kind
@@ -121,7 +125,7 @@ fn blocks<'a, I: Iterator<Item = &'a LayerBackend>>(
     context: &Context,
     own: impl Fn() -> I,
     rules: Rules,
-) -> Result<Blocks, Refusal> {
+) -> Result<Blocks, Error> {
     let backends = backends(own());
     let base = block_size::preferred(context, &backends)?;
     let states = || {
@@ -155,11 +159,14 @@ fn blocks<'a, I: Iterator<Item = &'a LayerBackend>>(
     }
     let rejecting = backends.iter().find(|b| !b.takes(context, blocks.attention));
     match rejecting.filter(|_| blocks.attention != base) {
-        Some(backend) => Err(Refusal::new(say!(
-            "Aligned KV cache block size {0} is not supported by attention backend(s): {1}.",
-            blocks.attention,
-            backend.name()
-        ))),
+        Some(backend) => Err(Error::quoted(
+            Code::VllmAlignedBlockSize,
+            format!(
+                "Aligned KV cache block size {0} is not supported by attention backend(s): {1}.",
+                blocks.attention,
+                backend.name()
+            ),
+        )),
         None => Ok(blocks),
     }
 }

@@ -4,7 +4,7 @@
 //! Bytes are u64, tokens are u64. A page is what one layer stores for one block of tokens.
 
 use crate::engine::vllm::math::{ceil_div, lcm, round_up};
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// How many tokens one stored state covers: `num / den`, so 4/1 for a compressed cache and 1/4 where
 /// four states are kept for each token (`tokens_per_state`).
@@ -295,7 +295,7 @@ impl Spec {
     ///
     /// # Errors
     /// Refuses a sliding window under decode context parallelism, as the engine asserts.
-    pub fn blocks(&self, run: &BlockParams) -> Result<u64, Refusal> {
+    pub fn blocks(&self, run: &BlockParams) -> Result<u64, Error> {
         let block = self.block_size.max(1);
         let capped = |kept: u64| kept.saturating_add(run.in_flight).min(run.max_model_len);
         Ok(match self.kind {
@@ -305,7 +305,9 @@ impl Spec {
             }
             Kind::Sliding { window } | Kind::SlidingMla { window } => {
                 if self.dcp_sharded && run.dcp > 1 {
-                    return Err(Refusal::new(words!("DCP not support sliding window.")));
+                    return Err(Error::quoted(Code::VllmDcpSlidingWindow, "DCP not support sliding window.")
+                        .about("--dcp")
+                        .way_out(say!("use {0}", "--dcp 1")));
                 }
                 ceil_div(capped(window.saturating_sub(1)), block) + 1
             }

@@ -8,8 +8,8 @@
 use super::spec::StaticName;
 use crate::engine::vllm::backend::Device;
 use crate::engine::vllm::model::config::Config;
-use crate::engine::vllm::model::shards::divide;
-use crate::engine::vllm::refusal::Refusal;
+use crate::engine::vllm::model::shards::{divide, smaller_tp};
+use crate::error::{Code, Error};
 use crate::spec::layer::Store;
 
 /// A state of one layer on one rank.
@@ -48,8 +48,15 @@ pub struct StateParams<'a> {
 ///
 /// # Errors
 /// Refuses dimensions that the tensor ranks do not divide, and mixers this rule does not restate.
-pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Result<State, Refusal> {
-    let dim = |name: &str| store.dim(name).ok_or_else(|| Refusal::new(say!("its {0} is not known", name)));
+pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Result<State, Error> {
+    let dim = |name: &str| {
+        store.dim(name).ok_or_else(|| {
+            Error::refused(
+                Code::VllmNotRestatedState,
+                say!("a {0} state whose `{1}` is not known", mixer, name),
+            )
+        })
+    };
     let conv_bytes = set.model_bytes;
     let recurrent_bytes = recurrent_bytes(config, mixer, set.model_bytes);
     // a draft's tokens are convolved with the state's
@@ -66,7 +73,7 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
     };
     match mixer {
         "mamba1" => {
-            let inner = divide(words!("intermediate size"), dim("inner")?, set.tp)?;
+            let inner = divide("intermediate size", dim("inner")?, set.tp)?;
             let conv = inner.saturating_mul(dim("conv_kernel")?.saturating_sub(1));
             let bytes = total(conv, inner.saturating_mul(dim("state")?));
             Ok(kept("mamba1", "MAMBA1_ATTN", bytes))
@@ -75,23 +82,26 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
             let (heads, head, groups, state) =
                 (dim("heads")?, dim("head_dim")?, dim("groups")?, dim("state")?);
             if groups % set.tp != 0 && groups != 1 {
-                return Err(Refusal::new(words!(
-                    "AssertionError: If tensor parallel world size does not divide num_groups, then \
-                     num_groups must equal 1."
-                )));
+                return Err(Error::quoted(
+                    Code::VllmStateGroupsNotDivided,
+                    "If tensor parallel world size does not divide num_groups, then \
+                     num_groups must equal 1.",
+                )
+                .about("--tp")
+                .way_out(say!("use {0}", smaller_tp(groups, set.tp))));
             }
             let groups = if groups % set.tp == 0 { groups } else { set.tp };
             let width = dim("inner")?.saturating_add(groups.saturating_mul(state).saturating_mul(2));
-            let width = divide(words!("convolution width"), width, set.tp)?;
-            let heads = divide(words!("Mamba heads"), heads, set.tp)?;
+            let width = divide("convolution width", width, set.tp)?;
+            let heads = divide("Mamba heads", heads, set.tp)?;
             let recurrent = heads.saturating_mul(head).saturating_mul(state);
             let bytes = total(width.saturating_mul(taps(dim("conv_kernel")?)), recurrent);
             Ok(State { checkpoint: true, alignment: Some(1), ..kept("mamba2", "MAMBA2_ATTN", bytes) })
         }
         "gated_delta" => {
             let (v_heads, k_dim, v_dim) = (dim("v_heads")?, dim("k_dim")?, dim("v_dim")?);
-            let width = divide(words!("convolution width"), dim("conv_dim")?, set.tp)?;
-            let heads = divide(words!("value heads"), v_heads, set.tp)?;
+            let width = divide("convolution width", dim("conv_dim")?, set.tp)?;
+            let heads = divide("value heads", v_heads, set.tp)?;
             let recurrent = heads.saturating_mul(v_dim).saturating_mul(k_dim);
             let bytes = total(width.saturating_mul(taps(dim("conv_kernel")?)), recurrent);
             // the Qwen layer exports checkpoints where FlashInfer's prefill kernel runs
@@ -106,8 +116,8 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
         }
         "kda" => {
             let (heads, head) = (dim("heads")?, dim("head_dim")?);
-            let width = divide(words!("convolution width"), dim("conv_dim")?, set.tp)?;
-            let own = divide(words!("KDA heads"), heads, set.tp)?;
+            let width = divide("convolution width", dim("conv_dim")?, set.tp)?;
+            let own = divide("KDA heads", heads, set.tp)?;
             let recurrent = own.saturating_mul(head).saturating_mul(head);
             let bytes = total(width.saturating_mul(taps(dim("conv_kernel")?)), recurrent);
             let kimi = config.root_type().starts_with("kimi_k3");
@@ -123,11 +133,11 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
         "short_conv" => {
             // `Lfm2ForCausalLM.get_mamba_state_shape_from_config` reads a width of its own
             let width = config.number(&["conv_dim"]).map_or_else(|| dim("conv_dim"), Ok)?;
-            let width = divide(words!("convolution width"), width, set.tp)?;
+            let width = divide("convolution width", width, set.tp)?;
             let bytes = total(width.saturating_mul(dim("conv_kernel")?.saturating_sub(1)), 0);
             Ok(kept("short_conv", "SHORT_CONV_ATTN", bytes))
         }
-        other => Err(Refusal::new(say!("vLLM 0.33.0 keeps no state of mixer `{0}` in its cache", other))),
+        other => Err(Error::refused(Code::VllmNotRestatedMixer, say!("states of the mixer `{0}`", other))),
     }
 }
 

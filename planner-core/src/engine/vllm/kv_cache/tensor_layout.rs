@@ -4,7 +4,7 @@
 //! `resolve_kv_cache_layout` of `vllm/v1/attention/backends/utils.py`, vLLM 0.33.0.
 
 use super::spec::Spec;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward. The engine knows two
 /// more, whose pages are not one run of bytes (LHBNC, BHLNC): the last by default, and no backend asks for them.
@@ -36,7 +36,7 @@ pub const DEFAULT: [TensorLayout; 4] =
 ///
 /// # Errors
 /// Refuses backends that share no layout.
-pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayout>, Refusal> {
+pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayout>, Error> {
     let Some(first) = declared.first() else {
         return Ok(DEFAULT.to_vec());
     };
@@ -49,7 +49,10 @@ pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayou
     shared.sort();
     shared.sort_by_key(|layout| std::cmp::Reverse(votes(layout)));
     if shared.is_empty() {
-        return Err(Refusal::new(words!("No KV cache layout satisfies every supported set.")));
+        return Err(Error::quoted(
+            Code::VllmCacheLayout,
+            "No KV cache layout satisfies every supported set.",
+        ));
     }
     Ok(shared)
 }
@@ -58,7 +61,7 @@ pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayou
 ///
 /// # Errors
 /// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
-pub fn resolve(candidates: Vec<TensorLayout>, kinds: &[Spec]) -> Result<TensorLayout, Refusal> {
+pub fn resolve(candidates: Vec<TensorLayout>, kinds: &[Spec]) -> Result<TensorLayout, Error> {
     let mut candidates = candidates;
     let sharded = |yes: bool| kinds.iter().any(|s| s.is_attention() && s.dcp_sharded == yes);
     let pages = kinds.iter().any(|s| kinds.first().is_some_and(|first| s.page() != first.page()));
@@ -66,6 +69,9 @@ pub fn resolve(candidates: Vec<TensorLayout>, kinds: &[Spec]) -> Result<TensorLa
         candidates.retain(|layout| layout.block_outermost());
     }
     candidates.first().copied().ok_or_else(|| {
-        Refusal::new(words!("The attention backends share no KV cache layout that this mix of pages fits."))
+        Error::refused(
+            Code::VllmCacheLayout,
+            words!("The attention backends share no KV cache layout that this mix of pages fits."),
+        )
     })
 }

@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 use super::classes::KNOWN;
 use super::config::Config;
 use super::transformers_classes::COMPATIBLE;
-use crate::text::Words;
+use crate::error::{Code, Error};
+use crate::text::{Sentence, Words};
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
 pub fn known(class: &str) -> bool {
@@ -19,22 +20,24 @@ pub fn known(class: &str) -> bool {
 const UNFIT: [(&str, Words); 4] = [
     (
         "ChameleonForConditionalGeneration",
-        words!("name no decoder among their classes by which the Transformers backend finds it"),
+        words!("its Transformers backend finds no decoder among the classes of `{0}`"),
     ),
+    ("DiffLlamaForCausalLM", WITHOUT_INTERFACE),
     (
-        "DiffLlamaForCausalLM",
-        words!(
-            "do not dispatch through the Transformers attention interface and vLLM has no other way to handle them"
-        ),
+        "GitForCausalLM",
+        words!("`{0}` looks its attention up in a table of its own, which holds none of vLLM's"),
     ),
-    ("GitForCausalLM", words!("look their attention up in a table of their own, which holds none of vLLM's")),
     (
         "IdeficsForVisionText2Text",
         words!(
-            "dispatch attention from more than one module of a layer, which one vLLM attention layer cannot serve"
+            "more than one module of a layer of `{0}` attends, and one vLLM attention layer cannot serve them"
         ),
     ),
 ];
+
+const WITHOUT_INTERFACE: Words = words!(
+    "`{0}` does not attend through the Transformers attention interface, the only way to vLLM's attention"
+);
 
 /// How the names of generating classes end; others are pooled or drafted with, on a backbone that is planned
 /// all the same.
@@ -43,31 +46,37 @@ const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHea
 /// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
 /// attention, not layers of states nor attention to an encoder, and needs a class of transformers that lets it. What a
 /// checkpoint's own code (`auto_map`) lets it do is not known here.
-pub fn not_run(config: Config, only_states: bool, crosses: bool) -> Option<Words> {
+pub fn not_run(config: Config, only_states: bool, crosses: bool) -> Option<Error> {
     let class = config.class;
     if known(class) {
         return None;
     }
     let generates = GENERATING.iter().any(|end| class.ends_with(end));
     if generates && COMPATIBLE.binary_search(&class).is_err() && config.root.get("auto_map").is_none() {
-        return Some(words!("are not supported for now"));
+        let words = format!("Model architectures ['{class}'] are not supported for now.");
+        return Some(Error::quoted(Code::VllmClass, words).about(class));
     }
+    let because = |why: Words| {
+        Some(Error::refused(Code::VllmClass, Sentence::of(why, vec![Sentence::verbatim(class)])).about(class))
+    };
     if let Some((_, why)) = UNFIT.iter().find(|(unfit, _)| *unfit == class) {
-        return Some(*why);
+        return because(*why);
     }
     let counts = |key: &str| config.text.contains_key(key);
     if counts("encoder_layers") && counts("decoder_layers") {
-        return Some(words!(
-            "are decoders of encoder-decoders: argument position_ids not found in their forward method"
+        return because(words!(
+            "the forward method of `{0}`, half of an encoder-decoder, has no argument `position_ids`"
         ));
     }
     if only_states {
-        return Some(words!(
-            "have layers of states: such layers do not dispatch through the Transformers attention interface and \
-             vLLM has no other way to handle them"
+        return because(WITHOUT_INTERFACE);
+    }
+    if crosses {
+        return because(words!(
+            "`{0}` is an encoder-decoder, which it runs only where it builds the class itself"
         ));
     }
-    crosses.then_some(words!("are encoder-decoders, which vLLM runs only where it builds the class itself"))
+    None
 }
 
 /// Classes with specs of their own under `vllm/models/` and `vllm/model_executor/layers/attention/`, by the
@@ -76,23 +85,22 @@ const NOT_RESTATED: [&str; 7] =
     ["DeepseekV41", "Dots3Note", "Glm5Next", "Qwen4Exp", "Step5", "UnlimitedOCR", "VoxtralRealtime"];
 
 /// Configurations that the engine's class refuses to build, or that this rule leaves to it.
-pub fn refused(config: Config) -> Option<Words> {
+pub fn refused(config: Config) -> Option<Error> {
     let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
     if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
-        return Some(words!(
-            "vLLM builds caches of this model's own for it (rings, pooled keys, several latents), \
-             which this rule does not restate yet; ask the architecture engine"
-        ));
+        let caches = say!("the caches of `{0}` (rings, pooled keys, several latents)", config.class);
+        let refusal = Error::refused(Code::VllmNotRestatedClass, caches).about(config.class);
+        return Some(refusal.way_out(say!("use {0}", "--engine architecture")));
     }
     if config.class.starts_with("KimiLinear") && !config.flag("mla_use_nope") {
-        return Some(words!("Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only"));
+        let words = "Kimi-K3 MLA (MultiHeadLatentAttention) is NoPE-only";
+        return Some(Error::quoted(Code::VllmMlaNotNope, words).about("mla_use_nope"));
     }
     let experts = config.number(&["n_routed_experts"]).is_some();
     if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
         // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
-        return Some(words!(
-            "num_expert_group and topk_group must be provided when use_grouped_topk is True"
-        ));
+        let words = "num_expert_group and topk_group must be provided when use_grouped_topk is True";
+        return Some(Error::quoted(Code::VllmGroupedTopk, words).about("n_group"));
     }
     None
 }

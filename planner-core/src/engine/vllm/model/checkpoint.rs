@@ -8,7 +8,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::config::Config;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// What a checkpoint's quantization says about the cache.
 pub fn dtype(config: Config) -> &'static str {
@@ -40,34 +40,34 @@ pub fn per_head_scales(config: Config) -> bool {
 /// # Errors
 /// The engine's own refusals: schemes other than fp8 with scales for a tensor or a head, and fp8_e5m2
 /// beside scales of another fp8.
-pub fn check(config: Config, cache_dtype: &str, attends: bool) -> Result<(), Refusal> {
+pub fn check(config: Config, cache_dtype: &str, attends: bool) -> Result<(), Error> {
     let Some(quantization) = config.quantization().filter(|_| attends) else { return Ok(()) };
     if let Some(scheme) = scheme(config) {
         let text = |key: &str| scheme.get(key).and_then(Json::as_str).unwrap_or("None");
         let bits = scheme.get("num_bits").and_then(Json::as_u64).unwrap_or(0);
         if text("type") != "float" || bits != 8 {
-            return Err(Refusal::new(say!(
-                "Currently supported kv cache quantization is num_bits=8, type=float, however received num_bits={0}, type={1}",
-                bits,
-                text("type")
-            )));
+            return Err(Error::quoted(Code::VllmKvCacheScheme, format!("Currently supported kv cache quantization is num_bits=8, type=float, however received num_bits={bits}, type={0}", text("type"))).about("kv_cache_scheme"));
         }
         if !matches!(text("strategy"), "tensor" | "attn_head") {
-            return Err(Refusal::new(say!(
-                "Invalid strategy for compressed-tensors KV cache: {0}, where tensor or attn_head is expected",
-                text("strategy")
-            )));
+            return Err(Error::quoted(Code::VllmKvCacheScheme, format!("Invalid strategy for compressed-tensors KV cache: {0}, where tensor or attn_head is expected", text("strategy"))).about("kv_cache_scheme"));
         }
         if scheme.get("symmetric") != Some(&Json::Bool(true)) {
-            return Err(Refusal::new(words!(
-                "Only support symmetric scaling factor for compressed-tensors KV cache."
-            )));
+            return Err(Error::quoted(
+                Code::VllmKvCacheScheme,
+                "Only support symmetric scaling factor for compressed-tensors KV cache.",
+            )
+            .about("kv_cache_scheme"));
         }
     }
     let method = method(quantization);
     let scales = method == "fp8" || method.starts_with("modelopt") || scheme(config).is_some();
     if cache_dtype == "fp8_e5m2" && scales {
-        return Err(Refusal::new(words!("fp8_e5m2 kv-cache is not supported with fp8 checkpoints.")));
+        return Err(Error::quoted(
+            Code::VllmFp8Checkpoint,
+            "fp8_e5m2 kv-cache is not supported with fp8 checkpoints.",
+        )
+        .about("--kv-dtype")
+        .way_out(say!("use {0} or {1}", "--kv-dtype auto", "--kv-dtype fp8")));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use super::config::Config;
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 use crate::request::Speculative;
 
 /// Adds the draft's caches; answers how many layers the draft has.
@@ -19,7 +19,7 @@ pub fn extend(
     config: Config,
     run: ResolvedRequest,
     layers: u64,
-) -> Result<u64, Refusal> {
+) -> Result<u64, Error> {
     let (drafted, count) = match run.request.speculative {
         None | Some(Speculative::Ngram(_)) => return Ok(0),
         Some(Speculative::Mtp(_)) => (true, prediction_layers(config)?),
@@ -96,17 +96,19 @@ const PREDICTING: [&str; 31] = [
 ];
 
 /// Prediction layers that the draft builds.
-fn prediction_layers(config: Config) -> Result<u64, Refusal> {
+fn prediction_layers(config: Config) -> Result<u64, Error> {
     // a wrapper of another type has no draft, whatever its language model is
     let root = config.root_type();
     let layers = config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]);
     // Nemotron-H's have them only where the configuration says so
     let absent = root.starts_with("nemotron_h") && layers.unwrap_or(0) == 0;
     if absent || !PREDICTING.iter().any(|known| root.starts_with(known)) {
-        return Err(Refusal::new(say!(
-            "vLLM 0.33.0 knows no prediction layers (MTP) of model type `{0}`",
-            root
-        )));
+        return Err(Error::refused(
+            Code::VllmNoDraftLayers,
+            say!("it has no prediction layers (MTP) of model_type `{0}`", root),
+        )
+        .about("--speculative")
+        .way_out(words!("leave --speculative out")));
     }
     Ok(layers.unwrap_or(1).max(1))
 }

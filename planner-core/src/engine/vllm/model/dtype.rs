@@ -4,7 +4,7 @@
 //! `vllm/utils/torch_utils.py`; packing: `customize_spec` of the backends,
 //! `vllm/model_executor/layers/quantization/turboquant/config.py`.
 
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 use crate::text::Sentence;
 
 /// Every name, in the engine's order.
@@ -37,18 +37,16 @@ pub const NAMES: [&str; 22] = [
 ///
 /// # Errors
 /// A name the engine does not know is refused with its list.
-pub fn name(given: &str) -> Result<&'static str, Refusal> {
+pub fn name(given: &str) -> Result<&'static str, Error> {
     let given = match given {
         "bf16" => "bfloat16",
         "f16" | "half" => "float16",
         other => other,
     };
     NAMES.iter().copied().find(|n| *n == given).ok_or_else(|| {
-        Refusal::new(say!(
-            "vLLM 0.33.0 knows no KV cache type `{0}`; it accepts {1}",
-            given,
-            Sentence::list(NAMES.iter().copied())
-        ))
+        Error::refused(Code::VllmUnknownKvDtype, say!("it has no KV cache type `{0}`", given))
+            .about("--kv-dtype")
+            .way_out(say!("use one of {0}", Sentence::list(NAMES.iter().copied())))
     })
 }
 
@@ -124,8 +122,9 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_refused_with_the_list() {
-        let text = name("q8_0").map_err(|r| r.0.to_string());
-        assert!(text.is_err_and(|t| t.contains("nvfp4_4over6")));
+        let Err(Error::Refused(refusal)) = name("q8_0") else { panic!("q8_0 is a type of llama.cpp") };
+        assert_eq!(refusal.code, Code::VllmUnknownKvDtype);
+        assert!(refusal.way_out.is_some_and(|types| types.to_string().contains("nvfp4_4over6")));
     }
 
     #[test]

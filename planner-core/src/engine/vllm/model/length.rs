@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::config::{Config, whole};
 use crate::engine::ResolvedRequest;
-use crate::engine::vllm::refusal::Refusal;
+use crate::error::{Code, Error};
 
 /// Keys that bound a session; the smallest counts.
 const KEYS: [&str; 9] = [
@@ -53,7 +53,7 @@ pub fn default(config: Config, class_default: Option<u64>) -> Option<u64> {
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
+pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
     let length = run.request.max_model_len.unwrap_or(run.tokens);
     let Some(bound) = derived(config, run.model.max_position).filter(|&bound| length > bound) else {
         return Ok(());
@@ -62,13 +62,9 @@ pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
     if allowed {
         return Ok(());
     }
-    Err(Refusal::new(say!(
-        "User-specified max_model_len ({0}) is greater than the derived max_model_len ({1}). To allow \
-         overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1; here: a smaller --seq or \
-         --max-model-len",
-        length,
-        bound
-    )))
+    let flag = if run.request.max_model_len.is_some() { "--max-model-len" } else { "--seq" };
+    Err(Error::quoted(Code::VllmMaxModelLen, format!("User-specified max_model_len ({length}) is greater than the derived max_model_len ({bound}). To allow \
+         overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1")).about(flag).way_out(say!("use {0} or less", format!("{flag} {bound}"))))
 }
 
 fn kind(rope: &Map<String, Json>) -> Option<&str> {

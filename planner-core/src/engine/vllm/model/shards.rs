@@ -11,9 +11,8 @@ use serde_json::Value as Json;
 use super::config::{Config, whole};
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::math::{gcd, round_up};
-use crate::engine::vllm::refusal::Refusal;
 use crate::engine::widths::{has_experts, inner_widths};
-use crate::text::Sentence;
+use crate::error::{Code, Error};
 
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
 const VOCABULARY: u64 = 64;
@@ -26,16 +25,17 @@ const FINEST: u64 = 32;
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
+pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
     let tp = run.parallel.tp;
     // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
     let kv_heads = run.model.kv_heads.unwrap_or(0);
     if config.class.starts_with("GptOss") && tp > kv_heads {
-        return Err(Refusal::new(say!(
-            "ZeroDivisionError: {0} KV heads on {1} tensor-parallel ranks",
-            kv_heads,
-            tp
-        )));
+        return Err(Error::refused(
+            Code::VllmTooFewKvHeads,
+            say!("{0} KV heads cannot be shared by {1} tensor parallel ranks", kv_heads, tp),
+        )
+        .about("--tp")
+        .way_out(say!("use {0}", format!("--tp {kv_heads}"))));
     }
     if tp > 1 {
         whole_shares(config, tp)?;
@@ -53,11 +53,7 @@ pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
     let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
     let [_, k] = block;
     match part("intermediate_size").filter(|part| dense && tp > 1 && !part.is_multiple_of(k)) {
-        Some(part) => Err(Refusal::new(say!(
-            "Weight input_size_per_partition = {0} is not divisible by weight quantization block_k = {1}.",
-            part,
-            k
-        ))),
+        Some(part) => Err(Error::quoted(Code::VllmQuantizationBlock, format!("Weight input_size_per_partition = {part} is not divisible by weight quantization block_k = {k}.")).about("--tp").way_out(words!("use a smaller --tp"))),
         None => Ok(()),
     }
 }
@@ -66,12 +62,20 @@ pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// The engine's refusal of parts that are not whole.
-pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal> {
+pub fn divide(what: &str, n: u64, by: u64) -> Result<u64, Error> {
     if by > 0 && n.is_multiple_of(by) {
         Ok(n / by)
     } else {
-        Err(Refusal::new(say!("AssertionError: {0} {1} is not divisible by {2}", what.into(), n, by)))
+        Err(Error::quoted(Code::VllmWidthNotDivided, format!("{what} {n} is not divisible by {by}"))
+            .about("--tp")
+            .way_out(words!("use a smaller --tp")))
     }
+}
+
+/// The flag with the largest size below `tp` that divides so many heads.
+pub fn smaller_tp(heads: u64, tp: u64) -> String {
+    let size = (1..tp).rev().find(|size| heads.is_multiple_of(*size)).unwrap_or(1);
+    format!("--tp {size}")
 }
 
 /// Model types that the Transformers backend runs without cutting their inner width: they have no plan for tensor
@@ -79,44 +83,43 @@ pub fn divide(what: impl Into<Sentence>, n: u64, by: u64) -> Result<u64, Refusal
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
 /// Refuses a vocabulary or an inner width that the ranks cannot share out.
-fn whole_shares(config: Config, tp: u64) -> Result<(), Refusal> {
+fn whole_shares(config: Config, tp: u64) -> Result<(), Error> {
     if let Some(vocabulary) = config.number(&["vocab_size"]) {
-        divide(Sentence::verbatim("vocab_size"), round_up(vocabulary, VOCABULARY), tp)?;
+        divide("vocab_size", round_up(vocabulary, VOCABULARY), tp)?;
     }
     if !UNCUT.contains(&config.model_type) {
         for (key, width) in inner_widths(config) {
-            divide(Sentence::verbatim(key), width, tp)?;
+            divide(key, width, tp)?;
         }
     }
     Ok(())
 }
 
 /// An expert's share of the inner width.
-fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Refusal> {
+fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Error> {
     if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
         return Ok(());
     }
     if !part.is_multiple_of(n) {
-        return Err(Refusal::new(say!(
-            "The output_size of gate's and up's weight = {0} is not divisible by weight quantization \
-             block_n = {1}.",
-            part,
-            n
-        )));
+        return Err(Error::quoted(
+            Code::VllmQuantizationBlock,
+            format!(
+                "The output_size of gate's and up's weight = {part} is not divisible by weight quantization \
+             block_n = {n}."
+            ),
+        )
+        .about("--tp")
+        .way_out(words!("use a smaller --tp")));
     }
     if tp > 1 && !part.is_multiple_of(k) {
-        return Err(Refusal::new(say!(
-            "The input_size of down's weight = {0} is not divisible by weight quantization block_k = {1}.",
-            part,
-            k
-        )));
+        return Err(Error::quoted(Code::VllmQuantizationBlock, format!("The input_size of down's weight = {part} is not divisible by weight quantization block_k = {k}.")).about("--tp").way_out(words!("use a smaller --tp")));
     }
     Ok(())
 }
 
 /// Inputs of a layer's matrices must be whole groups of AWQ's scales on every rank (`BaseAWQLinearMethod` of
 /// `vllm/model_executor/layers/quantization/auto_awq.py`).
-fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
+fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
     let Some(quantization) = config.quantization() else { return Ok(()) };
     let group = ["group_size", "q_group_size"].iter().find_map(|key| whole(quantization.get(*key)?));
     let awq = quantization.get("quant_method").and_then(Json::as_str) == Some("awq");
@@ -126,11 +129,7 @@ fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Refusal> {
     let inputs =
         [config.number(&["hidden_size"]), heads, config.number(&["intermediate_size"]).map(|n| n / tp)];
     match inputs.into_iter().flatten().find(|input| !input.is_multiple_of(group)) {
-        Some(input) => Err(Refusal::new(say!(
-            "The input size ({0}) is not aligned with the quantized weight shape (groups of {1}). This can be caused by too large tensor parallel size.",
-            input,
-            group
-        ))),
+        Some(input) => Err(Error::quoted(Code::VllmQuantizationGroup, format!("The input size ({input}) is not aligned with the quantized weight shape (groups of {group}). This can be caused by too large tensor parallel size.")).about("--tp").way_out(words!("use a smaller --tp"))),
         None => Ok(()),
     }
 }
