@@ -3,7 +3,8 @@
 use planner_core::Error;
 use planner_core::error::{Code, Known};
 use planner_core::render::json;
-use planner_core::text::{Lang, Sentence, error_hint};
+use planner_core::render::words::error_hint;
+use planner_core::text::{Lang, Sentence};
 use planner_core::{say, words};
 use serde_json::Value as Json;
 

@@ -5,7 +5,8 @@ use std::io::Write;
 use anstyle::Style;
 use clap::ArgMatches;
 use planner_core::Error;
-use planner_core::text::{Lang, Message, error_message, raw};
+use planner_core::render::words::{Message, error_message, raw};
+use planner_core::text::Lang;
 
 use crate::failure;
 

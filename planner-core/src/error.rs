@@ -2,8 +2,6 @@
 //!
 //! Programs compare the [`Code`]; sentences are for people, in English or Chinese (`crate::text`).
 
-use std::fmt;
-
 use crate::text::{Argument, Sentence};
 
 mod code;
@@ -223,12 +221,6 @@ impl Error {
     /// A result beyond 64 bits.
     pub fn overflow(what: impl Into<Sentence>) -> Self {
         Self::Overflow { what: what.into(), of_model: false }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::text::error_message(crate::text::Lang::En, self))
     }
 }
 

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use planner_core::engine::report::EngineReport;
 use planner_core::render::json::to_json;
+use planner_core::render::words::error_hint;
 use planner_core::request::{EngineId, Request};
-use planner_core::text::{Lang, error_hint};
+use planner_core::text::Lang;
 use planner_core::{Error, Result};
 use serde_json::{Map, Value as Json};
 

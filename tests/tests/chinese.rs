@@ -3,10 +3,11 @@
 
 use planner_core::device::Device;
 use planner_core::engine;
+use planner_core::render::words::{error_hint, error_message};
 use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::{Lang, error_hint, error_message};
+use planner_core::text::Lang;
 use planner_core::{Error, catalog, plan};
 use planner_tests::request;
 use serde_json::{Value, json};

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use planner_core::device::Device;
 use planner_core::error::Code;
+use planner_core::render::words::{error_hint, error_message};
 use planner_core::request::Request;
-use planner_core::text::{chinese, error_hint, error_message};
+use planner_core::text::chinese;
 use planner_core::{Error, catalog, plan, source, text::Lang};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 

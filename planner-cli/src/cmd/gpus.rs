@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use planner_core::device::Device;
 use planner_core::render::json;
-use planner_core::text::{Message as M, raw, text};
+use planner_core::render::words::{Message as M, raw, text};
 use planner_core::units::human_bytes;
 use planner_core::{Error, Result, error::Known};
 use planner_models::{GPUS, Gpu};

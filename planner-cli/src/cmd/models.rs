@@ -3,10 +3,10 @@
 use clap::ArgMatches;
 use planner_core::plan::plan;
 use planner_core::render::json;
+use planner_core::render::words::{Message as M, raw, text};
 use planner_core::request::Request;
 use planner_core::spec::layer::LayerKind;
 use planner_core::spec::model::ModelSpec;
-use planner_core::text::{Message as M, raw, text};
 use planner_core::units::group_digits;
 use planner_core::{Result, catalog};
 use planner_models::{FAMILIES, MODELS};

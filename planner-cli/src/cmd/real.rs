@@ -44,9 +44,9 @@ mod missing {
 #[cfg(feature = "verify")]
 mod measuring {
     use clap::ArgMatches;
+    use planner_core::render::words::error_message;
     use planner_core::request::Request;
     use planner_core::spec::model::ModelSpec;
-    use planner_core::text::error_message;
     use planner_core::units::{group_digits, parse_count};
     use planner_core::{Error, Result, say, words};
     use planner_verify::real::{Generated, Options, generate, weights};

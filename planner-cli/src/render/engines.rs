@@ -1,7 +1,8 @@
 //! Engines side by side.
 
 use planner_core::plan::{Compared, Plan};
-use planner_core::text::{Message as M, Sentence, error_message, raw, text};
+use planner_core::render::words::{Message as M, error_message, raw, text};
+use planner_core::text::Sentence;
 use planner_core::units::{group_digits, human_bytes};
 use serde_json::Value as Json;
 

@@ -1,7 +1,7 @@
 //! Markdown, for tickets and documents.
 
 use planner_core::plan::Plan;
-use planner_core::text::{Message as M, raw};
+use planner_core::render::words::{Message as M, raw};
 use planner_core::units::{group_digits, human_bytes};
 
 use super::rows::{Align, Rows};

@@ -2,8 +2,9 @@
 
 use planner_core::engine::report::ReportKind;
 use planner_core::plan::{Candidate, Limit, Plan, reserve};
+use planner_core::render::words::{Message as M, raw, sessions, text, users};
 use planner_core::spec::layer::LayerKind;
-use planner_core::text::{Lang, Message as M, raw, sessions, text, users};
+use planner_core::text::Lang;
 use planner_core::units::{group_digits, human_bytes};
 
 use super::rows::{Align, Rows};

@@ -2,8 +2,9 @@
 
 use crate::dtype::DType;
 use crate::plan::{LayerGroup, Plan};
+use crate::render::words::{Message as M, raw, sessions, text};
 use crate::spec::layer::{Content, Extent, Layer, LayerKind, Store};
-use crate::text::{Lang, Message as M, raw, sessions, text};
+use crate::text::Lang;
 use crate::units::{group_digits, human_bytes};
 
 /// The article's measurement of GPT-2: 1,000 new tokens, mean and deviation of ten runs, in seconds.

@@ -3,7 +3,8 @@
 use crate::engine::report::{BlockGroup, CellCache, ReportKind};
 use crate::engine::{Term, Unit};
 use crate::plan::Plan;
-use crate::text::{Lang, Message as M, Sentence, raw, text};
+use crate::render::words::{Message as M, raw, text};
+use crate::text::{Lang, Sentence};
 use crate::units::{group_digits, human_bytes};
 
 /// The lines for the chosen engine; none for the definition, which explains itself.

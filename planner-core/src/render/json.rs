@@ -9,10 +9,11 @@ use super::explain::Section;
 use crate::engine::command::Command;
 use crate::error::Error;
 use crate::plan::{Alternative, Compared, GpuMemory, LayerGroup, Plan, Slope, Verdict, reserve};
+use crate::render::words::{error_hint, error_message};
 use crate::request::FLAGS;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
-use crate::text::{Lang, Sentence, error_hint, error_message};
+use crate::text::{Lang, Sentence};
 
 /// The JSON Schema of the JSON output.
 pub const SCHEMA_TEXT: &str = include_str!("schema.json");

@@ -5,3 +5,4 @@ pub mod document;
 pub mod explain;
 mod explain_engine;
 pub mod json;
+pub mod words;

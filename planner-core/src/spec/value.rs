@@ -4,7 +4,7 @@ use planner_models::expr::Operator;
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
-use crate::text::Sentence;
+use crate::text::{Argument, Sentence};
 
 /// An exact fraction in lowest terms with a positive denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,12 @@ impl PartialOrd for Number {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         let difference = self.plus(other.negate().ok()?).ok()?;
         Some(difference.numerator.cmp(&0))
+    }
+}
+
+impl Argument for Number {
+    fn sentence(&self) -> Sentence {
+        Sentence::verbatim(self.to_string())
     }
 }
 

@@ -237,17 +237,4 @@ macro_rules! verbatim {
     };
 }
 
-verbatim!(
-    str,
-    String,
-    u8,
-    u16,
-    u32,
-    u64,
-    usize,
-    i32,
-    i64,
-    i128,
-    serde_json::Value,
-    crate::spec::value::Number
-);
+verbatim!(str, String, u8, u16, u32, u64, usize, i32, i64, i128, serde_json::Value);

@@ -1,7 +1,8 @@
 //! English messages.
 
-use super::{Lang, Message, Refuser, is_half, quoted};
+use super::{Message, Refuser, is_half, quoted};
 use crate::error::{Error, Known, Refusal};
+use crate::text::Lang;
 
 pub(super) fn message(message: Message) -> &'static str {
     use Message as M;
