@@ -165,8 +165,7 @@ pub fn theirs(text: &str) -> &str {
 
 /// The class of this planner's refusal; all that it says where no class has its words.
 pub fn ours(error: &Error) -> String {
-    let said = said(error);
-    theirs(&said).to_owned()
+    error.code().as_str().to_owned()
 }
 
 /// The refusals of one engine, compared.

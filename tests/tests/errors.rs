@@ -11,7 +11,8 @@ use planner_core::text::chinese;
 use planner_core::{Error, catalog, plan, source, text::Lang};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-const CRATES: [&str; 4] = ["planner-core", "planner-cli", "planner-verify", "planner-web"];
+const CRATES: [&str; 5] =
+    ["planner-core", "planner-cli", "planner-verify", "planner-verify/bench", "planner-web"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

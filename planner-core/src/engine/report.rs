@@ -37,7 +37,6 @@ impl EngineReport {
 
 /// The figures by kind of engine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ReportKind {
@@ -84,7 +83,6 @@ kinds! {
 
 /// A pool of blocks or pages, as the engine's start-up log prints it; `None` where no memory is named.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pool {
     /// Tokens of a block or page.
     pub block_size: u64,
@@ -98,7 +96,6 @@ pub struct Pool {
 
 /// vLLM's blocks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct VllmReport {
     /// The block pool.
@@ -126,7 +123,6 @@ pub struct VllmReport {
 
 /// A group of layers that share a page table in vLLM.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BlockGroup {
     /// Layers.
     pub layers: usize,
@@ -142,7 +138,6 @@ pub struct BlockGroup {
 
 /// SGLang's pools.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SglangReport {
     /// The token pool.
@@ -168,7 +163,6 @@ pub struct SglangReport {
 
 /// A pool of rows in SGLang.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RowGroup {
     /// `full`, `window` or `state`.
     pub kind: &'static str,
@@ -180,7 +174,6 @@ pub struct RowGroup {
 
 /// TensorRT-LLM's blocks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TensorRtLlmReport {
     /// The block pool.
@@ -192,7 +185,6 @@ pub struct TensorRtLlmReport {
 
 /// llama.cpp's context.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LlamaCppReport {
     /// Cells in all.
@@ -215,7 +207,6 @@ pub struct LlamaCppReport {
 
 /// A cache of cells in llama.cpp.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CellCache {
     /// `full`, `sliding`, `chunked`, `latent`, `indexer`, `recurrent` …
     pub kind: &'static str,
@@ -233,7 +224,6 @@ pub struct CellCache {
 
 /// transformers' cache class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TransformersReport {
     /// Class of the cache.
@@ -248,7 +238,6 @@ pub struct TransformersReport {
 
 /// candle's module.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CandleReport {
     /// Path of the module.

@@ -15,7 +15,6 @@ const SEARCH_LIMIT: u64 = 1 << 40;
 
 /// What ends the growth of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Limit {

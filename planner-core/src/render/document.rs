@@ -1,4 +1,4 @@
-//! The documents of the JSON output, as types: the JSON and its schema both come from them.
+//! The documents of the JSON output, as types.
 //!
 //! Their keys are a contract that scripts rely on; they may grow, not change. Integers are bytes or counts; one
 //! above 2⁵³ is written as a decimal string, since JavaScript could not hold it.
@@ -17,7 +17,6 @@ macro_rules! documents {
     ($($(#[$attribute:meta])* $name:ident $(<$life:lifetime>)? { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* })*) => {
         $($(#[$attribute])*
         #[derive(Debug, Serialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct $name $(<$life>)? { $($(#[$field_attribute])* pub $field: $type,)* })*
     };
 }
@@ -354,7 +353,6 @@ documents! {
 
 /// What one row of a store holds.
 #[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum ContentDocument {
     /// A key and a value per head.

@@ -78,7 +78,6 @@ macro_rules! layer_kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What kind of layer it is, by its first store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[non_exhaustive]
         pub enum LayerKind {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)*

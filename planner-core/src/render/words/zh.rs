@@ -136,10 +136,13 @@ fn refused(refusal: &Refusal) -> (&'static str, Vec<String>) {
     let reason = refusal.reason.text(Lang::Zh);
     match (Refuser::of(refusal), &refusal.subject) {
         (Refuser::NoRule(engine), _) => ("kvplan 没有 {0} 中{1}的规则", vec![engine, reason]),
-        (Refuser::Engine(engine), _) => match refusal.reason.name() {
-            Some(_) => ("{0} 拒绝：“{1}”", vec![engine, reason]),
-            None => ("{0} 拒绝：{1}", vec![engine, reason]),
-        },
+        (Refuser::Engine(engine), subject) => {
+            let subject = subject.as_ref().map_or_else(String::new, |subject| quoted(subject, Lang::Zh));
+            match refusal.reason.name() {
+                Some(_) => ("{0} 拒绝{1}：“{2}”", vec![engine, subject, reason]),
+                None => ("{0} 拒绝{1}：{2}", vec![engine, subject, reason]),
+            }
+        }
         (Refuser::Kvplan, Some(subject)) => ("不支持{0}：{1}", vec![quoted(subject, Lang::Zh), reason]),
         (Refuser::Kvplan, None) => ("{0}", vec![reason]),
     }

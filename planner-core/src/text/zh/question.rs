@@ -116,7 +116,6 @@ pub(super) const TABLE: super::Table = &[
     ("leave --block-size out", "请去掉 --block-size"),
     ("leave --dcp out", "请去掉 --dcp"),
     ("leave --speculative out", "请去掉 --speculative"),
-    ("leave --weight-dtype out", "请去掉 --weight-dtype"),
     ("name another GPU with --gpu", "请用 --gpu 指定另一种 GPU"),
     (
         "name another GPU with --gpu, or leave --attention-backend out",
