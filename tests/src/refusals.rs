@@ -37,7 +37,6 @@ const REASONS: &[(&str, &[&str])] = &[
             "this downsample_rate is not",
         ],
     ),
-    ("not_restated", &["this rule does not restate", "its pools for it are not covered"]),
     (
         "no_model_class",
         &[
@@ -46,7 +45,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "but Transformers does not",
             "has no SGlang implementation",
             "Cannot find model module",
-            "has no such class",
+            "it has no class",
         ],
     ),
     (
@@ -57,9 +56,12 @@ const REASONS: &[(&str, &[&str])] = &[
             "dispatch attention from more than one",
             "osition_ids not found",
             "_pre_trained_model_classes",
-            "which vLLM runs only where it builds the class itself",
-            "name no decoder among their classes",
-            "look their attention up in a table of their own",
+            "which it runs only where it builds the class itself",
+            "does not attend through the Transformers attention interface",
+            "half of an encoder-decoder",
+            "and one vLLM attention layer cannot",
+            "finds no decoder among the classes",
+            "looks its attention up in a table of its own",
         ],
     ),
     ("several_text_configs", &["Multiple valid text configs"]),
@@ -134,10 +136,10 @@ const REASONS: &[(&str, &[&str])] = &[
     ("backend_not_valid", &["Selected backend", "requires one of"]),
     (
         "backend_of_gpu",
-        &["supported on Blackwell GPUs", "backend for prefill requires Hopper", "it needs another GPU"],
+        &["supported on Blackwell GPUs", "backend for prefill requires Hopper", "needs a Blackwell GPU"],
     ),
     ("needs_flashinfer", &["requires FlashInfer attention", "requires a FlashInfer"]),
-    ("weights_of_gpu", &["not supported for the current GPU", "they need a GPU of compute capability"]),
+    ("weights_of_gpu", &["not supported for the current GPU", "need a GPU of compute capability"]),
     // Memory
     (
         NO_ROOM,
@@ -148,6 +150,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "leaves no room for the full KV pool",
         ],
     ),
+    ("not_restated", &["kvplan has no rule for"]),
     (UNSTATED, &["For further"]),
 ];
 
@@ -163,9 +166,56 @@ pub fn theirs(text: &str) -> &str {
     REASONS.iter().find(has).map_or(text, |(class, _)| class)
 }
 
-/// The class of this planner's refusal; all that it says where no class has its words.
+/// The class of this planner's refusals by their code, where one code is one class.
+const CODES: &[(&str, &str)] = &[
+    ("vllm.width_not_divided", "width_not_shared_out"),
+    ("vllm.no_backend", "no_backend"),
+    ("vllm.max_model_len", "too_long"),
+    ("vllm.backend_not_valid", "backend_not_valid"),
+    ("vllm.missing_key", "missing_key"),
+    ("vllm.grouped_topk", "missing_key"),
+    ("vllm.deepseek_v4_ratio", "missing_key"),
+    ("vllm.no_draft_layers", "no_draft_layers"),
+    ("vllm.heads_not_divided", "heads_not_shared_out"),
+    ("vllm.quantization_block", "quantized_blocks"),
+    ("vllm.quantization_group", "quantized_blocks"),
+    ("vllm.no_native_fp8", "cache_dtype_of_triton"),
+    ("vllm.deepseek_v4_dtype", "cache_dtype_of_deepseek_v4"),
+    ("vllm.deepseek_v4_width", "cache_dtype_of_head"),
+    ("vllm.deepseek_v4_kernel", "needs_flashinfer"),
+    ("vllm.flint_backend", "needs_flashinfer"),
+    ("vllm.mla_not_nope", "rope_in_latent"),
+    ("vllm.dcp_tp_too_small", "dcp_heads"),
+    ("vllm.dcp_too_large", "dcp_heads"),
+    ("vllm.dcp_not_divided", "dcp_heads"),
+    ("vllm.dcp_sliding_window", "dcp_sliding_window"),
+    ("vllm.dcp_sparse_mla", "dcp_sparse"),
+    ("vllm.turboquant_layers", "cache_dtype_of_hybrid"),
+    ("vllm.fp8_checkpoint", "cache_dtype_of_checkpoint"),
+    ("vllm.kv_cache_scheme", "cache_dtype_of_checkpoint"),
+    ("vllm.kv_dtype_of_model", "cache_dtype_of_model"),
+    ("vllm.state_groups_not_divided", "states_not_shared_out"),
+    ("vllm.no_pipeline", "no_pipeline"),
+    ("vllm.kv_heads_not_divided", "kv_heads_not_shared_out"),
+    ("vllm.short_conv_heads", "kv_heads_not_shared_out"),
+    ("vllm.empty_block", "zero_division"),
+    ("vllm.too_few_kv_heads", "zero_division"),
+    ("vllm.hidden_size_not_divided", "hidden_size_of_heads"),
+    ("vllm.cache_layout", "no_layout"),
+    ("vllm.no_prefill_kernel", "no_prefill_backend"),
+    ("vllm.batched_tokens_below_seqs", "batch_below_seats"),
+    ("vllm.batched_tokens_below_prompt", "batch_below_length"),
+    ("model.unknown_type", "unknown_family"),
+    ("model.not_described", "not_planned"),
+];
+
+/// The class of this planner's refusal: by its code, else by its words; all that it says where no class has these.
 pub fn ours(error: &Error) -> String {
-    error.code().as_str().to_owned()
+    let code = error.code().as_str();
+    match CODES.iter().find(|(known, _)| *known == code) {
+        Some((_, class)) => (*class).to_owned(),
+        None => theirs(&said(error)).to_owned(),
+    }
 }
 
 /// The refusals of one engine, compared.

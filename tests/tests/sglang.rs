@@ -64,7 +64,9 @@ fn asked(case: &Json) -> Result<Request> {
 
 /// The figures of the engine, the share of memory beside them, or why not.
 fn ours(case: &Json, models: &mut BTreeMap<String, ModelSpec>) -> Result<Map<String, Json>> {
-    let (model, request) = (model(case, models)?, asked(case)?);
+    let (model, mut request) = (model(case, models)?, asked(case)?);
+    // no pool depends on the type of weights whose bytes are not known
+    request.weight_dtype = model.weight_refusal.as_ref().map(|_| model.dtype);
     let plan = plan::plan(model, &request)?;
     let mut keys = engine_keys(&plan.engine.report);
     keys.insert("mem_fraction".into(), plan.run().utilization().to_string().into());

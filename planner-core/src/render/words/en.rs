@@ -1,6 +1,6 @@
 //! English messages.
 
-use super::{Message, Refuser, is_half, quoted};
+use super::{Message, Refuser, is_half, quoted, unnamed};
 use crate::error::{Error, Known, Refusal};
 use crate::text::Lang;
 
@@ -142,10 +142,10 @@ fn refused(refusal: &Refusal) -> String {
     let reason = &refusal.reason;
     match (Refuser::of(refusal), &refusal.subject) {
         (Refuser::NoRule(engine), _) => format!("kvplan has no rule for {reason} in {engine}"),
-        (Refuser::Engine(engine), Some(subject)) => {
-            format!("{engine} refuses {}: {reason}", quoted(subject, Lang::En))
-        }
-        (Refuser::Engine(engine), None) => format!("{engine} refuses: {reason}"),
+        (Refuser::Engine(engine), _) => match unnamed(refusal) {
+            Some(subject) => format!("{engine} refuses {}: {reason}", quoted(subject, Lang::En)),
+            None => format!("{engine} refuses: {reason}"),
+        },
         (Refuser::Kvplan, Some(subject)) => {
             format!("{} is not supported: {reason}", quoted(subject, Lang::En))
         }

@@ -182,6 +182,12 @@ fn quoted(name: &Sentence, lang: Lang) -> String {
     name.name().map_or_else(|| name.text(lang), |name| format!("`{name}`"))
 }
 
+/// The subject of an engine's refusal, where the reason does not name it already.
+fn unnamed(refusal: &Refusal) -> Option<&Sentence> {
+    let reason = refusal.reason.text(Lang::En);
+    refusal.subject.as_ref().filter(|subject| !reason.contains(&subject.text(Lang::En)))
+}
+
 /// What to do about an error, where something can be said.
 pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     match lang {

@@ -1,6 +1,6 @@
 //! 简体中文。
 
-use super::{Message, Refuser, is_half, quoted};
+use super::{Message, Refuser, is_half, quoted, unnamed};
 use crate::error::{Error, Known, Refusal};
 use crate::text::{Lang, Sentence, fill};
 
@@ -136,8 +136,8 @@ fn refused(refusal: &Refusal) -> (&'static str, Vec<String>) {
     let reason = refusal.reason.text(Lang::Zh);
     match (Refuser::of(refusal), &refusal.subject) {
         (Refuser::NoRule(engine), _) => ("kvplan 没有 {0} 中{1}的规则", vec![engine, reason]),
-        (Refuser::Engine(engine), subject) => {
-            let subject = subject.as_ref().map_or_else(String::new, |subject| quoted(subject, Lang::Zh));
+        (Refuser::Engine(engine), _) => {
+            let subject = unnamed(refusal).map_or_else(String::new, |subject| quoted(subject, Lang::Zh));
             match refusal.reason.name() {
                 Some(_) => ("{0} 拒绝{1}：“{2}”", vec![engine, subject, reason]),
                 None => ("{0} 拒绝{1}：{2}", vec![engine, subject, reason]),
