@@ -159,9 +159,9 @@ fn an_engine_refuses_in_its_own_words_and_the_way_out_names_a_flag() {
     assert_eq!(heads.code(), Code::VllmHeadsNotDivided);
     assert_eq!(heads.flag(), Some("tp"));
     let words = "Total number of attention heads (32) must be divisible by tensor parallel size (5)";
-    assert_eq!(heads.to_string(), format!("vLLM 0.33.0 refuses: {words}"));
+    assert_eq!(heads.to_string(), format!("vLLM 0.33.0 refuses `--tp`: {words}"));
     assert_eq!(error_hint(Lang::En, &heads).as_deref(), Some("use --tp 4"));
-    assert_eq!(error_message(Lang::Zh, &heads), format!("vLLM 0.33.0 拒绝：“{words}”"));
+    assert_eq!(error_message(Lang::Zh, &heads), format!("vLLM 0.33.0 拒绝 `--tp`：“{words}”"));
     assert!(!heads.is_usage());
 }
 

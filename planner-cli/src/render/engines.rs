@@ -1,7 +1,7 @@
 //! Engines side by side.
 
 use planner_core::plan::{Compared, Plan};
-use planner_core::render::words::{Message as M, error_message, raw, text};
+use planner_core::render::words::{Message as M, error_message, raw};
 use planner_core::text::Sentence;
 use planner_core::units::{group_digits, human_bytes};
 use serde_json::Value as Json;
@@ -36,7 +36,7 @@ pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Outpu
             Err(error) => {
                 row.extend(["-", "-", "-"].map(str::to_owned));
                 let hint = failure::hint(lang, error).map_or_else(String::new, |hint| format!("; {hint}"));
-                text(lang, M::Refuses, &[&format!("{}{hint}", error_message(lang, error))])
+                format!("{}{hint}", error_message(lang, error))
             }
         };
         if for_people {

@@ -68,7 +68,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnAllSessions => "all sessions",
         M::ColumnMaxUsers => "most users",
         M::ColumnWhy => "why",
-        M::Refuses => "refuses: {0}",
         M::ExplainEngine => "what the engine allocates",
         M::ExplainFloor => "before the first token counts: {0} B a session",
         M::ExplainGroup => {

@@ -71,7 +71,6 @@ pub enum Message {
     ColumnAllSessions,
     ColumnMaxUsers,
     ColumnWhy,
-    Refuses,
     ExplainEngine,
     ExplainFloor,
     ExplainGroup,

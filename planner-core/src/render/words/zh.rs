@@ -66,7 +66,6 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnAllSessions => "全部会话",
         M::ColumnMaxUsers => "最多用户",
         M::ColumnWhy => "原因",
-        M::Refuses => "拒绝：{0}",
         M::ExplainEngine => "引擎的分配",
         M::ExplainFloor => "首个 token 之前：每会话 {0} 字节",
         M::ExplainGroup => "每组 {0} 个 {1} 层：一页 {2} 字节、{3} 个 token；一个请求占 {4} 块",
