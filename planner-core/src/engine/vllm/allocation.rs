@@ -25,6 +25,7 @@ use super::model::required_keys;
 use super::model::shards;
 use super::refusal::Refusal;
 use super::settings::{self, Settings};
+use super::version::{self, Version};
 use crate::dtype::DType;
 use crate::engine::common::grouped;
 use crate::engine::{Allocation, Details, ResolvedRequest, Term, Unit, flag_support, without_shared};
@@ -105,6 +106,7 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
         align: align_states,
         model_bytes,
         bf16: computed == DType::BF16,
+        version: set.version,
     };
     let mut facts = layers::cache_layers(model, state)?;
     let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));
@@ -192,11 +194,14 @@ fn notes(run: &ResolvedRequest, config: Config, set: &Settings) -> Vec<Note> {
              takes other pages"),
         ));
     }
-    if settings::old(run.request.engine_version) {
+    if set.version != Version::of(version::VERSIONS[0]) {
         notes.push(Note::new(
             "vllm_version",
-            words!("of this version only the reserve of window layers for tokens in flight is restated; the rest \
-             is that of 0.33.0"),
+            say!(
+                "of vLLM {0} these are restated: the default share of memory, what is taken off it before the cache, \
+                 tokens in flight, blocks of states and of DeepSeek-V4, the tokens of the log; all else is that of 0.33.0",
+                run.request.engine_version
+            ),
         ));
     }
     notes
@@ -318,7 +323,10 @@ impl Allocation for VllmAllocation<'_> {
         keys.insert("block_size".into(), self.block_size.into());
         if let Some(memory) = available {
             let num_blocks = self.ranks.num_blocks(memory);
-            let (tokens, concurrency) = logged(num_blocks, per_request, self.settings.max_model_len);
+            let (mut tokens, concurrency) = logged(num_blocks, per_request, self.settings.max_model_len);
+            if self.settings.version.is_in(version::TOKENS_BY_GROUP) {
+                tokens = self.ranks.tokens_by_group(num_blocks).saturating_mul(self.settings.dcp);
+            }
             keys.insert("num_blocks".into(), num_blocks.into());
             keys.insert("kv_cache_tokens".into(), tokens.into());
             keys.insert("max_concurrency".into(), json!(concurrency));

@@ -3,13 +3,15 @@
 //! In the engine's order: [`model`] refuses what the engine would not start and reads the checkpoint's cache
 //! type, [`settings`] resolves the flags, [`backend`] gives every layer its attention backend, [`kv_cache`]
 //! makes specs, groups and blocks of the layers, and [`allocation`] puts these steps in their order.
-//! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
-//! reserve of window layers for tokens in flight is known to differ, and restated.
+//! Each file names the engine's files it restates. Version 0.33.0 throughout; [`version`] names
+//! what differs in older releases.
 
 use super::command::Command;
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
 use crate::request::Request;
+use crate::units::Ratio;
+use version::Version;
 
 pub mod allocation;
 pub mod backend;
@@ -19,6 +21,7 @@ pub mod math;
 pub mod model;
 pub mod refusal;
 pub mod settings;
+pub mod version;
 
 /// vLLM's rule.
 #[derive(Debug)]
@@ -30,7 +33,12 @@ impl Engine for Vllm {
     }
 
     fn versions(&self) -> &'static [&'static str] {
-        settings::VERSIONS
+        version::VERSIONS
+    }
+
+    fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
+        let older = Version::of(run.request.engine_version).is_in(version::NINE_TENTHS);
+        Ratio { numerator: if older { 90 } else { 92 }, denominator: 100 }
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {

@@ -9,20 +9,17 @@ use super::backend::inputs;
 use super::model::architectures;
 use super::model::config::Config;
 use super::refusal::Refusal;
+use super::version::{self, Version};
 use crate::engine::ResolvedRequest;
 use crate::request::{Request, Speculative};
-
-/// Versions whose rule is known; the first is the default.
-pub const VERSIONS: &[&str] = &[
-    "0.33.0", "0.33", "0.24", "0.24.0", "0.23", "0.23.0", "0.22", "0.22.0", "0.21", "0.21.0", "0.20",
-    "0.20.0",
-];
 
 const GIB: u64 = 1 << 30;
 
 /// A run's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The release.
+    pub version: Version,
     /// The GPU's compute capability.
     pub device: Device,
     /// Whether the GPU was named with a known capability.
@@ -66,7 +63,8 @@ pub fn settings(
     check(run, config, latent)?;
     let pp = parallel.pp;
     let overlap = request.async_scheduling.unwrap_or(true);
-    let batches = match (old(request.engine_version), overlap) {
+    let version = Version::of(request.engine_version);
+    let batches = match (version.is_in(version::ONE_BATCH_IN_FLIGHT), overlap) {
         (true, _) => 1,
         (false, true) => pp + 1,
         (false, false) => pp,
@@ -78,6 +76,7 @@ pub fn settings(
         None => 0,
     };
     Ok(Settings {
+        version,
         device_known: capability.is_some(),
         device,
         batched,
@@ -89,11 +88,6 @@ pub fn settings(
         pp,
         dcp: parallel.dcp,
     })
-}
-
-/// Whether a version is one of 0.20 to 0.24.
-pub fn old(version: &str) -> bool {
-    version.starts_with("0.2")
 }
 
 /// Tokens and requests of one step unless told otherwise, by the GPU (an H100 where none is named).

@@ -98,6 +98,13 @@ impl Ranks {
         })
     }
 
+    /// Tokens as older releases log them: blocks shared out among the groups, at the smallest block.
+    pub fn tokens_by_group(&self, num_blocks: u64) -> u64 {
+        let groups = self.whole();
+        let block = groups.iter().map(|group| group.spec.block_size).min().unwrap_or(0);
+        num_blocks.checked_div(groups.len() as u64).unwrap_or(0).saturating_mul(block)
+    }
+
     /// Block ids of the pool: the least over the ranks.
     pub fn num_blocks(&self, memory: &[u64]) -> u64 {
         let rank = |(i, bytes): (usize, &u64)| {
