@@ -2,7 +2,7 @@
 //! so that both load at once and neither is large.
 //!
 //! Its first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id",
-//! "name", "memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
+//! "name", "memory_bytes", "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
 //! "why"}], "families": [[model_type]]}`. The line of each model follows, its
 //! config.json, and that of each family; a line is read when it is asked for.
 //! `examples/data.rs` writes it from the tables that the command line holds.
@@ -83,6 +83,7 @@ pub fn gpu(name: &str) -> Result<Device> {
             id: text(gpu, "id").to_owned(),
             name: text(gpu, "name").to_owned(),
             memory_bytes: gpu.get("memory_bytes").and_then(Value::as_u64).unwrap_or(0),
+            torch_memory_bytes: gpu.get("torch_memory_bytes").and_then(Value::as_u64),
             compute_capability: gpu.get("compute_capability").and_then(Value::as_str).map(lasting),
         })
     })

@@ -23,6 +23,7 @@ pub mod command;
 pub mod common;
 pub mod flag_support;
 pub mod llamacpp;
+pub mod memory;
 pub mod sglang;
 pub mod tensorrt_llm;
 pub mod transformers;
@@ -101,6 +102,12 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// What that share is a share of.
     fn utilization_of(&self) -> ShareOf {
         ShareOf::Total
+    }
+
+    /// What stands in a GPU's memory before the cache gets the rest of the engine's share; `None` where the rule is
+    /// weights by the number of GPUs and a reserve.
+    fn before_cache(&self, _run: &ResolvedRequest<'_>) -> Result<Option<memory::BeforeCache>> {
+        Ok(None)
     }
 
     /// Settings of a request that its figures depend on, by their flags' names.

@@ -7,6 +7,7 @@
 //! what differs in older releases.
 
 use super::command::Command;
+use super::memory::BeforeCache;
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -18,6 +19,7 @@ pub mod backend;
 pub mod command;
 pub mod kv_cache;
 pub mod math;
+pub mod memory;
 pub mod model;
 pub mod refusal;
 pub mod settings;
@@ -39,6 +41,10 @@ impl Engine for Vllm {
     fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         let older = Version::of(run.request.engine_version).is_in(version::NINE_TENTHS);
         Ratio { numerator: if older { 90 } else { 92 }, denominator: 100 }
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        memory::parts(run, false)
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {

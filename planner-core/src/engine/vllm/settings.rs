@@ -108,7 +108,7 @@ pub fn batch_defaults(request: &Request) -> (u64, u64) {
 const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 
 /// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
-fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Refusal> {
+pub(super) fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Refusal> {
     let (tokens, sequences) = batch_defaults(request);
     let most = request.max_num_seqs.unwrap_or(sequences);
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {

@@ -79,6 +79,31 @@ pub const DEEPSEEK_V4_TUPLES: Span = Span::until(22, u64::MAX);
 /// Prefix caching is switched off by `--no-enable-prefix-caching`; 0.33 calls it `--disable-prefix-caching`.
 pub const NO_ENABLE_FLAGS: Span = Span::until(32, u64::MAX);
 
+/// The second model runner is the default (`use_v2_model_runner` of `vllm/config/vllm.py`).
+pub const V2_RUNNER: Span = Span::since(29, 0);
+
+/// The same for dense models and for some others.
+pub const V2_RUNNER_FOR_DENSE: Span = Span { first: Version(25, 0), last: Version(28, u64::MAX) };
+
+/// The same for Qwen3 without experts whose weights are not quantized. Read of 0.22.1 alone.
+pub const V2_RUNNER_FOR_QWEN3: Span = Span { first: Version(22, 0), last: Version(24, u64::MAX) };
+
+/// The sampler of the first runner sorts; from 0.17 on a Triton kernel finds the top k
+/// (`apply_top_k_top_p` of `vllm/v1/sample/ops/topk_topp_sampler.py`).
+pub const SORTING_SAMPLER: Span = Span::until(16, u64::MAX);
+
+/// Less stands outside PyTorch's allocator: 0.13 GiB on an H100, by start-up logs of 0.11 and 0.16 and from 0.18 on.
+pub const LEAN_OUTSIDE_TORCH: Span = Span::until(17, u64::MAX);
+
+/// The estimate of graphs is taken off the room (`VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS` of `vllm/envs.py`).
+pub const GRAPHS_DEDUCTED: Span = Span::since(20, 0);
+
+/// The second runner estimates its graphs; before it says 0 (`profile_cudagraph_memory`).
+pub const V2_GRAPHS: Span = Span::since(29, 0);
+
+/// The second runner keeps the counts of penalties on the GPU, and warms the sampler up with every option.
+pub const V2_PENALTY_COUNTS: Span = Span::since(27, 0);
+
 #[cfg(test)]
 mod tests {
     use super::*;

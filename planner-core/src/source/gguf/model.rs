@@ -73,6 +73,7 @@ pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
         weight_refusal: None,
         weight_bytes: sum(words!("weight bytes"), parts.iter().map(|part| part.bytes))?,
         parts,
+        modules: Vec::new(),
         origin: origins(name, header),
         layers,
         notes,

@@ -1,6 +1,10 @@
 //! What can be too large for 64 bits.
 
 pub(super) const TABLE: super::Table = &[
+    ("bytes of activations", "激活的字节数"),
+    ("bytes of CUDA graphs", "CUDA 图的字节数"),
+    ("bytes of the rotary tables", "旋转位置表的字节数"),
+    ("rotary positions", "旋转位置数"),
     ("allocated bytes", "已分配字节数"),
     ("blocks of all sessions", "所有会话的块数"),
     ("budget", "显存预算"),

@@ -1,0 +1,144 @@
+//! The most that activations take at once in the step that the engine profiles.
+//!
+//! Restates `profile_run` and `_dummy_sampler_run` of `vllm/v1/worker/gpu_model_runner.py` (0.19.0) and
+//! `vllm/v1/worker/gpu/model_runner.py` (0.33.0): the encoder, whose outputs stay while a step of the most tokens runs,
+//! then the sampler over one row of logits for every sequence. Experts work in buffers that stay (`workspace_shapes` of
+//! `vllm/model_executor/layers/fused_moe/`).
+
+use super::constants::{self, Constant};
+use super::run::{Run, Runner};
+use crate::engine::memory::{MemoryPart, PartKind};
+use crate::engine::vllm::version;
+use crate::error::Result;
+use crate::spec::value::ModuleKind;
+use crate::text::Words;
+use crate::units::{product, sum};
+
+const ACTIVATION: Words = words!("bytes of activations");
+
+/// Image tokens of the largest picture where the configuration names no size: 12,845,056 pixels of 28 × 28 a token
+/// (`Qwen2VLProcessingInfo` of `vllm/model_executor/models/qwen2_vl.py`).
+const LARGEST_PICTURE: u64 = 16384;
+
+/// The part on a rank of the first, a middle or the last stage.
+///
+/// # Errors
+/// Sums beyond 64 bits.
+pub fn part(run: &Run<'_>, first: bool, last: bool) -> Result<MemoryPart> {
+    let (sampler, spread) = if last { sampler(run)? } else { (0, 0) };
+    let step = forward(run)?.max(sampler);
+    let encoder = if first { encoder(run)? } else { 0 };
+    let bytes = sum(ACTIVATION, [step, experts(run)?, encoder, if last { counts(run)? } else { 0 }])?;
+    // half of what was read of a configuration for the encoder, a 50th of the rest
+    Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, encoder / 2, bytes / 50])?))
+}
+
+/// `factors` times a constant of hundredths.
+fn hundredths(constant: u64, factors: &[u64]) -> Result<u64> {
+    Ok(product(ACTIVATION, &[product(ACTIVATION, factors)?, constant])? / 100)
+}
+
+/// Logits, copies and probabilities of the sampler, and what that is uncertain by.
+fn sampler(run: &Run<'_>) -> Result<(u64, u64)> {
+    let logit: Constant = match run.runner {
+        Runner::V1 if run.version.is_in(version::SORTING_SAMPLER) => constants::SORTED_LOGIT,
+        Runner::V1 => constants::V1_LOGIT,
+        Runner::V2 if run.version.is_in(version::V2_RUNNER) => constants::V2_WARM_LOGIT,
+        Runner::V2 => constants::V2_LOGIT,
+    };
+    let (vocabulary, hidden) = (run.model.vocab_size, run.model.hidden_size);
+    let logits = hundredths(logit.value, &[run.sequences, vocabulary])?;
+    // `apply_top_k_top_p_triton` keeps a row of f32 for every program, one a multiprocessor
+    let kernel = logit.value >= constants::V2_WARM_LOGIT.value && !run.version.is_in(version::SORTING_SAMPLER);
+    let programs = if kernel { multiprocessors(run).min(run.sequences) } else { 0 };
+    let buffer = product(ACTIVATION, &[4, programs, vocabulary])?;
+    let states = product(ACTIVATION, &[2, run.tokens, hidden])?;
+    let sampled = product(ACTIVATION, &[4, run.sequences, hidden])?;
+    let spread = hundredths(logit.spread, &[run.sequences, vocabulary])?;
+    Ok((sum(ACTIVATION, [logits, buffer, states, sampled, cublas(run)])?, spread))
+}
+
+/// Counts that penalties keep for every sequence, whatever a request asks for.
+fn counts(run: &Run<'_>) -> Result<u64> {
+    if run.runner == Runner::V1 || !run.version.is_in(version::V2_PENALTY_COUNTS) {
+        return Ok(0);
+    }
+    hundredths(constants::V2_COUNT.value, &[run.sequences, run.model.vocab_size])
+}
+
+fn cublas(run: &Run<'_>) -> u64 {
+    let large = matches!(run.capability.0, 9 | 10);
+    if large { constants::CUBLAS_LARGE.value } else { constants::CUBLAS_SMALL.value }
+}
+
+/// Multiprocessors of the common cards of a compute capability (CUDA C++ programming guide, product data sheets).
+fn multiprocessors(run: &Run<'_>) -> u64 {
+    match run.capability {
+        (7, _) => 40,
+        (8, 0) => 108,
+        (8, 6) => 82,
+        (9, _) => 132,
+        (10, _) => 148,
+        (12, 0) => 170,
+        (12, _) => 48,
+        _ => 128,
+    }
+}
+
+/// The widest layer's inner states, and hidden states around it.
+fn forward(run: &Run<'_>) -> Result<u64> {
+    let hidden = run.model.hidden_size;
+    let up = |layer: Option<u64>| {
+        let own = run.part("mlp").filter(|module| module.layer == layer && module.shape.kind == ModuleKind::Linear);
+        own.filter(|module| module.shape.inputs == hidden && !module.path.contains("down"))
+            .map(|module| module.shape.outputs)
+            .fold(0, u64::saturating_add)
+    };
+    let layers = run.part("mlp").map(|module| module.layer).collect::<std::collections::BTreeSet<_>>();
+    // gate and up at once, and half as much again for their product
+    let inner = layers.into_iter().map(up).max().unwrap_or(0) / run.tp;
+    let inner = product(ACTIVATION, &[3, run.tokens, inner])?;
+    let around = hundredths(constants::FORWARD_HIDDEN.value, &[2, run.tokens, hidden])?;
+    // hidden states and residuals that come from the stage before
+    let handed = if run.resolved.parallel.pp > 1 { product(ACTIVATION, &[4, run.tokens, hidden])? } else { 0 };
+    sum(ACTIVATION, [inner, around, handed])
+}
+
+/// Buffers between the two matrices of the experts (`workspace_shapes` of `TritonExperts`).
+fn experts(run: &Run<'_>) -> Result<u64> {
+    let quantized = run.config.quantization().and_then(|quantization| quantization.get("quant_method"));
+    let Some(expert) = run.part("experts").find(|module| module.path.contains("down")) else { return Ok(0) };
+    let Some(part) = run.model.parts.iter().find(|part| part.name == "experts") else { return Ok(0) };
+    // gpt-oss's kernels work in buffers of their own that do not stay
+    if quantized.is_some_and(|method| method == "mxfp4") {
+        return Ok(0);
+    }
+    let active = product(ACTIVATION, &[expert.count, part.active])?.div_ceil(part.parameters.max(1));
+    let ranks = if run.expert_parallel { 1 } else { product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])? };
+    let (inner, hidden) = (expert.shape.inputs / ranks, run.model.hidden_size);
+    let widths = sum(ACTIVATION, [inner.max(hidden), inner.saturating_mul(2).max(hidden)])?;
+    product(ACTIVATION, &[2, run.tokens, active, widths])
+}
+
+/// Pictures of one step as pixels, and what the encoder makes of them, twice
+/// (`MultiModalBudget` of `vllm/multimodal/encoder_budget.py`).
+fn encoder(run: &Run<'_>) -> Result<u64> {
+    let Some(vision) = run.config.root.get("vision_config").and_then(|vision| vision.as_object()) else { return Ok(0) };
+    if run.part("vision").next().is_none() {
+        return Ok(0);
+    }
+    let number = |key: &str| vision.get(key).and_then(crate::engine::vllm::model::config::whole);
+    let merge = number("spatial_merge_size").or_else(|| run.config.number(&["spatial_merge_size"])).unwrap_or(1);
+    let side = number("patch_size").unwrap_or(14).saturating_mul(merge).max(1);
+    let across = number("image_size").map(|size| size / side);
+    let tokens = run.config.number(&["mm_tokens_per_image"]).or(across.map(|n| n.saturating_mul(n)));
+    let tokens = tokens.unwrap_or(LARGEST_PICTURE).max(1);
+    let budget = run.tokens.max(tokens);
+    let pixels = match number("image_size") {
+        Some(size) => product(ACTIVATION, &[size, size])?,
+        None => product(ACTIVATION, &[tokens, side, side])?,
+    };
+    let frames = number("temporal_patch_size").unwrap_or(1);
+    let batch = product(ACTIVATION, &[budget / tokens, 3, frames, pixels, 2])?;
+    sum(ACTIVATION, [batch, product(ACTIVATION, &[2, budget, run.model.hidden_size])?])
+}
