@@ -143,7 +143,13 @@ pub fn plan(run: ResolvedRequest<'_>) -> std::result::Result<VllmAllocation<'_>,
         return Err(Refusal::new(words!("the model keeps no KV cache in vLLM")));
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
-    let ranks = Ranks::of(groups, layout, set.pp, stage)?;
+    let ranks = {
+        let tuples = deepseek_v4::is(config) && set.version.is_in(version::DEEPSEEK_V4_TUPLES);
+        let bytes = |groups: &[Group]| {
+            if tuples { deepseek_v4::tuple_bytes(groups) } else { group::block_bytes(groups, layout) }
+        };
+        Ranks::of(groups, bytes, set.pp, stage)?
+    };
     let mut names: Vec<&'static str> = backends.iter().map(|b| b.name()).collect();
     names.extend(facts.iter().filter_map(|f| match f.cache {
         Cache::State(state) => Some(state.backend.0),

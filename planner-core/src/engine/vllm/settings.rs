@@ -94,10 +94,11 @@ pub fn settings(
 pub fn batch_defaults(request: &Request) -> (u64, u64) {
     let gpu = request.gpu.as_ref();
     let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
+    let large = Version::of(request.engine_version).is_in(version::LARGE_STEPS);
     let a100 = gpu.is_some_and(|g| g.name.to_lowercase().contains("a100"));
     let gb10 = capability(request) == Some(Device { major: 12, minor: 1 });
     match memory {
-        m if m >= 160 * GIB => (16384, 1024),
+        m if m >= 160 * GIB && large => (16384, 1024),
         m if m >= 70 * GIB && !a100 && !gb10 => (8192, 1024),
         _ => (2048, 256),
     }

@@ -79,6 +79,14 @@ pub const DEEPSEEK_V4_TUPLES: Span = Span::until(22, u64::MAX);
 /// Prefix caching is switched off by `--no-enable-prefix-caching`; 0.33 calls it `--disable-prefix-caching`.
 pub const NO_ENABLE_FLAGS: Span = Span::until(32, u64::MAX);
 
+/// A step takes 16,384 tokens from 160 GiB on (`get_batch_defaults` of `vllm/engine/arg_utils.py`): seen in 0.29.0, not
+/// in 0.27.1; before it is 8,192 as from 70 GiB on.
+pub const LARGE_STEPS: Span = Span::since(29, 0);
+
+/// The profiled step warms the sampler up with every option (`_dummy_sampler_run` of
+/// `vllm/v1/worker/gpu/model_runner.py`): seen in 0.33.0, not in 0.31.0.
+pub const WARM_SAMPLER: Span = Span::since(33, 0);
+
 /// The second model runner is the default (`use_v2_model_runner` of `vllm/config/vllm.py`).
 pub const V2_RUNNER: Span = Span::since(29, 0);
 
@@ -101,7 +109,7 @@ pub const GRAPHS_DEDUCTED: Span = Span::since(20, 0);
 /// The second runner estimates its graphs; before it says 0 (`profile_cudagraph_memory`).
 pub const V2_GRAPHS: Span = Span::since(29, 0);
 
-/// The second runner keeps the counts of penalties on the GPU, and warms the sampler up with every option.
+/// The second runner keeps the counts of penalties on the GPU.
 pub const V2_PENALTY_COUNTS: Span = Span::since(27, 0);
 
 #[cfg(test)]

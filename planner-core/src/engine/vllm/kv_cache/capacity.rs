@@ -7,7 +7,6 @@
 
 use super::group::{self, Group};
 use super::spec::{BlockParams, Kind};
-use super::tensor_layout::TensorLayout;
 use crate::engine::vllm::refusal::Refusal;
 
 /// The groups of every pipeline rank, and what one block id costs there.
@@ -28,7 +27,7 @@ impl Ranks {
     /// Refuses a rank without any cache, where the engine divides by zero.
     pub fn of(
         groups: Vec<Group>,
-        layout: TensorLayout,
+        block_bytes: impl Fn(&[Group]) -> u64,
         pp: u64,
         stage: impl Fn(usize) -> u64,
     ) -> Result<Self, Refusal> {
@@ -39,7 +38,7 @@ impl Ranks {
             let ranks = (0..pp).map(rank).collect();
             (groups, ranks)
         };
-        let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
+        let block_bytes: Vec<u64> = ranks.iter().map(|g| block_bytes(g)).collect();
         if block_bytes.contains(&0) {
             return Err(Refusal::new(words!(
                 "ZeroDivisionError: a pipeline rank holds no cache, or a page has 0 bytes"

@@ -5,7 +5,7 @@
 //! then the sampler over one row of logits for every sequence. Experts work in buffers that stay (`workspace_shapes` of
 //! `vllm/model_executor/layers/fused_moe/`).
 
-use super::constants::{self, Constant};
+use super::constants;
 use super::run::{Run, Runner};
 use crate::engine::memory::{MemoryPart, PartKind};
 use crate::engine::vllm::version;
@@ -40,16 +40,16 @@ fn hundredths(constant: u64, factors: &[u64]) -> Result<u64> {
 
 /// Logits, copies and probabilities of the sampler, and what that is uncertain by.
 fn sampler(run: &Run<'_>) -> Result<(u64, u64)> {
-    let logit: Constant = match run.runner {
-        Runner::V1 if run.version.is_in(version::SORTING_SAMPLER) => constants::SORTED_LOGIT,
-        Runner::V1 => constants::V1_LOGIT,
-        Runner::V2 if run.version.is_in(version::V2_RUNNER) => constants::V2_WARM_LOGIT,
-        Runner::V2 => constants::V2_LOGIT,
+    // and whether a Triton kernel finds the top k
+    let (logit, kernel) = match run.runner {
+        Runner::V1 if run.version.is_in(version::SORTING_SAMPLER) => (constants::SORTED_LOGIT, false),
+        Runner::V1 => (constants::V1_LOGIT, true),
+        Runner::V2 if run.version.is_in(version::WARM_SAMPLER) => (constants::V2_WARM_LOGIT, true),
+        Runner::V2 => (constants::V2_LOGIT, false),
     };
     let (vocabulary, hidden) = (run.model.vocab_size, run.model.hidden_size);
     let logits = hundredths(logit.value, &[run.sequences, vocabulary])?;
-    // `apply_top_k_top_p_triton` keeps a row of f32 for every program, one a multiprocessor
-    let kernel = logit.value >= constants::V2_WARM_LOGIT.value && !run.version.is_in(version::SORTING_SAMPLER);
+    // which keeps a row of f32 for every program, one a multiprocessor (`apply_top_k_top_p_triton`)
     let programs = if kernel { multiprocessors(run).min(run.sequences) } else { 0 };
     let buffer = product(ACTIVATION, &[4, programs, vocabulary])?;
     let states = product(ACTIVATION, &[2, run.tokens, hidden])?;

@@ -35,29 +35,29 @@ constants! {
     SORTED_LOGIT = 3803, 10, "to 0.16",
         "logs; logits, their copy in f32, sorted values, 8-byte indices, probabilities and their sums in vllm/v1/sample", ["0.16.0-qwen3-14b"];
     /// The same where a Triton kernel finds the top k: bf16 logits, two copies in f32 and probabilities, in hundredths.
-    V1_LOGIT = 1400, 10, "0.17 to 0.28", "vllm/v1/sample/sampler.py", ["0.19.0-llama3.1-8b", "0.19.0-gemma2-2b"];
+    V1_LOGIT = 1400, 10, "0.17 to 0.28", "vllm/v1/sample/sampler.py", ["0.19.0-llama3.1-8b-8192", "0.19.0-gemma2-2b-8192"];
     /// The same of the second runner, which profiles bf16 logits and nothing else, in hundredths.
-    V2_LOGIT = 200, 10, "0.25 to 0.28", "vllm/v1/worker/gpu/model_runner.py, _dummy_sampler_run", [];
+    V2_LOGIT = 200, 10, "0.25 to 0.32", "vllm/v1/worker/gpu/model_runner.py, _dummy_sampler_run", [];
     /// The same where it also warms every option up: a copy in f32 and probabilities, in hundredths.
-    V2_WARM_LOGIT = 1000, 400, "from 0.29", "vllm/v1/worker/gpu/model_runner.py of 0.33.0; no log yet", [];
+    V2_WARM_LOGIT = 1000, 400, "0.33", "vllm/v1/worker/gpu/model_runner.py of 0.33.0; no log yet", [];
     /// Bytes of an element of the penalties' counts and masks, in hundredths.
     V2_COUNT = 413, 0, "from 0.27", "vllm/v1/worker/gpu/sample/penalties.py: 4 bytes and a bit", [];
     /// Hidden states that a layer's forward holds at its peak, in hundredths.
-    FORWARD_HIDDEN = 425, 25, "0.19", "logs", ["0.19.0-llama3.1-8b"];
+    FORWARD_HIDDEN = 425, 25, "0.19", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// Workspace of cuBLAS on Hopper and on data centres' Blackwell.
     CUBLAS_LARGE = 32 << 20, 0, "all", "PyTorch, aten/src/ATen/cuda/CublasHandlePool.cpp", [];
     /// The same elsewhere.
     CUBLAS_SMALL = 8519680, 0, "all", "PyTorch, aten/src/ATen/cuda/CublasHandlePool.cpp", [];
     /// Outside PyTorch's allocator, one GPU of a data centre.
-    OUTSIDE_ONE = 25 * CENT, 21 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b"];
+    OUTSIDE_ONE = 25 * CENT, 21 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// The same in older releases.
     OUTSIDE_ONE_LEAN = 13 * CENT, 4 * CENT, "0.11 to 0.17", "logs", ["0.16.0-qwen3-14b"];
     /// The same on a rank of a pipeline that no tensor parallelism cuts.
-    OUTSIDE_PIPELINE = 7 * CENT, 1 * CENT, "0.19", "logs", ["0.19.0-llama3.1-8b-pp2"];
+    OUTSIDE_PIPELINE = 7 * CENT, 1 * CENT, "0.19", "logs", ["0.19.0-llama3.1-8b-pp2-8192"];
     /// Two GPUs joined by NVLink: NCCL, and buffers of the all-reduce kernels.
-    OUTSIDE_TWO = 207 * CENT, 3 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp2"];
+    OUTSIDE_TWO = 207 * CENT, 3 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp2-8192"];
     /// Four and more.
-    OUTSIDE_FOUR = 215 * CENT, 6 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp4"];
+    OUTSIDE_FOUR = 215 * CENT, 6 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp4-8192"];
     /// Several in older releases.
     OUTSIDE_SEVERAL_LEAN = 55 * CENT, 20 * CENT, "0.11 to 0.17", "logs", [];
     /// One card of a workstation or a small one of a data centre.
@@ -69,13 +69,13 @@ constants! {
     /// The same in older releases.
     OUTSIDE_CARDS_LEAN = 21 * CENT, 10 * CENT, "to 0.17", "logs of L40S, tp 4", [];
     /// The first graph of all.
-    FIRST_GRAPH = 12 * CENT, 10 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b"];
+    FIRST_GRAPH = 12 * CENT, 10 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// Bytes of a layer in every further piecewise graph.
-    PIECEWISE_LAYER = 17 * (1 << 20) / 100, (1 << 20) / 20, "from 0.18", "logs", ["0.19.0-llama3.1-8b"];
+    PIECEWISE_LAYER = 17 * (1 << 20) / 100, (1 << 20) / 20, "from 0.18", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// The same on several GPUs.
-    PIECEWISE_LAYER_TP = (1 << 20) / 4, (1 << 20) / 10, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp2"];
+    PIECEWISE_LAYER_TP = (1 << 20) / 4, (1 << 20) / 10, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp2-8192"];
     /// Bytes of a layer in every further full graph.
-    FULL_LAYER = 15 * (1 << 20) / 100, (1 << 20) / 20, "from 0.18", "logs", ["0.19.0-llama3.1-8b"];
+    FULL_LAYER = 15 * (1 << 20) / 100, (1 << 20) / 20, "from 0.18", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// How far a whole estimate of graphs lies from the engine's own.
     GRAPHS = 0, 15 * CENT, "0.18 to 0.28", "logs: the engine's own estimate differs by as much between equal runs", [];
 }

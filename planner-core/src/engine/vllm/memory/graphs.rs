@@ -7,6 +7,7 @@
 use super::constants;
 use super::run::{Run, Runner};
 use crate::engine::memory::{MemoryPart, PartKind};
+use crate::engine::flag_support;
 use crate::engine::vllm::version;
 use crate::error::Result;
 use crate::parallel::stages;
@@ -58,10 +59,13 @@ fn splits(run: &Run<'_>) -> Result<u64> {
         return Ok(0);
     }
     let heads = run.model.attention_heads.unwrap_or(0) / run.tp;
-    let stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
-    let width = stores.map(|store| match store.content {
+    let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("vllm"));
+    // latents with an index, and those in fp8, have other kernels
+    let sparse = stores().any(|store| matches!(store.content, Content::IndexKey { .. }))
+        || flag_support::kv_dtype(run.resolved.request).is_some_and(|dtype| dtype.starts_with("fp8"));
+    let width = stores().map(|store| match store.content {
         Content::KeysValues { k_dim, v_dim, .. } => if v_dim == 0 { k_dim } else { v_dim },
-        Content::Latent { rank, .. } => rank,
+        Content::Latent { rank, .. } if !sparse => rank,
         _ => 0,
     });
     let width = width.max().unwrap_or(0);

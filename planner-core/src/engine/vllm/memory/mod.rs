@@ -43,3 +43,6 @@ pub fn parts(resolved: &ResolvedRequest<'_>, expert_parallel: bool) -> Result<Op
     });
     Ok(Some(BeforeCache { total_bytes: device.torch_memory(), stages: stages.collect::<Result<_>>()? }))
 }
+
+#[cfg(test)]
+mod tests;

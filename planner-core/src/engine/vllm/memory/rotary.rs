@@ -27,7 +27,10 @@ pub fn bytes(run: &Run<'_>) -> Result<u64> {
     let local = run.config.get("rope_local_base_freq").is_some() || run.config.model_type.starts_with("gemma3");
     let scaled = scaling(run).map_or(Ok(positions), |rope| rows(rope, positions))?;
     let rows = if local { scaled.saturating_add(positions) } else { scaled };
-    product(words!("bytes of the rotary tables"), &[rows, width, run.model.dtype.row_bytes(1)?])
+    // the class of scaled latents keeps its table in f32 (`deepseek_scaling_rope.py`)
+    let scales = scaling(run).is_none_or(|rope| rope.contains_key("factor"));
+    let element = if latent(run).is_some() && scales { 4 } else { run.model.dtype.row_bytes(1)? };
+    product(words!("bytes of the rotary tables"), &[rows, width, element])
 }
 
 /// Whether positions turn queries and keys: attention without a table of positions or slopes.
@@ -38,17 +41,21 @@ fn rotates(run: &Run<'_>) -> bool {
     run.model.attention_heads.is_some() && !tabled && !SLOPED.contains(&run.config.model_type)
 }
 
-/// Elements of a row (`rotary_dim`).
-fn width(run: &Run<'_>) -> u64 {
-    let stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
-    let latent = stores.into_iter().find_map(|store| match store.content {
+/// Width of a latent's rotary key.
+fn latent(run: &Run<'_>) -> Option<u64> {
+    let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
+    stores.find_map(|store| match store.content {
         Content::Latent { rope, .. } => Some(rope),
         _ => None,
-    });
+    })
+}
+
+/// Elements of a row (`rotary_dim`).
+fn width(run: &Run<'_>) -> u64 {
     let head = run.model.head_dim.unwrap_or(0);
     let share = ["partial_rotary_factor", "rotary_pct"].iter().find_map(|key| run.config.get(key));
     let part = share.and_then(|share| times(share, head)).filter(|part| *part <= head);
-    latent.or(run.config.number(&["rotary_dim"])).or(part).unwrap_or(head)
+    latent(run).or(run.config.number(&["rotary_dim"])).or(part).unwrap_or(head)
 }
 
 fn scaling<'a>(run: &Run<'a>) -> Option<&'a Map<String, Json>> {

@@ -5,6 +5,8 @@
 //! `fused_moe/oracle/mxfp4.py` beside it, and which of them the classes of `vllm/model_executor/models/` take,
 //! vLLM 0.19.0 and 0.33.0.
 
+use std::collections::BTreeMap;
+
 use super::rotary;
 use super::run::Run;
 use crate::engine::vllm::math::round_up;
@@ -63,6 +65,7 @@ pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
         .collect();
     let last = stages.len().saturating_sub(1);
     let tied = !run.model.modules.iter().any(|module| module.part == "head");
+    let mut tensors: BTreeMap<(usize, Option<u64>, &str, &str), u64> = BTreeMap::new();
     for module in &run.model.modules {
         let bytes = on_rank(run, module)?;
         let stage = match module.layer {
@@ -70,10 +73,17 @@ pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
             None if matches!(module.part, "head" | "norm") => last,
             None => 0,
         };
-        add(&mut stages, stage, bytes)?;
+        let tensor = tensors.entry((stage, module.layer, module.part, fused(module.path))).or_default();
+        *tensor = sum(WEIGHTS, [*tensor, bytes])?;
+        add(&mut stages, stage, absorbed(run, module)?)?;
         if stage != last && tied && is_vocabulary(module) {
             add(&mut stages, last, bytes)?;
         }
+    }
+    // scales stand beside quantized weights as tensors of their own, so their sum says nothing of a tensor
+    let plain = run.config.quantization().is_none() && run.resolved.request.weight_dtype.is_none();
+    for ((stage, ..), bytes) in tensors {
+        add(&mut stages, stage, if plain { allocated(bytes) } else { bytes })?;
     }
     let tables = rotary::bytes(run)?;
     (0..stages.len()).try_for_each(|stage| add(&mut stages, stage, tables))?;
@@ -86,6 +96,33 @@ fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
         *held = sum(WEIGHTS, [*held, bytes])?;
     }
     Ok(())
+}
+
+/// The tensor that a module is loaded into (`packed_modules_mapping`).
+fn fused(path: &'static str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "q_proj" | "k_proj" | "v_proj" => "qkv_proj",
+        "gate_proj" | "up_proj" => "gate_up_proj",
+        _ => path,
+    }
+}
+
+/// Bytes that PyTorch's allocator counts for a tensor: one of 10 MiB or more has a segment of whole 2 MiB, and what is
+/// left of it is kept where it is no more than 1 MiB (`c10/cuda/CUDACachingAllocator.cpp`: `kMinLargeAlloc`,
+/// `kRoundLarge`, `should_split`).
+fn allocated(bytes: u64) -> u64 {
+    let segment = round_up(bytes, 2 << 20);
+    if bytes >= 10 << 20 && segment - bytes <= 1 << 20 { segment } else { bytes }
+}
+
+/// Copies of a latent's second factor that decoding multiplies by instead (`W_UK_T`, `W_UV` of
+/// `process_weights_after_loading` in `vllm/model_executor/layers/attention/mla_attention.py`).
+fn absorbed(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
+    if module.part != "attention" || !module.path.ends_with("kv_b_proj") {
+        return Ok(0);
+    }
+    let elements = product(WEIGHTS, &[module.shape.inputs, module.shape.outputs])?;
+    Ok(run.model.dtype.row_bytes(elements)?.div_ceil(run.tp))
 }
 
 fn is_vocabulary(module: &WeightModule) -> bool {
