@@ -495,12 +495,17 @@ fn memory_bytes(gpu: &GpuFile) -> u64 {
 /// `N.NN GiB` in bytes, rounded down.
 fn torch_memory_bytes(gpu: &GpuFile) -> String {
     let Some(text) = &gpu.torch_memory else { return "None".into() };
-    assert!(gpu.sources.contains_key("torch_memory"), "gpus.yaml: `{}` gives torch_memory without its source", gpu.id);
+    assert!(
+        gpu.sources.contains_key("torch_memory"),
+        "gpus.yaml: `{}` gives torch_memory without its source",
+        gpu.id
+    );
     let parsed = text.strip_suffix(" GiB").and_then(|number| {
         let (whole, part) = number.split_once('.').filter(|(_, part)| part.len() == 2)?;
         Some((whole.parse::<u64>().ok()? * 100 + part.parse::<u64>().ok()?) * (1 << 30) / 100)
     });
-    let bytes = parsed.unwrap_or_else(|| panic!("gpus.yaml: `{}`: torch_memory `{text}` is not N.NN GiB", gpu.id));
+    let bytes =
+        parsed.unwrap_or_else(|| panic!("gpus.yaml: `{}`: torch_memory `{text}` is not N.NN GiB", gpu.id));
     assert!(bytes < memory_bytes(gpu), "gpus.yaml: `{}`: torch sees more than the driver", gpu.id);
     format!("Some({bytes})")
 }

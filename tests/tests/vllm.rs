@@ -204,7 +204,7 @@ fn an_older_modelopt_file_makes_auto_fp8() -> Result<(), String> {
     Ok(())
 }
 
-/// Window layers of vLLM 0.20 to 0.24 reserve one batch of tokens in flight, of 0.33 one more than the
+/// Window layers of vLLM to 0.25 reserve one batch of tokens in flight, later ones one more than the
 /// pipeline stages; an unknown version is refused with the list.
 #[test]
 fn versions_differ_in_tokens_in_flight() {
@@ -221,7 +221,9 @@ fn versions_differ_in_tokens_in_flight() {
     };
     assert_eq!(in_flight("vllm"), Ok(Json::from(3 * 2048)));
     assert_eq!(in_flight("vllm@0.33.0"), Ok(Json::from(3 * 2048)));
-    assert_eq!(in_flight("vllm@0.22.0"), Ok(Json::from(2048)));
+    assert_eq!(in_flight("vllm@0.26.0"), Ok(Json::from(3 * 2048)));
+    assert_eq!(in_flight("vllm@0.25.1"), Ok(Json::from(2048)));
+    assert_eq!(in_flight("vllm@0.15"), Ok(Json::from(2048)));
     assert!(in_flight("vllm@0.1").is_err_and(|why| why.contains("0.33.0")));
 }
 

@@ -135,7 +135,8 @@ impl Memory {
 
     /// Room for the cache on a GPU of each stage.
     pub fn available(&self) -> Vec<u64> {
-        let of = |stage| self.gpus.iter().find(|gpu| gpu.stage == stage).map_or(0, |gpu| gpu.kv_bytes_available);
+        let of =
+            |stage| self.gpus.iter().find(|gpu| gpu.stage == stage).map_or(0, |gpu| gpu.kv_bytes_available);
         (0..self.stages).map(of).collect()
     }
 

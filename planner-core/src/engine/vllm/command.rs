@@ -77,7 +77,9 @@ pub fn command(run: &ResolvedRequest) -> Command {
     }
     match request.prefix_caching {
         Some(true) => command.switch("--enable-prefix-caching"),
-        Some(false) if Version::of(request.engine_version).is_in(version::NO_ENABLE_FLAGS) => command.switch("--no-enable-prefix-caching"),
+        Some(false) if Version::of(request.engine_version).is_in(version::NO_ENABLE_FLAGS) => {
+            command.switch("--no-enable-prefix-caching")
+        }
         Some(false) => command.switch("--disable-prefix-caching"),
         None => {}
     }

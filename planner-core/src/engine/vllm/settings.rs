@@ -6,6 +6,7 @@
 
 use super::backend::Device;
 use super::backend::inputs;
+use super::memory::run::{Runner, runner};
 use super::model::architectures;
 use super::model::config::Config;
 use super::refusal::Refusal;
@@ -66,8 +67,9 @@ pub fn settings(
     let version = Version::of(request.engine_version);
     let batches = match (version.is_in(version::ONE_BATCH_IN_FLIGHT), overlap) {
         (true, _) => 1,
-        (false, true) => pp + 1,
-        (false, false) => pp,
+        // the first runner does not overlap steps of a pipeline (`max_concurrent_batches`)
+        (false, true) if pp == 1 || runner(run.model, config, version) == Runner::V2 => pp + 1,
+        (false, _) => pp,
     };
     // attention-free models cache no prefixes unless told to (`is_prefix_caching_supported`)
     let caches = attends || !stateful || architectures::hybrid(config.class);
@@ -109,7 +111,12 @@ pub fn batch_defaults(request: &Request) -> (u64, u64) {
 const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 
 /// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
-pub(super) fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Refusal> {
+pub(super) fn batched(
+    request: &Request,
+    config: Config,
+    max_model_len: u64,
+    crosses: bool,
+) -> Result<u64, Refusal> {
     let (tokens, sequences) = batch_defaults(request);
     let most = request.max_num_seqs.unwrap_or(sequences);
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {

@@ -89,7 +89,8 @@ fn multiprocessors(run: &Run<'_>) -> u64 {
 fn forward(run: &Run<'_>) -> Result<u64> {
     let hidden = run.model.hidden_size;
     let up = |layer: Option<u64>| {
-        let own = run.part("mlp").filter(|module| module.layer == layer && module.shape.kind == ModuleKind::Linear);
+        let own =
+            run.part("mlp").filter(|module| module.layer == layer && module.shape.kind == ModuleKind::Linear);
         own.filter(|module| module.shape.inputs == hidden && !module.path.contains("down"))
             .map(|module| module.shape.outputs)
             .fold(0, u64::saturating_add)
@@ -100,7 +101,8 @@ fn forward(run: &Run<'_>) -> Result<u64> {
     let inner = product(ACTIVATION, &[3, run.tokens, inner])?;
     let around = hundredths(constants::FORWARD_HIDDEN.value, &[2, run.tokens, hidden])?;
     // hidden states and residuals that come from the stage before
-    let handed = if run.resolved.parallel.pp > 1 { product(ACTIVATION, &[4, run.tokens, hidden])? } else { 0 };
+    let handed =
+        if run.resolved.parallel.pp > 1 { product(ACTIVATION, &[4, run.tokens, hidden])? } else { 0 };
     sum(ACTIVATION, [inner, around, handed])
 }
 
@@ -114,7 +116,8 @@ fn experts(run: &Run<'_>) -> Result<u64> {
         return Ok(0);
     }
     let active = product(ACTIVATION, &[expert.count, part.active])?.div_ceil(part.parameters.max(1));
-    let ranks = if run.expert_parallel { 1 } else { product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])? };
+    let ranks =
+        if run.expert_parallel { 1 } else { product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])? };
     let (inner, hidden) = (expert.shape.inputs / ranks, run.model.hidden_size);
     let widths = sum(ACTIVATION, [inner.max(hidden), inner.saturating_mul(2).max(hidden)])?;
     product(ACTIVATION, &[2, run.tokens, active, widths])
@@ -123,12 +126,15 @@ fn experts(run: &Run<'_>) -> Result<u64> {
 /// Pictures of one step as pixels, and what the encoder makes of them, twice
 /// (`MultiModalBudget` of `vllm/multimodal/encoder_budget.py`).
 fn encoder(run: &Run<'_>) -> Result<u64> {
-    let Some(vision) = run.config.root.get("vision_config").and_then(|vision| vision.as_object()) else { return Ok(0) };
+    let Some(vision) = run.config.root.get("vision_config").and_then(|vision| vision.as_object()) else {
+        return Ok(0);
+    };
     if run.part("vision").next().is_none() {
         return Ok(0);
     }
     let number = |key: &str| vision.get(key).and_then(crate::engine::vllm::model::config::whole);
-    let merge = number("spatial_merge_size").or_else(|| run.config.number(&["spatial_merge_size"])).unwrap_or(1);
+    let merge =
+        number("spatial_merge_size").or_else(|| run.config.number(&["spatial_merge_size"])).unwrap_or(1);
     let side = number("patch_size").unwrap_or(14).saturating_mul(merge).max(1);
     let across = number("image_size").map(|size| size / side);
     let tokens = run.config.number(&["mm_tokens_per_image"]).or(across.map(|n| n.saturating_mul(n)));

@@ -53,7 +53,7 @@ constants! {
     /// The same in older releases.
     OUTSIDE_ONE_LEAN = 13 * CENT, 4 * CENT, "0.11 to 0.17", "logs", ["0.16.0-qwen3-14b"];
     /// The same on a rank of a pipeline that no tensor parallelism cuts.
-    OUTSIDE_PIPELINE = 7 * CENT, 1 * CENT, "0.19", "logs", ["0.19.0-llama3.1-8b-pp2-8192"];
+    OUTSIDE_PIPELINE = 7 * CENT, CENT, "0.19", "logs", ["0.19.0-llama3.1-8b-pp2-8192"];
     /// Two GPUs joined by NVLink: NCCL, and buffers of the all-reduce kernels.
     OUTSIDE_TWO = 207 * CENT, 3 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-tp2-8192"];
     /// Four and more.

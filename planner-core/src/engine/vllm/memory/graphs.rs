@@ -6,8 +6,8 @@
 
 use super::constants;
 use super::run::{Run, Runner};
-use crate::engine::memory::{MemoryPart, PartKind};
 use crate::engine::flag_support;
+use crate::engine::memory::{MemoryPart, PartKind};
 use crate::engine::vllm::version;
 use crate::error::Result;
 use crate::parallel::stages;
@@ -37,11 +37,14 @@ pub fn part(run: &Run<'_>, stage: usize) -> Result<Option<MemoryPart>> {
     let (piecewise, full) = (sizes(most), sizes(most.min(run.sequences)));
     let piece = if run.tp > 1 { constants::PIECEWISE_LAYER_TP } else { constants::PIECEWISE_LAYER };
     let further = |count: u64, each: u64| product(GRAPHS, &[count.saturating_sub(1), layers, each]);
-    let bytes = sum(GRAPHS, [
-        constants::FIRST_GRAPH.value.max(splits(run)?),
-        further(piecewise, piece.value)?,
-        further(full, constants::FULL_LAYER.value)?,
-    ])?;
+    let bytes = sum(
+        GRAPHS,
+        [
+            constants::FIRST_GRAPH.value.max(splits(run)?),
+            further(piecewise, piece.value)?,
+            further(full, constants::FULL_LAYER.value)?,
+        ],
+    )?;
     // no log of the second runner's estimate yet
     let unseen = if run.version.is_in(version::V2_GRAPHS) { bytes / 2 } else { 0 };
     Ok(Some(MemoryPart::estimate(PartKind::Graphs, bytes, constants::GRAPHS.spread.max(unseen))))
@@ -59,12 +62,19 @@ fn splits(run: &Run<'_>) -> Result<u64> {
         return Ok(0);
     }
     let heads = run.model.attention_heads.unwrap_or(0) / run.tp;
-    let stores = || run.model.layers.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("vllm"));
+    let stores =
+        || run.model.layers.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("vllm"));
     // latents with an index, and those in fp8, have other kernels
     let sparse = stores().any(|store| matches!(store.content, Content::IndexKey { .. }))
         || flag_support::kv_dtype(run.resolved.request).is_some_and(|dtype| dtype.starts_with("fp8"));
     let width = stores().map(|store| match store.content {
-        Content::KeysValues { k_dim, v_dim, .. } => if v_dim == 0 { k_dim } else { v_dim },
+        Content::KeysValues { k_dim, v_dim, .. } => {
+            if v_dim == 0 {
+                k_dim
+            } else {
+                v_dim
+            }
+        }
         Content::Latent { rank, .. } if !sparse => rank,
         _ => 0,
     });

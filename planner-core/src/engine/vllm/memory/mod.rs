@@ -33,11 +33,8 @@ pub fn parts(resolved: &ResolvedRequest<'_>, expert_parallel: bool) -> Result<Op
         if let Some(reserve) = resolved.request.reserve {
             return Ok(vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)]);
         }
-        let mut parts = vec![
-            weights,
-            activation::part(&run, stage == 0, stage == last)?,
-            outside_torch::part(&run),
-        ];
+        let mut parts =
+            vec![weights, activation::part(&run, stage == 0, stage == last)?, outside_torch::part(&run)];
         parts.extend(graphs::part(&run, stage)?);
         Ok(parts)
     });

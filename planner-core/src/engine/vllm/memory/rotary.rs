@@ -24,7 +24,8 @@ pub fn bytes(run: &Run<'_>) -> Result<u64> {
     let Some(positions) = run.model.max_position.filter(|_| rotates(run)) else { return Ok(0) };
     let width = width(run);
     // Gemma 3 and 4 turn windowed layers by parameters of their own
-    let local = run.config.get("rope_local_base_freq").is_some() || run.config.model_type.starts_with("gemma3");
+    let local =
+        run.config.get("rope_local_base_freq").is_some() || run.config.model_type.starts_with("gemma3");
     let scaled = scaling(run).map_or(Ok(positions), |rope| rows(rope, positions))?;
     let rows = if local { scaled.saturating_add(positions) } else { scaled };
     // the class of scaled latents keeps its table in f32 (`deepseek_scaling_rope.py`)

@@ -66,7 +66,8 @@ impl<'a> Run<'a> {
         let config = Config::of(model);
         let version = Version::of(request.engine_version);
         let max_model_len = request.max_model_len.unwrap_or(resolved.tokens);
-        let crosses = model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
+        let crosses =
+            model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
         let tokens = settings::batched(request, config, max_model_len, crosses)
             .map_err(|refusal| Error::unsupported(words!("this setting in vLLM"), refusal.0))?;
         let (_, sequences) = settings::batch_defaults(request);
@@ -101,7 +102,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn runner(model: &ModelSpec, config: Config<'_>, version: Version) -> Runner {
+/// The runner that a release takes for a model.
+pub fn runner(model: &ModelSpec, config: Config<'_>, version: Version) -> Runner {
     if version.is_in(version::V2_RUNNER) {
         return Runner::V2;
     }

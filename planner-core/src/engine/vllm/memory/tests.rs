@@ -15,7 +15,13 @@ fn bytes(config: &str, kind: PartKind, expert_parallel: bool, flags: &[(&str, &s
     }
     let (run, _) = resolve(&model, &request)?;
     let before = super::parts(&run, expert_parallel)?.unwrap();
-    let of = |parts: &Vec<_>| parts.iter().filter(|part: &&crate::engine::memory::MemoryPart| part.kind == kind).map(|part| part.bytes).sum();
+    let of = |parts: &Vec<_>| {
+        parts
+            .iter()
+            .filter(|part: &&crate::engine::memory::MemoryPart| part.kind == kind)
+            .map(|part| part.bytes)
+            .sum()
+    };
     Ok(before.stages.iter().map(of).collect())
 }
 
@@ -63,7 +69,8 @@ fn the_first_stage_embeds_and_the_last_one_has_the_head() {
 
 #[test]
 fn experts_are_cut_over_all_replicas() {
-    let config = llama(1, r#", "num_local_experts": 4, "num_experts_per_tok": 2, "tie_word_embeddings": false"#);
+    let config =
+        llama(1, r#", "num_local_experts": 4, "num_experts_per_tok": 2, "tie_word_embeddings": false"#);
     let config = config.replace("\"llama\"", "\"mixtral\"").replace("LlamaForCausalLM", "MixtralForCausalLM");
     // attention, a router of four rows, and the rest as above
     let rest = 2 * TABLE + (2 * 64 * 64 + 2 * 64 * 32) * 2 + 64 * 4 * 2 + 3 * NORM + ROTARY;

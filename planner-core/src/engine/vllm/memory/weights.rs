@@ -176,7 +176,8 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
         return scaled(bytes, module.count.div_ceil(ranks), module.count);
     }
     let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
-    let mxfp4 = run.config.quantization().and_then(|q| q.get("quant_method")).is_some_and(|method| method == "mxfp4");
+    let mxfp4 =
+        run.config.quantization().and_then(|q| q.get("quant_method")).is_some_and(|method| method == "mxfp4");
     if !mxfp4 {
         return Ok(bytes.div_ceil(ranks));
     }
@@ -208,7 +209,8 @@ fn draft(run: &Run<'_>) -> Result<u64> {
         Some(Speculative::Eagle(_)) => 1,
         Some(Speculative::Ngram(_)) | None => return Ok(0),
     };
-    let own = run.model.modules.iter().filter(|module| module.layer == run.model.config_layers.checked_sub(1));
+    let own =
+        run.model.modules.iter().filter(|module| module.layer == run.model.config_layers.checked_sub(1));
     let layer = sum(WEIGHTS, own.map(|module| on_rank(run, module)).collect::<Result<Vec<_>>>()?)?;
     // `eh_proj`, two hidden states to one, is not cut
     let hidden = run.model.hidden_size;
@@ -219,5 +221,6 @@ fn draft(run: &Run<'_>) -> Result<u64> {
 /// `bytes × part / whole`, rounded up.
 fn scaled(bytes: u64, part: u64, whole: u64) -> Result<u64> {
     let exact = u128::from(bytes) * u128::from(part);
-    u64::try_from(exact.div_ceil(u128::from(whole.max(1)))).map_err(|_| crate::error::Error::overflow(WEIGHTS))
+    u64::try_from(exact.div_ceil(u128::from(whole.max(1))))
+        .map_err(|_| crate::error::Error::overflow(WEIGHTS))
 }
