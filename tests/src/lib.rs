@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod room;
 pub mod transformers;
 pub mod weights;
 

@@ -113,6 +113,9 @@ pub const V2_GRAPHS: Span = Span::since(29, 0);
 /// The second runner keeps the counts of penalties on the GPU.
 pub const V2_PENALTY_COUNTS: Span = Span::since(27, 0);
 
+/// No start-up log that prints its parts was compared yet.
+pub const UNSEEN: Span = Span::since(27, 0);
+
 #[cfg(test)]
 mod tests {
     use super::*;

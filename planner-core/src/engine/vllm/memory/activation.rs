@@ -10,6 +10,7 @@ use super::run::{Run, Runner};
 use crate::engine::memory::{MemoryPart, PartKind};
 use crate::engine::vllm::version;
 use crate::error::Result;
+use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -29,8 +30,9 @@ pub fn part(run: &Run<'_>, first: bool, last: bool) -> Result<MemoryPart> {
     let step = forward(run)?.max(sampler);
     let encoder = if first { encoder(run)? } else { 0 };
     let bytes = sum(ACTIVATION, [step, experts(run)?, encoder, if last { counts(run)? } else { 0 }])?;
-    // half of what was read of a configuration for the encoder, a 50th of the rest
-    Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, encoder / 2, bytes / 50])?))
+    // half of what was read of a configuration for the encoder, a 50th of the rest where logs were compared
+    let rest = bytes / if run.version.is_in(version::UNSEEN) { 4 } else { 50 };
+    Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, encoder / 2, rest])?))
 }
 
 /// `factors` times a constant of hundredths.
@@ -88,16 +90,15 @@ fn multiprocessors(run: &Run<'_>) -> u64 {
 /// The widest layer's inner states, and hidden states around it.
 fn forward(run: &Run<'_>) -> Result<u64> {
     let hidden = run.model.hidden_size;
-    let up = |layer: Option<u64>| {
-        let own =
-            run.part("mlp").filter(|module| module.layer == layer && module.shape.kind == ModuleKind::Linear);
-        own.filter(|module| module.shape.inputs == hidden && !module.path.contains("down"))
-            .map(|module| module.shape.outputs)
-            .fold(0, u64::saturating_add)
+    let up = |module: &&WeightModule| {
+        let linear = module.part == "mlp" && module.shape.kind == ModuleKind::Linear;
+        linear && module.shape.inputs == hidden && !module.path.contains("down")
     };
-    let layers = run.part("mlp").map(|module| module.layer).collect::<std::collections::BTreeSet<_>>();
+    let layers = run.model.modules.chunk_by(|a, b| a.layer == b.layer);
+    let widths = layers
+        .map(|layer| layer.iter().filter(up).map(|module| module.shape.outputs).fold(0, u64::saturating_add));
     // gate and up at once, and half as much again for their product
-    let inner = layers.into_iter().map(up).max().unwrap_or(0) / run.tp;
+    let inner = widths.max().unwrap_or(0) / run.tp;
     let inner = product(ACTIVATION, &[3, run.tokens, inner])?;
     let around = hundredths(constants::FORWARD_HIDDEN.value, &[2, run.tokens, hidden])?;
     // hidden states and residuals that come from the stage before
@@ -109,7 +110,9 @@ fn forward(run: &Run<'_>) -> Result<u64> {
 /// Buffers between the two matrices of the experts (`workspace_shapes` of `TritonExperts`).
 fn experts(run: &Run<'_>) -> Result<u64> {
     let quantized = run.config.quantization().and_then(|quantization| quantization.get("quant_method"));
-    let Some(expert) = run.part("experts").find(|module| module.path.contains("down")) else { return Ok(0) };
+    let hidden = run.model.hidden_size;
+    let back = |module: &&WeightModule| module.path.contains("down") || module.shape.outputs == hidden;
+    let Some(expert) = run.part("experts").find(back) else { return Ok(0) };
     let Some(part) = run.model.parts.iter().find(|part| part.name == "experts") else { return Ok(0) };
     // gpt-oss's kernels work in buffers of their own that do not stay
     if quantized.is_some_and(|method| method == "mxfp4") {
@@ -118,7 +121,7 @@ fn experts(run: &Run<'_>) -> Result<u64> {
     let active = product(ACTIVATION, &[expert.count, part.active])?.div_ceil(part.parameters.max(1));
     let ranks =
         if run.expert_parallel { 1 } else { product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])? };
-    let (inner, hidden) = (expert.shape.inputs / ranks, run.model.hidden_size);
+    let inner = expert.shape.inputs / ranks;
     let widths = sum(ACTIVATION, [inner.max(hidden), inner.saturating_mul(2).max(hidden)])?;
     product(ACTIVATION, &[2, run.tokens, active, widths])
 }

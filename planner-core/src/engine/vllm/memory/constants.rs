@@ -68,6 +68,8 @@ constants! {
     OUTSIDE_CARDS = 70 * CENT, 50 * CENT, "from 0.18", "logs", ["0.28.0-gpt-oss-120b-tp8"];
     /// The same in older releases.
     OUTSIDE_CARDS_LEAN = 21 * CENT, 10 * CENT, "to 0.17", "logs of L40S, tp 4", [];
+    /// How much more it may be where releases measure by what is free (`total_consumed`): no log yet.
+    OUTSIDE_UNSEEN = 30 * CENT, 0, "from 0.27", "vllm/utils/mem_utils.py of 0.33.0; a margin, not a figure", [];
     /// The first graph of all.
     FIRST_GRAPH = 12 * CENT, 10 * CENT, "from 0.18", "logs", ["0.19.0-llama3.1-8b-8192"];
     /// Bytes of a layer in every further piecewise graph.

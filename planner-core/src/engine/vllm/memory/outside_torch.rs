@@ -22,5 +22,7 @@ pub fn part(run: &Run<'_>) -> MemoryPart {
         (_, false) if lean => constants::OUTSIDE_CARDS_LEAN,
         (_, false) => constants::OUTSIDE_CARDS,
     };
-    MemoryPart::estimate(PartKind::OutsideTorch, found.value, found.spread)
+    // later releases count what the allocator holds and does not use here
+    let unseen = if run.version.is_in(version::UNSEEN) { constants::OUTSIDE_UNSEEN.value } else { 0 };
+    MemoryPart::estimate(PartKind::OutsideTorch, found.value, found.spread + unseen)
 }

@@ -5,8 +5,6 @@
 //! `fused_moe/oracle/mxfp4.py` beside it, and which of them the classes of `vllm/model_executor/models/` take,
 //! vLLM 0.19.0 and 0.33.0.
 
-use std::collections::BTreeMap;
-
 use super::rotary;
 use super::run::Run;
 use crate::engine::vllm::math::round_up;
@@ -65,25 +63,26 @@ pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
         .collect();
     let last = stages.len().saturating_sub(1);
     let tied = !run.model.modules.iter().any(|module| module.part == "head");
-    let mut tensors: BTreeMap<(usize, Option<u64>, &str, &str), u64> = BTreeMap::new();
-    for module in &run.model.modules {
-        let bytes = on_rank(run, module)?;
-        let stage = match module.layer {
-            Some(layer) => ends.iter().position(|end| layer < *end).unwrap_or(last),
-            None if matches!(module.part, "head" | "norm") => last,
-            None => 0,
-        };
-        let tensor = tensors.entry((stage, module.layer, module.part, fused(module.path))).or_default();
-        *tensor = sum(WEIGHTS, [*tensor, bytes])?;
-        add(&mut stages, stage, absorbed(run, module)?)?;
-        if stage != last && tied && is_vocabulary(module) {
-            add(&mut stages, last, bytes)?;
+    // a layer as the one before it takes as much
+    let mut before: Option<(&[WeightModule], u64)> = None;
+    for block in run.model.modules.chunk_by(|a, b| a.layer == b.layer) {
+        if let Some(layer) = block.first().and_then(|module| module.layer) {
+            let bytes = match before {
+                Some((other, bytes)) if alike(other, block) => bytes,
+                _ => tensors(run, block)?,
+            };
+            before = Some((block, bytes));
+            add(&mut stages, ends.iter().position(|end| layer < *end).unwrap_or(last), bytes)?;
+            continue;
         }
-    }
-    // scales stand beside quantized weights as tensors of their own, so their sum says nothing of a tensor
-    let plain = run.config.quantization().is_none() && run.resolved.request.weight_dtype.is_none();
-    for ((stage, ..), bytes) in tensors {
-        add(&mut stages, stage, if plain { allocated(bytes) } else { bytes })?;
+        for module in block {
+            let bytes = tensors(run, std::slice::from_ref(module))?;
+            let stage = if matches!(module.part, "head" | "norm") { last } else { 0 };
+            add(&mut stages, stage, bytes)?;
+            if stage != last && tied && is_vocabulary(module) {
+                add(&mut stages, last, bytes)?;
+            }
+        }
     }
     let tables = rotary::bytes(run)?;
     (0..stages.len()).try_for_each(|stage| add(&mut stages, stage, tables))?;
@@ -96,6 +95,29 @@ fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
         *held = sum(WEIGHTS, [*held, bytes])?;
     }
     Ok(())
+}
+
+/// Whether two layers hold the same.
+fn alike(a: &[WeightModule], b: &[WeightModule]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| WeightModule { layer: b.layer, ..*a } == *b)
+}
+
+/// Bytes of modules on a rank as the allocator counts their tensors.
+fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
+    // scales stand beside quantized weights as tensors of their own, so their sum says nothing of a tensor
+    let plain = run.config.quantization().is_none() && run.resolved.request.weight_dtype.is_none();
+    let mut tensors: Vec<(&str, &str, u64)> = Vec::with_capacity(modules.len());
+    let mut copies = 0;
+    for module in modules {
+        let (name, bytes) = (fused(module.path), on_rank(run, module)?);
+        match tensors.iter_mut().find(|(part, other, _)| *other == name && *part == module.part) {
+            Some((_, _, tensor)) => *tensor = sum(WEIGHTS, [*tensor, bytes])?,
+            None => tensors.push((module.part, name, bytes)),
+        }
+        copies = sum(WEIGHTS, [copies, absorbed(run, module)?])?;
+    }
+    let counted = tensors.into_iter().map(|(_, _, bytes)| if plain { allocated(bytes) } else { bytes });
+    sum(WEIGHTS, counted.chain([copies]))
 }
 
 /// The tensor that a module is loaded into (`packed_modules_mapping`).
