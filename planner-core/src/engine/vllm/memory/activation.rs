@@ -5,9 +5,12 @@
 //! then the sampler over one row of logits for every sequence. Experts work in buffers that stay (`workspace_shapes` of
 //! `vllm/model_executor/layers/fused_moe/`).
 
+use serde_json::Value as Json;
+
 use super::constants;
 use super::run::{Run, Runner};
 use crate::engine::memory::{MemoryPart, PartKind};
+use crate::engine::vllm::model::config::whole;
 use crate::engine::vllm::version;
 use crate::error::Result;
 use crate::spec::model::WeightModule;
@@ -27,12 +30,13 @@ const LARGEST_PICTURE: u64 = 16384;
 /// Sums beyond 64 bits.
 pub fn part(run: &Run<'_>, first: bool, last: bool) -> Result<MemoryPart> {
     let (sampler, spread) = if last { sampler(run)? } else { (0, 0) };
-    let step = forward(run)?.max(sampler);
-    let encoder = if first { encoder(run)? } else { 0 };
-    let bytes = sum(ACTIVATION, [step, experts(run)?, encoder, if last { counts(run)? } else { 0 }])?;
+    let encoder = if first { encoder(run)? } else { Encoder::default() };
+    let step = sum(ACTIVATION, [forward(run)?.max(sampler), experts(run)?, encoder.kept])?;
+    let bytes = sum(ACTIVATION, [step.max(encoder.peak), if last { counts(run)? } else { 0 }])?;
     // half of what was read of a configuration for the encoder, a 50th of the rest where logs were compared
+    let read = if encoder.peak > step { encoder.peak } else { encoder.kept } / 2;
     let rest = bytes / if run.version.is_in(version::UNSEEN) { 4 } else { 50 };
-    Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, encoder / 2, rest])?))
+    Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, read, rest])?))
 }
 
 /// `factors` times a constant of hundredths.
@@ -126,19 +130,26 @@ fn experts(run: &Run<'_>) -> Result<u64> {
     product(ACTIVATION, &[2, run.tokens, active, widths])
 }
 
-/// Pictures of one step as pixels, and what the encoder makes of them, twice
-/// (`MultiModalBudget` of `vllm/multimodal/encoder_budget.py`).
-fn encoder(run: &Run<'_>) -> Result<u64> {
-    let Some(vision) = run.config.root.get("vision_config").and_then(|vision| vision.as_object()) else {
-        return Ok(0);
+/// What pictures of one step take.
+#[derive(Debug, Clone, Copy, Default)]
+struct Encoder {
+    /// Pixels and what is made of them, which stay while the step runs.
+    kept: u64,
+    /// The most at once while the encoder runs.
+    peak: u64,
+}
+
+/// As many of the largest pictures as a step admits (`MultiModalBudget` of `vllm/multimodal/encoder_budget.py`).
+fn encoder(run: &Run<'_>) -> Result<Encoder> {
+    let vision = run.config.root.get("vision_config").and_then(Json::as_object);
+    let Some(vision) = vision.filter(|_| run.part("vision").next().is_some()) else {
+        return Ok(Encoder::default());
     };
-    if run.part("vision").next().is_none() {
-        return Ok(0);
-    }
-    let number = |key: &str| vision.get(key).and_then(crate::engine::vllm::model::config::whole);
+    let number = |key: &str| vision.get(key).and_then(whole);
     let merge =
         number("spatial_merge_size").or_else(|| run.config.number(&["spatial_merge_size"])).unwrap_or(1);
-    let side = number("patch_size").unwrap_or(14).saturating_mul(merge).max(1);
+    let patch = number("patch_size").unwrap_or(14).max(1);
+    let side = patch.saturating_mul(merge.max(1));
     let across = number("image_size").map(|size| size / side);
     let tokens = run.config.number(&["mm_tokens_per_image"]).or(across.map(|n| n.saturating_mul(n)));
     let tokens = tokens.unwrap_or(LARGEST_PICTURE).max(1);
@@ -147,7 +158,15 @@ fn encoder(run: &Run<'_>) -> Result<u64> {
         Some(size) => product(ACTIVATION, &[size, size])?,
         None => product(ACTIVATION, &[tokens, side, side])?,
     };
-    let frames = number("temporal_patch_size").unwrap_or(1);
-    let batch = product(ACTIVATION, &[budget / tokens, 3, frames, pixels, 2])?;
-    sum(ACTIVATION, [batch, product(ACTIVATION, &[2, budget, run.model.hidden_size])?])
+    let pixels = product(ACTIVATION, &[budget / tokens, pixels])?;
+    let batch = product(ACTIVATION, &[pixels, 3, number("temporal_patch_size").unwrap_or(1), 2])?;
+    let kept = sum(ACTIVATION, [batch, product(ACTIVATION, &[2, budget, run.model.hidden_size])?])?;
+    // of a layer the states before and after its norm, the MLP's inner states and their activation
+    let hidden = ["hidden_size", "embed_dim"].iter().find_map(|key| number(key)).unwrap_or(0);
+    let inner = number("intermediate_size").unwrap_or(hidden.saturating_mul(4));
+    let gated = run.part("vision").any(|module| module.path.contains("gate"));
+    let widths =
+        sum(ACTIVATION, [hidden.saturating_mul(2), inner.saturating_mul(if gated { 3 } else { 2 })])?;
+    let layer = product(ACTIVATION, &[pixels / patch.saturating_mul(patch), 2, widths])?;
+    Ok(Encoder { kept, peak: sum(ACTIVATION, [kept, layer])? })
 }
