@@ -13,7 +13,8 @@ pub struct GpuMemory {
     pub rank: u64,
     /// Pipeline stage it belongs to.
     pub stage: u64,
-    /// What the engine's share is a share of: the driver's total, or PyTorch's where the engine asks that; unknown where only `--kv-memory` is given.
+    /// What the engine's share is a share of: the driver's total, or PyTorch's where the engine asks that;
+    /// unknown where only `--kv-memory` is given.
     pub total_bytes: Option<u64>,
     /// Share that the engine may use.
     pub budget_bytes: Option<u64>,

@@ -102,8 +102,15 @@ fn forward(run: &Run<'_>) -> Result<u64> {
     let widths = layers
         .map(|layer| layer.iter().filter(up).map(|module| module.shape.outputs).fold(0, u64::saturating_add));
     // gate and up at once, and half as much again for their product
-    let inner = widths.max().unwrap_or(0) / run.tp;
-    let inner = product(ACTIVATION, &[3, run.tokens, inner])?;
+    let dense = product(ACTIVATION, &[3, run.tokens, widths.max().unwrap_or(0) / run.tp])?;
+    // experts that keep no buffers hold the same for every active one, and its output
+    let inner = match routed(run)?.filter(|_| run.is_mxfp4()) {
+        Some(Routed { active, inner }) => {
+            let each = sum(ACTIVATION, [product(ACTIVATION, &[3, inner])?, hidden])?;
+            dense.max(product(ACTIVATION, &[2, run.tokens, active, each])?)
+        }
+        None => dense,
+    };
     let around = hundredths(constants::FORWARD_HIDDEN.value, &[2, run.tokens, hidden])?;
     // hidden states and residuals that come from the stage before
     let handed =
@@ -111,21 +118,30 @@ fn forward(run: &Run<'_>) -> Result<u64> {
     sum(ACTIVATION, [inner, around, handed])
 }
 
-/// Buffers between the two matrices of the experts (`workspace_shapes` of `TritonExperts`).
-fn experts(run: &Run<'_>) -> Result<u64> {
-    let quantized = run.config.quantization().and_then(|quantization| quantization.get("quant_method"));
+/// Experts of a layer as one rank runs them.
+struct Routed {
+    /// Experts of one token.
+    active: u64,
+    /// Inner width of one on this rank.
+    inner: u64,
+}
+
+fn routed(run: &Run<'_>) -> Result<Option<Routed>> {
     let hidden = run.model.hidden_size;
     let back = |module: &&WeightModule| module.path.contains("down") || module.shape.outputs == hidden;
-    let Some(expert) = run.part("experts").find(back) else { return Ok(0) };
-    let Some(part) = run.model.parts.iter().find(|part| part.name == "experts") else { return Ok(0) };
-    // gpt-oss's kernels work in buffers of their own that do not stay
-    if quantized.is_some_and(|method| method == "mxfp4") {
-        return Ok(0);
-    }
+    let part = run.model.parts.iter().find(|part| part.name == "experts");
+    let Some((expert, part)) = run.part("experts").find(back).zip(part) else { return Ok(None) };
     let active = product(ACTIVATION, &[expert.count, part.active])?.div_ceil(part.parameters.max(1));
-    let ranks =
-        if run.expert_parallel { 1 } else { product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])? };
-    let inner = expert.shape.inputs / ranks;
+    let cut = product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])?;
+    let ranks = if run.expert_parallel { 1 } else { cut };
+    Ok(Some(Routed { active, inner: expert.shape.inputs / ranks }))
+}
+
+/// Buffers between the two matrices of the experts, which stay (`workspace_shapes` of `TritonExperts`); gpt-oss's kernels
+/// have none.
+fn experts(run: &Run<'_>) -> Result<u64> {
+    let Some(Routed { active, inner }) = routed(run)?.filter(|_| !run.is_mxfp4()) else { return Ok(0) };
+    let hidden = run.model.hidden_size;
     let widths = sum(ACTIVATION, [inner.max(hidden), inner.saturating_mul(2).max(hidden)])?;
     product(ACTIVATION, &[2, run.tokens, active, widths])
 }

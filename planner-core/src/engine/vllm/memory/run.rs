@@ -52,6 +52,8 @@ pub struct Run<'a> {
     pub sequences: u64,
     /// Tensor parallel size.
     pub tp: u64,
+    /// Whether any weights are quantized.
+    pub quantized: bool,
     /// Whether ranks hold whole experts (`--enable-expert-parallel`).
     pub expert_parallel: bool,
 }
@@ -82,6 +84,7 @@ impl<'a> Run<'a> {
             tokens,
             sequences: request.max_num_seqs.unwrap_or(sequences).min(tokens),
             tp: resolved.parallel.tp,
+            quantized: config.quantization().is_some() || request.weight_dtype.is_some(),
             expert_parallel,
         })
     }
@@ -89,6 +92,12 @@ impl<'a> Run<'a> {
     /// Whether the GPU is Hopper, where FlashAttention 3 runs.
     pub fn is_hopper(&self) -> bool {
         self.capability.0 == 9
+    }
+
+    /// Whether experts are stored in MXFP4 and run by its kernels (gpt-oss).
+    pub fn is_mxfp4(&self) -> bool {
+        let method = self.config.quantization().and_then(|quantization| quantization.get("quant_method"));
+        method.is_some_and(|method| method == "mxfp4")
     }
 
     /// Whether GPUs of this kind are joined by NVLink: cards of data centres from A100 on.

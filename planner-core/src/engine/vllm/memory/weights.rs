@@ -9,7 +9,7 @@ use super::rotary;
 use super::run::Run;
 use crate::engine::vllm::math::round_up;
 use crate::error::Result;
-use crate::parallel::{heads_per_rank, stages as stage_layers};
+use crate::parallel::stages as stage_layers;
 use crate::request::Speculative;
 use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
@@ -63,20 +63,23 @@ pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
         .collect();
     let last = stages.len().saturating_sub(1);
     let tied = !run.model.modules.iter().any(|module| module.part == "head");
-    // a layer as the one before it takes as much
-    let mut before: Option<(&[WeightModule], u64)> = None;
+    // layers that differ, and what each takes
+    let mut seen: Vec<(&[WeightModule], u64)> = Vec::new();
     for block in run.model.modules.chunk_by(|a, b| a.layer == b.layer) {
         if let Some(layer) = block.first().and_then(|module| module.layer) {
-            let bytes = match before {
-                Some((other, bytes)) if alike(other, block) => bytes,
-                _ => tensors(run, block)?,
+            let bytes = match seen.iter().find(|(other, _)| alike(other, block)) {
+                Some((_, bytes)) => *bytes,
+                None => {
+                    let bytes = tensors(run, block)?;
+                    seen.push((block, bytes));
+                    bytes
+                }
             };
-            before = Some((block, bytes));
             add(&mut stages, ends.iter().position(|end| layer < *end).unwrap_or(last), bytes)?;
             continue;
         }
         for module in block {
-            let bytes = tensors(run, std::slice::from_ref(module))?;
+            let bytes = counted(run, on_rank(run, module)?);
             let stage = if matches!(module.part, "head" | "norm") { last } else { 0 };
             add(&mut stages, stage, bytes)?;
             if stage != last && tied && is_vocabulary(module) {
@@ -97,15 +100,16 @@ fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Whether two layers hold the same.
+/// Whether two layers hold the same, by the rules that made their modules.
 fn alike(a: &[WeightModule], b: &[WeightModule]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| WeightModule { layer: b.layer, ..*a } == *b)
+    let same = |(a, b): (&WeightModule, &WeightModule)| {
+        std::ptr::eq(a.path, b.path) && (a.bytes, a.count, a.shape) == (b.bytes, b.count, b.shape)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// Bytes of modules on a rank as the allocator counts their tensors.
 fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
-    // scales stand beside quantized weights as tensors of their own, so their sum says nothing of a tensor
-    let plain = run.config.quantization().is_none() && run.resolved.request.weight_dtype.is_none();
     let mut tensors: Vec<(&str, &str, u64)> = Vec::with_capacity(modules.len());
     let mut copies = 0;
     for module in modules {
@@ -116,8 +120,7 @@ fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
         }
         copies = sum(WEIGHTS, [copies, absorbed(run, module)?])?;
     }
-    let counted = tensors.into_iter().map(|(_, _, bytes)| if plain { allocated(bytes) } else { bytes });
-    sum(WEIGHTS, counted.chain([copies]))
+    sum(WEIGHTS, tensors.into_iter().map(|(_, _, bytes)| counted(run, bytes)).chain([copies]))
 }
 
 /// The tensor that a module is loaded into (`packed_modules_mapping`).
@@ -131,10 +134,12 @@ fn fused(path: &'static str) -> &'static str {
 
 /// Bytes that PyTorch's allocator counts for a tensor: one of 10 MiB or more has a segment of whole 2 MiB, and what is
 /// left of it is kept where it is no more than 1 MiB (`c10/cuda/CUDACachingAllocator.cpp`: `kMinLargeAlloc`,
-/// `kRoundLarge`, `should_split`).
-fn allocated(bytes: u64) -> u64 {
+/// `kRoundLarge`, `should_split`). Scales stand beside quantized weights as tensors of their own, so the sum of both is
+/// left as it is.
+fn counted(run: &Run<'_>, bytes: u64) -> u64 {
     let segment = round_up(bytes, 2 << 20);
-    if bytes >= 10 << 20 && segment - bytes <= 1 << 20 { segment } else { bytes }
+    let kept = !run.quantized && bytes >= 10 << 20 && segment - bytes <= 1 << 20;
+    if kept { segment } else { bytes }
 }
 
 /// Copies of a latent's second factor that decoding multiplies by instead (`W_UK_T`, `W_UV` of
@@ -175,10 +180,17 @@ fn on_rank(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
         return Ok(bytes);
     }
     let kv_heads = run.model.kv_heads.unwrap_or(1).max(1);
-    if module.part == "attention" && matches!(last, "k_proj" | "v_proj") && tp > kv_heads {
-        return scaled(bytes, heads_per_rank(kv_heads, tp), kv_heads);
+    if module.part != "attention" || tp <= kv_heads {
+        return Ok(bytes.div_ceil(tp));
     }
-    Ok(bytes.div_ceil(tp))
+    // fewer KV heads than ranks: each holds one of them
+    match (last, run.model.attention_heads) {
+        ("k_proj" | "v_proj", _) => scaled(bytes, 1, kv_heads),
+        ("qkv_proj" | "query_key_value", Some(heads)) => {
+            scaled(bytes, heads.div_ceil(tp).saturating_add(2), heads.saturating_add(2 * kv_heads))
+        }
+        _ => Ok(bytes.div_ceil(tp)),
+    }
 }
 
 /// Bytes of a module as the engine loads it: a `--weight-dtype` is taken by what the engine quantizes.
@@ -198,9 +210,7 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
         return scaled(bytes, module.count.div_ceil(ranks), module.count);
     }
     let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
-    let mxfp4 =
-        run.config.quantization().and_then(|q| q.get("quant_method")).is_some_and(|method| method == "mxfp4");
-    if !mxfp4 {
+    if !run.is_mxfp4() {
         return Ok(bytes.div_ceil(ranks));
     }
     // gate and up are cut by rows, down by columns; the cut side is the inner width
@@ -216,7 +226,7 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
 /// (`mxfp4_round_up_hidden_size_and_intermediate_size`).
 fn tile(run: &Run<'_>, is_down: bool, ranks: u64) -> (u64, u64) {
     match run.capability.0 {
-        // Triton's layout for Hopper pads inputs alone (by logs of gpt-oss; cut widths are padded on both sides)
+        // Triton's layout for Hopper pads inputs alone, of cut widths outputs too: by logs of gpt-oss
         9 if ranks == 1 && is_down => (256, 1),
         9 if ranks == 1 => (64, 256),
         10 => (256, 256),
