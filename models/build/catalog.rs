@@ -48,6 +48,7 @@ struct GpuFile {
     aliases: Vec<String>,
     vendor: String,
     memory: String,
+    torch_memory: Option<String>,
     nominal_gb: u64,
     memory_bandwidth_gb_s: Option<f64>,
     fp16_tflops: Option<f64>,
@@ -132,6 +133,24 @@ fn memory_bytes(gpu: &GpuFile) -> u64 {
         * scale
 }
 
+/// `N.NN GiB` in bytes, rounded down.
+fn torch_memory_bytes(gpu: &GpuFile) -> String {
+    let Some(text) = &gpu.torch_memory else { return "None".into() };
+    assert!(
+        gpu.sources.contains_key("torch_memory"),
+        "gpus.yaml: `{}` gives torch_memory without its source",
+        gpu.id
+    );
+    let parsed = text.strip_suffix(" GiB").and_then(|number| {
+        let (whole, part) = number.split_once('.').filter(|(_, part)| part.len() == 2)?;
+        Some((whole.parse::<u64>().ok()? * 100 + part.parse::<u64>().ok()?) * (1 << 30) / 100)
+    });
+    let bytes =
+        parsed.unwrap_or_else(|| panic!("gpus.yaml: `{}`: torch_memory `{text}` is not N.NN GiB", gpu.id));
+    assert!(bytes < memory_bytes(gpu), "gpus.yaml: `{}`: torch sees more than the driver", gpu.id);
+    format!("Some({bytes})")
+}
+
 /// Writes the GPUs.
 pub fn gpus(out: &mut String) {
     let path = Path::new("gpus.yaml");
@@ -147,8 +166,8 @@ pub fn gpus(out: &mut String) {
         }
         writeln!(
             out,
-            "Gpu {{ id: {}, name: {}, aliases: {}, vendor: {}, memory_bytes: {}, nominal_gb: {}, bandwidth_100_mb_s: {}, fp16_100_gflops: {}, fp8_100_gflops: {}, compute_capability: {}, sources: {} }},",
-            literal(&gpu.id), literal(&gpu.name), texts(&gpu.aliases), literal(&gpu.vendor), memory_bytes(gpu), gpu.nominal_gb,
+            "Gpu {{ id: {}, name: {}, aliases: {}, vendor: {}, memory_bytes: {}, torch_memory_bytes: {}, nominal_gb: {}, bandwidth_100_mb_s: {}, fp16_100_gflops: {}, fp8_100_gflops: {}, compute_capability: {}, sources: {} }},",
+            literal(&gpu.id), literal(&gpu.name), texts(&gpu.aliases), literal(&gpu.vendor), memory_bytes(gpu), torch_memory_bytes(gpu), gpu.nominal_gb,
             tenths(gpu, "memory_bandwidth_gb_s", gpu.memory_bandwidth_gb_s), tenths(gpu, "fp16_tflops", gpu.fp16_tflops), tenths(gpu, "fp8_tflops", gpu.fp8_tflops),
             option(gpu.compute_capability.as_deref()),
             list(gpu.sources.iter().map(|(key, value)| format!("({}, {})", literal(key), literal(&one_line(value)))))

@@ -156,6 +156,8 @@ pub struct Gpu {
     pub vendor: &'static str,
     /// Memory that the driver reports, in bytes.
     pub memory_bytes: u64,
+    /// Memory that PyTorch reports (`torch.cuda.mem_get_info`), in bytes, where a log says it.
+    pub torch_memory_bytes: Option<u64>,
     /// Memory in the product's name, in GB.
     pub nominal_gb: u64,
     /// Peak memory bandwidth in units of 10⁸ bytes per second (0.1 GB/s).

@@ -33,7 +33,7 @@ impl Parallel {
         if gpus > MAX_GPUS {
             return Err(Error::bad_value("--tp × --pp × --dp", gpus, say!("at most {0} GPUs", MAX_GPUS)));
         }
-        if tp % dcp != 0 {
+        if !tp.is_multiple_of(dcp) {
             return Err(Error::bad_value("--dcp", dcp, say!("a divisor of --tp, which is {0}", tp)));
         }
         Ok(Self { tp, pp, dp, dcp })

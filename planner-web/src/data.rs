@@ -2,7 +2,7 @@
 //! so that both load at once and neither is large.
 //!
 //! Its first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id",
-//! "name", "memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
+//! "name", "memory_bytes", "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
 //! "why"}], "families": [[model_type]]}`. The line of each model follows, its
 //! config.json, and that of each family; a line is read when it is asked for.
 //! `examples/data.rs` writes it from the tables that the command line holds.
@@ -89,6 +89,7 @@ fn device(entry: &Value) -> Device {
         id: text(entry, "id").to_owned(),
         name: text(entry, "name").to_owned(),
         memory_bytes: entry.get("memory_bytes").and_then(Value::as_u64).unwrap_or(0),
+        torch_memory_bytes: entry.get("torch_memory_bytes").and_then(Value::as_u64),
         compute_capability: entry.get("compute_capability").and_then(Value::as_str).map(leak),
     }
 }

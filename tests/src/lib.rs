@@ -11,6 +11,7 @@ use planner_core::{Error, Result};
 use serde_json::{Map, Value as Json};
 
 pub mod refusals;
+pub mod room;
 pub mod transformers;
 pub mod weights;
 

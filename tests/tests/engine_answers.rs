@@ -235,8 +235,6 @@ fn command(flags: &str) -> String {
 fn a_vllm_command_is_spelled_for_its_version() {
     assert!(command("engine vllm@0.24 prefix-caching off").ends_with(" --no-enable-prefix-caching"));
     assert!(command("engine vllm prefix-caching off").ends_with(" --disable-prefix-caching"));
-    // What the older ones take by themselves is not known, so the share is said.
-    assert!(command("engine vllm@0.24 gpu h100").contains(" --gpu-memory-utilization 0.92"));
     assert!(!command("engine vllm gpu h100").contains("utilization"));
     assert!(command("engine vllm@0.24 gpu h100 memory-utilization 0.8").contains("utilization 0.8"));
     // An L4 takes 256 sequences by itself.

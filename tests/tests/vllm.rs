@@ -225,7 +225,7 @@ fn an_older_modelopt_file_makes_auto_fp8() -> Result<()> {
     Ok(())
 }
 
-/// Window layers of vLLM 0.20 to 0.24 reserve one batch of tokens in flight, of 0.33 one more than the
+/// Window layers of vLLM to 0.25 reserve one batch of tokens in flight, later ones one more than the
 /// pipeline stages; an unknown version is refused with the list.
 #[test]
 fn versions_differ_in_tokens_in_flight() -> Result<()> {
@@ -236,8 +236,44 @@ fn versions_differ_in_tokens_in_flight() -> Result<()> {
     };
     assert_eq!(in_flight("vllm")?, 3 * 2048);
     assert_eq!(in_flight("vllm@0.33.0")?, 3 * 2048);
-    assert_eq!(in_flight("vllm@0.22.0")?, 2048);
+    assert_eq!(in_flight("vllm@0.26.0")?, 3 * 2048);
+    assert_eq!(in_flight("vllm@0.25.1")?, 2048);
+    assert_eq!(in_flight("vllm@0.15")?, 2048);
     assert!(in_flight("vllm@0.1").is_err_and(|error| said(&error).contains("0.33.0")));
+    Ok(())
+}
+
+/// What differs between releases, each on both sides of its boundary: DeepSeek-V4's blocks (22 tuples of 47,808 B, then
+/// packed), the state blocks of Qwen's hybrids with prefix caching (2, then a checkpoint more), steps of large GPUs, the
+/// default share of the memory.
+#[test]
+fn releases_differ_by_named_rules() -> Result<()> {
+    let plan = |id: &str, version: &str, flags: &str| {
+        let model = planner_core::catalog::model(id)?;
+        let request = request(&format!("--engine vllm@{version} --seq 8192 {flags}"))?;
+        let plan = plan::plan(&model, &request)?;
+        let budget = plan.memory.as_ref().and_then(|memory| memory.gpus[0].budget_bytes);
+        Ok::<_, Error>((engine_keys(&plan.engine.report), budget))
+    };
+    let block = |version: &str| plan("deepseek-v4-flash", version, "--gpu h100-80gb --tp 4");
+    assert_eq!(block("0.22.1")?.0["block_bytes"], json!([22 * 47_808]));
+    assert_eq!(block("0.23.0")?.0["block_bytes"], json!([1_002_240]));
+    let states = |version: &str| -> Result<Json> {
+        let (keys, _) = plan("qwen3.5-27b", version, "--gpu h100-80gb")?;
+        let groups = keys["groups"].as_array().unwrap();
+        let state = groups.iter().find(|group| group["kind"] == "state").unwrap();
+        Ok(json!([state["block_size"], state["blocks_per_session"]]))
+    };
+    assert_eq!(states("0.32.0")?, json!([784, 2]));
+    assert_eq!(states("0.33.0")?, json!([832, 3]));
+    let step = |version: &str| {
+        Ok::<_, Error>(plan("llama3-8b", version, "--gpu b200")?.0["in_flight_tokens"].clone())
+    };
+    assert_eq!((step("0.27.1")?, step("0.29.0")?), (json!(2 * 8192), json!(2 * 16384)));
+    // an 80 GiB card, named by its size
+    let budget = |version: &str| Ok::<_, Error>(plan("llama3-8b", version, "--gpu 80GiB")?.1);
+    assert_eq!(budget("0.19.1")?, Some(72 << 30));
+    assert_eq!(budget("0.20.0")?, Some((80 << 30) * 92 / 100));
     Ok(())
 }
 

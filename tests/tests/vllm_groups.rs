@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use planner_core::engine::vllm::kv_cache::capacity::{Ranks, logged};
-use planner_core::engine::vllm::kv_cache::group;
+use planner_core::engine::vllm::kv_cache::group::{self, Group};
 use planner_core::engine::vllm::kv_cache::spec::{
     BlockParams, Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPerState,
 };
@@ -77,7 +77,7 @@ fn answer(case: &Json) -> Option<Json> {
     let layout = tensor_layout::resolve(candidates.clone(), specs.kinds()).ok()?;
     let name = candidates.iter().position(|candidate| *candidate == layout)?;
     let groups = group::groups(&specs, layout).ok()?;
-    let ranks = Ranks::of(groups, layout, 1, |_| 0).ok()?;
+    let ranks = Ranks::of(groups, |groups: &[Group]| group::block_bytes(groups, layout), 1, |_| 0).ok()?;
     let memory = case["memory"].as_u64().unwrap();
     let blocks = ranks.num_blocks(&[memory]);
     // one block is never handed out

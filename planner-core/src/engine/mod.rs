@@ -19,6 +19,7 @@ pub mod command;
 pub mod common;
 pub mod flag_support;
 pub mod llamacpp;
+pub mod memory;
 mod registry;
 pub mod report;
 pub mod sglang;
@@ -94,6 +95,12 @@ pub trait Engine: Sync + std::fmt::Debug {
 
     /// Files of the engine's own source that its rule restates; empty for the definition.
     fn citation(&self) -> &'static str;
+
+    /// What stands in a GPU's memory before the cache gets the rest of the engine's share; `None` where the rule is
+    /// weights by the number of GPUs and a reserve.
+    fn before_cache(&self, _run: &ResolvedRequest<'_>) -> Result<Option<memory::BeforeCache>> {
+        Ok(None)
+    }
 
     /// Settings of a request that its figures depend on, by their flags' names.
     fn reads(&self, request: &Request) -> &'static [&'static str];

@@ -1,6 +1,7 @@
 //! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
 
 use super::reserve;
+use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
 use crate::engine::{ResolvedRequest, ShareOf};
 use crate::error::Result;
 use crate::units::{product, sum};
@@ -12,7 +13,8 @@ pub struct GpuMemory {
     pub rank: u64,
     /// Pipeline stage it belongs to.
     pub stage: u64,
-    /// What the driver reports; unknown where only `--kv-memory` is given.
+    /// What the engine's share is a share of: the driver's total, or PyTorch's where the engine asks that;
+    /// unknown where only `--kv-memory` is given.
     pub total_bytes: Option<u64>,
     /// Share that the engine may use.
     pub budget_bytes: Option<u64>,
@@ -24,6 +26,8 @@ pub struct GpuMemory {
     pub kv_bytes_available: u64,
     /// What the sessions take of it.
     pub kv_bytes_used: u64,
+    /// Weights and reserve part by part, where the engine's rule says them.
+    pub parts: Vec<MemoryPart>,
 }
 
 /// Memory of all GPUs.
@@ -42,6 +46,11 @@ impl Memory {
     pub fn of(run: &ResolvedRequest<'_>) -> Result<Option<Self>> {
         let (request, parallel) = (run.request, run.parallel);
         let gpus = parallel.gpus();
+        if request.kv_memory.is_none()
+            && let Some(before) = run.engine.before_cache(run)?
+        {
+            return Self::by_parts(run, before).map(Some);
+        }
         let held = run
             .model
             .weight_bytes
@@ -59,6 +68,7 @@ impl Memory {
                 reserve_bytes: None,
                 kv_bytes_available: kv_memory,
                 kv_bytes_used: 0,
+                parts: Vec::new(),
             },
             (None, Some(device)) => {
                 let reserve = reserve(request);
@@ -81,6 +91,7 @@ impl Memory {
                     reserve_bytes: Some(reserve),
                     kv_bytes_available: room.unwrap_or(0),
                     kv_bytes_used: 0,
+                    parts: Vec::new(),
                 }
             }
         };
@@ -90,10 +101,44 @@ impl Memory {
         Ok(Some(Self { gpus, stages: parallel.pp, weights_fit }))
     }
 
+    /// The budget of a run whose engine says what each part takes.
+    fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache) -> Result<Self> {
+        let budget = run.utilization().of(before.total_bytes);
+        let mut weights_fit = true;
+        let mut stages = Vec::new();
+        for parts in before.stages {
+            let of = |weights: bool| {
+                let own = parts.iter().filter(|part| (part.kind == PartKind::Weights) == weights);
+                sum(words!("budget"), own.map(|part| part.bytes))
+            };
+            let (weights, reserve) = (of(true)?, of(false)?);
+            let room = budget.checked_sub(sum(words!("budget"), [weights, reserve])?);
+            weights_fit &= room.is_some();
+            stages.push(GpuMemory {
+                rank: 0,
+                stage: stages.len() as u64,
+                total_bytes: Some(before.total_bytes),
+                budget_bytes: Some(budget),
+                weight_bytes: Some(weights),
+                reserve_bytes: Some(reserve),
+                kv_bytes_available: room.unwrap_or(0),
+                kv_bytes_used: 0,
+                parts,
+            });
+        }
+        let parallel = run.parallel;
+        let gpu = |rank| {
+            let stage = rank / parallel.tp % parallel.pp;
+            Some(GpuMemory { rank, ..stages.get(usize::try_from(stage).ok()?)?.clone() })
+        };
+        Ok(Self { gpus: (0..parallel.gpus()).filter_map(gpu).collect(), stages: parallel.pp, weights_fit })
+    }
+
     /// Room for the cache on a GPU of each stage.
     pub fn available(&self) -> Vec<u64> {
-        let room = self.gpus.first().map_or(0, |gpu| gpu.kv_bytes_available);
-        vec![room; usize::try_from(self.stages).unwrap_or(1)]
+        let of =
+            |stage| self.gpus.iter().find(|gpu| gpu.stage == stage).map_or(0, |gpu| gpu.kv_bytes_available);
+        (0..self.stages).map(of).collect()
     }
 
     /// Records what the sessions take on a GPU of each stage.

@@ -168,7 +168,7 @@ fn assemble<'a>(
         if text.defines("layer_prefix") { text_value(text, "layer_prefix")? } else { "model.layers" };
     for index in 0..layer_count {
         text.set_index(Some(index));
-        counter.modules(text, text.family.layer_modules, &format!("{prefix}.{index}."))?;
+        counter.modules(text, text.family.layer_modules, &format!("{prefix}.{index}."), Some(index))?;
     }
     text.set_index(None);
     for scope in [Some(text), whole].into_iter().flatten() {
@@ -186,7 +186,7 @@ fn assemble<'a>(
         if text.defines(name) { text.optional_count(name, name) } else { Ok(None) }
     };
     let (kv_heads, head_dim) = widest(&layers);
-    let parts = counter.finish();
+    let (parts, modules) = counter.finish();
     Ok(ModelSpec {
         id: text.model_type.to_owned(),
         location: None,
@@ -207,6 +207,7 @@ fn assemble<'a>(
         weight_refusal,
         weight_bytes: sum(words!("weight bytes"), parts.iter().map(|part| part.bytes))?,
         parts,
+        modules,
         origin: origins(text)?,
         layers,
         notes,

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value as Json};
 
 use super::layer::Layer;
+use super::value::Module;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::text::Sentence;
@@ -36,6 +37,23 @@ pub struct Part {
     /// Parameters that one token uses.
     pub active: u64,
     /// Bytes when loaded.
+    pub bytes: u64,
+}
+
+/// What the model holds at one place, or in every expert of one layer: matrices, vectors or tables of one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightModule {
+    /// Part it belongs to (`attention`, `experts` …).
+    pub part: &'static str,
+    /// Its path within its layer, tower or model (`self_attn.q_proj`).
+    pub path: &'static str,
+    /// Layer of the language model that holds it; `None` outside its layers.
+    pub layer: Option<u64>,
+    /// Shape of one.
+    pub shape: Module,
+    /// How many there are.
+    pub count: u64,
+    /// Bytes of all of them as stored.
     pub bytes: u64,
 }
 
@@ -130,6 +148,8 @@ pub struct ModelSpec {
     pub source_len: Option<u64>,
     /// Parameters and bytes by part.
     pub parts: Vec<Part>,
+    /// The same module by module; empty where only a file's sums are known.
+    pub modules: Vec<WeightModule>,
     /// All parameters.
     pub parameters: u64,
     /// Bytes of the weights as stored.

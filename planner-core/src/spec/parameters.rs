@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::eval::Scope;
 use super::family::{bounded, fill, find, near_types};
-use super::model::{MAX_LAYERS, Part, nested};
+use super::model::{MAX_LAYERS, Part, WeightModule, nested};
 use super::value::Value;
 use super::weights::Storage;
 use crate::error::{Code, Error, Result};
@@ -17,16 +17,23 @@ use crate::units::{product, sum};
 pub struct Counter {
     storage: Storage,
     parts: BTreeMap<&'static str, Part>,
+    modules: Vec<WeightModule>,
 }
 
 impl Counter {
     /// Nothing counted yet; weights are stored as `storage` says.
     pub fn new(storage: Storage) -> Self {
-        Self { storage, parts: BTreeMap::new() }
+        Self { storage, parts: BTreeMap::new(), modules: Vec::new() }
     }
 
-    /// Adds the modules that a scope's conditions admit.
-    pub fn modules(&mut self, scope: &Scope<'_>, rules: &'static [ModuleRule], prefix: &str) -> Result<()> {
+    /// Adds the modules that a scope's conditions admit, of one `layer` of the language model or of none.
+    pub fn modules(
+        &mut self,
+        scope: &Scope<'_>,
+        rules: &'static [ModuleRule],
+        prefix: &str,
+        layer: Option<u64>,
+    ) -> Result<()> {
         for rule in rules {
             if !scope.holds(rule.when)? {
                 continue;
@@ -45,6 +52,14 @@ impl Counter {
                 active: 0,
                 bytes: 0,
             });
+            self.modules.push(WeightModule {
+                part: rule.part,
+                path: rule.path,
+                layer,
+                shape: module,
+                count,
+                bytes,
+            });
             part.parameters =
                 sum(words!("parameters"), [part.parameters, product(words!("parameters"), &[each, count])?])?;
             part.active = sum(
@@ -58,13 +73,13 @@ impl Counter {
 
     /// Modules held once and further repeated blocks.
     pub fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
-        self.modules(scope, scope.family.modules, prefix)?;
+        self.modules(scope, scope.family.modules, prefix, None)?;
         for stack in scope.family.stacks {
             if scope.holds(stack.when)? {
                 let repeat = bounded(stack.name, scope.count(stack.name, stack.repeat)?, MAX_LAYERS)?;
                 for index in 0..repeat {
                     scope.set_index(Some(index));
-                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name))?;
+                    self.modules(scope, stack.modules, &format!("{prefix}{}.{index}.", stack.name), None)?;
                 }
                 scope.set_index(None);
             }
@@ -94,15 +109,16 @@ impl Counter {
             let layers = bounded(tower.name, scope.count(tower.name, "layers")?, MAX_LAYERS)?;
             for index in 0..layers {
                 scope.set_index(Some(index));
-                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name))?;
+                self.modules(&scope, family.layer_modules, &format!("{}.layers.{index}.", tower.name), None)?;
             }
             scope.set_index(None);
         }
         self.once(&scope, &format!("{}.", tower.name))
     }
 
-    /// The parts that hold parameters.
-    pub fn finish(self) -> Vec<Part> {
-        self.parts.into_values().filter(|part| part.parameters > 0).collect()
+    /// The parts that hold parameters, and all modules.
+    pub fn finish(self) -> (Vec<Part>, Vec<WeightModule>) {
+        let parts = self.parts.into_values().filter(|part| part.parameters > 0).collect();
+        (parts, self.modules)
     }
 }

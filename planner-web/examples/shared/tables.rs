@@ -11,7 +11,7 @@ pub fn planner_data() -> String {
     let models = MODELS.iter().map(|m| json!({"id": m.id, "name": m.name, "hub": m.hub}));
     let gpus = GPUS.iter().map(|gpu| {
         json!({
-            "id": gpu.id, "name": gpu.name, "memory_bytes": gpu.memory_bytes,
+            "id": gpu.id, "name": gpu.name, "memory_bytes": gpu.memory_bytes, "torch_memory_bytes": gpu.torch_memory_bytes,
             "compute_capability": gpu.compute_capability,
         })
     });

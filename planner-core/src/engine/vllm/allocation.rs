@@ -22,6 +22,7 @@ use super::model::length;
 use super::model::required_keys;
 use super::model::shards;
 use super::settings::{self, Settings};
+use super::version::{self, Version};
 use crate::dtype::DType;
 use crate::engine::report::{BlockGroup, EngineReport, Pool, VllmReport};
 use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
@@ -106,6 +107,7 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
         align: align_states,
         model_bytes,
         bf16: computed == DType::BF16,
+        version: set.version,
     };
     let mut facts = layers::cache_layers(model, state)?;
     let keeps_heads = facts.iter().any(|f| matches!(f.cache, Cache::Attention { .. }));
@@ -148,7 +150,11 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
         return Err(Error::refused(Code::VllmNoCache, words!("the model keeps no KV cache in it")));
     }
     let stage = |i: usize| ranks.get(i).copied().unwrap_or(0);
-    let ranks = Ranks::of(groups, layout, set.pp, stage)?;
+    let tuples = deepseek_v4::is(config) && set.version.is_in(version::DEEPSEEK_V4_TUPLES);
+    let bytes = |groups: &[Group]| {
+        if tuples { deepseek_v4::tuple_bytes(groups) } else { group::block_bytes(groups, layout) }
+    };
+    let ranks = Ranks::of(groups, bytes, set.pp, stage)?;
     for bytes in &ranks.block_bytes {
         unclamped(words!("bytes of a block"), *bytes)?;
     }
@@ -202,11 +208,14 @@ fn notes(run: &ResolvedRequest, config: Config, set: &Settings) -> Vec<Note> {
              takes other pages"),
         ));
     }
-    if settings::old(run.version) {
+    if set.version != Version::of(version::VERSIONS[0]) {
         notes.push(Note::new(
             "vllm_version",
-            words!("of this version only the reserve of window layers for tokens in flight is restated; the rest \
-             is that of 0.33.0"),
+            say!(
+                "of vLLM {0} these are restated: the default share of memory, what is taken off it before the cache, \
+                 tokens in flight, blocks of states and of DeepSeek-V4, the tokens of the log; all else is that of 0.33.0",
+                run.version
+            ),
         ));
     }
     notes
@@ -321,7 +330,13 @@ impl Allocation for VllmAllocation<'_> {
         let run = self.run_of(self.settings.max_model_len);
         let blocks_per_request = self.ranks.logged_blocks(&run)?;
         let num_blocks = available.map(|memory| self.ranks.num_blocks(memory));
-        let log = num_blocks.map(|blocks| logged(blocks, blocks_per_request, run.max_model_len));
+        let log = num_blocks.map(|blocks| {
+            let (tokens, concurrency) = logged(blocks, blocks_per_request, run.max_model_len);
+            match self.settings.version.is_in(version::TOKENS_BY_GROUP) {
+                true => (self.ranks.tokens_by_group(blocks).saturating_mul(self.settings.dcp), concurrency),
+                false => (tokens, concurrency),
+            }
+        });
         let each = self.blocks(self.run.tokens)?;
         // one block is never handed out
         let sessions = |blocks: u64| blocks.saturating_sub(1).checked_div(each).unwrap_or(0);

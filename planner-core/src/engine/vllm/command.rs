@@ -7,6 +7,7 @@ use super::model::config::Config;
 use super::model::dtype;
 use super::model::length;
 use super::settings;
+use super::version::{self, Version};
 use crate::engine::ResolvedRequest;
 use crate::engine::command::Command;
 use crate::engine::flag_support;
@@ -44,16 +45,11 @@ pub fn command(run: &ResolvedRequest) -> Command {
     command.length("--max-model-len", run, length::default(Config::of(run.model), run.model.max_position));
     let kv_dtype = flag_support::kv_dtype(request).and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);
-    // the share that 0.20 to 0.24 take by default is not known here, so they are told
-    let share = match request.memory_utilization {
-        None if settings::old(run.version) => Some(crate::device::DEFAULT_UTILIZATION),
-        given => given,
-    };
     match request.kv_memory {
         Some(bytes) => command.flag("--kv-cache-memory-bytes", bytes),
-        None => command.given("--gpu-memory-utilization", share),
+        None => command.given("--gpu-memory-utilization", request.memory_utilization),
     }
-    let (_, sequences) = settings::batch_defaults(request);
+    let (_, sequences) = settings::batch_defaults(request, Version::of(run.version));
     let users = parallel.users_per_replica(request.users);
     command.given("--max-num-seqs", request.max_num_seqs.or((users > sequences).then_some(users)));
     command.given("--max-num-batched-tokens", request.max_num_batched_tokens);
@@ -81,7 +77,9 @@ pub fn command(run: &ResolvedRequest) -> Command {
     }
     match request.prefix_caching {
         Some(true) => command.switch("--enable-prefix-caching"),
-        Some(false) if settings::old(run.version) => command.switch("--no-enable-prefix-caching"),
+        Some(false) if Version::of(run.version).is_in(version::NO_ENABLE_FLAGS) => {
+            command.switch("--no-enable-prefix-caching")
+        }
         Some(false) => command.switch("--disable-prefix-caching"),
         None => {}
     }

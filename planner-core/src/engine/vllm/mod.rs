@@ -3,22 +3,27 @@
 //! In the engine's order: [`model`] refuses what the engine would not start and reads the checkpoint's cache
 //! type, [`settings`] resolves the flags, [`backend`] gives every layer its attention backend, [`kv_cache`]
 //! makes specs, groups and blocks of the layers, and [`allocation`] puts these steps in their order.
-//! Each file names the engine's files it restates. Version 0.33.0 throughout; of 0.20 to 0.24 only the
-//! reserve of window layers for tokens in flight is known to differ, and restated.
+//! Each file names the engine's files it restates. Version 0.33.0 throughout; [`version`] names
+//! what differs in older releases.
 
 use super::command::Command;
+use super::memory::BeforeCache;
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::Result;
 use crate::request::Request;
 use crate::text::Words;
+use crate::units::Ratio;
+use version::Version;
 
 pub mod allocation;
 pub mod backend;
 pub mod command;
 pub mod kv_cache;
 pub mod math;
+pub mod memory;
 pub mod model;
 pub mod settings;
+pub mod version;
 
 /// vLLM's rule.
 #[derive(Debug)]
@@ -30,7 +35,16 @@ impl Engine for Vllm {
     }
 
     fn versions(&self) -> &'static [&'static str] {
-        settings::VERSIONS
+        version::VERSIONS
+    }
+
+    fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
+        let older = Version::of(run.version).is_in(version::NINE_TENTHS);
+        Ratio::decimal(if older { 90 } else { 92 }, 2)
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        memory::parts(run, false)
     }
 
     fn rule(&self) -> Words {

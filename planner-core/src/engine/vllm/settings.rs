@@ -6,24 +6,22 @@
 
 use super::backend::Device;
 use super::backend::inputs;
+use super::memory::run::{Runner, runner};
 use super::model::architectures;
 use super::model::config::Config;
 use super::model::shards::smaller_tp;
+use super::version::{self, Version};
 use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error};
 use crate::request::{Request, Speculative};
-
-/// Versions whose rule is known; the first is the default.
-pub const VERSIONS: &[&str] = &[
-    "0.33.0", "0.33", "0.24", "0.24.0", "0.23", "0.23.0", "0.22", "0.22.0", "0.21", "0.21.0", "0.20",
-    "0.20.0",
-];
 
 const GIB: u64 = 1 << 30;
 
 /// A run's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The release.
+    pub version: Version,
     /// The GPU's compute capability.
     pub device: Device,
     /// Whether the GPU was named with a known capability.
@@ -63,14 +61,16 @@ pub fn settings(
     let capability = capability(request);
     let device = capability.clone().unwrap_or(Device { major: 9, minor: 0 });
     let max_model_len = request.max_model_len.unwrap_or(run.tokens);
-    let batched = batched(request, config, max_model_len, crosses)?;
+    let batched = batched(request, Version::of(run.version), config, max_model_len, crosses)?;
     check(run, config, latent)?;
     let pp = parallel.pp;
     let overlap = request.async_scheduling.unwrap_or(true);
-    let batches = match (old(run.version), overlap) {
+    let version = Version::of(run.version);
+    let batches = match (version.is_in(version::ONE_BATCH_IN_FLIGHT), overlap) {
         (true, _) => 1,
-        (false, true) => pp + 1,
-        (false, false) => pp,
+        // the first runner does not overlap steps of a pipeline (`max_concurrent_batches`)
+        (false, true) if pp == 1 || runner(run.model, config, version) == Runner::V2 => pp + 1,
+        (false, _) => pp,
     };
     // attention-free models cache no prefixes unless told to (`is_prefix_caching_supported`)
     let caches = attends || !stateful || architectures::hybrid(config.class);
@@ -79,6 +79,7 @@ pub fn settings(
         None => 0,
     };
     Ok(Settings {
+        version,
         device_known: capability.is_some(),
         device,
         batched,
@@ -92,19 +93,15 @@ pub fn settings(
     })
 }
 
-/// Whether a version is one of 0.20 to 0.24.
-pub fn old(version: &str) -> bool {
-    version.starts_with("0.2")
-}
-
 /// Tokens and requests of one step unless told otherwise, by the GPU (an H100 where none is named).
-pub fn batch_defaults(request: &Request) -> (u64, u64) {
+pub fn batch_defaults(request: &Request, version: Version) -> (u64, u64) {
     let gpu = request.gpu.as_ref();
     let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
+    let large = version.is_in(version::LARGE_STEPS);
     let a100 = gpu.is_some_and(|g| g.name.to_lowercase().contains("a100"));
     let gb10 = capability(request) == Some(Device { major: 12, minor: 1 });
     match memory {
-        m if m >= 160 * GIB => (16384, 1024),
+        m if m >= 160 * GIB && large => (16384, 1024),
         m if m >= 70 * GIB && !a100 && !gb10 => (8192, 1024),
         _ => (2048, 256),
     }
@@ -115,8 +112,14 @@ pub fn batch_defaults(request: &Request) -> (u64, u64) {
 const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 
 /// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
-fn batched(request: &Request, config: Config, max_model_len: u64, crosses: bool) -> Result<u64, Error> {
-    let (tokens, sequences) = batch_defaults(request);
+pub(super) fn batched(
+    request: &Request,
+    version: Version,
+    config: Config,
+    max_model_len: u64,
+    crosses: bool,
+) -> Result<u64, Error> {
+    let (tokens, sequences) = batch_defaults(request, version);
     let most = request.max_num_seqs.unwrap_or(sequences);
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {
         // an encoder-decoder takes a prompt in one step, an item that sees itself too

@@ -83,6 +83,7 @@ fn build(id: &str, header: &Header) -> Result<ModelSpec> {
         weight_refusal: None,
         weight_bytes: sum(words!("weight bytes"), parts.iter().map(|part| part.bytes))?,
         parts,
+        modules: Vec::new(),
         origin: origins(name, header),
         layers,
         notes,

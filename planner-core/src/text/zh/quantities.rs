@@ -1,6 +1,10 @@
 //! What can be too large for 64 bits.
 
 pub(super) const TABLE: super::Table = &[
+    ("bytes of activations", "激活的字节数"),
+    ("bytes of CUDA graphs", "CUDA 图的字节数"),
+    ("bytes of the rotary tables", "旋转位置表的字节数"),
+    ("rotary positions", "旋转位置数"),
     ("budget", "显存预算"),
     ("bytes of a block", "一个块的字节数"),
     ("bytes of a cache", "一个缓存的字节数"),

@@ -33,8 +33,8 @@ pub(super) const TABLE: super::Table = &[
         "EAGLE 头按一层、与模型相同的头数与宽度计：形状不同则页大小不同",
     ),
     (
-        "of this version only the reserve of window layers for tokens in flight is restated; the rest is that of 0.33.0",
-        "该版本只重述了窗口层为在途 token 预留的部分；其余按 0.33.0 计",
+        "of vLLM {0} these are restated: the default share of memory, what is taken off it before the cache, tokens in flight, blocks of states and of DeepSeek-V4, the tokens of the log; all else is that of 0.33.0",
+        "对 vLLM {0}，已按该版本重述：默认的显存占比、缓存之前扣除的部分、在途令牌、状态与 DeepSeek-V4 的块、日志中的令牌数；其余均按 0.33.0",
     ),
     ("DRAFT stands for the hub id or folder of the EAGLE head", "DRAFT 代表 EAGLE 头的 hub id 或文件夹"),
     (

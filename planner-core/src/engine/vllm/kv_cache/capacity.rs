@@ -7,7 +7,6 @@
 
 use super::group::{self, Group};
 use super::spec::{BlockParams, Kind};
-use super::tensor_layout::TensorLayout;
 use crate::error::{Code, Error};
 
 /// The groups of every pipeline rank, and what one block id costs there.
@@ -28,7 +27,7 @@ impl Ranks {
     /// Refuses a rank without any cache, where the engine divides by zero.
     pub fn of(
         groups: Vec<Group>,
-        layout: TensorLayout,
+        block_bytes: impl Fn(&[Group]) -> u64,
         pp: u64,
         stage: impl Fn(usize) -> u64,
     ) -> Result<Self, Error> {
@@ -39,7 +38,7 @@ impl Ranks {
             let ranks = (0..pp).map(rank).collect();
             (groups, ranks)
         };
-        let block_bytes: Vec<u64> = ranks.iter().map(|g| group::block_bytes(g, layout)).collect();
+        let block_bytes: Vec<u64> = ranks.iter().map(|g| block_bytes(g)).collect();
         if block_bytes.contains(&0) {
             return Err(Error::refused(
                 Code::VllmEmptyRank,
@@ -97,6 +96,13 @@ impl Ranks {
             };
             Ok(need.min(cap))
         })
+    }
+
+    /// Tokens as older releases log them: blocks shared out among the groups, at the smallest block.
+    pub fn tokens_by_group(&self, num_blocks: u64) -> u64 {
+        let groups = self.whole();
+        let block = groups.iter().map(|group| group.spec.block_size).min().unwrap_or(0);
+        num_blocks.checked_div(groups.len() as u64).unwrap_or(0).saturating_mul(block)
     }
 
     /// Block ids of the pool: the least over the ranks.

@@ -5,8 +5,11 @@
 //! `vllm/transformers_utils/deepseek_v4_utils.py`, vLLM 0.33.0. Every cache is `fp8_ds_mla`: 448 fp8
 //! values, 64 bf16 values and 8 bytes of scales, 584 B a state; pages are padded to 576 B.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
+use super::group::Group;
 use super::rank::{RankSpecs, Stages};
 use super::spec::{Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPerState};
 use crate::engine::vllm::backend::{Backend, Context, ModelBackend};
@@ -137,6 +140,22 @@ pub fn plan(
         own("FLASHMLA_SPARSE_DSV4", 0, 256, false),
     ];
     Ok(RankSpecs { specs, ranks, block_size: block, backends })
+}
+
+/// Bytes that one block id costs where layers of all groups share tensors: the pages of the full caches, each size
+/// once, as often as the most layers of a group have one size (`_get_kv_cache_config_deepseek_v4`, vLLM 0.22.1).
+pub fn tuple_bytes(groups: &[Group]) -> u64 {
+    let sizes = |group: &Group| {
+        let pages = group.specs.of().iter().filter_map(|kind| group.specs.kinds().get(*kind)).map(Spec::page);
+        pages.fold(BTreeMap::new(), |mut counts: BTreeMap<u64, u64>, page| {
+            *counts.entry(page).or_default() += 1;
+            counts
+        })
+    };
+    let tuples = groups.iter().filter_map(|group| sizes(group).into_values().max()).max().unwrap_or(0);
+    let full = groups.iter().find(|group| group.spec.is_full());
+    let page = full.map_or(0, |group| sizes(group).into_keys().fold(0, u64::saturating_add));
+    page.saturating_mul(tuples)
 }
 
 /// A cache of states so many elements wide and so many bytes long.

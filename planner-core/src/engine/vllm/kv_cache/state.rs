@@ -9,6 +9,7 @@ use super::spec::StaticName;
 use crate::engine::vllm::backend::Device;
 use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::shards::{divide, smaller_tp};
+use crate::engine::vllm::version::{self, Version};
 use crate::error::{Code, Error};
 use crate::spec::layer::Store;
 
@@ -42,6 +43,8 @@ pub struct StateParams<'a> {
     pub model_bytes: u64,
     /// Whether that dtype is bf16.
     pub bf16: bool,
+    /// The release.
+    pub version: Version,
 }
 
 /// The state that a store of mixer `mixer` keeps.
@@ -96,7 +99,9 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
             let heads = divide("Mamba heads", heads, set.tp)?;
             let recurrent = heads.saturating_mul(head).saturating_mul(state);
             let bytes = total(width.saturating_mul(taps(dim("conv_kernel")?)), recurrent);
-            Ok(State { checkpoint: true, alignment: Some(1), ..kept("mamba2", "MAMBA2_ATTN", bytes) })
+            let exports = set.version.is_in(version::MAMBA2_CHECKPOINT);
+            let alignment = exports.then_some(1);
+            Ok(State { checkpoint: exports, alignment, ..kept("mamba2", "MAMBA2_ATTN", bytes) })
         }
         "gated_delta" => {
             let (v_heads, k_dim, v_dim) = (dim("v_heads")?, dim("k_dim")?, dim("v_dim")?);
@@ -110,7 +115,8 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
                 (10 | 12, _) => k_dim == 128,
                 _ => false,
             };
-            let exports = set.align && flash && !config.model_type.starts_with("olmo");
+            let known = set.version.is_in(version::GDN_CHECKPOINT);
+            let exports = known && set.align && flash && !config.model_type.starts_with("olmo");
             let alignment = exports.then_some(64);
             Ok(State { checkpoint: exports, alignment, ..kept("gdn", "GDN_ATTN", bytes) })
         }
@@ -123,7 +129,8 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
             let kimi = config.root_type().starts_with("kimi_k3");
             let backend = if kimi { "KIMI_K3_KDA" } else { "GDN_ATTN" };
             let runs = matches!(set.device.major, 9 | 10 | 12) && head == 128 && set.bf16;
-            Ok(State { checkpoint: kimi && runs, ..kept("kda", backend, bytes) })
+            let exports = set.version.is_in(version::KDA_CHECKPOINT) && kimi && runs;
+            Ok(State { checkpoint: exports, ..kept("kda", backend, bytes) })
         }
         "lightning" => {
             let (heads, head) = (dim("heads")?, dim("head_dim")?);

@@ -1,0 +1,45 @@
+//! What stands in a GPU's memory before the cache gets the rest.
+//!
+//! Restates `determine_available_memory` of `vllm/v1/worker/gpu_worker.py`: the share of the memory that is asked
+//! for, less the weights, the peak of a profiled step, what is outside PyTorch's allocator and, from 0.20 on, the
+//! graphs. [`weights`] is computed from the model's modules; the other parts are the engine's own sums where its code
+//! says them, with the [`constants`] that were measured.
+
+use crate::engine::ResolvedRequest;
+use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
+use crate::error::Result;
+
+pub mod activation;
+pub mod constants;
+pub mod graphs;
+pub mod outside_torch;
+pub mod rotary;
+pub mod run;
+pub mod weights;
+
+use run::Run;
+
+/// The parts on a GPU of each pipeline stage; none where no GPU is named.
+///
+/// # Errors
+/// Sums beyond 64 bits.
+pub fn parts(resolved: &ResolvedRequest<'_>, expert_parallel: bool) -> Result<Option<BeforeCache>> {
+    let Some(device) = &resolved.request.gpu else { return Ok(None) };
+    let run = Run::of(resolved, expert_parallel)?;
+    let weights = weights::stages(&run)?;
+    let last = weights.len().saturating_sub(1);
+    let stages = weights.into_iter().enumerate().map(|(stage, weights)| {
+        let weights = MemoryPart::exact(PartKind::Weights, weights);
+        if let Some(reserve) = resolved.request.reserve {
+            return Ok(vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)]);
+        }
+        let mut parts =
+            vec![weights, activation::part(&run, stage == 0, stage == last)?, outside_torch::part(&run)];
+        parts.extend(graphs::part(&run, stage)?);
+        Ok(parts)
+    });
+    Ok(Some(BeforeCache { total_bytes: device.torch_memory(), stages: stages.collect::<Result<_>>()? }))
+}
+
+#[cfg(test)]
+mod tests;

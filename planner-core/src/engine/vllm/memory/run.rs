@@ -1,0 +1,128 @@
+//! A run as the parts of its memory ask for it: sizes of a step, widths of the model, the GPU and the runner.
+//!
+//! Restates `use_v2_model_runner` of `vllm/config/vllm.py`, vLLM 0.22.1, 0.27.1 and 0.33.0.
+
+use crate::engine::ResolvedRequest;
+use crate::engine::vllm::model::architectures;
+use crate::engine::vllm::model::config::Config;
+use crate::engine::vllm::settings;
+use crate::engine::vllm::version::{self, Version};
+use crate::error::Result;
+use crate::spec::layer::{Content, Extent};
+use crate::spec::model::{ModelSpec, WeightModule};
+
+/// Which of the engine's two model runners profiles the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runner {
+    /// `vllm/v1/worker/gpu_model_runner.py`.
+    V1,
+    /// `vllm/v1/worker/gpu/model_runner.py`.
+    V2,
+}
+
+/// Mixtures of experts and hybrids that the second runner takes from 0.25 to 0.28
+/// (`DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES`).
+const EARLY_V2: [&str; 7] = [
+    "DeepseekV2ForCausalLM",
+    "GraniteMoeForCausalLM",
+    "InklingForCausalLM",
+    "InklingForConditionalGeneration",
+    "KimiK3ForConditionalGeneration",
+    "LongcatFlashNgramForCausalLM",
+    "Qwen2MoeForCausalLM",
+];
+
+/// What the parts of the memory depend on.
+pub struct Run<'a> {
+    /// The model.
+    pub model: &'a ModelSpec,
+    /// Its configuration.
+    pub config: Config<'a>,
+    /// The request.
+    pub resolved: &'a ResolvedRequest<'a>,
+    /// The release.
+    pub version: Version,
+    /// The runner.
+    pub runner: Runner,
+    /// Compute capability, Hopper's where the GPU has none.
+    pub capability: (u64, u64),
+    /// Tokens of one step (`max_num_batched_tokens`).
+    pub tokens: u64,
+    /// Sequences of one step (`max_num_seqs`, at most the tokens).
+    pub sequences: u64,
+    /// Tensor parallel size.
+    pub tp: u64,
+    /// Whether any weights are quantized.
+    pub quantized: bool,
+    /// Whether ranks hold whole experts (`--enable-expert-parallel`).
+    pub expert_parallel: bool,
+}
+
+impl<'a> Run<'a> {
+    /// Of a request.
+    ///
+    /// # Errors
+    /// The engine's refusal of a step's size.
+    pub fn of(resolved: &'a ResolvedRequest<'a>, expert_parallel: bool) -> Result<Self> {
+        let (model, request) = (resolved.model, resolved.request);
+        let config = Config::of(model);
+        let version = Version::of(resolved.version);
+        let max_model_len = request.max_model_len.unwrap_or(resolved.tokens);
+        let crosses =
+            model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source);
+        let tokens = settings::batched(request, version, config, max_model_len, crosses)?;
+        let (_, sequences) = settings::batch_defaults(request, version);
+        let capability = request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0));
+        Ok(Self {
+            model,
+            config,
+            resolved,
+            version,
+            runner: runner(model, config, version),
+            capability,
+            tokens,
+            sequences: request.max_num_seqs.unwrap_or(sequences).min(tokens),
+            tp: resolved.parallel.tp,
+            quantized: config.quantization().is_some() || request.weight_dtype.is_some(),
+            expert_parallel,
+        })
+    }
+
+    /// Whether the GPU is Hopper, where FlashAttention 3 runs.
+    pub fn is_hopper(&self) -> bool {
+        self.capability.0 == 9
+    }
+
+    /// Whether experts are stored in MXFP4 and run by its kernels (gpt-oss).
+    pub fn is_mxfp4(&self) -> bool {
+        let method = self.config.quantization().and_then(|quantization| quantization.get("quant_method"));
+        method.is_some_and(|method| method == "mxfp4")
+    }
+
+    /// Whether GPUs of this kind are joined by NVLink: cards of data centres from A100 on.
+    pub fn has_nvlink(&self) -> bool {
+        self.capability == (8, 0) || matches!(self.capability.0, 9 | 10)
+    }
+
+    /// Modules of one part.
+    pub fn part(&self, part: &'static str) -> impl Iterator<Item = &'a WeightModule> {
+        self.model.modules.iter().filter(move |module| module.part == part)
+    }
+}
+
+/// The runner that a release takes for a model.
+pub fn runner(model: &ModelSpec, config: Config<'_>, version: Version) -> Runner {
+    if version.is_in(version::V2_RUNNER) {
+        return Runner::V2;
+    }
+    let experts = model.modules.iter().any(|module| module.part == "experts");
+    if version.is_in(version::V2_RUNNER_FOR_DENSE) {
+        let states = model.layers.iter().flat_map(|layer| &layer.stores);
+        let stateful = states.into_iter().any(|store| matches!(store.content, Content::State { .. }));
+        let hybrid = stateful || architectures::hybrid(config.class);
+        let taken = EARLY_V2.contains(&config.class) || !experts && !hybrid;
+        return if taken { Runner::V2 } else { Runner::V1 };
+    }
+    let qwen3 = config.class == "Qwen3ForCausalLM" && config.quantization().is_none();
+    if version.is_in(version::V2_RUNNER_FOR_QWEN3) && qwen3 { Runner::V2 } else { Runner::V1 }
+}
