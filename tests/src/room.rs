@@ -1,4 +1,4 @@
-//! The room for the cache against start-up logs: rows of `vllm/memory.json`, and the public table of them.
+//! The room for the cache against start-up logs: rows of `vllm_memory.json`, and the public table of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::fixture;
 
 static ROWS: LazyLock<Json> = LazyLock::new(|| {
-    serde_json::from_str(&fs::read_to_string(fixture("vllm/memory.json")).unwrap()).unwrap()
+    serde_json::from_str(&fs::read_to_string(fixture("vllm_memory.json")).unwrap()).unwrap()
 });
 
 /// Bytes of a GiB, the unit of the logs.

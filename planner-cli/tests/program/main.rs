@@ -1,5 +1,7 @@
 //! The program as people and scripts run it: the binary that cargo built for this test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod gguf;
 mod golden_values;
 mod output;

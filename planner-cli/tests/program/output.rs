@@ -10,9 +10,11 @@ fn the_version_is_the_package_s() {
 /// Long flags and subcommands as `--help` lists them; the engines' own spellings are none of kvplan's.
 fn listed() -> Vec<String> {
     let help = stdout("--help");
-    let own = |line: &'_ str| line.split(" [also: ").next().unwrap_or_default().to_owned();
-    let lines: Vec<String> = help.lines().filter(|line| line.starts_with("  ")).map(own).collect();
-    let words = lines.iter().flat_map(|line| line.split_whitespace());
+    let mut own = help.clone();
+    while let Some((before, after)) = own.split_once("[also:") {
+        own = format!("{before}{}", after.split_once(']').map_or("", |(_, rest)| rest));
+    }
+    let words = own.lines().filter(|line| line.starts_with("  ")).flat_map(str::split_whitespace);
     let flags = words.map(|word| word.trim_end_matches(',')).filter(|word| word.starts_with("--"));
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands =

@@ -13,7 +13,7 @@ pub struct Constant {
     pub releases: &'static str,
     /// Where it comes from: the engine's code that makes it, or logs.
     pub source: &'static str,
-    /// Logs that it was set on, by id in `tests/fixtures/vllm/memory.json`.
+    /// Logs that it was set on, by id in `tests/fixtures/vllm_memory.json`.
     pub derived_on: &'static [&'static str],
 }
 
