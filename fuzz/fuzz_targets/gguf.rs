@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use planner_core::source::gguf::{Header, model};
+use planner_core::engine::llamacpp::from_gguf::model;
+use planner_core::source::gguf::Header;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut rest = bytes;

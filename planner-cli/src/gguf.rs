@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use planner_core::engine::llamacpp::from_gguf;
 use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, say};
@@ -33,7 +34,7 @@ pub fn from_path(path: &Path) -> Result<ModelSpec> {
             header.append(self::header(&path.with_file_name(name))?)?;
         }
     }
-    gguf::model(&path_id(path), &header)
+    from_gguf::model(&path_id(path), &header)
 }
 
 fn header(path: &Path) -> Result<Header> {

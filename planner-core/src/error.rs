@@ -234,7 +234,7 @@ impl std::error::Error for Error {}
 /// let error = Error::quoted(Code::VllmDcpSlidingWindow, "DCP not support sliding window.")
 ///     .about("--dcp")
 ///     .told_by("vllm", "0.33.0");
-/// assert_eq!(error.to_string(), "vLLM 0.33.0 refuses: DCP not support sliding window");
+/// assert_eq!(error.to_string(), "vLLM 0.33.0 refuses `--dcp`: DCP not support sliding window");
 /// assert_eq!(error.flag(), Some("dcp"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! KV-cache memory planning: exact bytes from a model's configuration.
+#![doc = include_str!("../README.md")]
 
 #[macro_use]
 pub mod text;
@@ -16,7 +16,12 @@ pub mod render;
 pub mod request;
 pub mod source;
 pub mod spec;
+#[doc(hidden)]
 pub mod suggest;
 pub mod units;
 
+pub use device::Device as Gpu;
 pub use error::{Error, Result};
+pub use plan::{Plan, plan};
+pub use request::{EngineId, Request};
+pub use spec::model::ModelSpec as Model;

@@ -83,7 +83,11 @@ fn write_gguf(
 }
 
 fn gguf_model(path: &Path) -> ModelSpec {
-    gguf::model("file", &gguf::Header::read(&mut File::open(path).unwrap()).unwrap()).unwrap()
+    planner_core::engine::llamacpp::from_gguf::model(
+        "file",
+        &gguf::Header::read(&mut File::open(path).unwrap()).unwrap(),
+    )
+    .unwrap()
 }
 
 /// What holds for every module that concatenates.

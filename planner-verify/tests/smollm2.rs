@@ -24,8 +24,11 @@ fn smollm2_says_paris_and_keeps_what_was_predicted() {
         );
         return;
     }
-    let model =
-        gguf::model("smollm2", &gguf::Header::read(&mut File::open(&path).unwrap()).unwrap()).unwrap();
+    let model = planner_core::engine::llamacpp::from_gguf::model(
+        "smollm2",
+        &gguf::Header::read(&mut File::open(&path).unwrap()).unwrap(),
+    )
+    .unwrap();
     let options = Options { device: Some("cpu".into()), new_tokens: Some(24), ..Options::default() };
     let found = generate(&model, &Request::default(), &weights(&path, &model).unwrap(), &options).unwrap();
     let text = found.text.clone().unwrap();

@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::io::{self, Read};
 
+use planner_core::engine::llamacpp::from_gguf::model;
 use planner_core::error::{Error, Result};
-use planner_core::source::gguf::{Header, model};
+use planner_core::source::gguf::Header;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::Sentence;
 use planner_core::{say, words};

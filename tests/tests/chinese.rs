@@ -220,7 +220,7 @@ fn files_that_are_no_gguf() {
     let mut attempt = |bytes: &[u8]| match source::gguf::Header::read(&mut { bytes }) {
         Err(error) => read.error(&error),
         Ok(header) => {
-            if let Err(error) = source::gguf::model("x", &header) {
+            if let Err(error) = planner_core::engine::llamacpp::from_gguf::model("x", &header) {
                 read.error(&error);
             }
         }

@@ -655,7 +655,7 @@ fn candle_reads_gguf_files_in_f32() {
         let metadata = keys.as_object().unwrap().clone();
         let header =
             gguf::Header { version: 3, metadata, tensors: Vec::new(), data_offset: 0, data_bytes: 0 };
-        gguf::model("made", &header).unwrap()
+        planner_core::engine::llamacpp::from_gguf::model("made", &header).unwrap()
     };
     // 2 layers of 2 heads, 64 wide, which is 256 / 4: `quantized_llama.rs` computes in f32.
     let even = metadata(64);

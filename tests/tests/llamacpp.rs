@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
+use planner_core::engine::llamacpp::from_gguf;
 use planner_core::engine::{self, ResolvedRequest};
 use planner_core::request::Request;
-use planner_core::source::gguf::{self, Header};
+use planner_core::source::gguf::Header;
 use planner_core::spec::model::{Kept, ModelSpec};
 use planner_core::{Error, catalog, plan, source};
 use planner_tests::{engine_keys, fixture, json, refusals, request, said, text};
@@ -202,7 +203,7 @@ fn metadata_takes_what_the_engine_allocates() {
             own.map(|(key, value)| (format!("{arch}.{key}"), value.clone())).collect();
         metadata.insert("general.architecture".into(), arch.into());
         let header = Header { version: 3, metadata, tensors: Vec::new(), data_offset: 0, data_bytes: 0 };
-        rows += compare(name, &gguf::model(name, &header).unwrap(), &entry["rows"], &mut wrong);
+        rows += compare(name, &from_gguf::model(name, &header).unwrap(), &entry["rows"], &mut wrong);
     }
     check(&wrong);
     assert!(rows >= 300, "{rows} rows");
@@ -216,7 +217,7 @@ fn gguf_files_take_what_the_engine_allocates() {
         let bytes = fs::read(folder.join(format!("{name}.gguf"))).unwrap();
         let header = Header::read(&mut bytes.as_slice()).unwrap();
         assert_eq!(Json::from(header.tensors.len()), entry["tensors"], "{name}");
-        let model = gguf::model(name, &header).unwrap();
+        let model = from_gguf::model(name, &header).unwrap();
         assert_eq!(Json::from(model.parameters), entry["parameters"], "{name}");
         assert_eq!(Json::from(model.weight_bytes), entry["weight_bytes"], "{name}");
         rows += compare(name, &model, &entry["rows"], &mut wrong);
@@ -230,7 +231,7 @@ fn gguf_files_take_what_the_engine_allocates() {
 fn a_gguf_file_and_its_configuration_agree() {
     let file = fixture("gguf/llama3.2-1b.gguf");
     let bytes = fs::read(file).unwrap();
-    let from_file = gguf::model("x", &Header::read(&mut bytes.as_slice()).unwrap()).unwrap();
+    let from_file = from_gguf::model("x", &Header::read(&mut bytes.as_slice()).unwrap()).unwrap();
     let from_catalogue = catalog::model("llama3.2-1b").unwrap();
     let request = request("--seq 1000 --users 20 --kv-dtype f16").unwrap();
     let (file, catalogue) =

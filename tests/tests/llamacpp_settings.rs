@@ -1,12 +1,13 @@
 //! What llama.cpp's settings make of a context, by hand: Llama 3 8B keeps 2 × 32 layers × 8 heads × 128 × 2 B =
 //! 131,072 B for a cell, in whole blocks of 256 cells.
 
+use planner_core::engine::llamacpp::from_gguf;
 use planner_core::engine::report::EngineReport;
 use planner_core::engine::{self, Allocation};
 use planner_core::error::Error;
 use planner_core::plan::resolve;
 use planner_core::request::Request;
-use planner_core::source::gguf::{self, Header};
+use planner_core::source::gguf::Header;
 use planner_core::{catalog, source, spec::model::ModelSpec};
 use planner_tests::{engine_keys, said};
 use serde_json::{Value as Json, json};
@@ -39,7 +40,7 @@ fn file(arch: &str, keys: &Json) -> Result<ModelSpec, Error> {
         own.map(|(key, value)| (format!("{arch}.{key}"), value.clone())).collect();
     metadata.insert("general.architecture".into(), arch.into());
     let header = Header { version: 3, metadata, tensors: Vec::new(), data_offset: 0, data_bytes: 0 };
-    gguf::model(arch, &header)
+    from_gguf::model(arch, &header)
 }
 
 /// Bytes of a context of 256 cells for each layer of [`file`], where all are alike: keys and values, f16.

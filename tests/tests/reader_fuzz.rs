@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
+use planner_core::engine::llamacpp::from_gguf::model;
 use planner_core::plan::plan;
 use planner_core::request::Request;
 use planner_core::source::from_config_json;
-use planner_core::source::gguf::{Header, model};
+use planner_core::source::gguf::Header;
 use planner_models::{FAMILIES, MODELS, expr};
 use planner_tests::fixture;
 use proptest::prelude::*;

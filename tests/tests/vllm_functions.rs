@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use planner_core::engine::vllm::backend::mla::Latent;
 use planner_core::engine::vllm::backend::{Context, Device};
 use planner_core::engine::vllm::backend::{flash, inputs};
-use planner_core::engine::vllm::model::config::Config;
 use planner_core::engine::vllm::model::{checkpoint, dtype, length};
 use planner_core::source::from_config_json;
+use planner_core::spec::hf_config::HfConfig;
 use planner_tests::{fixture, json};
 use serde_json::{Value as Json, json};
 
@@ -116,7 +116,7 @@ fn a_checkpoint_s_quantization_decides_the_cache_as_in_the_engine() {
         let mut change = json!({});
         change[row["key"].as_str().unwrap()] = row["quantization"].clone();
         let model = from_config_json(&with(&change), false).unwrap();
-        let config = Config::of(&model);
+        let config = HfConfig::of(&model);
         let found = checkpoint::dtype(config);
         // Only compressed-tensors' scheme is checked; that it stands for fp8 is said elsewhere in the engine.
         let compressed = row["method"] == "compressed-tensors";
@@ -131,7 +131,7 @@ fn a_checkpoint_s_quantization_decides_the_cache_as_in_the_engine() {
 fn a_session_is_as_long_as_the_engine_lets_it_be() {
     compare("lengths", &["bound", "default"], |row| {
         let model = from_config_json(&with(&row["change"]), false).unwrap();
-        let config = Config::of(&model);
+        let config = HfConfig::of(&model);
         json!([length::derived(config, model.max_position), length::default(config, model.max_position)])
     });
 }

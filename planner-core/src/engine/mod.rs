@@ -13,18 +13,27 @@ use crate::text::Words;
 use crate::units::{Ratio, product};
 use report::EngineReport;
 
+#[doc(hidden)]
 pub mod architecture;
+#[doc(hidden)]
 pub mod candle;
 pub mod command;
+#[doc(hidden)]
 pub mod common;
+#[doc(hidden)]
 pub mod flag_support;
+#[doc(hidden)]
 pub mod llamacpp;
 pub mod memory;
 mod registry;
 pub mod report;
+#[doc(hidden)]
 pub mod sglang;
+#[doc(hidden)]
 pub mod tensorrt_llm;
+#[doc(hidden)]
 pub mod transformers;
+#[doc(hidden)]
 pub mod vllm;
 mod widths;
 

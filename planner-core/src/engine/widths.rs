@@ -2,21 +2,21 @@
 
 use serde_json::Value as Json;
 
-use super::vllm::model::config::Config;
+use crate::spec::hf_config::HfConfig;
 
 /// Widths of experts, where a configuration tells them from those of other layers.
 const OF_EXPERTS: [&str; 3] =
     ["moe_intermediate_size", "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size"];
 
 /// Whether a configuration counts experts.
-pub(crate) fn has_experts(config: Config) -> bool {
+pub(crate) fn has_experts(config: HfConfig) -> bool {
     let keys = ["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"];
     config.number(&keys).is_some_and(|count| count > 0)
 }
 
 /// The inner widths that a class cuts for tensor ranks: those of its experts, and those of its other layers, or of
 /// all where experts have no key of their own. What no key known here says is left out.
-pub(crate) fn inner_widths(config: Config) -> impl Iterator<Item = (&'static str, u64)> {
+pub(crate) fn inner_widths(config: HfConfig) -> impl Iterator<Item = (&'static str, u64)> {
     let number = move |key: &str| config.number(&[key]);
     let some = |key: &str| number(key).is_some_and(|count| count > 0);
     let list = |key: &str| config.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();

@@ -5,13 +5,13 @@ use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
 use crate::spec::family;
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Layer, Store};
 use crate::spec::model::ModelSpec;
 
 /// Keys to read.
 pub struct Config<'a> {
-    text: &'a Map<String, Json>,
-    root: &'a Map<String, Json>,
+    file: HfConfig<'a>,
     defaults: Map<String, Json>,
     layers: &'a [Layer],
 }
@@ -20,12 +20,12 @@ impl<'a> Config<'a> {
     /// The configuration of a model.
     pub fn of(model: &'a ModelSpec) -> Self {
         let defaults = family::find(&model.model_type).map(|(_, defaults)| defaults).unwrap_or_default();
-        Self { text: model.text_config(), root: &model.config, defaults, layers: &model.layers }
+        Self { file: HfConfig::of(model), defaults, layers: &model.layers }
     }
 
     /// A key's value; null is as good as missing.
     pub fn get(&self, key: &str) -> Option<&Json> {
-        let maps = [self.text, self.root, &self.defaults];
+        let maps = [self.file.text, self.file.root, &self.defaults];
         maps.into_iter().find_map(|map| map.get(key)).filter(|value| !value.is_null())
     }
 
@@ -44,7 +44,7 @@ impl<'a> Config<'a> {
 
     /// Whether the file itself says that a key has no value, which defaults then do not give.
     pub fn is_null(&self, key: &str) -> bool {
-        [self.text, self.root].into_iter().find_map(|map| map.get(key)).is_some_and(Json::is_null)
+        [self.file.text, self.file.root].into_iter().find_map(|map| map.get(key)).is_some_and(Json::is_null)
     }
 
     /// A truth value.

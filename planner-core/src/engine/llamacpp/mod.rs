@@ -32,6 +32,7 @@ pub mod context;
 pub mod convert;
 pub mod convert_attention;
 pub mod convert_state;
+pub mod from_gguf;
 pub mod hparams;
 pub mod metadata;
 pub mod validate;

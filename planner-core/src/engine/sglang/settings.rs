@@ -11,10 +11,10 @@ use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
 use crate::engine::common::kv_dtypes;
 use crate::engine::flag_support;
-use crate::engine::vllm::model::config::Config;
 use crate::engine::widths::inner_widths;
 use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::{Note, nested};
 use crate::text::Words;
@@ -118,7 +118,7 @@ fn check_shares(run: &ResolvedRequest<'_>) -> Result<()> {
     if tp == 1 {
         return Ok(());
     }
-    match inner_widths(Config::of(run.model)).find(|(_, width)| !width.is_multiple_of(tp)) {
+    match inner_widths(HfConfig::of(run.model)).find(|(_, width)| !width.is_multiple_of(tp)) {
         Some((key, width)) => {
             Err(Error::bad_value("--tp", tp, say!("a divisor of {0}, which is {1}", key, width)))
         }

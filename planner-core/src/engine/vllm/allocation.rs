@@ -15,7 +15,6 @@ use super::kv_cache::tensor_layout;
 use super::math::{gcd, lcm};
 use super::model::architectures;
 use super::model::checkpoint;
-use super::model::config::Config;
 use super::model::draft;
 use super::model::dtype;
 use super::model::length;
@@ -28,6 +27,7 @@ use crate::engine::report::{BlockGroup, EngineReport, Pool, VllmReport};
 use crate::engine::{Allocation, ResolvedRequest, Term, Unit, flag_support, without_shared};
 use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent, Store, classes};
 use crate::spec::model::Note;
 use crate::units::{product, unclamped};
@@ -53,7 +53,7 @@ pub struct VllmAllocation<'a> {
 /// The engine's refusals, and what this rule does not restate.
 pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     let model = run.model;
-    let config = Config::of(model);
+    let config = HfConfig::of(model);
     let request = run.request;
     let classes = classes(&model.layers);
     let known = architectures::known(config.class);
@@ -181,7 +181,7 @@ pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     Ok(planned)
 }
 
-fn notes(run: &ResolvedRequest, config: Config, set: &Settings) -> Vec<Note> {
+fn notes(run: &ResolvedRequest, config: HfConfig, set: &Settings) -> Vec<Note> {
     let mut notes = Vec::new();
     if !set.device_known {
         notes.push(Note::new(

@@ -3,7 +3,6 @@
 
 use serde_json::json;
 
-use super::model::config::Config;
 use super::model::dtype;
 use super::model::length;
 use super::settings;
@@ -12,6 +11,7 @@ use crate::engine::ResolvedRequest;
 use crate::engine::command::Command;
 use crate::engine::flag_support;
 use crate::request::Speculative;
+use crate::spec::hf_config::HfConfig;
 use crate::spec::model::Note;
 
 /// Settings that the command says.
@@ -42,7 +42,7 @@ pub fn command(run: &ResolvedRequest) -> Command {
     command.size("--pipeline-parallel-size", parallel.pp);
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
-    command.length("--max-model-len", run, length::default(Config::of(run.model), run.model.max_position));
+    command.length("--max-model-len", run, length::default(HfConfig::of(run.model), run.model.max_position));
     let kv_dtype = flag_support::kv_dtype(request).and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);
     match request.kv_memory {

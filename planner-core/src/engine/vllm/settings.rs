@@ -8,12 +8,12 @@ use super::backend::Device;
 use super::backend::inputs;
 use super::memory::run::{Runner, runner};
 use super::model::architectures;
-use super::model::config::Config;
 use super::model::shards::smaller_tp;
 use super::version::{self, Version};
 use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error};
 use crate::request::{Request, Speculative};
+use crate::spec::hf_config::HfConfig;
 
 const GIB: u64 = 1 << 30;
 
@@ -50,7 +50,7 @@ pub struct Settings {
 /// Refuses parallel sizes that the engine refuses for this model.
 pub fn settings(
     run: &ResolvedRequest,
-    config: Config,
+    config: HfConfig,
     latent: bool,
     stateful: bool,
     attends: bool,
@@ -115,7 +115,7 @@ const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 pub(super) fn batched(
     request: &Request,
     version: Version,
-    config: Config,
+    config: HfConfig,
     max_model_len: u64,
     crosses: bool,
 ) -> Result<u64, Error> {
@@ -150,7 +150,7 @@ fn capability(request: &Request) -> Option<Device> {
 }
 
 /// `verify_with_parallel_config`.
-fn check(run: &ResolvedRequest, config: Config, latent: bool) -> Result<(), Error> {
+fn check(run: &ResolvedRequest, config: HfConfig, latent: bool) -> Result<(), Error> {
     let parallel = run.parallel;
     let (tp, dcp) = (parallel.tp, parallel.dcp);
     let heads = run.model.attention_heads.or_else(|| config.number(&["num_attention_heads"])).unwrap_or(0);

@@ -1,11 +1,7 @@
-//! GGUF files: what llama.cpp reads, as a model for every engine.
+//! GGUF files: the header of one or several, as llama.cpp reads it.
 
 mod header;
-mod model;
-#[cfg(test)]
-mod tests;
 mod types;
 
 pub use header::{Header, Tensor, is_gguf, split_names};
-pub use model::model;
 pub use types::{TENSOR_TYPES, TensorType, tensor_type};

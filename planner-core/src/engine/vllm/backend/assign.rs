@@ -11,12 +11,12 @@ use super::{Backend, BackendQuery, Context, Device, ModelBackend};
 use crate::engine::vllm::kv_cache::build_specs::LayerBackend;
 use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
 use crate::engine::vllm::model::checkpoint;
-use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::dtype;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 
 /// Whether a layer has attention sinks.
-fn sinks(config: Config, window: Option<u64>) -> bool {
+fn sinks(config: HfConfig, window: Option<u64>) -> bool {
     match config.model_type {
         "gpt_oss" | "flint" => true,
         "granite" | "granitemoe" | "granite_swa" | "granitemoe_swa" => match config.get("attention_sinks") {
@@ -31,12 +31,12 @@ fn sinks(config: Config, window: Option<u64>) -> bool {
 
 /// Whether the layers are built without the run's cache settings, so that they keep the model's dtype
 /// (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
-fn plain(config: Config) -> bool {
+fn plain(config: HfConfig) -> bool {
     matches!(config.class, "FalconForCausalLM" | "RWForCausalLM")
 }
 
 /// Backends of one model's own.
-fn own(config: Config, fact: &CacheLayer) -> Option<Backend> {
+fn own(config: HfConfig, fact: &CacheLayer) -> Option<Backend> {
     let m3 = |name| Backend::OfModel(ModelBackend { name, multiple: 128, preferred: 128, packed: false });
     if config.class.starts_with("MiniMaxM3Sparse") {
         return match fact.cache {
@@ -64,7 +64,7 @@ fn own(config: Config, fact: &CacheLayer) -> Option<Backend> {
 /// # Errors
 /// Refuses what no backend serves, and what the chosen one refuses to run.
 pub fn serve(
-    config: Config,
+    config: HfConfig,
     facts: &[CacheLayer],
     context: &mut Context,
     layers: u64,
@@ -95,7 +95,7 @@ pub fn serve(
 }
 
 fn one(
-    config: Config,
+    config: HfConfig,
     fact: &CacheLayer,
     context: &Context,
     kv: &'static str,
@@ -163,7 +163,7 @@ fn uneven(
     context: &Context,
     ask: &BackendQuery,
     head_v: u64,
-    config: Config,
+    config: HfConfig,
     window: Option<u64>,
 ) -> Backend {
     let key = if window.is_some() { "add_swa_attention_sink_bias" } else { "add_full_attention_sink_bias" };

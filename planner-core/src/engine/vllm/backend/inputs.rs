@@ -13,15 +13,15 @@ use super::{Backend, Context, Device};
 use crate::dtype::DType;
 use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
 use crate::engine::vllm::model::checkpoint;
-use crate::engine::vllm::model::config::Config;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 
 /// Model types that do not run in float16.
 const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
 
 /// What the model computes in: its own type where that is a half type that the GPU and the model take, else the
 /// first that they do.
-pub fn computed_in(config: Config, dtype: DType, device: &Device) -> DType {
+pub fn computed_in(config: HfConfig, dtype: DType, device: &Device) -> DType {
     let supported: &[DType] = if device.major >= 8 { &[DType::BF16, DType::F16] } else { &[DType::F16] };
     let takes = |half: &&DType| **half != DType::F16 || !NEVER_F16.contains(&config.root_type());
     let supported = || supported.iter().filter(takes);
@@ -34,7 +34,7 @@ pub fn computed_in(config: Config, dtype: DType, device: &Device) -> DType {
 /// # Errors
 /// Refuses a half type that the model does not compute in.
 pub fn cache_dtype(
-    config: Config,
+    config: HfConfig,
     given: &'static str,
     device: &Device,
     computed: DType,
@@ -76,7 +76,7 @@ pub struct BackendInputs {
 }
 
 /// The facts of the whole model that backends look at.
-pub fn context(config: Config, facts: &[CacheLayer], wish: BackendInputs) -> Context {
+pub fn context(config: HfConfig, facts: &[CacheLayer], wish: BackendInputs) -> Context {
     let widest = facts.iter().filter_map(|f| match f.cache {
         Cache::Attention { head, cross: false, .. } => Some(head),
         _ => None,
@@ -110,7 +110,7 @@ pub fn context(config: Config, facts: &[CacheLayer], wish: BackendInputs) -> Con
 }
 
 /// Gemma4Config: layers of two head widths force FA4 on all of them, or Triton where FA4 does not run.
-fn gemma4(config: Config, facts: &[CacheLayer], context: &mut Context) {
+fn gemma4(config: HfConfig, facts: &[CacheLayer], context: &mut Context) {
     let root = config.root_type();
     if !(root.starts_with("gemma4") || root.starts_with("diffusion_gemma")) {
         return;
@@ -139,7 +139,7 @@ fn gemma4(config: Config, facts: &[CacheLayer], context: &mut Context) {
 }
 
 /// `is_mm_prefix_lm`: image tokens of a prompt see each other.
-pub fn image_prefix(config: Config) -> bool {
+pub fn image_prefix(config: HfConfig) -> bool {
     let root = config.root_type();
     if root.starts_with("gemma4") || root.starts_with("diffusion_gemma") {
         return config.text_of("use_bidirectional_attention") == Some("vision");
@@ -155,7 +155,7 @@ pub fn image_prefix(config: Config) -> bool {
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn packed_hybrid(config: Config, cache_dtype: &str, hybrid: bool) -> Result<(), Error> {
+pub fn packed_hybrid(config: HfConfig, cache_dtype: &str, hybrid: bool) -> Result<(), Error> {
     let list = ["layer_types", "layers_block_type"].iter().find_map(|key| config.text.get(*key)?.as_array());
     let named = |name: &Json| matches!(name.as_str(), Some("full_attention" | "attention"));
     let none = match list {

@@ -4,9 +4,9 @@
 //! `vllm/platforms/cuda.py` and `get_mla_prefill_backend_cls` of `vllm/platforms/interface.py`, vLLM 0.33.0.
 
 use super::{Backend, BackendQuery, Context};
-use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::dtype;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 
 /// Candidates in the platform's order.
 fn candidates(model: &Context, ask: &BackendQuery) -> Vec<Backend> {
@@ -101,7 +101,7 @@ const PREFILL: [[u64; 3]; 4] = [[128, 64, 128], [192, 64, 256], [64, 64, 128], [
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn prefill(config: Config, dense_latent: bool) -> Result<(), Error> {
+pub fn prefill(config: HfConfig, dense_latent: bool) -> Result<(), Error> {
     let width = |key: &str| config.number(&[key]).unwrap_or(0);
     let own = [width("qk_nope_head_dim"), width("qk_rope_head_dim"), width("v_head_dim")];
     if !dense_latent || PREFILL.contains(&own) {

@@ -14,8 +14,8 @@ use super::rank::{RankSpecs, Stages};
 use super::spec::{Identity, Kind, PageStride, Spec, Specs, StaticName, TokensPerState};
 use crate::engine::vllm::backend::{Backend, Context, ModelBackend};
 use crate::engine::vllm::math::round_up;
-use crate::engine::vllm::model::config::{Config, whole};
 use crate::error::{Code, Error};
+use crate::spec::hf_config::{HfConfig, whole};
 
 /// Bytes of a stored state.
 const STATE: u64 = 584;
@@ -29,12 +29,12 @@ const BLOCK: u64 = 256;
 const DRAFT: u64 = u64::MAX;
 
 /// Whether a model is one of these.
-pub fn is(config: Config) -> bool {
+pub fn is(config: HfConfig) -> bool {
     config.model_type == "deepseek_v4"
 }
 
 /// Tokens that share a state, by layer; 0 for layers with a window only.
-fn ratios(config: Config) -> Result<Vec<u64>, Error> {
+fn ratios(config: HfConfig) -> Result<Vec<u64>, Error> {
     if let Some(list) = config.get("compress_ratios").and_then(Json::as_array) {
         return Ok(list.iter().filter_map(whole).collect());
     }
@@ -61,7 +61,7 @@ fn own(name: &'static str, multiple: u64, preferred: u64, packed: bool) -> Backe
 /// # Errors
 /// Refuses other cache types, ratios without a compressor, and settings the engine refuses.
 pub fn plan(
-    config: Config,
+    config: HfConfig,
     context: &mut Context,
     user_block: Option<u64>,
     drafts: u64,

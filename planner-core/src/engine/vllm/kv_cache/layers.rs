@@ -6,9 +6,9 @@
 use super::state::{self, State, StateParams};
 use super::windows::{self, WindowOverride};
 use crate::engine::vllm::model::architectures;
-use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::shards::smaller_tp;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
@@ -108,7 +108,7 @@ pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
 /// # Errors
 /// Refuses what tensor ranks cannot share out and mixers without a rule.
 pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLayer>, Error> {
-    let config = Config::of(model);
+    let config = HfConfig::of(model);
     // LongCat-Flash attends twice in a layer of its configuration
     let per_config = (model.layers.len() as u64).checked_div(model.config_layers).unwrap_or(1).max(1);
     let mut out: Vec<CacheLayer> = Vec::new();
@@ -157,7 +157,7 @@ pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLaye
 }
 
 fn cache(
-    config: Config,
+    config: HfConfig,
     store: &Store,
     set: StateParams,
     sparse: bool,
@@ -200,7 +200,7 @@ fn cache(
 /// Whether the engine caches latents for this model (`ModelConfig.use_mla` of `vllm/config/model.py`): all
 /// that its Transformers backend runs, and of its own classes the model types of `is_deepseek_mla`
 /// (`vllm/transformers_utils/model_arch_config_convertor.py`); others it expands.
-pub fn is_mla(config: Config) -> bool {
+pub fn is_mla(config: HfConfig) -> bool {
     const TYPES: [&str; 17] = [
         "axk1",
         "bailing_hybrid",
@@ -225,7 +225,7 @@ pub fn is_mla(config: Config) -> bool {
 
 /// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`: per KV head a key, a value and its
 /// shares of the two sublayers' outputs, padded to a power of two.
-fn packed_streams(config: Config, store: &Store, tp: u64) -> Result<Option<Cache>, Error> {
+fn packed_streams(config: HfConfig, store: &Store, tp: u64) -> Result<Option<Cache>, Error> {
     let Content::KeysValues { heads, k_dim, .. } = store.content else { return Ok(None) };
     let hidden = config.number(&["hidden_size"]);
     let taps = config.number(&["sconv_kernel_size", "conv_kernel_size"]);

@@ -7,10 +7,10 @@
 
 use super::spec::StaticName;
 use crate::engine::vllm::backend::Device;
-use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::model::shards::{divide, smaller_tp};
 use crate::engine::vllm::version::{self, Version};
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::Store;
 
 /// A state of one layer on one rank.
@@ -51,7 +51,7 @@ pub struct StateParams<'a> {
 ///
 /// # Errors
 /// Refuses dimensions that the tensor ranks do not divide, and mixers this rule does not restate.
-pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Result<State, Error> {
+pub fn state(config: HfConfig, store: &Store, mixer: &str, set: StateParams) -> Result<State, Error> {
     let dim = |name: &str| {
         store.dim(name).ok_or_else(|| {
             Error::refused(
@@ -149,7 +149,7 @@ pub fn state(config: Config, store: &Store, mixer: &str, set: StateParams) -> Re
 }
 
 /// Bytes of an element of the recurrent part.
-fn recurrent_bytes(config: Config, mixer: &str, model_bytes: u64) -> u64 {
+fn recurrent_bytes(config: HfConfig, mixer: &str, model_bytes: u64) -> u64 {
     let named = |name: &str| if name == "float32" { 4 } else { model_bytes };
     if mixer == "kda" {
         return 4;

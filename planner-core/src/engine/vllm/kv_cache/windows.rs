@@ -6,7 +6,7 @@
 
 use serde_json::Value as Json;
 
-use crate::engine::vllm::model::config::{Config, whole};
+use crate::spec::hf_config::{HfConfig, whole};
 use crate::spec::layer::{Content, Extent, Store};
 
 /// What a layer's window or chunk is where the engine's class decides it by other keys than the definition.
@@ -36,7 +36,7 @@ pub enum WindowOverride<'a> {
 
 impl<'a> WindowOverride<'a> {
     /// Of a model; none where its class goes by the definition.
-    pub fn of(config: Config<'a>) -> Option<Self> {
+    pub fn of(config: HfConfig<'a>) -> Option<Self> {
         let is = |class: &str| config.class.starts_with(class);
         if is("Llama4") {
             let listed = config.text.get("no_rope_layers").and_then(Json::as_array);
@@ -132,7 +132,7 @@ const BY_LAYER: [&str; 44] = [
 /// The window that every layer without one of its own takes (`create_engine_config` of
 /// `vllm/engine/arg_utils.py`: `sliding_window` of a configuration whose `layer_types` are missing or name nothing
 /// else; Nemotron-H hands it to its attention itself).
-pub fn everywhere(config: Config) -> Option<u64> {
+pub fn everywhere(config: HfConfig) -> Option<u64> {
     let by_layer = match config.text.get("layer_types").and_then(Json::as_array) {
         Some(types) => types.iter().any(|kind| kind != "sliding_attention"),
         None => BY_LAYER.iter().any(|name| config.model_type.starts_with(name)),
@@ -145,6 +145,6 @@ pub fn everywhere(config: Config) -> Option<u64> {
 
 /// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token itself on
 /// top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`).
-pub fn seen_beyond(config: Config) -> u64 {
+pub fn seen_beyond(config: HfConfig) -> u64 {
     u64::from(config.model_type.starts_with("cohere2"))
 }

@@ -7,8 +7,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::run::Run;
-use crate::engine::vllm::model::config::whole;
 use crate::error::Result;
+use crate::spec::hf_config::whole;
 use crate::spec::layer::Content;
 use crate::spec::value::{ModuleKind, Number};
 use crate::units::product;

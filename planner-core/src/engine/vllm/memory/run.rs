@@ -4,10 +4,10 @@
 
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::model::architectures;
-use crate::engine::vllm::model::config::Config;
 use crate::engine::vllm::settings;
 use crate::engine::vllm::version::{self, Version};
 use crate::error::Result;
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, WeightModule};
 
@@ -37,7 +37,7 @@ pub struct Run<'a> {
     /// The model.
     pub model: &'a ModelSpec,
     /// Its configuration.
-    pub config: Config<'a>,
+    pub config: HfConfig<'a>,
     /// The request.
     pub resolved: &'a ResolvedRequest<'a>,
     /// The release.
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
     /// The engine's refusal of a step's size.
     pub fn of(resolved: &'a ResolvedRequest<'a>, expert_parallel: bool) -> Result<Self> {
         let (model, request) = (resolved.model, resolved.request);
-        let config = Config::of(model);
+        let config = HfConfig::of(model);
         let version = Version::of(resolved.version);
         let max_model_len = request.max_model_len.unwrap_or(resolved.tokens);
         let crosses =
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
 }
 
 /// The runner that a release takes for a model.
-pub fn runner(model: &ModelSpec, config: Config<'_>, version: Version) -> Runner {
+pub fn runner(model: &ModelSpec, config: HfConfig<'_>, version: Version) -> Runner {
     if version.is_in(version::V2_RUNNER) {
         return Runner::V2;
     }

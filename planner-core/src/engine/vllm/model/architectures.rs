@@ -6,9 +6,9 @@
 use serde_json::Value as Json;
 
 use super::classes::KNOWN;
-use super::config::Config;
 use super::transformers_classes::COMPATIBLE;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 use crate::text::{Sentence, Words};
 
 /// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
@@ -46,7 +46,7 @@ const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHea
 /// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
 /// attention, not layers of states nor attention to an encoder, and needs a class of transformers that lets it. What a
 /// checkpoint's own code (`auto_map`) lets it do is not known here.
-pub fn not_run(config: Config, only_states: bool, crosses: bool) -> Option<Error> {
+pub fn not_run(config: HfConfig, only_states: bool, crosses: bool) -> Option<Error> {
     let class = config.class;
     if known(class) {
         return None;
@@ -85,7 +85,7 @@ const NOT_RESTATED: [&str; 7] =
     ["DeepseekV41", "Dots3Note", "Glm5Next", "Qwen4Exp", "Step5", "UnlimitedOCR", "VoxtralRealtime"];
 
 /// Configurations that the engine's class refuses to build, or that this rule leaves to it.
-pub fn refused(config: Config) -> Option<Error> {
+pub fn refused(config: HfConfig) -> Option<Error> {
     let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
     if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
         let caches = say!("the caches of `{0}` (rings, pooled keys, several latents)", config.class);

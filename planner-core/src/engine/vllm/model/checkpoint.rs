@@ -7,11 +7,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::config::Config;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::HfConfig;
 
 /// What a checkpoint's quantization says about the cache.
-pub fn dtype(config: Config) -> &'static str {
+pub fn dtype(config: HfConfig) -> &'static str {
     let Some(quantization) = config.quantization() else { return "auto" };
     let method = method(quantization);
     if method.starts_with("modelopt") {
@@ -25,13 +25,13 @@ fn is_compressed(method: &str) -> bool {
 }
 
 /// `kv_cache_scheme` of a checkpoint of compressed-tensors.
-fn scheme<'a>(config: Config<'a>) -> Option<&'a Map<String, Json>> {
+fn scheme<'a>(config: HfConfig<'a>) -> Option<&'a Map<String, Json>> {
     let quantization = config.quantization().filter(|q| is_compressed(&method(q)))?;
     quantization.get("kv_cache_scheme")?.as_object()
 }
 
 /// Whether the checkpoint has a scale for each head.
-pub fn per_head_scales(config: Config) -> bool {
+pub fn per_head_scales(config: HfConfig) -> bool {
     scheme(config).and_then(|scheme| scheme.get("strategy")).and_then(Json::as_str) == Some("attn_head")
 }
 
@@ -40,7 +40,7 @@ pub fn per_head_scales(config: Config) -> bool {
 /// # Errors
 /// The engine's own refusals: schemes other than fp8 with scales for a tensor or a head, and fp8_e5m2
 /// beside scales of another fp8.
-pub fn check(config: Config, cache_dtype: &str, attends: bool) -> Result<(), Error> {
+pub fn check(config: HfConfig, cache_dtype: &str, attends: bool) -> Result<(), Error> {
     let Some(quantization) = config.quantization().filter(|_| attends) else { return Ok(()) };
     if let Some(scheme) = scheme(config) {
         let text = |key: &str| scheme.get(key).and_then(Json::as_str).unwrap_or("None");

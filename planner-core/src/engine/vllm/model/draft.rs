@@ -4,11 +4,11 @@
 //! model's own prediction layers (MTP) one like the model's last attention layer, an EAGLE head one full
 //! layer of the model's shape.
 
-use super::config::Config;
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::kv_cache::layers::{Cache, CacheLayer};
 use crate::error::{Code, Error};
 use crate::request::Speculative;
+use crate::spec::hf_config::HfConfig;
 
 /// Adds the draft's caches; answers how many layers the draft has.
 ///
@@ -16,7 +16,7 @@ use crate::request::Speculative;
 /// Refuses MTP for a model whose configuration names no prediction layers.
 pub fn extend(
     facts: &mut Vec<CacheLayer>,
-    config: Config,
+    config: HfConfig,
     run: ResolvedRequest,
     layers: u64,
 ) -> Result<u64, Error> {
@@ -96,7 +96,7 @@ const PREDICTING: [&str; 31] = [
 ];
 
 /// Prediction layers that the draft builds.
-fn prediction_layers(config: Config) -> Result<u64, Error> {
+fn prediction_layers(config: HfConfig) -> Result<u64, Error> {
     // a wrapper of another type has no draft, whatever its language model is
     let root = config.root_type();
     let layers = config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]);

@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::config::{Config, whole};
 use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error};
+use crate::spec::hf_config::{HfConfig, whole};
 
 /// Keys that bound a session; the smallest counts.
 const KEYS: [&str; 9] = [
@@ -27,7 +27,7 @@ const KEYS: [&str; 9] = [
 const SCALED: [&str; 6] = ["su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"];
 
 /// The bound by the configuration; `None` where no key says one.
-pub fn derived(config: Config, class_default: Option<u64>) -> Option<u64> {
+pub fn derived(config: HfConfig, class_default: Option<u64>) -> Option<u64> {
     let own = |key: &str| config.text.get(key).and_then(whole);
     let bound =
         own("model_max_length").or_else(|| KEYS.into_iter().filter_map(own).min()).or(class_default)?;
@@ -43,7 +43,7 @@ pub fn derived(config: Config, class_default: Option<u64>) -> Option<u64> {
 }
 
 /// What the engine takes when no length is given.
-pub fn default(config: Config, class_default: Option<u64>) -> Option<u64> {
+pub fn default(config: HfConfig, class_default: Option<u64>) -> Option<u64> {
     let original = config.root.get("original_max_position_embeddings").and_then(whole);
     let long = ropes(config).into_iter().any(|rope| kind(rope) == Some("longrope"));
     original.filter(|_| long).or_else(|| derived(config, class_default))
@@ -53,7 +53,7 @@ pub fn default(config: Config, class_default: Option<u64>) -> Option<u64> {
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
+pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     let length = run.request.max_model_len.unwrap_or(run.tokens);
     let Some(bound) = derived(config, run.model.max_position).filter(|&bound| length > bound) else {
         return Ok(());
@@ -72,7 +72,7 @@ fn kind(rope: &Map<String, Json>) -> Option<&str> {
 }
 
 /// The rotary embeddings of the configuration: one, or one for each kind of layer.
-fn ropes(config: Config<'_>) -> Vec<&Map<String, Json>> {
+fn ropes(config: HfConfig<'_>) -> Vec<&Map<String, Json>> {
     let Some(outer) =
         ["rope_parameters", "rope_scaling"].iter().find_map(|key| config.text.get(*key)?.as_object())
     else {
@@ -93,7 +93,7 @@ mod tests {
             "intermediate_size":64,"num_attention_heads":4,"vocab_size":64,"max_position_embeddings":4096{extra}}}"#
         );
         let model = from_config_json(&text, false).unwrap();
-        let config = Config::of(&model);
+        let config = HfConfig::of(&model);
         (derived(config, model.max_position), default(config, model.max_position))
     }
 

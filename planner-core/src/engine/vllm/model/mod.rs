@@ -3,7 +3,6 @@
 pub mod architectures;
 pub mod checkpoint;
 pub mod classes;
-pub mod config;
 pub mod draft;
 pub mod dtype;
 pub mod length;

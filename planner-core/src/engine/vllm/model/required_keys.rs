@@ -3,7 +3,7 @@
 //! A checkpoint's own config.json has these keys; one written by a configuration class of transformers may
 //! not, and the engine then stops (vLLM 0.33.0, `vllm/model_executor/models/`).
 
-use super::config::Config;
+use crate::spec::hf_config::HfConfig;
 
 /// First letters of a class and the key it needs; the last part of a dotted key is inside an object, a key
 /// after a slash in the outermost one.
@@ -64,13 +64,13 @@ const WHOLE_HEADS: [&str; 19] = [
 ];
 
 /// The width and the heads that the configuration's class refuses.
-pub fn odd_heads(config: Config) -> Option<(u64, u64)> {
+pub fn odd_heads(config: HfConfig) -> Option<(u64, u64)> {
     let sizes = config.number(&["hidden_size"]).zip(config.number(&["num_attention_heads"]));
     sizes.filter(|(width, heads)| WHOLE_HEADS.contains(&config.model_type) && !width.is_multiple_of(*heads))
 }
 
 /// The key that the engine's class would miss.
-pub fn missing(config: Config) -> Option<&'static str> {
+pub fn missing(config: HfConfig) -> Option<&'static str> {
     let has = |key: &str| match (key.strip_prefix('/'), key.split_once('.')) {
         (Some(key), _) => config.root.get(key),
         (None, Some((object, key))) => config.object(object).and_then(|inner| inner.get(key)),

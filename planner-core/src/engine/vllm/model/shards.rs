@@ -8,11 +8,11 @@
 
 use serde_json::Value as Json;
 
-use super::config::{Config, whole};
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::math::{gcd, round_up};
 use crate::engine::widths::{has_experts, inner_widths};
 use crate::error::{Code, Error};
+use crate::spec::hf_config::{HfConfig, whole};
 
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
 const VOCABULARY: u64 = 64;
@@ -25,7 +25,7 @@ const FINEST: u64 = 32;
 ///
 /// # Errors
 /// The engine's own refusal.
-pub fn check(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
+pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     let tp = run.parallel.tp;
     // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
     let kv_heads = run.model.kv_heads.unwrap_or(0);
@@ -83,7 +83,7 @@ pub fn smaller_tp(heads: u64, tp: u64) -> String {
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
 /// Refuses a vocabulary or an inner width that the ranks cannot share out.
-fn whole_shares(config: Config, tp: u64) -> Result<(), Error> {
+fn whole_shares(config: HfConfig, tp: u64) -> Result<(), Error> {
     if let Some(vocabulary) = config.number(&["vocab_size"]) {
         divide("vocab_size", round_up(vocabulary, VOCABULARY), tp)?;
     }
@@ -119,7 +119,7 @@ fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Error
 
 /// Inputs of a layer's matrices must be whole groups of AWQ's scales on every rank (`BaseAWQLinearMethod` of
 /// `vllm/model_executor/layers/quantization/auto_awq.py`).
-fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
+fn groups(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     let Some(quantization) = config.quantization() else { return Ok(()) };
     let group = ["group_size", "q_group_size"].iter().find_map(|key| whole(quantization.get(*key)?));
     let awq = quantization.get("quant_method").and_then(Json::as_str) == Some("awq");
@@ -135,7 +135,7 @@ fn groups(run: &ResolvedRequest, config: Config) -> Result<(), Error> {
 }
 
 /// `weight_block_size` of a checkpoint in fp8 with a scale for each block.
-fn blocks(config: Config) -> Option<[u64; 2]> {
+fn blocks(config: HfConfig) -> Option<[u64; 2]> {
     let quantization = config.quantization()?;
     if quantization.get("quant_method").and_then(Json::as_str) != Some("fp8") {
         return None;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::header::{Header, Tensor};
+use super::architectures;
+use super::hparams::{Hparams, LayerHparams};
+use super::metadata::Metadata;
 use crate::dtype::DType;
-use crate::engine::llamacpp::architectures;
-use crate::engine::llamacpp::hparams::{Hparams, LayerHparams};
-use crate::engine::llamacpp::metadata::Metadata;
 use crate::error::{Code, Error, Result};
+use crate::source::gguf::{Header, Tensor};
 use crate::spec::layer::{Content, Extent, Layer, Store, assign_classes};
 use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
@@ -251,3 +251,6 @@ fn origins(arch: &str, header: &Header) -> Vec<Origin> {
     };
     read.chain([tensors]).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
-//! Reading a model's configuration for what vLLM looks up there beyond the cache layers.
+//! Reading a Hugging Face configuration for what an engine looks up there beyond the cache layers.
 
 use serde_json::{Map, Value as Json};
 
-use crate::spec::model::ModelSpec;
+use super::model::ModelSpec;
 
 /// The outermost and the language model's configuration.
 #[derive(Clone, Copy)]
-pub struct Config<'a> {
+pub struct HfConfig<'a> {
     /// Outermost object.
     pub root: &'a Map<String, Json>,
     /// The language model's part.
@@ -17,7 +17,7 @@ pub struct Config<'a> {
     pub class: &'a str,
 }
 
-impl<'a> Config<'a> {
+impl<'a> HfConfig<'a> {
     /// Of a model.
     pub fn of(model: &'a ModelSpec) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Error;
+use crate::source::gguf::*;
 
 /// Builds the bytes of a file piece by piece.
 struct File(Vec<u8>);
@@ -47,7 +48,7 @@ impl File {
         self.u32(kind).u64(offset)
     }
 
-    fn read(&self) -> Result<Header, Error> {
+    fn read(&self) -> std::result::Result<Header, Error> {
         Header::read(&mut self.0.as_slice())
     }
 
