@@ -1,6 +1,6 @@
 //! A refusal agrees with an engine's own only where both have the same reason.
 //!
-//! [`REASONS`] sorts what engines print and what this planner says into classes. Where this planner refuses for a
+//! `REASONS` sorts what engines print and what this planner says into classes. Where this planner refuses for a
 //! reason of another class, `fixtures/other_reasons.txt` has a line for it; the test that compares fails for a line
 //! too few and for a line too many.
 
