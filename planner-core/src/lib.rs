@@ -2,6 +2,9 @@
 
 #[macro_use]
 pub mod text;
+#[macro_use]
+#[doc(hidden)]
+pub mod to_json;
 
 #[cfg(feature = "catalog")]
 pub mod catalog;

@@ -9,18 +9,20 @@ pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<Str
     if name.len() > MAX_LENGTH {
         return Vec::new();
     }
-    let mut scored: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|candidate| {
-            let lower = candidate.to_ascii_lowercase();
-            let distance = strsim::damerau_levenshtein(&name, &lower);
-            let contained = name.len() >= 3 && lower.contains(&name);
-            let score = if contained { distance.min(2) } else { distance };
-            (score <= (name.len() / 3).clamp(1, 4)).then_some((score, candidate))
-        })
-        .collect();
-    scored.sort();
-    scored.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+    // a few names, nearest first; of equal scores the first in the alphabet
+    let mut nearest: Vec<(usize, &str)> = Vec::new();
+    for candidate in known {
+        let lower = candidate.to_ascii_lowercase();
+        let distance = strsim::osa_distance(&name, &lower);
+        let contained = name.len() >= 3 && lower.contains(&name);
+        let score = if contained { distance.min(2) } else { distance };
+        if score <= (name.len() / 3).clamp(1, 4) {
+            let scored = (score, candidate);
+            nearest.insert(nearest.iter().take_while(|other| **other < scored).count(), scored);
+            nearest.truncate(3);
+        }
+    }
+    nearest.into_iter().map(|(_, candidate)| candidate.to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use planner_core::engine::report::EngineReport;
-use planner_core::render::json::to_json;
 use planner_core::render::words::error_hint;
 use planner_core::request::{EngineId, Request};
 use planner_core::text::Lang;
+use planner_core::to_json::ToJson as _;
 use planner_core::{Error, Result};
 use serde_json::{Map, Value as Json};
 
@@ -34,7 +34,7 @@ pub fn configuration(name: &str) -> Option<PathBuf> {
 ///
 /// Never: they are an object.
 pub fn engine_keys(report: &EngineReport) -> Map<String, Json> {
-    let mut keys = to_json(&report.kind).as_object().cloned().unwrap();
+    let mut keys = report.kind.json().as_object().cloned().unwrap();
     keys.insert("min_prefix_hit_tokens".into(), report.min_prefix_hit_tokens.into());
     keys
 }

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 /// The modules of planner-core, from those that know nothing of the others.
-const ORDER: [&str; 16] = [
-    "memo", "text", "error", "units", "dtype", "suggest", "device", "parallel", "spec", "source", "catalog",
-    "request", "engine", "plan", "render", "lib",
+const ORDER: [&str; 17] = [
+    "memo", "to_json", "text", "error", "units", "dtype", "suggest", "device", "parallel", "spec", "source",
+    "catalog", "request", "engine", "plan", "render", "lib",
 ];
 
 /// Every Rust file under a folder.

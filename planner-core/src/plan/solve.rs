@@ -1,7 +1,5 @@
 //! What fits: most users, longest sequence, fewest GPUs, and what would make it fit.
 
-use serde::Serialize;
-
 use super::{Memory, adjusted, resolve::try_allocate};
 use crate::device::Device;
 use crate::engine::{Allocation, ResolvedRequest};
@@ -14,8 +12,7 @@ use crate::spec::model::ModelSpec;
 const SEARCH_LIMIT: u64 = 1 << 40;
 
 /// What ends the growth of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
     /// Weights and reserve alone are more than the budget.
@@ -25,8 +22,19 @@ pub enum Limit {
     /// The longest session that the model is made for.
     MaxPosition,
     /// Nothing: the cache does not grow, and the model names no longest session.
-    #[serde(rename = "none")]
     Nothing,
+}
+
+impl Limit {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::KvCache => "kv_cache",
+            Self::MaxPosition => "max_position",
+            Self::Nothing => "none",
+        }
+    }
 }
 
 /// Whether it fits, and the limits around it.

@@ -3,26 +3,19 @@
 //! Their keys are a contract that scripts rely on; they may grow, not change. Integers are bytes or counts; one
 //! above 2⁵³ is written as a decimal string, since JavaScript could not hold it.
 
-use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::engine::report::ReportKind;
 use crate::plan::Limit;
-use crate::spec::layer::LayerKind;
+use crate::spec::layer::{Content, LayerKind};
+use crate::to_json::{ToJson, put};
 
 /// Version of the keys.
 pub const SCHEMA: u64 = 1;
 
-macro_rules! documents {
-    ($($(#[$attribute:meta])* $name:ident $(<$life:lifetime>)? { $($(#[$field_attribute:meta])* $field:ident: $type:ty,)* })*) => {
-        $($(#[$attribute])*
-        #[derive(Debug, Serialize)]
-        pub struct $name $(<$life>)? { $($(#[$field_attribute])* pub $field: $type,)* })*
-    };
-}
-
-documents! {
+object! {
     /// A plan.
+    #[derive(Debug)]
     PlanDocument<'a> {
         /// Version of the keys.
         schema: u64,
@@ -43,11 +36,11 @@ documents! {
         /// What the reader should know.
         notes: Vec<NoteDocument>,
         /// Every engine's answer to the same question, for `--engine all`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        engines: Option<Vec<ComparedDocument>>,
+        [absent] engines: Option<Vec<ComparedDocument>>,
     }
 
     /// A model.
+    #[derive(Debug)]
     ModelDocument<'a> {
         /// Catalogue id, or the name that it was given by.
         id: &'a str,
@@ -84,6 +77,7 @@ documents! {
     }
 
     /// One part of a model.
+    #[derive(Debug)]
     PartDocument<'a> {
         /// `attention`, `experts` …
         name: &'a str,
@@ -96,6 +90,7 @@ documents! {
     }
 
     /// A figure and where it came from.
+    #[derive(Debug)]
     OriginDocument<'a> {
         /// The figure's name.
         field: &'a str,
@@ -106,6 +101,7 @@ documents! {
     }
 
     /// Bytes by the model's definition.
+    #[derive(Debug)]
     KvDocument {
         /// What the token at position `seq` adds, whole model, no replication.
         bytes_per_token: u64,
@@ -122,20 +118,20 @@ documents! {
     }
 
     /// Bytes per token from one position on.
+    #[derive(Debug)]
     SlopeDocument {
         /// First token for which it holds, from 0.
         from_token: u64,
         /// Bytes of a further token, rounded up where tokens share a row.
         bytes_per_token: u64,
         /// Bytes of `per_tokens` further tokens, where tokens share a row.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        bytes: Option<u64>,
+        [absent] bytes: Option<u64>,
         /// Tokens that share a row.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        per_tokens: Option<u64>,
+        [absent] per_tokens: Option<u64>,
     }
 
     /// Bytes with every query head cached.
+    #[derive(Debug)]
     AllHeadsDocument {
         /// One token.
         bytes_per_token: u64,
@@ -146,6 +142,7 @@ documents! {
     }
 
     /// A run of equal layers.
+    #[derive(Debug)]
     LayerDocument {
         /// Its first layer.
         first: u64,
@@ -166,22 +163,20 @@ documents! {
     }
 
     /// One thing that a layer keeps.
+    #[derive(Debug)]
     StoreDocument {
         /// What one row holds.
-        #[serde(flatten)]
-        content: ContentDocument,
+        [flat] content: Content,
         /// Tokens of a sliding window.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        window: Option<u64>,
+        [absent] window: Option<u64>,
         /// Tokens of a chunk.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        chunk: Option<u64>,
+        [absent] chunk: Option<u64>,
         /// Tokens that share a row.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tokens_per_row: Option<u64>,
+        [absent] tokens_per_row: Option<u64>,
     }
 
     /// What the chosen engine allocates, with the keys that only this engine has.
+    #[derive(Debug)]
     EngineDocument<'a> {
         /// Engine.
         id: &'a str,
@@ -196,13 +191,13 @@ documents! {
         /// Shortest shared prefix that can be reused; null without prefix caching.
         min_prefix_hit_tokens: Option<u64>,
         /// By kind of engine.
-        #[serde(flatten)]
-        report: &'a ReportKind,
+        [flat] report: &'a ReportKind,
         /// Starts the engine with these settings; null for engines that are no servers.
         command: Option<CommandDocument>,
     }
 
     /// A command.
+    #[derive(Debug)]
     CommandDocument {
         /// Program and arguments.
         args: Vec<String>,
@@ -215,6 +210,7 @@ documents! {
     }
 
     /// A file.
+    #[derive(Debug)]
     FileDocument {
         /// Name.
         name: &'static str,
@@ -223,12 +219,14 @@ documents! {
     }
 
     /// Memory of every GPU.
+    #[derive(Debug)]
     MemoryDocument {
         /// One entry for each.
         gpus: Vec<GpuDocument>,
     }
 
     /// Memory of one GPU, bytes.
+    #[derive(Debug)]
     GpuDocument {
         /// Rank, from 0.
         rank: u64,
@@ -249,6 +247,7 @@ documents! {
     }
 
     /// What fits.
+    #[derive(Debug)]
     VerdictDocument {
         /// Whether all users at `seq` fit.
         fits: Option<bool>,
@@ -265,6 +264,7 @@ documents! {
     }
 
     /// Changes that together make it fit.
+    #[derive(Debug)]
     AlternativeDocument {
         /// Flag of the first change.
         flag: &'static str,
@@ -277,6 +277,7 @@ documents! {
     }
 
     /// A flag and another value for it.
+    #[derive(Debug)]
     ChangeDocument {
         /// Flag, with its dashes.
         flag: &'static str,
@@ -285,6 +286,7 @@ documents! {
     }
 
     /// A note.
+    #[derive(Debug)]
     NoteDocument {
         /// Stable code.
         code: &'static str,
@@ -293,6 +295,7 @@ documents! {
     }
 
     /// One engine's answer, or its refusal.
+    #[derive(Debug)]
     ComparedDocument {
         /// Engine.
         id: &'static str,
@@ -305,14 +308,13 @@ documents! {
         /// Most users.
         max_users: Option<u64>,
         /// Why its bytes differ from the definition's.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        why: Option<String>,
+        [absent] why: Option<String>,
         /// Why it refuses.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<ErrorDocument>,
+        [absent] error: Option<ErrorDocument>,
     }
 
     /// Why a question cannot be answered.
+    #[derive(Debug)]
     ErrorDocument {
         /// Stable code (`docs/errors.md`).
         code: &'static str,
@@ -325,6 +327,7 @@ documents! {
     }
 
     /// A failure.
+    #[derive(Debug)]
     FailureDocument {
         /// Version of the keys.
         schema: u64,
@@ -333,6 +336,7 @@ documents! {
     }
 
     /// An explanation.
+    #[derive(Debug)]
     ExplainDocument<'a> {
         /// Version of the keys.
         schema: u64,
@@ -343,6 +347,7 @@ documents! {
     }
 
     /// A titled list of lines, in the language of the output.
+    #[derive(Debug)]
     SectionDocument<'a> {
         /// Title.
         title: &'a str,
@@ -351,53 +356,48 @@ documents! {
     }
 }
 
-/// What one row of a store holds.
-#[derive(Debug, Serialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
-pub enum ContentDocument {
-    /// A key and a value per head.
-    KeysValues {
-        /// Heads.
-        heads: u64,
-        /// Width of a key.
-        k_dim: u64,
-        /// Width of a value; 0 where the value is the key.
-        v_dim: u64,
-    },
-    /// Keys and values of the encoder's output.
-    Cross {
-        /// Heads.
-        heads: u64,
-        /// Width of a key.
-        k_dim: u64,
-        /// Width of a value.
-        v_dim: u64,
-    },
-    /// One latent shared by all heads.
-    Latent {
-        /// `kv_lora_rank`.
-        rank: u64,
-        /// `qk_rope_head_dim`.
-        rope: u64,
-    },
-    /// A key of a sparse-attention indexer.
-    IndexKey {
-        /// Heads.
-        heads: u64,
-        /// Width of a key.
-        dim: u64,
-    },
-    /// A state whose size does not depend on length.
-    State {
-        /// The mixer that it belongs to.
-        mixer: &'static str,
-        /// Elements of the convolution state.
-        conv_elements: u64,
-        /// Their type.
-        conv_dtype: &'static str,
-        /// Elements of the recurrent state.
-        recurrent_elements: u64,
-        /// Their type.
-        recurrent_dtype: &'static str,
-    },
+impl ToJson for LayerKind {
+    fn json(&self) -> Json {
+        Json::from(self.name())
+    }
+}
+
+impl ToJson for Limit {
+    fn json(&self) -> Json {
+        Json::from(self.name())
+    }
+}
+
+/// What one row holds: `what` it is, and its shape.
+impl ToJson for Content {
+    fn json(&self) -> Json {
+        let mut object = Map::new();
+        let mut row = |what: &str, shape: &[(&str, u64)]| {
+            put(&mut object, "what", Json::from(what));
+            for (name, size) in shape {
+                put(&mut object, name, size.json());
+            }
+        };
+        match *self {
+            Content::KeysValues { heads, k_dim, v_dim } => {
+                row("keys_values", &[("heads", heads), ("k_dim", k_dim), ("v_dim", v_dim)]);
+            }
+            Content::Cross { heads, k_dim, v_dim } => {
+                row("cross", &[("heads", heads), ("k_dim", k_dim), ("v_dim", v_dim)]);
+            }
+            Content::Latent { rank, rope } => row("latent", &[("rank", rank), ("rope", rope)]),
+            Content::IndexKey { heads, dim } => row("index_key", &[("heads", heads), ("dim", dim)]),
+            Content::State { mixer, conv, conv_dtype, recurrent, recurrent_dtype } => {
+                row("state", &[]);
+                put(&mut object, "mixer", Json::from(mixer));
+                for (name, elements, dtype) in
+                    [("conv", conv, conv_dtype), ("recurrent", recurrent, recurrent_dtype)]
+                {
+                    put(&mut object, &format!("{name}_elements"), elements.json());
+                    put(&mut object, &format!("{name}_dtype"), Json::from(dtype.name));
+                }
+            }
+        }
+        Json::Object(object)
+    }
 }

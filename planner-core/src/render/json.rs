@@ -1,6 +1,5 @@
 //! Plans, failures and explanations as JSON, by the types of [`document`](super::document).
 
-use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 pub use super::document::SCHEMA;
@@ -11,75 +10,54 @@ use crate::error::Error;
 use crate::plan::{Alternative, Compared, GpuMemory, LayerGroup, Plan, Slope, Verdict, reserve};
 use crate::render::words::{error_hint, error_message};
 use crate::request::FLAGS;
-use crate::spec::layer::{Content, Extent, Store};
+use crate::spec::layer::{Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
 use crate::text::{Lang, Sentence};
+use crate::to_json::ToJson;
 
 /// The JSON Schema of the JSON output.
 pub const SCHEMA_TEXT: &str = include_str!("schema.json");
 
-/// The largest integer that JavaScript can hold with all below it.
-const LARGEST_NUMBER: u64 = 1 << 53;
-
-/// A document as JSON, with integers above 2⁵³ as decimal strings.
-pub fn to_json(document: &impl Serialize) -> Json {
-    let mut json = serde_json::to_value(document).unwrap_or_default();
-    large_as_text(&mut json);
-    json
-}
-
 /// An integer as it stands in the JSON.
 pub fn integer(value: u64) -> Json {
-    to_json(&value)
-}
-
-fn large_as_text(json: &mut Json) {
-    match json {
-        Json::Number(number) => {
-            if let Some(large) = number.as_u64().filter(|value| *value > LARGEST_NUMBER) {
-                *json = Json::from(large.to_string());
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(large_as_text),
-        Json::Object(map) => map.values_mut().for_each(large_as_text),
-        _ => {}
-    }
+    value.json()
 }
 
 /// A plan; only the texts of notes depend on the language.
 pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
-    to_json(&plan_document(plan, lang))
+    plan_document(plan, lang).json()
 }
 
 /// A plan beside every engine's answer to the same question.
 pub fn plan_and_engines(plan: &Plan<'_>, engines: &[Compared], lang: Lang) -> Json {
     let engines = engines.iter().map(|compared| compared_document(compared, lang)).collect();
-    to_json(&PlanDocument { engines: Some(engines), ..plan_document(plan, lang) })
+    PlanDocument { engines: Some(engines), ..plan_document(plan, lang) }.json()
 }
 
 /// A failure.
 pub fn failure(lang: Lang, error: &Error) -> Json {
-    to_json(&FailureDocument { schema: SCHEMA, error: error_document(lang, error) })
+    FailureDocument { schema: SCHEMA, error: error_document(lang, error) }.json()
 }
 
 /// A model.
 pub fn model(model: &ModelSpec) -> Json {
-    to_json(&model_document(model))
+    model_document(model).json()
 }
 
 /// The command that starts an engine.
 pub fn command(command: &Command, lang: Lang) -> Json {
-    to_json(&command_document(command, lang))
+    command_document(command, lang).json()
 }
 
 /// An explanation.
 pub fn explanation<'a>(plan: &'a Plan<'_>, sections: &'a [Section]) -> Json {
     let section = |section: &'a Section| SectionDocument { title: &section.title, lines: &section.lines };
-    to_json(&ExplainDocument {
+    ExplainDocument {
         schema: SCHEMA,
         model: &plan.model.id,
         sections: sections.iter().map(section).collect(),
-    })
+    }
+    .json()
 }
 
 fn plan_document<'a>(plan: &'a Plan<'_>, lang: Lang) -> PlanDocument<'a> {
@@ -265,26 +243,13 @@ fn layer_document(plan: &Plan<'_>, group: &LayerGroup) -> LayerDocument {
 }
 
 fn store_document(store: &Store) -> StoreDocument {
-    let content = match store.content {
-        Content::KeysValues { heads, k_dim, v_dim } => ContentDocument::KeysValues { heads, k_dim, v_dim },
-        Content::Cross { heads, k_dim, v_dim } => ContentDocument::Cross { heads, k_dim, v_dim },
-        Content::Latent { rank, rope } => ContentDocument::Latent { rank, rope },
-        Content::IndexKey { heads, dim } => ContentDocument::IndexKey { heads, dim },
-        Content::State { mixer, conv, recurrent, recurrent_dtype, conv_dtype } => ContentDocument::State {
-            mixer,
-            conv_elements: conv,
-            conv_dtype: conv_dtype.name,
-            recurrent_elements: recurrent,
-            recurrent_dtype: recurrent_dtype.name,
-        },
-    };
     let (window, chunk) = match store.extent {
         Extent::Window(tokens) => (Some(tokens), None),
         Extent::Chunk(tokens) => (None, Some(tokens)),
         _ => (None, None),
     };
     let tokens_per_row = Some(store.tokens_per_row).filter(|tokens| *tokens > 1);
-    StoreDocument { content, window, chunk, tokens_per_row }
+    StoreDocument { content: store.content, window, chunk, tokens_per_row }
 }
 
 fn command_document(command: &Command, lang: Lang) -> CommandDocument {

@@ -40,6 +40,9 @@ pub struct Alias {
     pub value: Option<&'static str>,
 }
 
+/// Whether the table holds what a command line says of its flags.
+const HELP: bool = cfg!(feature = "help");
+
 const fn alias(typed: &'static str) -> Alias {
     Alias { typed, value: None }
 }
@@ -85,6 +88,7 @@ impl Flag {
         help: &'static str,
         default: &'static str,
     ) -> Self {
+        let (help, default) = if HELP { (help, default) } else { ("", "") };
         Self {
             name,
             short: None,
@@ -112,7 +116,7 @@ impl Flag {
     }
 
     const fn also(self, aliases: &'static [Alias]) -> Self {
-        Self { aliases, ..self }
+        Self { aliases: if HELP { aliases } else { &[] }, ..self }
     }
 
     const fn reader(self, reader: Reader) -> Self {

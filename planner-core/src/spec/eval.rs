@@ -64,10 +64,9 @@ pub struct Scope<'a> {
     pub class: &'a str,
     /// `model_type` of the language model.
     pub model_type: &'a str,
-    definitions: BTreeMap<&'static str, &'static str>,
     parsed: RefCell<BTreeMap<&'static str, std::rc::Rc<Expr<'static>>>>,
     /// Values of definitions, with the layer that they hold for where they read `i`.
-    known: RefCell<BTreeMap<&'static str, (Option<u64>, Value<'a>)>>,
+    known: RefCell<Vec<(&'static str, Option<u64>, Value<'a>)>>,
     index: Cell<Option<u64>>,
     /// Whether the definition that is being evaluated has read `i`.
     used_index: Cell<bool>,
@@ -93,7 +92,6 @@ impl<'a> Scope<'a> {
             defaults,
             class,
             model_type,
-            definitions: family.definitions.iter().copied().collect(),
             parsed: RefCell::default(),
             known: RefCell::default(),
             index: Cell::new(None),
@@ -110,12 +108,12 @@ impl<'a> Scope<'a> {
 
     /// Whether the family defines this name.
     pub fn defines(&self, name: &str) -> bool {
-        self.definitions.contains_key(name)
+        self.definition(name).is_some()
     }
 
     /// The text of a definition.
     pub fn definition(&self, name: &str) -> Option<&'static str> {
-        self.definitions.get(name).copied()
+        self.family.definitions.iter().find(|(defined, _)| *defined == name).map(|(_, source)| *source)
     }
 
     /// Evaluates a definition and tells which keys it read.
@@ -178,7 +176,7 @@ impl<'a> Scope<'a> {
         };
         // A trace wants every key that is read.
         if self.trace.borrow().is_none()
-            && let Some((index, value)) = self.known.borrow().get(name)
+            && let Some((_, index, value)) = self.known.borrow().iter().find(|(known, ..)| *known == name)
             && (index.is_none() || *index == self.index.get())
         {
             self.used_index.set(self.used_index.get() || index.is_some());
@@ -196,7 +194,9 @@ impl<'a> Scope<'a> {
         self.used_index.set(outer || used);
         let value = value?;
         let index = if used { self.index.get() } else { None };
-        self.known.borrow_mut().insert(name, (index, value.clone()));
+        let mut known = self.known.borrow_mut();
+        known.retain(|(other, ..)| *other != name);
+        known.push((name, index, value.clone()));
         Ok(value)
     }
 

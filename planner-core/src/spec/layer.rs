@@ -3,8 +3,6 @@
 //! A layer may hold several stores (Falcon-H1 keeps keys and values and a state in every layer,
 //! DeepSeek V3.2 a latent and an index key) or none (a layer that reads another's cache).
 
-use serde::Serialize;
-
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::units::{product, sum};
@@ -77,10 +75,10 @@ pub enum Extent {
 macro_rules! layer_kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What kind of layer it is, by its first store.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum LayerKind {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+            $($(#[$doc])* $variant,)*
         }
 
         impl LayerKind {

@@ -1,7 +1,5 @@
 //! Parameters and weight bytes by part, by the modules of a family and of its towers.
 
-use std::collections::BTreeMap;
-
 use planner_models::{ModuleRule, Tower};
 use serde_json::{Map, Value as Json};
 
@@ -16,14 +14,15 @@ use crate::units::{product, sum};
 /// Adds up modules by part.
 pub struct Counter {
     storage: Storage,
-    parts: BTreeMap<&'static str, Part>,
+    /// By name.
+    parts: Vec<Part>,
     modules: Vec<WeightModule>,
 }
 
 impl Counter {
     /// Nothing counted yet; weights are stored as `storage` says.
     pub fn new(storage: Storage) -> Self {
-        Self { storage, parts: BTreeMap::new(), modules: Vec::new() }
+        Self { storage, parts: Vec::new(), modules: Vec::new() }
     }
 
     /// Adds the modules that a scope's conditions admit, of one `layer` of the language model or of none.
@@ -46,12 +45,6 @@ impl Counter {
             let active = rule.active.map_or(Ok(count), |active| scope.count(rule.path, active))?;
             let each = module.parameters()?;
             let bytes = self.storage.bytes(rule.part, &format!("{prefix}{}", rule.path), module, count)?;
-            let part = self.parts.entry(rule.part).or_insert(Part {
-                name: rule.part,
-                parameters: 0,
-                active: 0,
-                bytes: 0,
-            });
             self.modules.push(WeightModule {
                 part: rule.part,
                 path: rule.path,
@@ -60,6 +53,7 @@ impl Counter {
                 count,
                 bytes,
             });
+            let part = self.part(rule.part);
             part.parameters =
                 sum(words!("parameters"), [part.parameters, product(words!("parameters"), &[each, count])?])?;
             part.active = sum(
@@ -116,9 +110,17 @@ impl Counter {
         self.once(&scope, &format!("{}.", tower.name))
     }
 
+    fn part(&mut self, name: &'static str) -> &mut Part {
+        let at = self.parts.partition_point(|part| part.name < name);
+        if self.parts.get(at).is_none_or(|part| part.name != name) {
+            self.parts.insert(at, Part { name, parameters: 0, active: 0, bytes: 0 });
+        }
+        &mut self.parts[at]
+    }
+
     /// The parts that hold parameters, and all modules.
     pub fn finish(self) -> (Vec<Part>, Vec<WeightModule>) {
-        let parts = self.parts.into_values().filter(|part| part.parameters > 0).collect();
+        let parts = self.parts.into_iter().filter(|part| part.parameters > 0).collect();
         (parts, self.modules)
     }
 }
