@@ -29,6 +29,7 @@ rm -rf "$work" planner-web/dist
 mkdir -p "$work" planner-web/dist
 "$target/debug/examples/data" page >"$work/page.json"
 "$target/debug/examples/data" planner >"$work/planner.txt"
+"$target/debug/examples/data" flags >"$work/flags.json"
 
 # One build, cut into the file that starts and the parts that follow when asked for
 cargo rustc --locked --package planner-web --lib --crate-type cdylib \

@@ -14,7 +14,11 @@ const made = (name) => readFileSync(join(work, name));
 
 const { outputFiles } = await build({
   entryPoints: [join(www, "app.js"), join(www, "main.css")],
-  alias: { planner_web: join(work, "planner_web.js"), "parts.json": join(work, "parts.json") },
+  alias: {
+    planner_web: join(work, "planner_web.js"),
+    "parts.json": join(work, "parts.json"),
+    "flags.json": join(work, "flags.json"),
+  },
   bundle: true,
   charset: "utf8",
   format: "esm",

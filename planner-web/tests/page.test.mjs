@@ -219,7 +219,7 @@ test("the address holds the question, and unknown keys stay in it", async () => 
   for (const selector of [".headline", ".verdict", "#command", "#why-text", "#why-count"]) {
     assert.equal(await text(other.page, selector), await text(page, selector), selector);
   }
-  assert.equal(await text(page, "#command"), "kvplan --model llama3-8b --seq 4k --users 9 --gpu a100-80gb --gpus 1 --kv-dtype fp8");
+  assert.equal(await text(page, "#command"), "kvplan --model llama3-8b --seq 4k --users 9 --kv-dtype fp8 --gpu a100-80gb --gpus 1");
   clean([...problems, ...other.problems]);
   await page.close();
   await other.page.close();

@@ -2,6 +2,7 @@
 // configuration of the reader's own.
 
 import { $, el, t } from "./dom.js";
+import { FLAGS } from "./flags.js";
 import { size } from "./numbers.js";
 import { answerOf, planner } from "./planner.js";
 import { get, pack, put, unpack } from "./state.js";
@@ -34,7 +35,10 @@ export function fieldError(field, text) {
 const field = (name, label, input, size = "") =>
   el(`div.field${size}`, {}, el("label.label", { for: `field-${name}`, "data-t": label }), input, el("p.error", { id: `error-${name}` }));
 
-function entry(name, key, label, more = {}) {
+const keyOf = (name) => FLAGS.find(({ flag }) => flag === name).key;
+
+function entry(name, label, more = {}) {
+  const key = keyOf(name);
   const input = el("input", {
     id: `field-${name}`, type: "text", "data-key": key, "aria-describedby": `error-${name}`, spellcheck: "false",
     autocapitalize: "off", oninput: () => { put({ [key]: input.value }); onChange(); }, ...more,
@@ -42,7 +46,8 @@ function entry(name, key, label, more = {}) {
   return field(name, label, input);
 }
 
-function choice(name, key, label, options) {
+function choice(name, label, options) {
+  const key = keyOf(name);
   const input = el("select", {
     id: `field-${name}`, "data-key": key, "aria-describedby": `error-${name}`,
     onchange: () => { put({ [key]: input.value }); onChange(); },
@@ -63,23 +68,23 @@ export function startFields(lists, listener) {
   $("ask").replaceChildren(
     el("div.main", {},
       modelSearch(),
-      entry("seq", "s", "ask.seq", number),
-      entry("users", "u", "ask.users", number),
-      choice("gpu", "g", "ask.gpu", [option("", "", "ask.gpu_none"), ...gpus]),
-      entry("gpus", "n", "ask.gpus", number)),
+      entry("seq", "ask.seq", number),
+      entry("users", "ask.users", number),
+      choice("gpu", "ask.gpu", [option("", "", "ask.gpu_none"), ...gpus]),
+      entry("gpus", "ask.gpus", number)),
     el("div.main.minor", {},
-      choice("engine", "e", "ask.engine", data.engines.map((id) => option(id, id, `engine.${id}`))),
-      choice("kv-dtype", "k", "ask.kv_dtype", [option("auto", "", "ask.auto"), ...dtypes]),
-      choice("weight-dtype", "w", "ask.weight_dtype", [option("auto", "", "ask.auto"), ...dtypes.map((o) => o.cloneNode(true))]),
-      entry("tp", "tp", "ask.tp", { ...number, "data-placeholder": "ask.tp_auto" })),
+      choice("engine", "ask.engine", data.engines.map((id) => option(id, id, `engine.${id}`))),
+      choice("kv-dtype", "ask.kv_dtype", [option("auto", "", "ask.auto"), ...dtypes]),
+      choice("weight-dtype", "ask.weight_dtype", [option("auto", "", "ask.auto"), ...dtypes.map((o) => o.cloneNode(true))]),
+      entry("tp", "ask.tp", { ...number, "data-placeholder": "ask.tp_auto" })),
     el("details.more", {}, el("summary", { "data-t": "ask.more" }),
       el("div.main.minor", {},
-        entry("pp", "pp", "ask.pp", { ...number, placeholder: "1" }),
-        entry("memory-utilization", "mu", "ask.utilization", { "data-placeholder": "ask.engine_default" }),
-        entry("reserve", "rs", "ask.reserve", { placeholder: "2GiB" }),
-        entry("kv-heads", "kh", "ask.kv_heads", { ...number, "data-placeholder": "ask.auto" }),
-        entry("block-size", "bs", "ask.block", { ...number, "data-placeholder": "ask.engine_default" }),
-        entry("max-num-batched-tokens", "bt", "ask.batched", { ...number, "data-placeholder": "ask.engine_default" }))));
+        entry("pp", "ask.pp", { ...number, placeholder: "1" }),
+        entry("memory-utilization", "ask.utilization", { "data-placeholder": "ask.engine_default" }),
+        entry("reserve", "ask.reserve", { placeholder: "2GiB" }),
+        entry("kv-heads", "ask.kv_heads", { ...number, "data-placeholder": "ask.auto" }),
+        entry("block-size", "ask.block", { ...number, "data-placeholder": "ask.engine_default" }),
+        entry("max-num-batched-tokens", "ask.batched", { ...number, "data-placeholder": "ask.engine_default" }))));
   $("ask").addEventListener("submit", (event) => event.preventDefault());
   // wherever a file is dropped: beside the form a browser would leave the page for it
   document.addEventListener("dragover", (event) => { event.preventDefault(); $("ask").classList.add("over"); });

@@ -1,22 +1,17 @@
-// The flags of a plan that the page asks for, in the order of its command line.
-//
-// flag: its name, without dashes; key: in the address; start: what the page starts with, if anything;
-// isCount: a whole number of at least 1; isNeeded: empty is an error, not the default;
-// needsGpu: it says nothing without a GPU.
+// The flags of a plan that the page has a field for, from the core's table: flag, its name without dashes; key, in the
+// address; isCount, a whole number of at least 1.
+import table from "flags.json";
 
-export const FLAGS = [
-  { flag: "seq", key: "s", start: "1000", isCount: true, isNeeded: true },
-  { flag: "users", key: "u", start: "20", isCount: true, isNeeded: true },
-  { flag: "gpu", key: "g", start: "h100-80gb" },
-  { flag: "gpus", key: "n", start: "4", isCount: true, needsGpu: true },
-  { flag: "tp", key: "tp", isCount: true },
-  { flag: "pp", key: "pp", isCount: true },
-  { flag: "engine", key: "e", start: "architecture" },
-  { flag: "kv-dtype", key: "k", start: "auto" },
-  { flag: "weight-dtype", key: "w", start: "auto" },
-  { flag: "kv-heads", key: "kh", isCount: true },
-  { flag: "memory-utilization", key: "mu" },
-  { flag: "reserve", key: "rs" },
-  { flag: "block-size", key: "bs", isCount: true },
-  { flag: "max-num-batched-tokens", key: "bt", isCount: true },
-];
+// What is the page's own. start: what the page starts with; isNeeded: empty is an error, not the default;
+// needsGpu: it says nothing without a GPU.
+const OWN = {
+  seq: { start: "1000", isNeeded: true },
+  users: { start: "20", isNeeded: true },
+  gpu: { start: "h100-80gb" },
+  gpus: { start: "4", needsGpu: true },
+  engine: { start: "architecture" },
+  "kv-dtype": { start: "auto" },
+  "weight-dtype": { start: "auto" },
+};
+
+export const FLAGS = table.map((field) => ({ ...field, ...OWN[field.flag] }));

@@ -2,7 +2,7 @@
 //! one for the planner (see `planner_web::data`), one for the page's script.
 #![allow(dead_code)]
 
-use planner_core::{dtype::DType, engine};
+use planner_core::{dtype::DType, engine, request::FLAGS};
 use planner_models::{ENCODERS, FAMILIES, Family, GPUS, MODELS, ModuleRule};
 use serde_json::{Value, json};
 
@@ -49,6 +49,15 @@ pub fn page_data() -> Value {
         "engines": engine::all().iter().map(|engine| engine.id()).collect::<Vec<_>>(),
         "dtypes": DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>(),
     })
+}
+
+/// The flags that the page has a field for: name, key in the address, whether it is a count of at least 1.
+pub fn flags() -> Value {
+    let fields = FLAGS.iter().filter_map(|flag| {
+        let count = matches!(flag.value, "N" | "TOKENS");
+        Some(json!({ "flag": flag.name, "key": flag.page?, "isCount": count }))
+    });
+    fields.collect()
 }
 
 fn family(family: &Family) -> Value {
