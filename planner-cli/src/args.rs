@@ -4,9 +4,10 @@
 //! only splits the line and writes help, completions and the man page.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use planner_core::Result;
 use planner_core::request::flags::Group;
 use planner_core::request::{FLAGS, Flag, Request};
+use planner_core::text::Sentence;
+use planner_core::{Error, Result, words};
 
 fn heading(group: Group) -> &'static str {
     match group {
@@ -73,7 +74,7 @@ pub fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .args(plan_flags())
-        .arg(switch("check", "Exit 1 when it does not fit", "Output"))
+        .arg(switch("check", "Exit 1 unless it fits; with --engine all, unless it fits under each", "Output"))
         .arg(switch("verify", "Also run the real cached decode and measure", "Output"))
         .arg(device())
         .args(verify_flags())
@@ -213,6 +214,21 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
 /// The `--engine` that is not one.
 const ALL_ENGINES: &str = "all";
 
+/// The request of a subcommand that answers for one engine.
+///
+/// # Errors
+/// What a flag's text should be; `--engine all`.
+pub fn request_of_one_engine(matches: &ArgMatches) -> Result<Request> {
+    if wants_all_engines(matches) {
+        return Err(Error::bad_value(
+            "--engine",
+            ALL_ENGINES,
+            words!("one engine here; a plan compares all"),
+        ));
+    }
+    request(matches)
+}
+
 /// Every flag of a plan that was given, read; an error names it as it was typed.
 ///
 /// # Errors
@@ -232,6 +248,15 @@ pub fn request(matches: &ArgMatches) -> Result<Request> {
         }
     }
     Ok(request)
+}
+
+/// An error about a flag, about its spelling on the command line.
+pub fn as_typed(error: Error) -> Error {
+    let flag = error.flag().and_then(|name| FLAGS.iter().find(|flag| flag.name == name));
+    match flag {
+        Some(flag) => error.about(Sentence::verbatim(&typed(flag))),
+        None => error,
+    }
 }
 
 /// The spelling of a flag that the command line uses.

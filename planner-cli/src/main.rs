@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     match cmd::run(&matches, &output) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
+            let error = args::as_typed(error);
             output.print_error(&error);
             ExitCode::from(failure::exit_code(&error))
         }

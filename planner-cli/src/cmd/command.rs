@@ -10,7 +10,7 @@ use crate::output::{Format, Output, to_text};
 
 /// Prints the command; what it cannot say goes to standard error.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request(matches)?;
+    let request = args::request_of_one_engine(matches)?;
     let model = super::plan::model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let command = plan.command().ok_or_else(|| {

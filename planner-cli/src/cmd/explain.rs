@@ -10,7 +10,7 @@ use crate::output::{Format, Output, bold, to_text};
 
 /// Explains and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request(matches)?;
+    let request = args::request_of_one_engine(matches)?;
     let model = super::plan::model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let sections = explain::sections(&plan, output.lang);

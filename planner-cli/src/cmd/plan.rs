@@ -1,7 +1,7 @@
 //! The plan itself.
 
 use clap::ArgMatches;
-use planner_core::plan::{candidates, compare, plan};
+use planner_core::plan::{Compared, candidates, compare, plan};
 use planner_core::render::json;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, words};
@@ -35,7 +35,12 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let engines = compare(&model, &request);
     let json = json::plan_and_engines(&plan, &engines, output.lang);
     output.print(&render::engines::render(&plan, &engines, &json, output));
-    Ok(0)
+    // an engine that refuses, or has no room, does not serve this
+    let fits = |compared: &Compared| match &compared.answer {
+        Ok(answer) => answer.max_users.is_none_or(|most| request.users <= most),
+        Err(_) => false,
+    };
+    Ok(if matches.get_flag("check") && !engines.iter().all(fits) { DOES_NOT_FIT } else { 0 })
 }
 
 /// Plans and prints.

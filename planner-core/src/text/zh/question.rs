@@ -33,6 +33,7 @@ pub(super) const TABLE: super::Table = &[
     ("a known version of {0}: {1}", "{0} 的已知版本：{1}"),
     ("left out: {0} keeps no key and value heads", "不给出（{0} 不保留键值头）"),
     ("left out, or with one engine", "不给出，或只选一个引擎"),
+    ("one engine here; a plan compares all", "这里只选一个引擎；方案会并列所有引擎"),
     (
         "left out, or with a --model that is a GGUF file or a folder of safetensors",
         "不给出，或让 --model 指向 GGUF 文件或 safetensors 文件夹",
