@@ -254,7 +254,7 @@ pub fn request(matches: &ArgMatches) -> Result<Request> {
 pub fn as_typed(error: Error) -> Error {
     let flag = error.flag().and_then(|name| FLAGS.iter().find(|flag| flag.name == name));
     match flag {
-        Some(flag) => error.about(Sentence::verbatim(&typed(flag))),
+        Some(flag) => error.about(Sentence::verbatim(typed(flag))),
         None => error,
     }
 }
