@@ -155,18 +155,17 @@ fn fullest_gpu(memory: &Memory) -> Option<Value> {
     let (index, gpu) = fullest;
     let (used, room) = (gpu.kv_bytes_used, gpu.kv_bytes_available);
     let outside = gpu.budget_bytes.map(|budget| gpu.total_bytes.unwrap_or(0).saturating_sub(budget));
-    let parts = [
-        ("weights", gpu.weight_bytes.unwrap_or(0)),
-        ("reserve", gpu.reserve_bytes.unwrap_or(0)),
+    let beside = gpu.parts.iter().map(|part| (part.kind.name(), part.bytes));
+    let parts = beside.chain([
         ("used", used.min(room)),
         ("free", room.saturating_sub(used)),
         ("over", used.saturating_sub(room)),
         ("outside", outside.unwrap_or(0)),
-    ];
-    let part = |(part, bytes): &(&str, u64)| json!({ "part": part, "bytes": integer(*bytes) });
+    ]);
+    let part = |(part, bytes): (&str, u64)| json!({ "part": part, "bytes": integer(bytes) });
     Some(json!({
         "index": index,
         "kv_bytes_free": integer(room.saturating_sub(used)),
-        "parts": parts.iter().filter(|(_, bytes)| *bytes > 0).map(part).collect::<Vec<_>>(),
+        "parts": parts.filter(|(_, bytes)| *bytes > 0).map(part).collect::<Vec<_>>(),
     }))
 }

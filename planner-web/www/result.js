@@ -76,6 +76,7 @@ function verdictBox(plan, apply) {
 /** The memory of one GPU: the one whose room for the cache is used most. */
 function memoryBar(gpus, { index, kv_bytes_free: free, parts }) {
   const gpu = gpus[index];
+  const range = gpu.kv_bytes_available_estimate;
   const label = t("bar.label", {
     weights: size(gpu.weight_bytes), reserve: size(gpu.reserve_bytes), used: size(gpu.kv_bytes_used), free: size(free),
     total: size(gpu.total_bytes ?? gpu.kv_bytes_available),
@@ -83,7 +84,8 @@ function memoryBar(gpus, { index, kv_bytes_free: free, parts }) {
   return el("figure.memory", {},
     el("figcaption", {}, el("h3", {}, t("bar.title")), el("span.small", {}, gpu.total_bytes === null ? "" : `${size(gpu.total_bytes)} · ${exact(gpu.total_bytes)}`)),
     el("div.stack", { role: "img", "aria-label": label }, ...parts.map(({ part, bytes }) => el(`i.${part}`, { style: { "flex-grow": bytes } }))),
-    el("ul.legend", {}, ...parts.map(({ part, bytes }) => el(`li.${part}`, {}, el("span", {}, t(part === "weights" ? "word.weights" : `bar.${part}`)), el("b", {}, size(bytes))))));
+    el("ul.legend", {}, ...parts.map(({ part, bytes }) => el(`li.${part}`, {}, el("span", {}, t(part === "weights" ? "word.weights" : `bar.${part}`)), el("b", {}, size(bytes))))),
+    range === null ? null : el("p.small", {}, t("bar.estimate", { low: size(range.low), high: size(range.high) })));
 }
 
 /** Users against length, both on logarithmic scales. */

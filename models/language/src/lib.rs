@@ -2,7 +2,7 @@
 //! build of planner-models checks.
 //!
 //! [`expr`] parses one expression, [`vocabulary`] lists every name that the program gives or reads,
-//! and with the feature `files` [`families`] reads, merges and checks the YAML files.
+//! and with the feature `files` `families` reads, merges and checks the YAML files.
 
 #[cfg(feature = "files")]
 mod check;

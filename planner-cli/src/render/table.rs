@@ -2,7 +2,7 @@
 
 use planner_core::engine::report::ReportKind;
 use planner_core::plan::{Candidate, Limit, Plan, reserve};
-use planner_core::render::words::{Message as M, raw, sessions, text, users};
+use planner_core::render::words::{self, Message as M, raw, sessions, text, users};
 use planner_core::spec::layer::LayerKind;
 use planner_core::text::Lang;
 use planner_core::units::{group_digits, human_bytes};
@@ -181,17 +181,13 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         format!(" ({})", text(lang, M::PerGpu, &[&memory.gpus.len().to_string(), &gpu.name]))
     });
     lines.push(match budget.filter(|_| memory.weights_fit) {
-        Some((budget, weights, reserve)) => {
-            text(
-                lang,
-                M::Budget,
-                &[
-                    &human_bytes(budget),
-                    &human_bytes(weights),
-                    &human_bytes(reserve),
-                    &human_bytes(available),
-                ],
-            ) + &device
+        Some((budget, ..)) => {
+            let parts = tightest.iter().flat_map(|gpu| &gpu.parts);
+            let parts = parts.map(|part| (part.bytes, words::part(lang, part.kind)));
+            let parts = parts.chain([(available, raw(lang, M::PartRoom))]);
+            let parts: Vec<String> =
+                parts.map(|(bytes, name)| format!("{} {name}", human_bytes(bytes))).collect();
+            format!("{} = {}{device}", human_bytes(budget), parts.join(" + "))
         }
         None if !memory.weights_fit => {
             let figures = tightest.and_then(|gpu| gpu.budget_bytes.zip(gpu.total_bytes));
@@ -201,6 +197,9 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         }
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
     });
+    if let Some((low, high)) = tightest.filter(|_| memory.weights_fit).and_then(|gpu| gpu.room_range()) {
+        lines.push(text(lang, M::RoomEstimate, &[&human_bytes(low), &human_bytes(high)]));
+    }
     if !verdict.fits {
         if verdict.alternatives.is_empty() {
             lines.push(format!("{}: {}", raw(lang, M::Hint), raw(lang, M::NothingFits)));

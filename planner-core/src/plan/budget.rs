@@ -26,8 +26,21 @@ pub struct GpuMemory {
     pub kv_bytes_available: u64,
     /// What the sessions take of it.
     pub kv_bytes_used: u64,
-    /// Weights and reserve part by part, where the engine's rule says them.
+    /// Weights and reserve part by part; with the room for the cache they add up to the budget where all fits.
+    /// Empty where only `--kv-memory` is given.
     pub parts: Vec<MemoryPart>,
+}
+
+impl GpuMemory {
+    /// The least and the most room for the cache, where a part beside it is an estimate.
+    pub fn room_range(&self) -> Option<(u64, u64)> {
+        let ranges = || self.parts.iter().filter_map(|part| Some((part.bytes, part.range?)));
+        ranges().next()?;
+        let under: u64 = ranges().map(|(bytes, (low, _))| bytes.saturating_sub(low)).sum();
+        let over: u64 = ranges().map(|(bytes, (_, high))| high.saturating_sub(bytes)).sum();
+        let room = self.kv_bytes_available;
+        Some((room.saturating_sub(over), room.saturating_add(under)))
+    }
 }
 
 /// Memory of all GPUs.
@@ -91,7 +104,10 @@ impl Memory {
                     reserve_bytes: Some(reserve),
                     kv_bytes_available: room.unwrap_or(0),
                     kv_bytes_used: 0,
-                    parts: Vec::new(),
+                    parts: vec![
+                        MemoryPart::exact(PartKind::Weights, held),
+                        MemoryPart::exact(PartKind::Reserve, reserve),
+                    ],
                 }
             }
         };
@@ -132,6 +148,16 @@ impl Memory {
             Some(GpuMemory { rank, ..stages.get(usize::try_from(stage).ok()?)?.clone() })
         };
         Ok(Self { gpus: (0..parallel.gpus()).filter_map(gpu).collect(), stages: parallel.pp, weights_fit })
+    }
+
+    /// Whether the other answer to "does it fit" is within the error of an estimate.
+    pub fn may_be_otherwise(&self, fits: bool) -> bool {
+        let ranges = || self.gpus.iter().filter_map(|gpu| Some((gpu.kv_bytes_used, gpu.room_range()?)));
+        if fits {
+            ranges().any(|(used, (low, _))| used > low)
+        } else {
+            self.weights_fit && ranges().next().is_some() && ranges().all(|(used, (_, high))| used <= high)
+        }
     }
 
     /// Room for the cache on a GPU of each stage.

@@ -168,6 +168,14 @@ fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'
         Some(mut memory) => {
             memory.set_used(&allocation.stage_bytes(per_replica, run.tokens)?);
             let verdict = solve::verdict(&run, allocation.as_ref(), &memory)?;
+            if memory.may_be_otherwise(verdict.fits) {
+                notes.push(Note::new(
+                    "within_estimate",
+                    words!(
+                        "whether it fits is within the error of the estimated room: measure, or leave more"
+                    ),
+                ));
+            }
             (Some(memory), Some(verdict))
         }
         None => (None, None),

@@ -242,8 +242,32 @@ object! {
         reserve_bytes: Option<u64>,
         /// Room for the cache.
         kv_bytes_available: u64,
+        /// The least and the most that this room may be; null where nothing beside it is an estimate.
+        kv_bytes_available_estimate: Option<RangeDocument>,
         /// What the sessions take of it.
         kv_bytes_used: u64,
+        /// What stands beside the cache; with `kv_bytes_available` it adds up to `budget_bytes` where all fits.
+        parts: Vec<MemoryPartDocument>,
+    }
+
+    /// One part of a GPU's memory.
+    #[derive(Debug)]
+    MemoryPartDocument {
+        /// `weights`, `activation`, `graphs`, `outside_torch`, `reserve` …
+        name: &'static str,
+        /// Bytes.
+        bytes: u64,
+        /// The least and the most that it may be; null where it is computed or given.
+        estimate: Option<RangeDocument>,
+    }
+
+    /// The least and the most that a figure may be.
+    #[derive(Debug)]
+    RangeDocument {
+        /// Least.
+        low: u64,
+        /// Most.
+        high: u64,
     }
 
     /// What fits.

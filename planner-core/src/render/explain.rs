@@ -1,7 +1,8 @@
 //! The formula with the numbers put in, and where each number came from.
 
 use crate::dtype::DType;
-use crate::plan::{LayerGroup, Plan};
+use crate::engine::memory::MemoryPart;
+use crate::plan::{GpuMemory, LayerGroup, Plan};
 use crate::render::words::{Message as M, raw, sessions, text};
 use crate::spec::layer::{Content, Extent, Layer, LayerKind, Store};
 use crate::text::Lang;
@@ -43,24 +44,9 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
             )],
         ));
     }
-    if let Some(gpu) = plan.memory.as_ref().and_then(|memory| memory.gpus.first())
-        && let (Some(total), Some(budget), Some(weights), Some(reserve)) =
-            (gpu.total_bytes, gpu.budget_bytes, gpu.weight_bytes, gpu.reserve_bytes)
-    {
-        let utilization = plan.utilization();
-        all.push(section(
-            M::ExplainBudget,
-            vec![
-                format!("{} B × {utilization} = {} B", group_digits(total), group_digits(budget)),
-                format!(
-                    "{} − {} − {} = {} B",
-                    group_digits(budget),
-                    group_digits(weights),
-                    group_digits(reserve),
-                    group_digits(gpu.kv_bytes_available)
-                ),
-            ],
-        ));
+    let memory = memory(plan, lang);
+    if !memory.is_empty() {
+        all.push(section(M::ExplainBudget, memory));
     }
     let engine = super::explain_engine::lines(plan, lang);
     if !engine.is_empty() {
@@ -255,6 +241,54 @@ fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             group_digits(plan.kv.total_bytes),
             human_bytes(plan.kv.total_bytes)
         ));
+    }
+    lines
+}
+
+/// The budget of a GPU of each stage, and every part that is taken off it.
+fn memory(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(memory) = &plan.memory else { return lines };
+    let mut stages: Vec<&GpuMemory> = Vec::new();
+    for gpu in &memory.gpus {
+        // ranks of one stage hold the same, and stages often do
+        if stages.iter().all(|other| other.parts != gpu.parts) {
+            stages.push(gpu);
+        }
+    }
+    for gpu in &stages {
+        let (Some(total), Some(budget)) = (gpu.total_bytes, gpu.budget_bytes) else { continue };
+        if stages.len() > 1 {
+            lines.push(text(lang, M::ExplainStage, &[&gpu.stage.to_string()]));
+        }
+        let share = plan.utilization();
+        lines.push(match budget == share.of(total) {
+            true => format!("{} B × {share} = {} B", group_digits(total), group_digits(budget)),
+            false => format!("{} B", group_digits(budget)),
+        });
+        let range = |range: Option<(u64, u64)>| match range {
+            Some((low, high)) => {
+                format!(" ({})", text(lang, M::ExplainRange, &[&group_digits(low), &group_digits(high)]))
+            }
+            None => String::new(),
+        };
+        let part = |part: &MemoryPart| {
+            format!(
+                "− {} {}{}",
+                group_digits(part.bytes),
+                super::words::part(lang, part.kind),
+                range(part.range)
+            )
+        };
+        lines.extend(gpu.parts.iter().map(part));
+        let held: u64 = gpu.parts.iter().map(|part| part.bytes).fold(0, u64::saturating_add);
+        lines.push(match held.checked_sub(budget) {
+            Some(short) if short > 0 => format!("= −{} B", group_digits(short)),
+            _ => {
+                let room = group_digits(gpu.kv_bytes_available);
+                format!("= {room} B {}{}", raw(lang, M::PartRoom), range(gpu.room_range()))
+            }
+        });
     }
     lines
 }

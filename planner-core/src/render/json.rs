@@ -261,6 +261,10 @@ fn command_document(command: &Command, lang: Lang) -> CommandDocument {
     }
 }
 
+fn range((low, high): (u64, u64)) -> RangeDocument {
+    RangeDocument { low, high }
+}
+
 fn gpu_document(gpu: &GpuMemory) -> GpuDocument {
     GpuDocument {
         rank: gpu.rank,
@@ -270,7 +274,17 @@ fn gpu_document(gpu: &GpuMemory) -> GpuDocument {
         weight_bytes: gpu.weight_bytes,
         reserve_bytes: gpu.reserve_bytes,
         kv_bytes_available: gpu.kv_bytes_available,
+        kv_bytes_available_estimate: gpu.room_range().map(range),
         kv_bytes_used: gpu.kv_bytes_used,
+        parts: gpu
+            .parts
+            .iter()
+            .map(|part| MemoryPartDocument {
+                name: part.kind.name(),
+                bytes: part.bytes,
+                estimate: part.range.map(range),
+            })
+            .collect(),
     }
 }
 

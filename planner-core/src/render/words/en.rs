@@ -25,13 +25,19 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Fits => "fits: {0} at {1} tokens",
         M::DoesNotFit => "does not fit: {0} at {1} tokens need {2} on each GPU, but {3} is free",
         M::WeightsDoNotFit => {
-            "does not fit: {0} of weights and {1} reserve on each GPU are more than its budget of {2}"
+            "does not fit: {0} of weights and {1} for activations and runtime on each GPU are more than its budget of {2}"
         }
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "room for {0} at {1} tokens",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
-        M::Budget => "{0} = {1} weights + {2} reserve + {3} KV room",
+        M::PartWeights => "weights",
+        M::PartActivation => "activation",
+        M::PartOutsideTorch => "outside PyTorch",
+        M::PartGraphs => "CUDA graphs",
+        M::PartReserve => "reserve",
+        M::PartRoom => "KV room",
+        M::RoomEstimate => "an estimate: the KV room may be {0} to {1}",
         M::KvMemory => "KV memory as given: {0}",
         M::PerGpu => "per GPU, {0} × {1}",
         M::AnyOfTheseFits => "any one of these fits",
@@ -109,6 +115,8 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainMeasured => {
             "The article measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
         }
+        M::ExplainStage => "pipeline stage {0}",
+        M::ExplainRange => "an estimate: {0} to {1}",
         M::ExplainBudget => "memory of one GPU",
         M::ExplainParameters => "parameters by part",
         M::Error => "error",

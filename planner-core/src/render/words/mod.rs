@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::engine::memory::PartKind;
 use crate::error::{Error, Refusal};
 use crate::text::{Lang, Sentence, fill};
 use crate::units::group_digits;
@@ -36,7 +37,13 @@ pub enum Message {
     RoomFor,
     LongestFor,
     LimitIsModel,
-    Budget,
+    PartWeights,
+    PartActivation,
+    PartOutsideTorch,
+    PartGraphs,
+    PartReserve,
+    PartRoom,
+    RoomEstimate,
     KvMemory,
     PerGpu,
     AnyOfTheseFits,
@@ -101,6 +108,8 @@ pub enum Message {
     ExplainArticleText,
     ExplainMeasured,
     ExplainBudget,
+    ExplainStage,
+    ExplainRange,
     ExplainParameters,
     Error,
     Hint,
@@ -109,6 +118,18 @@ pub enum Message {
 /// A text with its arguments put in.
 pub fn text(lang: Lang, message: Message, arguments: &[&str]) -> String {
     fill(raw(lang, message), arguments.iter().copied())
+}
+
+/// The name of a part of a GPU's memory.
+pub fn part(lang: Lang, kind: PartKind) -> &'static str {
+    let message = match kind {
+        PartKind::Weights => Message::PartWeights,
+        PartKind::Activation => Message::PartActivation,
+        PartKind::OutsideTorch => Message::PartOutsideTorch,
+        PartKind::Graphs => Message::PartGraphs,
+        PartKind::Reserve => Message::PartReserve,
+    };
+    raw(lang, message)
 }
 
 /// `20 users`, `1 user`.

@@ -33,6 +33,10 @@ pub(super) const TABLE: super::Table = &[
     ("a known version of {0}: {1}", "{0} 的已知版本：{1}"),
     ("left out: {0} keeps no key and value heads", "不给出（{0} 不保留键值头）"),
     ("left out, or with one engine", "不给出，或只选一个引擎"),
+    (
+        "whether it fits is within the error of the estimated room: measure, or leave more",
+        "是否放得下在空间估计的误差之内：请实测，或多留一些",
+    ),
     ("one engine here; a plan compares all", "这里只选一个引擎；方案会并列所有引擎"),
     (
         "left out, or with a --model that is a GGUF file or a folder of safetensors",
