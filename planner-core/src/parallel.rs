@@ -13,11 +13,14 @@ pub struct Parallel {
     pub(crate) pp: u64,
     pub(crate) dp: u64,
     pub(crate) dcp: u64,
+    /// Groups of data-parallel attention within one tensor-parallel group of the engine; `tp` and `dp` count
+    /// attention's ranks and groups.
+    pub(crate) attention_groups: u64,
 }
 
 impl Parallel {
     /// One GPU.
-    pub const SINGLE: Self = Self { tp: 1, pp: 1, dp: 1, dcp: 1 };
+    pub const SINGLE: Self = Self { tp: 1, pp: 1, dp: 1, dcp: 1, attention_groups: 1 };
 
     /// Checked sizes.
     ///
@@ -36,12 +39,44 @@ impl Parallel {
         if !tp.is_multiple_of(dcp) {
             return Err(Error::bad_value("--dcp", dcp, say!("a divisor of --tp, which is {0}", tp)));
         }
-        Ok(Self { tp, pp, dp, dcp })
+        Ok(Self { tp, pp, dp, dcp, attention_groups: 1 })
     }
 
-    /// Tensor parallel size: heads are divided.
+    /// The same GPUs with the attention of each tensor-parallel group divided into groups that keep sessions of
+    /// their own.
+    ///
+    /// # Errors
+    /// A number of groups that does not divide `tp`.
+    pub(crate) fn with_attention_groups(self, groups: u64) -> Result<Self> {
+        if groups == 0 || !self.tp.is_multiple_of(groups) {
+            return Err(Error::bad_value(
+                "--dp-attention",
+                groups,
+                say!("a divisor of --tp, which is {0}", self.tp),
+            ));
+        }
+        Self { attention_groups: groups, ..Self::new(self.tp / groups, self.pp, self.dp * groups, 1)? }
+            .with_dcp(self.dcp)
+    }
+
+    fn with_dcp(self, dcp: u64) -> Result<Self> {
+        let checked = Self::new(self.tp, self.pp, self.dp, dcp)?;
+        Ok(Self { attention_groups: self.attention_groups, ..checked })
+    }
+
+    /// Tensor parallel size of attention: heads are divided.
     pub fn tp(self) -> u64 {
         self.tp
+    }
+
+    /// Tensor parallel size of the engine: ranks that divide what is not attention.
+    pub fn tensor_ranks(self) -> u64 {
+        self.tp * self.attention_groups
+    }
+
+    /// Replicas of the whole model.
+    pub fn replicas(self) -> u64 {
+        self.dp / self.attention_groups
     }
 
     /// Pipeline parallel size: layers are divided.
@@ -49,7 +84,7 @@ impl Parallel {
         self.pp
     }
 
-    /// Data parallel size: sessions are divided over replicas.
+    /// Data parallel size of attention: sessions are divided over replicas, and over the groups within each.
     pub fn dp(self) -> u64 {
         self.dp
     }

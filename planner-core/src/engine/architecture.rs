@@ -36,7 +36,7 @@ impl Engine for Architecture {
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
-        &["dcp"]
+        &["dcp", "ep", "redundant-experts"]
     }
 
     fn one_kv_dtype(&self) -> bool {

@@ -6,6 +6,8 @@ use crate::error::{Error, Result};
 use crate::parallel::heads_per_rank;
 use crate::request::Request;
 use crate::spec::layer::{Content, Layer, LayerClass, Store, classes};
+use crate::spec::model::ModelSpec;
+use crate::units::{product, sum};
 
 /// The dtypes of keys and values that a request asks for.
 pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
@@ -37,6 +39,44 @@ pub(super) fn share(store: &Store, tp: u64) -> Store {
         Content::Latent { .. } | Content::IndexKey { .. } => {}
     }
     share
+}
+
+/// Routed experts of a layer.
+pub fn routed_experts(model: &ModelSpec) -> Option<u64> {
+    model.modules.iter().filter(|module| module.part == "experts").map(|module| module.count).max()
+}
+
+/// Experts on one of `ranks`, copies included: the first ranks hold one more where they do not divide.
+pub fn experts_per_rank(run: &ResolvedRequest<'_>, experts: u64, ranks: u64) -> u64 {
+    experts.saturating_add(run.request.redundant_experts.unwrap_or(0)).div_ceil(ranks.max(1))
+}
+
+/// Weights of one GPU where every matrix is divided evenly; experts as `--ep` shares them out.
+///
+/// # Errors
+/// Sums beyond 64 bits.
+pub fn even_weights(run: &ResolvedRequest<'_>) -> Result<u64> {
+    let (model, parallel) = (run.model, run.parallel);
+    let pp = parallel.pp.max(1);
+    let ranks = product(words!("number of GPUs"), &[parallel.tensor_ranks(), pp])?.max(1);
+    let bytes =
+        |name: &str| model.parts.iter().filter(|part| part.name == name).map(|part| part.bytes).sum::<u64>();
+    let mut rest = model.weight_bytes;
+    let mut own = 0;
+    if parallel.attention_groups > 1 {
+        // each group holds attention whole
+        let attention = bytes("attention").min(rest);
+        rest -= attention;
+        own = attention.div_ceil(product(words!("number of GPUs"), &[parallel.tp, pp])?.max(1));
+    }
+    if let (Some(group), Some(experts)) = (run.expert_ranks(), routed_experts(model)) {
+        let routed = bytes("experts").min(rest);
+        rest -= routed;
+        let each = routed.div_ceil(product(words!("weight bytes"), &[experts, pp])?.max(1));
+        let held = product(words!("weight bytes"), &[each, experts_per_rank(run, experts, group)])?;
+        own = sum(words!("weight bytes"), [own, held])?;
+    }
+    sum(words!("weight bytes"), [own, rest.div_ceil(ranks)])
 }
 
 /// Refuses sizes that no engine could divide this model by.

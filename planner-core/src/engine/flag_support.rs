@@ -1,10 +1,11 @@
 //! What a request names beyond model, lengths and sizes: settings that an engine's rule reads, and those it
 //! has no use for, which are refused where they would change the answer and noted where not.
 
+use super::common::routed_experts;
 use super::{Allocation, ResolvedRequest};
 use crate::error::{Code, Error, Result};
 use crate::request::flags::{FLAGS, Flag, Reader};
-use crate::request::{Request, Speculative};
+use crate::request::{Ranks, Request, Speculative};
 use crate::spec::layer::Extent;
 use crate::spec::model::Note;
 use crate::units::human_bytes;
@@ -55,6 +56,18 @@ pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
             Error::refused(Code::EngineNotRestatedDcp, words!("decode context parallelism (--dcp)"));
         return Err(told(refusal.about("--dcp").way_out(way_out)));
     }
+    if let Some(Ranks::Size(ranks)) = request.ep
+        && reads("ep")
+    {
+        let group = engine.expert_group(run.parallel);
+        if ranks == 0 || group % ranks != 0 {
+            return Err(Error::bad_value(
+                "--ep",
+                ranks,
+                say!("on, or a divisor of the {0} ranks there are", group),
+            ));
+        }
+    }
     let drafts = matches!(request.speculative, Some(Speculative::Mtp(_) | Speculative::Eagle(_)));
     if drafts && !reads("speculative") {
         let way_out = words!("leave --speculative out");
@@ -102,6 +115,12 @@ pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
             let text = say!("--kv-memory is the room itself: {0} changes nothing", flags);
             notes.push(Note::new("budget_skipped", text));
         }
+    }
+    if run.expert_ranks().is_some()
+        && routed_experts(run.model).is_none()
+        && run.engine.reads(request).contains(&"ep")
+    {
+        notes.push(Note::new("no_experts", words!("--ep changes nothing: the model has no routed experts")));
     }
     let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
     if request.source_len.is_some() && !stores.any(|store| store.extent == Extent::Source) {

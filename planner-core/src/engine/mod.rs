@@ -6,7 +6,7 @@
 
 use crate::error::Result;
 use crate::parallel::Parallel;
-use crate::request::Request;
+use crate::request::{Ranks, Request};
 use crate::spec::layer::Store;
 use crate::spec::model::ModelSpec;
 use crate::text::Words;
@@ -64,6 +64,16 @@ impl ResolvedRequest<'_> {
         self.request.memory_utilization.unwrap_or_else(|| self.engine.utilization(self))
     }
 
+    /// Ranks that whole experts are shared out over (`--ep`), where they are.
+    pub fn expert_ranks(&self) -> Option<u64> {
+        match self.request.ep? {
+            Ranks::Off => None,
+            Ranks::On => Some(self.engine.expert_group(self.parallel)),
+            Ranks::Size(ranks) => Some(ranks),
+        }
+        .filter(|ranks| *ranks > 1)
+    }
+
     /// Tokens of `--shared-prefix` that a session of `tokens` finds in the cache, in whole units of `grain`:
     /// at least one token is always computed.
     pub fn shared_prefix(&self, tokens: u64, grain: u64) -> u64 {
@@ -97,6 +107,16 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// What that share is a share of.
     fn utilization_of(&self) -> ShareOf {
         ShareOf::Total
+    }
+
+    /// Groups of data-parallel attention that `--dp` means where replicas of so many GPUs do not run.
+    fn attention_groups(&self, _: Parallel) -> u64 {
+        1
+    }
+
+    /// Ranks over which expert parallelism can share out experts: all of a model's replicas that run as one.
+    fn expert_group(&self, parallel: Parallel) -> u64 {
+        parallel.tp * parallel.dp
     }
 
     /// In one line, why its bytes differ from the definition's.

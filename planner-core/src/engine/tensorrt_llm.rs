@@ -9,7 +9,7 @@
 //! - `max_attention_window` is not set unless the user sets it, so window layers keep the whole session.
 //! - `tokens_per_block` is 32, `free_gpu_memory_fraction` 0.9 of the memory that is free after loading.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json};
 
 use super::command::Command;
 use super::common::kv_dtypes;
@@ -18,7 +18,7 @@ use super::report::{EngineReport, Pool, TensorRtLlmReport};
 use super::{Allocation, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
-use crate::parallel::{heads_per_rank, stage_slices};
+use crate::parallel::{Parallel, heads_per_rank, stage_slices};
 use crate::request::Request;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
@@ -59,8 +59,12 @@ impl Engine for TensorRtLlm {
         "tensorrt_llm/_torch/pyexecutor/resource_manager.py, llmapi/llm_args.py"
     }
 
+    fn expert_group(&self, parallel: Parallel) -> u64 {
+        parallel.tensor_ranks()
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
-        &["block-size", "max-num-seqs", "max-model-len", "prefix-caching"]
+        &["ep", "dp-attention", "block-size", "max-num-seqs", "max-model-len", "prefix-caching"]
     }
 
     /// Names of `tensorrt_llm/commands/serve.py`; what it has no flag for goes into the file of `--config`,
@@ -68,8 +72,9 @@ impl Engine for TensorRtLlm {
     fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         let request = run.request;
         let mut command = Command::serving(&["trtllm-serve"], run);
-        command.size("--tensor_parallel_size", run.parallel.tp);
+        command.size("--tensor_parallel_size", run.parallel.tensor_ranks());
         command.size("--pipeline_parallel_size", run.parallel.pp);
+        command.size("--ep_size", run.expert_ranks().unwrap_or(1));
         command.length("--max_seq_len", run, run.model.max_position);
         command.given("--max_batch_size", request.max_num_seqs);
         command.given("--max_num_tokens", request.max_num_batched_tokens);
@@ -85,12 +90,21 @@ impl Engine for TensorRtLlm {
         if let Some(on) = request.prefix_caching {
             cache.insert("enable_block_reuse".into(), on.into());
         }
+        let mut config = Map::new();
         if !cache.is_empty() {
+            config.insert("kv_cache_config".into(), cache.into());
+        }
+        if run.parallel.attention_groups > 1 {
+            config.insert("enable_attention_dp".into(), true.into());
+        }
+        if !config.is_empty() {
             command.flag("--config", "trtllm.yaml");
-            command.file = Some(("trtllm.yaml", json!({ "kv_cache_config": cache }).to_string()));
+            command.file = Some(("trtllm.yaml", Json::Object(config).to_string()));
         }
         const SAID: &[&str] = &[
             "pp",
+            "ep",
+            "dp-attention",
             "kv-dtype",
             "k-dtype",
             "v-dtype",

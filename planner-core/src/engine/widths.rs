@@ -14,6 +14,12 @@ pub(crate) fn has_experts(config: HfConfig) -> bool {
     config.number(&keys).is_some_and(|count| count > 0)
 }
 
+/// The key of a routed expert's inner width, where a configuration counts experts.
+pub(crate) fn routed_width(config: HfConfig) -> Option<&'static str> {
+    let own = config.number(&["moe_intermediate_size"]).is_some();
+    has_experts(config).then_some(if own { "moe_intermediate_size" } else { "intermediate_size" })
+}
+
 /// The inner widths that a class cuts for tensor ranks: those of its experts, and those of its other layers, or of
 /// all where experts have no key of their own. What no key known here says is left out.
 pub(crate) fn inner_widths(config: HfConfig) -> impl Iterator<Item = (&'static str, u64)> {

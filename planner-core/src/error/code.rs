@@ -198,6 +198,10 @@ codes! {
     VllmShortConvHeads = "vllm.short_conv_heads",
     /// vLLM has no prediction layers of this model.
     VllmNoDraftLayers = "vllm.no_draft_layers",
+    /// Expert parallelism of a model without routed experts.
+    VllmNoExperts = "vllm.no_experts",
+    /// The ranks cannot share out experts and their copies evenly.
+    VllmUnevenExperts = "vllm.uneven_experts",
 
     /// SGLang does not run the class.
     SglangClass = "sglang.class",

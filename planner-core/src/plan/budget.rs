@@ -1,10 +1,11 @@
 //! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
 
 use super::reserve;
+use crate::engine::common::even_weights;
 use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
 use crate::engine::{ResolvedRequest, ShareOf};
 use crate::error::Result;
-use crate::units::{product, sum};
+use crate::units::sum;
 
 /// One GPU's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +65,7 @@ impl Memory {
         {
             return Self::by_parts(run, before).map(Some);
         }
-        let held = run
-            .model
-            .weight_bytes
-            .div_ceil(product(words!("number of GPUs"), &[parallel.tp, parallel.pp])?.max(1));
+        let held = even_weights(run)?;
         let utilization = run.utilization();
         let mut weights_fit = true;
         let one = match (request.kv_memory, &request.gpu) {

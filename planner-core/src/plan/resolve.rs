@@ -6,6 +6,7 @@ use crate::device::DEFAULT_RESERVE;
 use crate::engine::common::check_parallel;
 use crate::engine::{self, Allocation, ResolvedRequest, flag_support};
 use crate::error::{Error, Result};
+use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, Note};
@@ -53,7 +54,7 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
         model.weight_bytes = dtype.row_bytes(model.parameters)?;
         model.notes.push(Note::new(
             "weight_dtype_overridden",
-            say!("--weight-dtype {0}: every parameter counted in it, without scales", dtype.name),
+            say!("--weight-dtype {0}: parameters counted in it, without scales", dtype.name),
         ));
     }
     Ok(Cow::Owned(model))
@@ -89,7 +90,22 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
             say!("--source-len not given: {0} encoder tokens", encoder_tokens),
         ));
     }
+    let (engine, version) = engine::resolve(request.engine.as_ref())?;
     let mut parallel = request.parallel()?;
+    let groups = if request.gpus.is_none() { engine.attention_groups(parallel) } else { 1 };
+    if groups > 1 && parallel.attention_groups == 1 {
+        notes.push(Note::new(
+            "dp_as_attention",
+            say!(
+                "--dp {0} as groups of data-parallel attention within --tp {1} (--dp-attention on): {2} runs no replicas over several nodes",
+                parallel.dp,
+                parallel.tp,
+                engine.id()
+            ),
+        ));
+        let one = Parallel::new(parallel.tp, parallel.pp, 1, parallel.dcp)?;
+        parallel = one.with_attention_groups(groups)?;
+    }
     if request.gpus.is_some()
         && request.tp.is_none()
         && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
@@ -102,7 +118,6 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
         notes.push(Note::new("gpus_as_tensor", say!("--gpus as tensor parallelism: --tp {0}", parallel.tp)));
     }
-    let (engine, version) = engine::resolve(request.engine.as_ref())?;
     let run = ResolvedRequest { model, request, tokens, encoder_tokens, parallel, engine, version };
     check_parallel(&run)?;
     flag_support::check(&run)?;

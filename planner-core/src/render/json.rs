@@ -170,9 +170,9 @@ fn request(plan: &Plan<'_>) -> Map<String, Json> {
         match name {
             "seq" => Some(plan.tokens.into()),
             "gpus" => Some(parallel.gpus().into()),
-            "tp" => Some(parallel.tp().into()),
+            "tp" => Some(parallel.tensor_ranks().into()),
             "pp" => Some(parallel.pp().into()),
-            "dp" => Some(parallel.dp().into()),
+            "dp" => Some(request.dp.unwrap_or(parallel.replicas()).into()),
             "dcp" => Some(parallel.dcp().into()),
             "engine" => Some(plan.engine.id.into()),
             "kv-dtype" | "weight-dtype" => Some("auto".into()),

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::values::{CacheKind, EngineId, FlashAttention, Speculative, on_off};
+use super::values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative, on_off};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -198,6 +198,7 @@ fields! {
     Device: value => Json::from(value.id.as_str());
     DType: value => Json::from(value.name);
     EngineId: value => Json::from(value.name());
+    Ranks: value => Json::from(value.to_string());
     Speculative: value => Json::from(value.to_string());
     CacheKind: value => Json::from(value.to_string());
     FlashAttention: value => Json::from(value.to_string());
@@ -339,6 +340,21 @@ flags! {
     dcp: Option<u64> = None, some(parse_count),
         Flag::new("dcp", "N", Where, "Decode-context parallel size", "1")
             .also(&[alias("--decode-context-parallel-size")]).reader(Reader::Engines);
+    /// Expert parallelism: routed experts stand whole on the ranks of `tp` × `dp`, shared out. Default off.
+    ep: Option<Ranks> = None, some(Ranks::read),
+        Flag::new("ep", "on|N", Where, "Expert parallelism: whole experts, shared out over the ranks of tp × dp", "off")
+            .also(&[switch("--enable-expert-parallel", "on"), alias("--ep-size"), alias("--ep_size"), alias("--expert-parallel-size"), alias("--moe_expert_parallel_size")])
+            .reader(Reader::Engines);
+    /// Copies of experts beside the model's own under expert parallelism (EPLB). Default 0.
+    redundant_experts: Option<u64> = None, or_zero(parse_count),
+        Flag::new("redundant-experts", "N", Where, "Copies of experts beside the model's own (EPLB)", "0")
+            .takes_zero().also(&[alias("--ep-num-redundant-experts")]).reader(Reader::Engines);
+    /// Attention data parallelism: groups of ranks within `tp` that each keep the cache of their own sessions; `on`
+    /// takes `dp` for their number. Default off.
+    dp_attention: Option<Ranks> = None, some(Ranks::read),
+        Flag::new("dp-attention", "on|N", Where, "Data-parallel attention within --tp; on takes --dp for the number of groups", "off")
+            .also(&[switch("--enable-dp-attention", "on"), switch("--enable_attention_dp", "on"), alias("--attn-dp-size")])
+            .reader(Reader::Engines);
     /// Bytes for the cache on each GPU, at least 1: the budget is not computed then.
     kv_memory: Option<u64> = None, some(parse_size),
         Flag::new("kv-memory", "SIZE", Where, "Bytes for KV on each GPU; skips the budget", "")

@@ -8,7 +8,7 @@ pub mod flags;
 mod values;
 
 pub use flags::{FLAGS, Flag, Request};
-pub use values::{CacheKind, EngineId, FlashAttention, Speculative};
+pub use values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative};
 
 impl Request {
     /// A question with every default: one session on no GPU.
@@ -60,16 +60,23 @@ impl Request {
     pub fn parallel(&self) -> Result<Parallel> {
         self.check()?;
         let (pp, dcp) = (self.pp.unwrap_or(1), self.dcp.unwrap_or(1));
+        let groups = match self.dp_attention {
+            None | Some(Ranks::Off) => 1,
+            Some(Ranks::On) => self.dp.or(self.tp).unwrap_or(1),
+            Some(Ranks::Size(groups)) => groups,
+        };
+        // `--dp` names the groups, or the replicas beside them
+        let replicas = if self.dp_attention == Some(Ranks::On) { Some(1) } else { self.dp };
         let (tp, pp, dp) = match self.gpus {
-            None => (self.tp.unwrap_or(1), pp, self.dp.unwrap_or(1)),
+            None => (self.tp.unwrap_or(1), pp, replicas.unwrap_or(1)),
             Some(gpus) => {
-                let mut given = [self.tp, self.pp, self.dp].into_iter().flatten();
+                let mut given = [self.tp, self.pp, replicas].into_iter().flatten();
                 let given = given.try_fold(1_u64, u64::checked_mul).filter(|&given| gpus % given == 0);
                 let given = given.ok_or_else(|| {
                     Error::bad_value("--gpus", gpus, words!("a multiple of --tp × --pp × --dp"))
                 })?;
                 let rest = gpus / given;
-                match (self.tp, self.dp) {
+                match (self.tp, replicas) {
                     (None, dp) => (rest, pp, dp.unwrap_or(1)),
                     (Some(tp), None) => (tp, pp, rest),
                     (Some(tp), Some(dp)) if rest == 1 || self.pp.is_none() => (tp, pp * rest, dp),
@@ -83,6 +90,6 @@ impl Request {
                 }
             }
         };
-        Parallel::new(tp, pp, dp, dcp)
+        Parallel::new(tp, pp, dp, dcp)?.with_attention_groups(groups)
     }
 }

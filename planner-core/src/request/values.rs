@@ -155,6 +155,39 @@ impl fmt::Display for Speculative {
     }
 }
 
+/// Ranks that something is shared out over: all there are, or a number of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranks {
+    /// Not shared out.
+    Off,
+    /// Over all ranks there are.
+    On,
+    /// Over so many, at least 1.
+    Size(u64),
+}
+
+impl Ranks {
+    pub(super) fn read(flag: &str, text: &str) -> Result<Self> {
+        match text {
+            "on" | "true" | "" => Ok(Self::On),
+            "off" | "false" => Ok(Self::Off),
+            text => parse_count(flag, text)
+                .map(Self::Size)
+                .map_err(|_| Error::bad_value(flag, text, words!("on, off or a number of ranks"))),
+        }
+    }
+}
+
+impl fmt::Display for Ranks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::On => f.write_str("on"),
+            Self::Size(n) => write!(f, "{n}"),
+        }
+    }
+}
+
 /// Reads a switch.
 pub(super) fn on_off(flag: &str, text: &str) -> Result<bool> {
     match text {

@@ -11,6 +11,9 @@ use crate::request::Speculative;
 const SAID: &[&str] = &[
     "pp",
     "dp",
+    "ep",
+    "redundant-experts",
+    "dp-attention",
     "kv-dtype",
     "k-dtype",
     "v-dtype",
@@ -28,9 +31,12 @@ const SAID: &[&str] = &[
 pub(super) fn command(run: &ResolvedRequest<'_>) -> Command {
     let request = run.request;
     let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
-    command.size("--tp-size", run.parallel.tp);
+    command.size("--tp-size", run.parallel.tensor_ranks());
     command.size("--pp-size", run.parallel.pp);
-    command.size("--dp-size", run.parallel.dp);
+    command.size("--dp-size", run.parallel.replicas());
+    command.size("--attn-dp-size", run.parallel.attention_groups);
+    command.size("--ep-size", run.expert_ranks().unwrap_or(1));
+    command.given("--ep-num-redundant-experts", request.redundant_experts);
     command.length("--context-length", run, run.model.max_position);
     let kv_dtype = flag_support::kv_dtype(request).and_then(DType::from_name);
     command.given(

@@ -15,6 +15,7 @@
 use crate::engine::command::Command;
 use crate::engine::{Allocation, Engine, ResolvedRequest};
 use crate::error::Result;
+use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::text::Words;
 use crate::units::Ratio;
@@ -27,6 +28,9 @@ mod pools;
 mod rows;
 mod settings;
 mod states;
+
+/// GPUs of a usual node.
+const GPUS_OF_A_NODE: u64 = 8;
 
 /// SGLang's rule.
 #[derive(Debug)]
@@ -55,8 +59,22 @@ impl Engine for Sglang {
         "sglang/srt/model_executor/pool_configurator.py, mem_cache/kv_cache_configurator.py"
     }
 
+    /// `check_server_args` of `arg_groups/validation_hook.py`: "multi-node data-parallel replicas are not supported; use
+    /// attention DP (--attn-dp-size) across nodes".
+    fn attention_groups(&self, parallel: Parallel) -> u64 {
+        let over_nodes = parallel.dp > 1 && parallel.gpus() > GPUS_OF_A_NODE;
+        if over_nodes && parallel.tp.is_multiple_of(parallel.dp) { parallel.dp } else { 1 }
+    }
+
+    fn expert_group(&self, parallel: Parallel) -> u64 {
+        parallel.tensor_ranks()
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &[
+            "ep",
+            "redundant-experts",
+            "dp-attention",
             "attention-backend",
             "block-size",
             "max-num-batched-tokens",

@@ -11,7 +11,7 @@ use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
 use crate::engine::common::kv_dtypes;
 use crate::engine::flag_support;
-use crate::engine::widths::inner_widths;
+use crate::engine::widths::{inner_widths, routed_width};
 use crate::error::{Code, Error, Result};
 use crate::request::Speculative;
 use crate::spec::hf_config::HfConfig;
@@ -118,7 +118,10 @@ fn check_shares(run: &ResolvedRequest<'_>) -> Result<()> {
     if tp == 1 {
         return Ok(());
     }
-    match inner_widths(HfConfig::of(run.model)).find(|(_, width)| !width.is_multiple_of(tp)) {
+    let ranks = run.parallel.tensor_ranks();
+    let routed = routed_width(HfConfig::of(run.model));
+    let cut = |key: &str| if Some(key) == routed { ranks / run.expert_ranks().unwrap_or(1) } else { ranks };
+    match inner_widths(HfConfig::of(run.model)).find(|(key, width)| !width.is_multiple_of(cut(key).max(1))) {
         Some((key, width)) => {
             Err(Error::bad_value("--tp", tp, say!("a divisor of {0}, which is {1}", key, width)))
         }

@@ -27,6 +27,8 @@ const SAID: &[&str] = &[
     "attention-backend",
     "block-size",
     "max-num-batched-tokens",
+    "ep",
+    "redundant-experts",
     "max-model-len",
     "max-num-seqs",
     "speculative",
@@ -42,6 +44,13 @@ pub fn command(run: &ResolvedRequest) -> Command {
     command.size("--pipeline-parallel-size", parallel.pp);
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
+    if run.expert_ranks().is_some() {
+        command.switch("--enable-expert-parallel");
+    }
+    if let Some(copies) = request.redundant_experts.filter(|copies| *copies > 0) {
+        command.switch("--enable-eplb");
+        command.flag("--eplb-config", json!({ "num_redundant_experts": copies }));
+    }
     command.length("--max-model-len", run, length::default(HfConfig::of(run.model), run.model.max_position));
     let kv_dtype = flag_support::kv_dtype(request).and_then(|name| dtype::name(name).ok());
     command.given("--kv-cache-dtype", kv_dtype);

@@ -44,7 +44,7 @@ impl Engine for Vllm {
     }
 
     fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
-        memory::parts(run, false)
+        memory::parts(run, run.expert_ranks().is_some())
     }
 
     fn rule(&self) -> Words {
@@ -60,6 +60,8 @@ impl Engine for Vllm {
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &[
             "dcp",
+            "ep",
+            "redundant-experts",
             "attention-backend",
             "block-size",
             "max-num-batched-tokens",

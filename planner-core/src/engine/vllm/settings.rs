@@ -11,8 +11,9 @@ use super::model::architectures;
 use super::model::shards::smaller_tp;
 use super::version::{self, Version};
 use crate::engine::ResolvedRequest;
+use crate::engine::common::routed_experts;
 use crate::error::{Code, Error};
-use crate::request::{Request, Speculative};
+use crate::request::{Ranks, Request, Speculative};
 use crate::spec::hf_config::HfConfig;
 
 const GIB: u64 = 1 << 30;
@@ -173,6 +174,7 @@ fn check(run: &ResolvedRequest, config: HfConfig, latent: bool) -> Result<(), Er
         .about("--pp")
         .way_out(say!("use {0}", "--pp 1")));
     }
+    check_experts(run)?;
     if dcp > 1 && !latent {
         let kv = run.model.kv_heads.unwrap_or(heads);
         if kv == 0 {
@@ -218,6 +220,53 @@ fn check(run: &ResolvedRequest, config: HfConfig, latent: bool) -> Result<(), Er
             .about("--dcp")
             .way_out(say!("use {0}", "--dcp 1")));
         }
+    }
+    Ok(())
+}
+
+/// `_verify_with_expert_parallelism` of `vllm/config/model.py`, and what `vllm/config/parallel.py` and
+/// `vllm/model_executor/layers/fused_moe/layer.py` ask of expert parallel load balancing.
+fn check_experts(run: &ResolvedRequest) -> Result<(), Error> {
+    let (request, parallel) = (run.request, run.parallel);
+    let copies = request.redundant_experts.unwrap_or(0);
+    let asked = !matches!(request.ep, None | Some(Ranks::Off));
+    let group = parallel.tp * parallel.dp;
+    let experts = match routed_experts(run.model) {
+        _ if !asked && copies > 0 => {
+            return Err(Error::quoted(
+                Code::VllmNoExperts,
+                "enable_expert_parallel must be True to use EPLB.",
+            )
+            .about("--redundant-experts")
+            .way_out(say!("use {0}", "--ep on")));
+        }
+        _ if !asked => return Ok(()),
+        None => {
+            return Err(Error::quoted(
+                Code::VllmNoExperts,
+                "Number of experts in the model must be greater than 0 when expert parallelism is enabled.",
+            )
+            .about("--ep")
+            .way_out(words!("leave --ep out")));
+        }
+        Some(experts) => experts,
+    };
+    if let Some(Ranks::Size(ranks)) = request.ep
+        && ranks != group
+    {
+        return Err(Error::bad_value("--ep", ranks, say!("on, or --tp × --dp, which is {0}", group)));
+    }
+    let held = experts.saturating_add(copies);
+    if copies > 0 && !held.is_multiple_of(group) {
+        return Err(Error::quoted(
+            Code::VllmUnevenExperts,
+            format!(
+                "EPLB currently only supports even distribution of experts across ranks. Got {held} experts and \
+                 {group} EP ranks."
+            ),
+        )
+        .about("--redundant-experts")
+        .way_out(say!("use {0}", format!("--redundant-experts {}", held.next_multiple_of(group) - experts))));
     }
     Ok(())
 }

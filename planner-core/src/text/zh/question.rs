@@ -37,6 +37,15 @@ pub(super) const TABLE: super::Table = &[
         "whether it fits is within the error of the estimated room: measure, or leave more",
         "是否放得下在空间估计的误差之内：请实测，或多留一些",
     ),
+    ("on, off or a number of ranks", "on、off 或 rank 数"),
+    ("on, or a divisor of the {0} ranks there are", "on，或 {0} 个 rank 的约数"),
+    ("on, or --tp × --dp, which is {0}", "on，或 --tp × --dp，即 {0}"),
+    ("--ep changes nothing: the model has no routed experts", "--ep 没有作用：该模型没有路由专家"),
+    ("leave --ep out", "去掉 --ep"),
+    (
+        "--dp {0} as groups of data-parallel attention within --tp {1} (--dp-attention on): {2} runs no replicas over several nodes",
+        "--dp {0} 作为 --tp {1} 之内的数据并行注意力组（--dp-attention on）：{2} 不支持跨节点的副本",
+    ),
     ("one engine here; a plan compares all", "这里只选一个引擎；方案会并列所有引擎"),
     (
         "left out, or with a --model that is a GGUF file or a folder of safetensors",
@@ -90,8 +99,8 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("--kv-heads {0}: not the model's own number of KV heads", "--kv-heads {0}：不是该模型自身的 KV 头数"),
     (
-        "--weight-dtype {0}: every parameter counted in it, without scales",
-        "--weight-dtype {0}：所有参数都按此类型计，不含缩放系数",
+        "--weight-dtype {0}: parameters counted in it, without scales",
+        "--weight-dtype {0}：参数按此类型计，不含缩放系数",
     ),
     (
         "--seq not given: {0} tokens, the model's maximum or {1}, whichever is less",

@@ -7,6 +7,7 @@
 
 use super::rotary;
 use super::run::Run;
+use crate::engine::common::experts_per_rank;
 use crate::engine::vllm::math::round_up;
 use crate::error::Result;
 use crate::parallel::stages as stage_layers;
@@ -207,7 +208,7 @@ fn stored(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
 fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     let ranks = product(WEIGHTS, &[run.tp, run.resolved.parallel.dp])?;
     if run.expert_parallel {
-        return scaled(bytes, module.count.div_ceil(ranks), module.count);
+        return scaled(bytes, experts_per_rank(run.resolved, module.count, ranks), module.count);
     }
     let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
     if !run.is_mxfp4() {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::engine::ResolvedRequest;
 use crate::engine::vllm::math::{gcd, round_up};
-use crate::engine::widths::{has_experts, inner_widths};
+use crate::engine::widths::{has_experts, inner_widths, routed_width};
 use crate::error::{Code, Error};
 use crate::spec::hf_config::{HfConfig, whole};
 
@@ -37,17 +37,23 @@ pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
         .about("--tp")
         .way_out(say!("use {0}", format!("--tp {kv_heads}"))));
     }
-    if tp > 1 {
-        whole_shares(config, tp)?;
-    }
     let experts = has_experts(config);
+    // each rank of expert parallelism holds experts whole; else all replicas cut them together (`FusedMoEParallelConfig`)
+    let cut = match run.expert_ranks() {
+        Some(_) => 1,
+        None if experts => tp * run.parallel.dp,
+        None => tp,
+    };
+    if tp.max(cut) > 1 {
+        whole_shares(config, tp, cut)?;
+    }
     if !experts {
         groups(run, config)?;
     }
     let Some(block) = blocks(config) else { return Ok(()) };
     let part = |key: &str| config.number(&[key]).map(|width| width / tp);
-    if experts && let Some(part) = part("moe_intermediate_size") {
-        expert(part, config.number(&["hidden_size"]).unwrap_or(0), block, tp)?;
+    if experts && let Some(width) = config.number(&["moe_intermediate_size"]) {
+        expert(width / cut, config.number(&["hidden_size"]).unwrap_or(0), block, cut)?;
     }
     // matrices of several outputs may be cut anywhere, those of one input may not
     let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
@@ -82,14 +88,14 @@ pub fn smaller_tp(heads: u64, tp: u64) -> String {
 /// ranks, and no gate by which the backend would know their MLP.
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
-/// Refuses a vocabulary or an inner width that the ranks cannot share out.
-fn whole_shares(config: HfConfig, tp: u64) -> Result<(), Error> {
+/// Refuses a vocabulary or an inner width that the ranks cannot share out; `cut` ranks share each routed expert.
+fn whole_shares(config: HfConfig, tp: u64, cut: u64) -> Result<(), Error> {
     if let Some(vocabulary) = config.number(&["vocab_size"]) {
         divide("vocab_size", round_up(vocabulary, VOCABULARY), tp)?;
     }
     if !UNCUT.contains(&config.model_type) {
         for (key, width) in inner_widths(config) {
-            divide(key, width, tp)?;
+            divide(key, width, if Some(key) == routed_width(config) { cut } else { tp })?;
         }
     }
     Ok(())
