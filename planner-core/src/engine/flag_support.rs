@@ -60,7 +60,7 @@ pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
         && reads("ep")
     {
         let group = engine.expert_group(run.parallel);
-        if ranks == 0 || group % ranks != 0 {
+        if ranks == 0 || !group.is_multiple_of(ranks) {
             return Err(Error::bad_value(
                 "--ep",
                 ranks,
