@@ -28,9 +28,10 @@ const OTHERS: Part = Part {
     install: cut::others,
 };
 const STORY: Part = Part { name: "story", engines: &[], install: cut::story };
+const REFUSALS: Part = Part { name: "refusals", engines: &[], install: cut::refusals };
 const CHINESE: Part = Part { name: "chinese", engines: &[], install: cut::chinese };
 
-static PARTS: [Part; 5] = [VLLM, LLAMACPP, OTHERS, STORY, CHINESE];
+static PARTS: [Part; 6] = [VLLM, LLAMACPP, OTHERS, STORY, REFUSALS, CHINESE];
 
 /// The story's answers, each from JSON to JSON.
 #[derive(Clone, Copy)]
@@ -44,9 +45,13 @@ pub struct Story {
 /// [`gguf::read`](crate::gguf::read), once it has arrived.
 pub type GgufReader = fn(&File<'_>) -> Result<Given>;
 
+/// [`json::failure`](planner_core::render::json::failure), once it has arrived.
+pub type Failure = fn(Lang, &Error) -> Value;
+
 thread_local! {
     static ARRIVED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     static GGUF_READER: Cell<Option<GgufReader>> = const { Cell::new(None) };
+    static FAILURE: Cell<Option<Failure>> = const { Cell::new(None) };
     static STORY_ANSWERS: Cell<Option<Story>> = const { Cell::new(None) };
 }
 
@@ -86,6 +91,11 @@ pub fn of_language(lang: Lang) -> Option<&'static str> {
 /// The reader of GGUF files, or the part that holds it.
 pub fn gguf_reader() -> std::result::Result<GgufReader, &'static str> {
     GGUF_READER.get().ok_or(LLAMACPP.name)
+}
+
+/// What an error says, or the part that holds the words.
+pub fn failure(lang: Lang, error: &Error) -> Value {
+    FAILURE.get().map_or_else(|| json!({ "part": REFUSALS.name }), |failure| failure(lang, error))
 }
 
 /// What the story answers, or the part that holds it.

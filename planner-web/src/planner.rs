@@ -57,7 +57,7 @@ impl Refused {
         if let Some(part) = parts::missing(&self.error) {
             return json!({ "part": part });
         }
-        let mut answer = json::failure(lang, &self.error);
+        let mut answer = parts::failure(lang, &self.error);
         if let Some(error) = answer.get_mut("error") {
             error["field"] = Value::from(self.field.as_str());
         }
@@ -120,7 +120,7 @@ pub fn gguf(file: &File<'_>, language: &str) -> Value {
             FILE.set(Some((name.clone(), Rc::from(model))));
             json!({ "name": name })
         }
-        Err(error) => json::failure(lang, &error),
+        Err(error) => parts::failure(lang, &error),
     }
 }
 

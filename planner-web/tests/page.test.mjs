@@ -370,6 +370,7 @@ test("page and command line give the same JSON for every model of the catalogue"
       await page.evaluate((part) => window.kvplan.bring(part), part);
     }
   }
+  await page.evaluate(() => window.kvplan.bring("refusals"));
   await same(left, first);
   for (const engine of JSON.parse(readFileSync(join(dist, "page.json"), "utf8")).engines) await same(some, { ...first, engine });
   clean(problems);

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 fn load() {
     assert!(planner_web::load(tables::planner_data()) > 100);
+    parts::install("refusals");
 }
 
 fn number(answer: &Value, path: &str) -> Option<u64> {

@@ -16,10 +16,11 @@ use planner_core::engine::{
     self, candle::Candle, llamacpp::LlamaCpp, sglang::Sglang, tensorrt_llm::TensorRtLlm,
     transformers::Transformers, vllm::Vllm,
 };
+use planner_core::render::json;
 use planner_core::spec::weights::expressions;
 use planner_core::text;
 
-use super::{GGUF_READER, STORY_ANSWERS, Story};
+use super::{FAILURE, GGUF_READER, STORY_ANSWERS, Story};
 use crate::demo::{attention, pool};
 use crate::gguf;
 
@@ -65,6 +66,10 @@ cut! {
     story: __wasm_split_00story00_import_00000000000000000000000000000004,
         __wasm_split_00story00_export_00000000000000000000000000000004 {
         STORY_ANSWERS.set(Some(black_box(Story { attention: attention::answer, pool: pool::answer })));
+    }
+    refusals: __wasm_split_00refusals00_import_00000000000000000000000000000006,
+        __wasm_split_00refusals00_export_00000000000000000000000000000006 {
+        FAILURE.set(Some(black_box(json::failure)));
     }
     chinese: __wasm_split_00chinese00_import_00000000000000000000000000000005,
         __wasm_split_00chinese00_export_00000000000000000000000000000005 {
