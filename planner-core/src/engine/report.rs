@@ -1,4 +1,4 @@
-//! What only one engine has to say: its start-up log's figures, its caches, its class, as data.
+//! Figures that only one engine has, as data: those of its start-up log, its caches, its class.
 //!
 //! The field names are keys of the JSON's `engine` object.
 
@@ -24,7 +24,7 @@ impl EngineReport {
         Self { min_prefix_hit_tokens, kind: kind.into(), notes }
     }
 
-    /// The pool of an engine that has one.
+    /// The block, token or page pool of an engine that has one.
     pub fn pool(&self) -> Option<&Pool> {
         match &self.kind {
             ReportKind::Vllm(report) => Some(&report.pool),
@@ -81,7 +81,8 @@ kinds! {
     Candle(CandleReport),
 }
 
-/// A pool of blocks or pages, as the engine's start-up log prints it; `None` where no memory is named.
+/// A pool of blocks or pages, in the figures of the engine's start-up log. They are `None` where no memory is
+/// given.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pool {
     /// Tokens of a block or page.
@@ -90,7 +91,7 @@ pub struct Pool {
     pub num_blocks: Option<u64>,
     /// Tokens that the room holds.
     pub kv_cache_tokens: Option<u64>,
-    /// Longest sessions that run at once.
+    /// How many sessions of the longest length run at once.
     pub max_concurrency: Option<f64>,
 }
 
@@ -101,27 +102,27 @@ pub struct VllmReport {
     /// The block pool.
     #[serde(flatten)]
     pub pool: Pool,
-    /// Sessions of `--seq` tokens for which there are blocks.
+    /// Sessions of `--seq` tokens that the blocks hold.
     pub sessions_at_seq: Option<u64>,
-    /// Layers that share a page table.
+    /// Groups of layers that share a block table.
     pub groups: Vec<BlockGroup>,
     /// Bytes of one block id on a GPU of each pipeline stage.
     pub block_bytes: Vec<u64>,
     /// Blocks that one request of `max_model_len` takes, as the log counts them.
     pub blocks_per_request: u64,
-    /// Attention backends and state kernels, by the engine's names.
+    /// Names of attention backends and state kernels, as the engine has them.
     pub backends: Vec<&'static str>,
-    /// Cache type after `auto`, by the engine's name.
+    /// The cache type that `auto` resolves to, by the engine's name.
     pub cache_dtype: &'static str,
-    /// Longest session that is admitted.
+    /// The longest session that the engine admits.
     pub max_model_len: u64,
-    /// Tokens scheduled but not settled.
+    /// Tokens of all batches in flight.
     pub in_flight_tokens: u64,
-    /// Whether prefixes are reused.
+    /// Whether prefixes are cached.
     pub prefix_caching: bool,
 }
 
-/// A group of layers that share a page table in vLLM.
+/// A group of layers that share a block table in vLLM.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BlockGroup {
     /// Layers.
@@ -130,9 +131,9 @@ pub struct BlockGroup {
     pub kind: &'static str,
     /// Tokens of a block.
     pub block_size: u64,
-    /// Bytes of a page: one layer's part of a block, or all layers' where pages differ.
+    /// Bytes of a page: one layer's part of a block, or all layers' where their pages differ.
     pub page_bytes: u64,
-    /// Blocks of one request of `max_model_len`.
+    /// Blocks of one request of `max_model_len` tokens.
     pub blocks_per_session: u64,
 }
 
@@ -154,9 +155,9 @@ pub struct SglangReport {
     /// Slots that one request takes; absent without states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_slots_per_request: Option<u64>,
-    /// Cache type after `auto`.
+    /// The cache type that `auto` resolves to.
     pub cache_dtype: &'static str,
-    /// Rows of each pool; absent where the pools are of compressed pages.
+    /// The pools by kind; absent where pages hold compressed rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<RowGroup>>,
 }
