@@ -9,7 +9,7 @@ use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Layer, Store};
 use crate::spec::model::ModelSpec;
 
-/// The three sources of a key.
+/// The keys of a model, and the layers that its definition makes of them.
 pub struct Config<'a> {
     file: HfConfig<'a>,
     defaults: Map<String, Json>,
