@@ -19,7 +19,7 @@ const FROM_START: Option<Translator> = Some(super::zh::sentence);
 #[cfg(not(feature = "chinese"))]
 const FROM_START: Option<Translator> = None;
 
-/// Gives the Chinese of sentences from now on: for a program that loads it when it is asked for.
+/// Installs the Chinese of sentences, for a program that loads it late.
 pub fn install(translator: Translator) {
     let _ = INSTALLED.set(translator);
 }
@@ -33,7 +33,7 @@ fn chinese(english: &str) -> Option<&'static str> {
 pub struct Words(&'static str);
 
 impl Words {
-    /// For [`words!`](crate::words), by which the test finds every template.
+    /// For [`words!`](crate::words), by which a test finds every template.
     #[doc(hidden)]
     pub const fn new(english: &'static str) -> Self {
         Self(english)
@@ -63,7 +63,7 @@ macro_rules! say {
     };
 }
 
-/// A text in every language. Boxed, since what fails rarely should not make every result large.
+/// A text in every language. Boxed, because errors are rare and should not make every result large.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sentence(Box<Kind>);
 
@@ -79,7 +79,7 @@ enum Kind {
     Bilingual(Bilingual, Vec<Sentence>),
     /// Names, one after the other.
     List(Vec<String>),
-    /// Another program's English words, and what other languages say instead.
+    /// Another program's English words, and a text for other languages.
     Foreign(String, Sentence),
 }
 
@@ -95,7 +95,7 @@ impl Sentence {
         Self(Box::new(Kind::Bilingual(template, arguments)))
     }
 
-    /// What is the same in every language.
+    /// Text that is the same in every language.
     pub fn verbatim(text: impl Into<String>) -> Self {
         Self(Box::new(Kind::Verbatim(text.into())))
     }
@@ -105,7 +105,7 @@ impl Sentence {
         Self(Box::new(Kind::List(names.into_iter().map(Into::into).collect())))
     }
 
-    /// Another program's words, and what is said instead in other languages.
+    /// Another program's words, and a text for other languages.
     pub fn foreign(english: impl fmt::Display, instead: impl Into<Self>) -> Self {
         Self(Box::new(Kind::Foreign(english.to_string(), instead.into())))
     }
@@ -124,7 +124,7 @@ impl Sentence {
         Self::foreign(error, instead)
     }
 
-    /// What stands in a data file, by its English.
+    /// A text of a data file, by its English.
     pub fn data(english: impl Into<String>) -> Self {
         Self(Box::new(Kind::Data(english.into())))
     }
@@ -137,7 +137,7 @@ impl Sentence {
         }
     }
 
-    /// Whether nothing is said.
+    /// Whether the sentence is empty.
     pub fn is_empty(&self) -> bool {
         self.name().is_some_and(str::is_empty)
     }
@@ -197,7 +197,7 @@ impl From<Bilingual> for Sentence {
     }
 }
 
-/// What can stand in a template: texts and figures as they are, sentences in the language asked for.
+/// What can be an argument: texts and figures as they are, sentences in the language of the output.
 pub trait Argument {
     /// As a sentence.
     fn sentence(&self) -> Sentence;
