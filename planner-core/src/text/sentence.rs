@@ -1,7 +1,6 @@
-//! Sentences that are put together where something happens and read in any language: an English
-//! template, whose Chinese stands in `zh/`, and what goes into it.
+//! Sentences: an English template with its arguments, made where something happens and read in any language.
 //!
-//! A template whose Chinese is missing stays English; a test names it.
+//! A template's Chinese is in `zh/`. A template without Chinese stays English, and a test names it.
 
 use std::fmt;
 use std::io;
@@ -47,7 +46,7 @@ impl fmt::Display for Words {
     }
 }
 
-/// An English text, whose Chinese stands in `zh/`.
+/// An English text; its Chinese is in `zh/`.
 #[macro_export]
 macro_rules! words {
     ($english:literal) => {
@@ -55,7 +54,7 @@ macro_rules! words {
     };
 }
 
-/// A [`Sentence`] of a template and what stands at its `{0}`, `{1}` …
+/// A [`Sentence`] of a template and the arguments at its `{0}`, `{1}` …
 #[macro_export]
 macro_rules! say {
     ($english:literal $(, $argument:expr)* $(,)?) => {
@@ -69,15 +68,15 @@ pub struct Sentence(Box<Kind>);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    /// A name, a figure or a file's own words: the same in every language.
+    /// A name, a figure or a file's own words, in every language alike.
     Verbatim(String),
     /// A text of a data file (a family's reason to refuse), by its English.
     Data(String),
     /// A template and its arguments.
     Said(Words, Vec<Sentence>),
-    /// The same with both languages beside each other.
+    /// A template in both languages, and its arguments.
     Bilingual(Bilingual, Vec<Sentence>),
-    /// Names, one after the other.
+    /// A list of names.
     List(Vec<String>),
     /// Another program's English words, and a text for other languages.
     Foreign(String, Sentence),
@@ -100,7 +99,7 @@ impl Sentence {
         Self(Box::new(Kind::Verbatim(text.into())))
     }
 
-    /// Names, one after the other.
+    /// A list of names.
     pub fn list(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self(Box::new(Kind::List(names.into_iter().map(Into::into).collect())))
     }
@@ -129,7 +128,7 @@ impl Sentence {
         Self(Box::new(Kind::Data(english.into())))
     }
 
-    /// The text, where it is the same in every language.
+    /// The text, where every language has the same.
     pub fn name(&self) -> Option<&str> {
         match &*self.0 {
             Kind::Verbatim(text) => Some(text),
@@ -142,7 +141,7 @@ impl Sentence {
         self.name().is_some_and(str::is_empty)
     }
 
-    /// In a language.
+    /// The text in a language.
     pub fn text(&self, lang: Lang) -> String {
         let translated = |english| match lang {
             Lang::En => None,
