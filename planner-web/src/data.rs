@@ -1,10 +1,10 @@
 //! The planner's data file. The catalogue is kept apart from the wasm, so that both load at once and neither is
 //! large.
 //!
-//! The first line is an index,
-//! `{"models": [{"id", "name", "hub"}], "gpus": [{"id", "name", "memory_bytes", "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub", "why"}], "families": [[model_type]]}`.
-//! Then come a line for each model, its config.json, and a line for each family. A line is read when it is
-//! asked for. `examples/data.rs` writes the file from the command line's tables.
+//! The first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id", "name", "memory_bytes",
+//! "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub", "why"}], "families": [[model_type]]}`.
+//! Then come a line for each model, its config.json, and a line for each family. A line is read when it is asked
+//! for. `examples/data.rs` writes the file from the command line's tables.
 
 use std::cell::RefCell;
 
