@@ -1,13 +1,13 @@
-//! Families by `model_type`: those compiled in, or those given at run time.
+//! Families by `model_type`: compiled in, or installed at run time.
 //!
-//! A program that must stay small (the page's wasm) leaves the tables out and reads them from a data
-//! file that was written from the same tables.
+//! A program that must stay small (the page's WebAssembly) leaves the tables out. It reads them from a data
+//! file with the same content.
 
 use std::sync::OnceLock;
 
 use crate::Family;
 
-/// Families that a program gives at run time.
+/// Families that a program installs at run time.
 #[derive(Debug)]
 pub struct Given {
     /// The family of a `model_type`.
@@ -18,12 +18,12 @@ pub struct Given {
 
 static GIVEN: OnceLock<Given> = OnceLock::new();
 
-/// Gives the families that answer from now on. The first call counts; whether this was it.
+/// Installs the families. Only the first call counts; returns whether this was it.
 pub fn install(given: Given) -> bool {
     GIVEN.set(given).is_ok()
 }
 
-/// The family that answers for a `model_type`.
+/// The family of a `model_type`.
 pub fn family_of(model_type: &str) -> Option<&'static Family> {
     match GIVEN.get() {
         Some(given) => (given.find)(model_type),
@@ -31,7 +31,7 @@ pub fn family_of(model_type: &str) -> Option<&'static Family> {
     }
 }
 
-/// Every `model_type` that a family answers for.
+/// Every known `model_type`.
 pub fn model_types() -> impl Iterator<Item = &'static str> {
     let given = GIVEN.get().map(|given| given.model_types.iter().copied());
     let table = if given.is_some() { &[] } else { TABLE };

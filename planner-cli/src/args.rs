@@ -1,7 +1,7 @@
 //! The command line: clap's commands over the one table of flags, `planner_core::request::FLAGS`.
 //!
-//! Values are read by that table, so that the page and the command line accept the same and complain alike; clap
-//! only splits the line and writes help, completions and the man page.
+//! That table reads the values, so that the page and the command line accept the same values and complain
+//! alike. clap only splits the line and writes help, completions and the man page.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use planner_core::request::flags::Group;
@@ -211,7 +211,7 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
     matches.get_one::<String>("engine").is_some_and(|engine| engine == ALL_ENGINES)
 }
 
-/// The `--engine` that is not one.
+/// The value of `--engine` that is no engine.
 const ALL_ENGINES: &str = "all";
 
 /// The request of a subcommand that answers for one engine.
@@ -229,7 +229,7 @@ pub fn request_of_one_engine(matches: &ArgMatches) -> Result<Request> {
     request(matches)
 }
 
-/// Every flag of a plan that was given, read; an error names it as it was typed.
+/// Reads every given flag of a plan. An error names the flag as it was typed.
 ///
 /// # Errors
 /// What a flag's text should be.
@@ -259,7 +259,7 @@ pub fn as_typed(error: Error) -> Error {
     }
 }
 
-/// The spelling of a flag that the command line uses.
+/// The spelling of a flag on this command line.
 fn typed(flag: &Flag) -> String {
     let spelled = |argument: &str, name: &str| {
         argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
@@ -270,8 +270,8 @@ fn typed(flag: &Flag) -> String {
     alias.map_or_else(|| format!("--{}", flag.name), str::to_owned)
 }
 
-/// The arguments with the engines' own spellings of flags put into kvplan's: `-ctk q8_0` becomes
-/// `--k-dtype q8_0`, `--no-kv-unified` becomes `--kv-unified=off`.
+/// Replaces the engines' own spellings of flags by kvplan's: `-ctk q8_0` becomes `--k-dtype q8_0`,
+/// `--no-kv-unified` becomes `--kv-unified=off`.
 pub fn with_own_names(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
     let own = |argument: String| {
         let (name, value) = match argument.split_once('=') {

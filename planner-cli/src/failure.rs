@@ -1,4 +1,4 @@
-//! What a failure means to who started the program: the exit code, and the hint that names its commands.
+//! What an error means to the user of the program: the exit code, and a hint with the program's commands.
 
 use planner_core::Error;
 use planner_core::error::{Code, Known};
@@ -8,18 +8,18 @@ use planner_core::text::{Lang, Sentence};
 use planner_core::{say, words};
 use serde_json::Value as Json;
 
-/// Exit code of a question that is put wrongly: a flag, a name, a command line that does not parse.
+/// Exit code of a wrong question: a flag, a name, a command line that does not parse.
 pub const USAGE: u8 = 2;
 
 /// Exit code of input that cannot be read or is not supported.
 const INPUT: u8 = 3;
 
-/// The exit code that tells of an error.
+/// The exit code of an error.
 pub fn exit_code(error: &Error) -> u8 {
     if error.is_usage() { USAGE } else { INPUT }
 }
 
-/// What to do about an error: what the core knows, then which command or flag helps.
+/// The hint of an error: the core's, then the command or flag that helps.
 pub fn hint(lang: Lang, error: &Error) -> Option<String> {
     let parts = [error_hint(lang, error), of_program(error).map(|own| own.text(lang))];
     let joint = if lang == Lang::Zh { "" } else { " " };

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version go out as clap formats them; a wrong command line also as JSON where asked.
+/// Prints help and version as clap formats them; a command line that does not parse also as JSON, where asked.
 fn usage(error: &clap::Error, arguments: &[String]) -> ExitCode {
     let output = Output::of_raw_arguments(arguments);
     if error.use_stderr() && output.format == Format::Json {

@@ -1,4 +1,4 @@
-//! A bar on standard error while something takes long, and Ctrl-C.
+//! A bar on standard error during long work, and Ctrl-C.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -9,23 +9,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Steps of the bar.
 const LENGTH: u64 = 1000;
 
-/// Exit code of what Ctrl-C ended.
+/// Exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
-/// A second Ctrl-C this soon is the first one again: some programs signal a process and its group.
+/// A second Ctrl-C within this time counts as the first: some programs signal both a process and its group.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// When Ctrl-C was pressed.
 static STOPPED: OnceLock<Instant> = OnceLock::new();
 
-/// From now on Ctrl-C asks for an orderly end; a second one ends at once.
+/// From now on a Ctrl-C asks for an orderly end, and a second one ends at once.
 pub fn watch_interrupts() {
     let again = || {
         if STOPPED.get_or_init(Instant::now).elapsed() > AGAIN {
             std::process::exit(i32::from(INTERRUPTED));
         }
     };
-    // Where no handler can be set, Ctrl-C ends the program as it always does.
+    // Where no handler can be set, Ctrl-C ends the program as usual.
     let _ = ctrlc::set_handler(again);
 }
 
@@ -47,7 +47,7 @@ impl Bar {
         Self(bar)
     }
 
-    /// Moves to a share of the work and says what is being done.
+    /// Moves the bar to a share of the work, with a text beside it.
     pub fn set(&self, done: f64, message: impl FnOnce() -> String) {
         if !self.0.is_hidden() {
             self.0.set_position((done * LENGTH as f64) as u64);
@@ -62,7 +62,7 @@ impl Bar {
         });
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn clear(&self) {
         self.0.finish_and_clear();
     }

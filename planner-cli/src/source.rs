@@ -30,7 +30,7 @@ pub fn load(name: &str, strict: bool) -> Result<ModelSpec> {
     catalog::model(name)
 }
 
-/// The path that `--model` names, unless it is a name of the catalogue or standard input.
+/// The path in `--model`, unless it is a name of the catalogue or standard input.
 #[cfg_attr(not(feature = "verify"), allow(dead_code))]
 pub fn path(name: &str) -> Option<&Path> {
     (name != "-" && catalog::find(name).is_none()).then(|| Path::new(name))
@@ -87,14 +87,14 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     Ok(spec)
 }
 
-/// The quantization that older checkpoints keep in a file beside their config.json.
+/// The quantization that older checkpoints have in a file beside their config.json.
 fn beside(path: &Path) -> Option<String> {
     (path.file_name()? == "config.json")
         .then(|| std::fs::read_to_string(path.with_file_name("hf_quant_config.json")).ok())
         .flatten()
 }
 
-/// Whether a file's first bytes, or else its name, say that it is GGUF.
+/// Whether a file is GGUF, by its first bytes or else by its name.
 fn starts_as_gguf(path: &Path) -> bool {
     let mut start = [0; 4];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
@@ -102,7 +102,7 @@ fn starts_as_gguf(path: &Path) -> bool {
     named || (read.is_ok() && source::gguf::is_gguf(&start))
 }
 
-/// A YAML model file: the keys of a config.json, or a catalogue entry with them under `config`.
+/// A YAML model file: the keys of a config.json, or a catalogue entry that has them under `config`.
 fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
     let parse = |why: Sentence| Error::parse(words!("YAML model file"), why);
     let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {

@@ -1,4 +1,4 @@
-//! GPUs: memory as the driver reports it, and the part of it that may hold weights and cache.
+//! GPUs: memory as the driver reports it, and defaults for the part that an engine may use.
 
 use crate::error::{Error, Known, Result};
 use crate::units::{Ratio, parse_size};
@@ -36,9 +36,11 @@ impl Device {
         Some((major.parse().ok()?, minor.parse().ok()?))
     }
 
-    /// Memory that PyTorch reports (`torch.cuda.mem_get_info`): less than the driver's by what the driver keeps.
+    /// Memory that PyTorch reports (`torch.cuda.mem_get_info`): the driver's total less what the driver itself
+    /// keeps.
     ///
-    /// Where no log says it, 0.4 GiB and a 500th less: within 0.3 GiB of every card whose figure is known.
+    /// Where no log says it, the driver keeps 0.4 GiB and a 500th of the total: within 0.3 GiB of every card
+    /// whose figure is known.
     pub fn torch_memory(&self) -> u64 {
         let kept = (4 << 30) / 10 + self.memory_bytes / 500;
         self.torch_memory_bytes.unwrap_or_else(|| self.memory_bytes.saturating_sub(kept))
@@ -109,8 +111,7 @@ impl Device {
     }
 }
 
-/// Letters and digits only, lower case, without the maker's name: `NVIDIA H100 80GB` and
-/// `h100-80gb` are the same.
+/// Lower-case letters and digits without the maker's name, so that `NVIDIA H100 80GB` equals `h100-80gb`.
 #[cfg(feature = "catalog")]
 fn plain(name: &str) -> String {
     let letters: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();

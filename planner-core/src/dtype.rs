@@ -1,4 +1,4 @@
-//! Storage types of cached rows and weights: how many bytes a row of elements takes.
+//! Storage types of cached rows and weights: the bytes of a row of elements.
 //!
 //! A type is a block of `elements` stored in `bytes`; a row is a whole number of blocks. The GGML
 //! block sizes are those of `ggml-common.h` (`block_q8_0` is 32 int8 and one f16 scale: 34 bytes).
@@ -25,7 +25,7 @@ macro_rules! dtypes {
             pub const $constant: Self = Self { name: $name, elements: $elements, bytes: $bytes };)*
             /// Every type, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$constant),*];
-            /// The type of a name or of another spelling of it.
+            /// The type of a name or an alias.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($name $(| $alias)* => Some(Self::$constant),)*

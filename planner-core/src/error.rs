@@ -1,4 +1,4 @@
-//! What can go wrong, as data: a stable code, what it is about, the reason and the way out.
+//! Errors as data: a stable code, a subject, the reason and the way out.
 //!
 //! Programs compare the [`Code`]; sentences are for people, in English or Chinese (`crate::text`).
 
@@ -65,7 +65,7 @@ pub enum Error {
     Overflow {
         /// The quantity, or the flag that names it.
         what: Sentence,
-        /// Whether a configuration or a file's header is too large by itself, whatever is asked.
+        /// Whether the number is a configuration's or a file header's own, so that no request can change it.
         of_model: bool,
     },
     /// Text that is not in its format.
@@ -101,8 +101,8 @@ impl Error {
         }
     }
 
-    /// Whether the question is put wrongly: an unknown name, or a flag's value. Otherwise what is asked about
-    /// cannot be read or is not supported.
+    /// Whether the user's question is wrong: an unknown name, or a flag's value. Otherwise the input cannot be
+    /// read or is not supported.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Unknown { .. } => true,
@@ -136,7 +136,7 @@ impl Error {
         }
     }
 
-    /// The same about this flag, field or model. Replaces what it was about: another spelling of a flag, say.
+    /// The same error about another subject: a flag as it was typed, a field or a model.
     pub fn about(mut self, subject: impl Argument) -> Self {
         let subject = subject.sentence();
         match &mut self {
@@ -148,7 +148,7 @@ impl Error {
         self
     }
 
-    /// The same refusal with what to do instead, where something is said.
+    /// The same refusal with a way out; an empty one is left out.
     pub fn way_out(mut self, way_out: impl Into<Sentence>) -> Self {
         if let Self::Refused(refusal) = &mut self {
             refusal.way_out = Some(way_out.into()).filter(|way_out| !way_out.is_empty());
@@ -164,7 +164,7 @@ impl Error {
         self
     }
 
-    /// The same, told by an engine of a version.
+    /// The same refusal, by an engine in a version.
     pub fn told_by(mut self, id: &'static str, version: &'static str) -> Self {
         if let Self::Refused(refusal) = &mut self {
             refusal.engine.get_or_insert((id, version));
@@ -172,7 +172,7 @@ impl Error {
         self
     }
 
-    /// The same, where a configuration or a header was read: a number too large is the model's own.
+    /// The same error while a configuration or a header was read: an overflow is the model's own.
     pub fn of_model(mut self) -> Self {
         if let Self::Overflow { of_model, .. } = &mut self {
             *of_model = true;
@@ -180,14 +180,14 @@ impl Error {
         self
     }
 
-    /// A refusal for a reason in kvplan's words. Where kvplan has no rule ([`Code::is_not_restated`]), the
-    /// reason is what it has no rule for.
+    /// A refusal in kvplan's words. For a code without a rule ([`Code::is_not_restated`]), the reason names
+    /// what the rule is missing for.
     pub fn refused(code: Code, reason: impl Into<Sentence>) -> Self {
         let reason = reason.into();
         Self::Refused(Box::new(Refusal { code, subject: None, reason, way_out: None, engine: None }))
     }
 
-    /// A refusal in the engine's own words, which stay English, less their full stop.
+    /// A refusal in the engine's own English words, without their full stop.
     pub fn quoted(code: Code, words: impl AsRef<str>) -> Self {
         Self::refused(code, Sentence::verbatim(words.as_ref().trim_end_matches('.')))
     }
@@ -226,7 +226,7 @@ impl Error {
 
 impl std::error::Error for Error {}
 
-/// Something that an engine, or kvplan itself, does not do.
+/// A model or setting that an engine refuses, or that kvplan does not support.
 ///
 /// ```
 /// use planner_core::error::{Code, Error};
@@ -241,12 +241,12 @@ impl std::error::Error for Error {}
 pub struct Refusal {
     /// Which refusal it is.
     pub code: Code,
-    /// What is refused: a flag, a field or a model; none where the reason names it.
+    /// The flag, field or model that is refused; none where the reason names it.
     pub subject: Option<Sentence>,
-    /// Why; of what kvplan has no rule for, what that is.
+    /// The reason. Where kvplan has no rule, what the rule is missing for.
     pub reason: Sentence,
     /// What to do instead.
     pub way_out: Option<Sentence>,
-    /// The engine that was asked and its version, where one was.
+    /// The engine and its version, where one was asked.
     pub engine: Option<(&'static str, &'static str)>,
 }

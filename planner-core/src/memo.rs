@@ -1,6 +1,6 @@
-//! Results kept by key, for many items of which few differ.
+//! Results by key, for many items with few distinct keys.
 
-/// A short list of keys and their results: searched in order, since a model has few kinds of layers.
+/// Keys and their results in a list. It is searched in order, because a model has few classes of layers.
 #[derive(Debug)]
 pub(crate) struct Memo<K, V>(Vec<(K, V)>);
 
@@ -9,7 +9,7 @@ impl<K: PartialEq, V: Clone> Memo<K, V> {
         Self(Vec::new())
     }
 
-    /// The result of a key, made where the key is new.
+    /// The result of a key; `make` runs for a new key only.
     pub(crate) fn get_or<E>(&mut self, key: K, make: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         if let Some((_, value)) = self.0.iter().find(|(known, _)| *known == key) {
             return Ok(value.clone());

@@ -104,20 +104,20 @@ impl Parallel {
         Self { tp: 1, pp: self.pp * self.tp, ..self }
     }
 
-    /// Sessions one replica serves when `users` are spread evenly.
+    /// Sessions of the fullest replica when `users` are spread evenly.
     pub fn users_per_replica(self, users: u64) -> u64 {
         users.div_ceil(self.dp)
     }
 }
 
-/// Heads that one tensor-parallel rank stores: its share, or one replicated head when there are
-/// fewer heads than ranks.
+/// KV heads on one tensor-parallel rank: its share, or a copy of one head where there are fewer heads than
+/// ranks.
 pub fn heads_per_rank(heads: u64, tp: u64) -> u64 {
     if heads == 0 { 0 } else { heads.div_ceil(tp).max(1) }
 }
 
-/// Layers of each pipeline stage: `n // pp` each, the remainder one each to the stages counted
-/// from the last but one backwards (vLLM, `distributed/utils.py:get_pp_indices`).
+/// Layers of each pipeline stage: `n // pp`. The remainder goes one each to the stages from the last but one
+/// backwards (vLLM, `distributed/utils.py:get_pp_indices`).
 pub fn stages(layers: u64, pp: u64) -> Vec<u64> {
     let (each, rest) = (layers / pp, layers % pp);
     let first = pp.saturating_sub(rest + 1);
@@ -129,7 +129,7 @@ pub fn stages(layers: u64, pp: u64) -> Vec<u64> {
         .collect()
 }
 
-/// The layers that each pipeline stage holds, by [`stages`].
+/// The layers of each pipeline stage, by [`stages`].
 pub fn stage_slices<T>(layers: &[T], pp: u64) -> Vec<&[T]> {
     let mut rest = layers;
     let take = |count: u64| {

@@ -1,4 +1,4 @@
-//! "Did you mean": the known names nearest to one that is not known.
+//! "Did you mean": the known names nearest to an unknown one.
 
 /// Longest name that is compared; longer input has no near name.
 const MAX_LENGTH: usize = 80;

@@ -1,12 +1,15 @@
 //! Exact integer arithmetic: checked sums and products, sizes, token counts and shares.
 //!
-//! Every quantity is a `u64`; products go through `u128`, and a result that does not fit is an
-//! error that names the quantity, never a wrapped number.
+//! Every quantity is a `u64`. Products go through `u128`. A result that does not fit is an error that names the
+//! quantity, never a wrapped number.
 //!
-//! A count is clamped at the largest `u64` (`saturating_*`) only where it cannot reach an answer so: where it
-//! bounds a search or is only compared, where it is a factor of a later checked product, which then fails (rows of
-//! `llamacpp/`, `candle/`, `transformers/` and GGUF files), or where [`unclamped`] refuses what it leads to (pages
-//! and blocks of `vllm/`).
+//! A count is clamped at the largest `u64` (`saturating_*`) only where the clamped number cannot reach an
+//! answer:
+//!
+//! - where it limits a search or is only compared;
+//! - where it is a factor of a later checked product, which then fails (rows of `llamacpp/`, `candle/`,
+//!   `transformers/` and GGUF files);
+//! - where [`unclamped`] refuses its result (pages and blocks of `vllm/`).
 
 use num_integer::gcd;
 
@@ -38,11 +41,11 @@ pub fn sum(what: Words, terms: impl IntoIterator<Item = u64>) -> Result<u64> {
         .ok_or_else(|| Error::overflow(what))
 }
 
-/// More than one page, or one block of all layers, can take: 256 TiB.
+/// The most bytes of one page, or of one block of all layers: 256 TiB.
 const MOST_PAGE_BYTES: u64 = 1 << 48;
 
-/// The same bytes of a page or block, or an error where they are so many that a clamped factor may be among
-/// theirs: a page is never smaller than any of its factors.
+/// Refuses bytes of a page or block above `MOST_PAGE_BYTES`. A page has at least as many bytes as any of its
+/// factors, so no clamped factor passes.
 pub fn unclamped(what: Words, bytes: u64) -> Result<u64> {
     if bytes > MOST_PAGE_BYTES { Err(Error::overflow(what)) } else { Ok(bytes) }
 }
@@ -61,7 +64,7 @@ impl Ratio {
         Self { numerator: if parts > denominator { denominator } else { parts }, denominator }
     }
 
-    /// Reads `0.92` (at most nine decimals, from 0 to 1).
+    /// Reads `0.92` (at most nine decimals, above 0 and up to 1).
     pub fn parse(flag: &str, text: &str) -> Result<Self> {
         let bad = || Error::bad_value(flag, text, words!("a share above 0 and up to 1, such as 0.92"));
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -96,7 +99,7 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// Reads a positive whole number with an optional unit; `1.5` of a unit must come out whole.
+/// Reads a positive number with an optional unit. Number × unit must be whole: `1.5k` is 1,500.
 fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: Words) -> Result<u64> {
     let bad = || Error::bad_value(flag, text, want);
     let trimmed = text.trim();

@@ -1,7 +1,7 @@
-//! What this process's heap holds, and the most it held: the allocator's view beside the tensors' own.
+//! The heap of this process: its live bytes and its peak, beside the bytes of the tensors themselves.
 //!
-//! Every request of every thread to the system allocator is counted, by the size that was requested.
-//! `stats_alloc` counts the live bytes, `peakmem-alloc` around it the peak since its last reset.
+//! Two allocators are stacked: `stats_alloc` counts live bytes, `peakmem-alloc` around it the peak since its
+//! last reset. They count every allocation of every thread, by the requested size.
 
 use std::alloc::System;
 
@@ -14,16 +14,16 @@ static HEAP: PeakMemAlloc<&StatsAlloc<System>> = PeakMemAlloc::new(&INSTRUMENTED
 /// Bytes allocated and not freed.
 pub fn live_bytes() -> i128 {
     let stats = INSTRUMENTED_SYSTEM.stats();
-    // A block that is grown or shrunk in place counts by what it changed.
+    // A block that grows or shrinks in place counts by the difference.
     stats.bytes_allocated as i128 - stats.bytes_deallocated as i128
 }
 
-/// Forgets the peak: what is live now is the level from which [`peak_bytes`] counts.
+/// Resets the peak: [`peak_bytes`] then counts from the live bytes of this moment.
 pub fn forget_peak() {
     HEAP.reset_peak_memory();
 }
 
-/// How far the heap has been above its level when the peak was last forgotten.
+/// How far the heap has risen above its level at the last [`forget_peak`].
 pub fn peak_bytes() -> i128 {
     HEAP.get_peak_memory() as i128
 }

@@ -7,13 +7,13 @@ use planner_core::spec::layer::Extent;
 use crate::kept::sees;
 use crate::weights::Weights;
 
-/// Query rows that are scored at once: bounds the size of the score matrix.
+/// Query rows that are scored together; limits the size of the score matrix.
 pub const QUERY_BLOCK: usize = 128;
 
 /// Base of the rotary frequencies.
 const ROPE_BASE: f64 = 10_000.0;
 
-/// The tokens of one step: as many of each session, at the same positions.
+/// The tokens of one step: an equal number for each session, at equal positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// Sessions in the batch.
@@ -24,8 +24,7 @@ pub struct Span {
     pub tokens: usize,
 }
 
-/// What a layer's queries look at: rows of tensors `[sessions × heads, rows, width]`
-/// and the position of each row.
+/// Rows that a layer's queries attend to, `[sessions × heads, rows, width]`, and the position of each row.
 #[derive(Debug, Clone)]
 pub struct AttendedRows {
     /// Keys and values, or one tensor that serves as both.
@@ -47,7 +46,7 @@ pub struct Widths {
     pub v_dim: usize,
 }
 
-/// What an attention layer projects.
+/// Which projections an attention layer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// Keys and values of its own, rather than another layer's.
@@ -156,8 +155,8 @@ pub fn rotate(x: &Tensor, first: usize) -> Result<Tensor> {
 }
 
 /// Attention of `queries` `[query heads, tokens, k]` over `keys` `[kv heads, rows, k]` and `values`
-/// `[kv heads, rows, v]`: `[query heads, tokens, v]`, computed in f32. The heads are those of all sessions,
-/// session by session, so that every query head stays with the KV head of its own session.
+/// `[kv heads, rows, v]`, in f32: `[query heads, tokens, v]`. Heads are ordered session by session, so that
+/// each query head meets the KV head of its own session.
 pub fn attend(
     queries: &Tensor,
     keys: &Tensor,
@@ -196,7 +195,7 @@ pub fn attend(
     }
 }
 
-/// What is out of sight, as `-inf`, `[tokens, rows]`; none where everything is seen.
+/// The mask: `-inf` for rows that a token does not see, `[tokens, rows]`; `None` where every row is seen.
 fn mask(
     first: usize,
     tokens: usize,

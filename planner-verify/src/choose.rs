@@ -1,4 +1,4 @@
-//! What a measurement takes on: counts of tokens and sessions, and the height of its stacks.
+//! The extent of a measurement: counts of tokens and sessions, and heights of stacks.
 
 use planner_core::engine::ResolvedRequest;
 use planner_core::spec::layer::Extent;
@@ -14,16 +14,16 @@ use crate::shape::{Mixer, StoreShape, size};
 use crate::verify::Options;
 use crate::{memory, messages};
 
-/// Counts of tokens at which bytes are read unless told otherwise.
+/// Default counts of tokens.
 pub const DEFAULT_TOKENS: &[u64] = &[8, 24, 48];
 
-/// A window up to this is passed by default, so that a layer is seen to stop growing.
+/// Windows up to this are exceeded by default, so that the layer is seen to stop growing.
 pub const PASSED_WINDOW: u64 = 1024;
 
-/// How far beyond a window the count is that passes it.
+/// By how much a count exceeds a window.
 const BEYOND: u64 = 8;
 
-/// The fewest and the most sessions of a batch that is not asked for by its own flag.
+/// The fewest and the most sessions of the default batch.
 const LEAST_BATCH: u64 = 2;
 const MOST_BATCH: u64 = 8;
 
@@ -33,10 +33,10 @@ const HIDDEN: u64 = 512;
 /// Rows of the embedding.
 const VOCAB: u64 = 512;
 
-/// Bytes of an element, as computed and at most as kept.
+/// Bytes of an element in computation, and the most in a cache.
 const ELEMENT: u64 = size_of::<f32>() as u64;
 
-/// The sizes of a run: those of the model that decide nothing are narrowed.
+/// The sizes of a run. Sizes that no cache depends on are narrowed.
 pub fn model_dims(run: &ResolvedRequest<'_>) -> Result<ModelDims> {
     let hidden = size(run.model.hidden_size.clamp(1, HIDDEN))?;
     Ok(ModelDims {
@@ -49,10 +49,10 @@ pub fn model_dims(run: &ResolvedRequest<'_>) -> Result<ModelDims> {
     })
 }
 
-/// Where bytes are read: at each count of tokens for one session, then once for a batch of sessions.
+/// Counts at which bytes are read: each number of tokens for one session, then one for a batch of sessions.
 ///
-/// The counts are those asked for, or the default ones and one beyond every window that is not long. The
-/// batch has the sessions asked for, else the plan's as far as they are few, else two.
+/// The numbers are those asked for, or the default ones and one beyond every window that is not long. The batch
+/// has the sessions asked for; else the plan's, if they are few; else two.
 pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count>> {
     let asked = &options.tokens;
     let mut tokens: Vec<u64> = if asked.is_empty() { DEFAULT_TOKENS.to_vec() } else { asked.clone() };
@@ -77,8 +77,8 @@ pub fn counts(kinds: &[Kind], options: &Options, users: u64) -> Result<Vec<Count
     Ok(counts)
 }
 
-/// Bytes of a stack of `height` layers with its caches at the largest count, and of what one layer at a
-/// time works on.
+/// Bytes of a stack of `height` layers with its caches at the largest count, and the working memory of one
+/// layer.
 fn stack_bytes(kind: &Kind, height: u64, dims: ModelDims, counts: &[Count]) -> u64 {
     let owner = u64::from(kind.owner.is_some());
     let mixers = kind.shape.elements(dims.hidden as u64).saturating_mul(height.saturating_add(owner));
@@ -96,7 +96,7 @@ fn stack_bytes(kind: &Kind, height: u64, dims: ModelDims, counts: &[Count]) -> u
     weights.saturating_add(caches.max().unwrap_or(0)).saturating_mul(ELEMENT)
 }
 
-/// Elements that attention over `rows` rows works on: keys and values in f32 more than once, and scores.
+/// Elements in attention over `rows` rows: copies of keys and values in f32, and scores.
 fn work(store: &StoreShape, rows: u64) -> u64 {
     let (per_row, heads) = match store.mixer {
         Mixer::Attention { widths: w, .. } => (3 * w.kv_heads * (w.k_dim + w.v_dim), w.query_heads),
@@ -106,13 +106,13 @@ fn work(store: &StoreShape, rows: u64) -> u64 {
     rows.saturating_mul((per_row + 3 * heads * QUERY_BLOCK) as u64)
 }
 
-/// Bytes of all high stacks, which live side by side.
+/// Bytes of all high stacks, which exist at the same time.
 fn all_bytes(kinds: &[Kind], heights: &[usize], dims: ModelDims, counts: &[Count]) -> u64 {
     let stacks = kinds.iter().zip(heights);
     stacks.map(|(kind, &height)| stack_bytes(kind, height as u64, dims, counts)).fold(0, u64::saturating_add)
 }
 
-/// Refuses counts for which not even the lowest stacks fit, with the counts that would.
+/// Refuses counts for which even the lowest stacks do not fit, with counts that do.
 pub fn check_memory(kinds: &[Kind], dims: ModelDims, counts: &[Count], budget: u64) -> Result<()> {
     let least: Vec<usize> = kinds.iter().map(Kind::least).collect();
     let needed = |counts: &[Count]| all_bytes(kinds, &least, dims, counts);
@@ -134,8 +134,8 @@ pub fn check_memory(kinds: &[Kind], dims: ModelDims, counts: &[Count], budget: u
     })
 }
 
-/// The heights of the high stacks: as many layers as the seconds and the bytes allow, the same share of
-/// the seconds for every kind, and what a kind leaves over for the others.
+/// The heights of the high stacks: as many layers as seconds and bytes allow. Every kind has an equal share of
+/// the seconds; what one kind does not need goes to the others.
 ///
 /// `costs` are the seconds of one layer of each kind.
 pub fn heights(
@@ -159,7 +159,7 @@ pub fn heights(
         heights[at] = wanted;
     }
     while !fits(&heights) {
-        // The highest stack gives way; the lowest ones were checked to fit.
+        // The highest stack is lowered. The lowest stacks were checked to fit.
         let highest = (0..kinds.len()).filter(|&at| heights[at] > kinds[at].least());
         let Some(at) = highest.max_by_key(|&at| heights[at]) else { break };
         heights[at] = (heights[at] * 3 / 4).max(kinds[at].least());

@@ -1,4 +1,4 @@
-//! A decoder whose cache lies open: the model's attention and state shapes, seeded weights, real steps.
+//! A decoder with an open cache: the model's attention and state shapes, seeded weights, real steps.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::silu;
@@ -37,27 +37,27 @@ impl ModelDims {
     }
 }
 
-/// What one store holds.
+/// The contents of one store.
 #[derive(Debug)]
 enum StoreKept {
     Rows(Vec<Kept>),
     Source(Option<Vec<Tensor>>),
     State(StateKept),
-    /// Another layer's.
+    /// The cache of another layer.
     Nothing,
 }
 
-/// Everything that the sessions of a batch keep.
+/// The caches of all sessions in a batch.
 #[derive(Debug)]
 pub struct Caches {
     layers: Vec<Vec<StoreKept>>,
     sessions: usize,
-    /// Tokens of each.
+    /// Tokens of each session.
     tokens: usize,
 }
 
 impl Caches {
-    /// Bytes that each layer keeps.
+    /// Bytes of each layer's cache.
     pub fn layer_bytes(&self) -> Result<Vec<u64>> {
         let store = |kept: &StoreKept| -> Result<u64> {
             Ok(match kept {
@@ -190,8 +190,8 @@ impl Decoder {
         self.forward_batch(tokens, caches)?.squeeze(0)
     }
 
-    /// Feeds as many tokens of each session, session by session, and returns the logits after the last
-    /// of each, `[sessions, vocab]`, in f32.
+    /// Feeds an equal number of tokens to each session, in the order of sessions, and returns the logits after
+    /// the last token of each, `[sessions, vocab]`, in f32.
     pub fn forward_batch(&self, tokens: &[u32], caches: &mut Caches) -> Result<Tensor> {
         let sessions = caches.sessions;
         let span = Span { sessions, first: caches.tokens, tokens: tokens.len() / sessions };
@@ -201,7 +201,7 @@ impl Decoder {
             let rows = positions.narrow(0, span.first, span.tokens)?;
             x = x.reshape((sessions, span.tokens, ()))?.broadcast_add(&rows)?.flatten(0, 1)?;
         }
-        // What the first layer's queries looked at, for the layers that read its cache.
+        // Rows that the first layer's queries attended to, for the layers that read its cache.
         let mut owner: Vec<Option<AttendedRows>> = Vec::new();
         for (at, (layer, kept)) in self.layers.iter().zip(&mut caches.layers).enumerate() {
             let normed = norm(&x)?;
@@ -293,7 +293,7 @@ impl Decoder {
         self.forward(tokens, &mut self.caches())
     }
 
-    /// Waits for the device, so that a clock reads what was computed.
+    /// Waits for the device, so that a clock counts the computation.
     pub fn wait(&self) -> Result<()> {
         self.device.synchronize()
     }

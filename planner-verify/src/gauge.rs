@@ -21,7 +21,7 @@ impl Gauge {
         Self(device.clone())
     }
 
-    /// Bytes that the allocator has given out.
+    /// Bytes that the allocator has given out and not got back.
     pub fn used(&self) -> Option<i128> {
         match &self.0 {
             Device::Cpu => Some(alloc::live_bytes()),
@@ -31,7 +31,7 @@ impl Gauge {
         }
     }
 
-    /// Starts to watch for a peak; how high the level is then, as [`Gauge::peak`] counts it.
+    /// Resets the peak, and returns the level from which [`Gauge::peak`] counts.
     pub fn forget_peak(&self) -> Option<i128> {
         match &self.0 {
             Device::Cpu => {
@@ -44,7 +44,7 @@ impl Gauge {
         }
     }
 
-    /// The peak since it was forgotten.
+    /// The peak since the last reset.
     pub fn peak(&self) -> Option<i128> {
         match &self.0 {
             Device::Cpu => Some(alloc::peak_bytes()),
@@ -54,7 +54,7 @@ impl Gauge {
         }
     }
 
-    /// Bytes that the device as a whole has given out: to this process on a CPU, to all on a card.
+    /// Bytes in use on the whole device: by this process on a CPU, by all processes on a card.
     pub fn whole(&self) -> Option<i128> {
         match &self.0 {
             Device::Cpu => resident(),
@@ -84,7 +84,7 @@ fn resident() -> Option<i128> {
     Some(i128::from(system.process(own)?.memory()))
 }
 
-/// What the system says is available, or what is left of the control group's limit where that is less.
+/// Memory that the system calls available, at most what the control group's limit leaves.
 fn free() -> Option<u64> {
     let mut system = System::new();
     system.refresh_memory();
@@ -96,7 +96,7 @@ fn free() -> Option<u64> {
     }
 }
 
-/// The pool and the card, read through the driver.
+/// The driver's memory pool and the card.
 #[cfg(feature = "cuda")]
 #[allow(unsafe_code)] // The driver's pool attributes have no safe wrapper.
 mod cuda {
@@ -107,12 +107,12 @@ mod cuda {
     const USED: CUmemPool_attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT;
     const HIGH: CUmemPool_attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
 
-    /// The pool that `cuMemAllocAsync` takes from, which is what candle allocates with; none where the card
-    /// has no pools and candle allocates synchronously.
+    /// The pool of `cuMemAllocAsync`, from which candle allocates. `None` where the card has no pools and
+    /// candle allocates synchronously.
     fn pool(device: &CudaDevice) -> Option<CUmemoryPool> {
         let stream = device.cuda_stream();
         let context = stream.context();
-        // What was freed counts until the stream has come to it.
+        // Freed memory counts as used until the stream has reached that point.
         stream.synchronize().ok()?;
         context.bind_to_thread().ok()?;
         // SAFETY: the device is that of a context which is alive.

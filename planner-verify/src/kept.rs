@@ -1,4 +1,4 @@
-//! What a layer keeps between steps, in plain sight: tensors whose shape and type can be read.
+//! A layer's cache in plain sight: tensors whose shape and type can be read.
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::kv_cache::RotatingCache;
@@ -27,8 +27,7 @@ impl Kept {
         }
     }
 
-    /// Stores the rows of new tokens and returns all rows that these tokens may look at, the stored
-    /// ones first.
+    /// Stores the rows of new tokens, and returns all rows that these tokens may attend to, stored rows first.
     pub fn append(&mut self, rows: &Tensor) -> Result<Tensor> {
         match self {
             Self::Grown(dtype, kept) => {
@@ -42,7 +41,7 @@ impl Kept {
             }
             Self::Ring(dtype, ring) => {
                 let rows = rows.to_dtype(*dtype)?.contiguous()?;
-                // Older rows must still be read by the first of several new tokens.
+                // The first of several new tokens still reads older rows, which the last one overwrites.
                 let all = match ring.current_data()?.filter(|_| ring.current_seq_len() > 0) {
                     Some(old) => Tensor::cat(&[&old.contiguous()?, &rows], TOKENS)?,
                     None => rows.clone(),

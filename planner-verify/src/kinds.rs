@@ -1,4 +1,4 @@
-//! The kinds of layers a model has, and the stacks that measure them.
+//! The kinds of a model's layers, and the stacks that measure them.
 
 use planner_core::dtype::DType;
 use planner_core::spec::layer::{Extent, Layer, Store};
@@ -8,28 +8,27 @@ use planner_core::{Error, Result};
 use crate::messages;
 use crate::shape::LayerShape;
 
-/// Layers that keep the same.
+/// Layers of equal shape.
 #[derive(Debug, Clone)]
 pub struct Kind {
-    /// What such a layer is called (`full`, `sliding`, `latent` …).
+    /// Name of the kind (`full`, `sliding`, `latent` …).
     pub name: &'static str,
     /// How many of the model's layers are of this kind.
     pub layers: u64,
-    /// The layer whose cache it reads, where it keeps none of its own.
+    /// The layer whose cache these layers read, where they have none of their own.
     pub owner: Option<LayerShape>,
     /// Its shape.
     pub shape: LayerShape,
 }
 
 impl Kind {
-    /// A stack of `count` such layers, after the layer they read where there is one.
+    /// A stack of `count` such layers, below them the layer whose cache they read.
     pub fn stack(&self, count: usize) -> Vec<LayerShape> {
         self.owner.iter().cloned().chain(std::iter::repeat_n(self.shape.clone(), count)).collect()
     }
 
-    /// The low stack that the high one is compared with: a single layer, or none where the layers read
-    /// another's cache (then the stack is that other layer alone). A kind of a single layer has no second
-    /// count.
+    /// Height of the low stack, which the high one is compared with: one layer; 0 where the layers read another
+    /// layer's cache, which is then the whole stack. `None` for a kind with a single layer.
     pub fn low(&self) -> Option<usize> {
         match (self.layers, &self.owner) {
             (_, Some(_)) => Some(0),
@@ -49,8 +48,8 @@ impl Kind {
     }
 }
 
-/// The kinds of a model's layers in the order in which they first come. Layers that keep nothing and
-/// read nothing (feed-forward layers of hybrids, cross-attention to no tokens) are left out.
+/// The kinds of a model's layers, in the order of first appearance. Layers without a cache are left out
+/// (feed-forward layers of hybrids, cross-attention to no tokens).
 pub fn kinds(model: &ModelSpec, dtypes: (DType, DType), source: u64) -> Result<Vec<Kind>> {
     let mut kinds: Vec<Kind> = Vec::new();
     let stores = |layer: &Layer| -> Vec<Store> {

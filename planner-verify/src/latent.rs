@@ -1,5 +1,5 @@
-//! Multi-head latent attention in its absorbed form: queries are brought into the latent space, so the
-//! cache holds one row of `rank + rope` per token for all heads.
+//! Multi-head latent attention in its absorbed form. Queries are projected into the latent space, so that the
+//! cache has one row of `rank + rope` per token for all heads.
 
 use candle_core::{Result, Tensor};
 use planner_core::spec::layer::Extent;
@@ -26,10 +26,10 @@ pub struct Widths {
 #[derive(Debug)]
 pub struct Latent {
     widths: Widths,
-    /// `[hidden, rank + rope]`; absent in a layer that reads another's latent.
+    /// `[hidden, rank + rope]`; `None` in a layer that reads another layer's latent.
     down: Option<Tensor>,
     query: Tensor,
-    /// `[heads, nope, rank]`: what would expand the keys, applied to the queries.
+    /// `[heads, nope, rank]`: the projection that would expand the keys, applied to the queries.
     absorb: Tensor,
     /// `[heads, rank, v_dim]`.
     expand: Tensor,
@@ -65,7 +65,7 @@ impl Latent {
     /// The layer's output for new tokens.
     pub fn forward(&self, x: &Tensor, span: Span, seen: &AttendedRows, extent: Extent) -> Result<Tensor> {
         let Widths { heads: count, rank, rope, nope, .. } = self.widths;
-        // A matrix per head, the same for every session.
+        // One matrix per head, for all sessions.
         let per_head = |x: &Tensor, matrices: &Tensor| {
             let (all, rows, width) = x.dims3()?;
             let split = x.reshape((all / count, count, rows, width))?;

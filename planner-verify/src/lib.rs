@@ -1,15 +1,18 @@
 //! Measures what a plan predicts: a real cached decode with candle, its cache in plain sight.
 //!
-//! The decoder has the model's own query and KV heads, key and value widths, windows, latents, states
-//! and shared layers, in the planned type; its weights are seeded, and its width and vocabulary are
-//! narrowed, since no cache depends on them. Each kind of layer is measured in a stack of one layer and
-//! in one of as many as time and memory allow, so that what one layer adds is a difference of two
-//! measurements; where layers are left, the whole model follows by counting them, and is labelled as
-//! extrapolated. Three figures are read at several counts of tokens, and once for a batch of sessions: the
-//! bytes of the cache tensors (elements × bytes of one), which must equal the prediction; what the
-//! allocator gave out, which adds tensor headers and the unused rows of rings; and what the device as a
-//! whole has less.
+//! The decoder has the model's own query and KV heads, key and value widths, windows, latents, states and
+//! shared layers, in the planned type. Its weights are seeded. Its width and vocabulary are narrowed, because
+//! no cache depends on them.
 //!
+//! Each kind of layer is measured in a stack of one layer, and in a stack of as many as time and memory allow.
+//! The difference gives the bytes of one layer. Where not all layers ran, the rest is counted so, and the
+//! report is labelled as extrapolated.
+//!
+//! Three figures are read at several counts of tokens, and once for a batch of sessions:
+//!
+//! - the bytes of the cache tensors (elements × bytes of one), which must equal the prediction;
+//! - the allocator's growth, which also has tensor headers and the unused rows of rings;
+//! - how much less memory the device as a whole has.
 //! Linking this crate counts heap allocations of the whole program.
 
 mod alloc;

@@ -1,4 +1,4 @@
-//! Decoding with a cache, and reading what it holds at several counts of tokens.
+//! Decodes with a cache, and reads its bytes at several counts of tokens.
 
 use candle_core::{D, Device, Result, Tensor};
 
@@ -9,7 +9,7 @@ use crate::shape::LayerShape;
 /// Steps before each count of tokens that are decoded one token at a time.
 pub const DECODED_STEPS: usize = 4;
 
-/// Where bytes are read: so many tokens in each of so many sessions.
+/// A count: tokens in each of several sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     /// Sessions in the batch.
@@ -18,48 +18,48 @@ pub struct Count {
     pub tokens: usize,
 }
 
-/// What a stack was measured to hold at one count.
+/// The bytes of a stack at one count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measurement {
     /// Bytes of the cache tensors of each layer.
     pub layers: Vec<u64>,
-    /// How much the allocator has given out since before the first token.
+    /// Growth of the allocator's live bytes since before the first token.
     pub grown: Option<i128>,
-    /// How much the device as a whole has.
+    /// Growth of the device's used memory.
     pub device: Option<i128>,
-    /// The peak of the last step, above what it left behind.
+    /// The peak of the last step, above its remaining growth.
     pub transient: Option<u64>,
 }
 
-/// How far logits were from those computed without a cache.
+/// How far logits are from those of a computation without a cache.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Agreement {
     /// Largest difference of a logit.
     pub difference: f64,
-    /// Next tokens that were not the same.
+    /// Next tokens that differ.
     pub other_tokens: u64,
     /// Tokens decoded one at a time.
     pub decoded: u64,
 }
 
-/// Sessions of one length, and what they cost so far.
+/// Sessions of one length, and their growth so far.
 #[derive(Debug)]
 struct Batch {
     users: usize,
     /// The tokens of each session.
     fed: Vec<Vec<u32>>,
     caches: Caches,
-    /// What each session says next, once it has been fed.
+    /// The next token of each session.
     next: Vec<u32>,
     grown: Option<i128>,
     device: Option<i128>,
 }
 
-/// What the last step gave and took.
+/// Logits and peak of the last step.
 struct LastStep {
     /// The logits of every session.
     logits: Vec<Vec<f32>>,
-    /// The peak above what it left behind.
+    /// The peak above the step's remaining growth.
     transient: Option<u64>,
 }
 
@@ -72,11 +72,11 @@ pub struct Stack {
     /// The most tokens of a session.
     most: usize,
     batch: Option<Batch>,
-    /// Found on the way.
+    /// The agreement so far.
     pub agreement: Agreement,
 }
 
-/// Asked between steps whether to stop.
+/// Whether to stop; asked between steps.
 pub type Stop<'a> = &'a dyn Fn() -> bool;
 
 impl Stack {
@@ -92,7 +92,7 @@ impl Stack {
         let most = counts.iter().map(|count| count.tokens).max().unwrap_or(1);
         let (gauge, vocab) = (Gauge::new(device), dims.vocab as u32);
         let mut stack = Self { decoder, gauge, vocab, most, batch: None, agreement: Agreement::default() };
-        // Once before anything is read, at the same sizes, so that buffers which threads keep exist already.
+        // One run at these sizes before any reading, so that buffers which threads keep exist already.
         let sizes = most.min(stack.decoder.chunk().saturating_add(2 * DECODED_STEPS));
         for count in counts {
             stack.advance(Count { tokens: count.tokens.min(sizes), ..*count }, &|| false)?;
@@ -102,7 +102,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Feeds sessions up to a count and reads what they hold; nothing where it was told to stop.
+    /// Feeds sessions up to a count and reads their bytes; `None` after an interruption.
     pub fn measure(&mut self, count: Count, stop: Stop<'_>) -> Result<Option<Measurement>> {
         let Some(LastStep { logits, transient }) = self.advance(count, stop)? else { return Ok(None) };
         let Some(batch) = &self.batch else { return Ok(None) };
@@ -113,7 +113,7 @@ impl Stack {
             transient,
         };
         for (fed, cached) in batch.fed.iter().zip(&logits) {
-            // Each session alone, so that one which looked into another's cache is found.
+            // Each session is computed alone, so that one which read another's cache is found.
             let anew = self.decoder.recompute(fed)?.to_vec1::<f32>()?;
             self.agreement.other_tokens += u64::from(argmax(cached) != argmax(&anew));
             let differences = cached.iter().zip(&anew).map(|(a, b)| f64::from((a - b).abs()));
@@ -137,7 +137,7 @@ impl Stack {
                 device: Some(0),
             },
         };
-        // A clone of an empty list has no capacity, and what grows here must not be taken for the cache's.
+        // A clone of an empty list has no capacity; its growth must not count as the cache's.
         batch.fed.iter_mut().for_each(|fed| fed.reserve_exact(self.most - fed.len()));
         let (device, used) = (self.gauge.whole(), self.gauge.used());
         let mut last = None;
@@ -152,13 +152,13 @@ impl Stack {
             let mut ids = Vec::with_capacity(new * count.users);
             for (user, fed) in batch.fed.iter_mut().enumerate() {
                 for position in at..at + new {
-                    // Sessions differ, so that one could not pass for the other.
+                    // Sessions differ, so that none can pass for another.
                     let fixed = (position * 7 + user * 11 + 3) as u32 % self.vocab;
                     fed.push(if rest <= DECODED_STEPS && at > 0 { batch.next[user] } else { fixed });
                 }
                 ids.extend_from_slice(&fed[at..]);
             }
-            // The logits of the step before are no part of this one.
+            // The previous step's logits do not belong to this step.
             drop(last.take());
             self.agreement.decoded += u64::from(rest <= DECODED_STEPS);
             let level = self.gauge.forget_peak();
@@ -176,7 +176,7 @@ impl Stack {
             Some(logits) => Tensor::to_vec2::<f32>(&logits)?,
             None => Vec::new(),
         };
-        // What is set aside here is no part of the cache.
+        // Tensors that are set aside here are no part of the cache.
         let host = |rows: &[Vec<f32>]| -> usize {
             let values: usize = rows.iter().map(|row| row.capacity() * size_of::<f32>()).sum();
             values + size_of_val(rows)
@@ -190,7 +190,7 @@ impl Stack {
     }
 }
 
-/// The place of the largest value.
+/// The index of the largest value.
 fn argmax(values: &[f32]) -> Option<usize> {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
 }

@@ -1,4 +1,4 @@
-//! Whether a measurement fits in memory, asked before anything is allocated.
+//! Whether a measurement fits in memory, checked before any allocation.
 
 use planner_core::error::Code;
 use planner_core::text::Sentence;
@@ -7,13 +7,13 @@ use planner_core::{Error, Result};
 
 use crate::messages;
 
-/// What is taken as free where the system does not say.
+/// Assumed free memory where the system does not say.
 const ASSUMED_AVAILABLE: u64 = 4 << 30;
 
 /// Room left for everything else.
 const SPARE: u64 = 256 << 20;
 
-/// Bytes that may be allocated, out of what is free.
+/// Bytes that may be allocated of those that are free.
 pub fn budget(free: Option<u64>) -> u64 {
     free.unwrap_or(ASSUMED_AVAILABLE).saturating_sub(SPARE)
 }
@@ -23,12 +23,12 @@ pub fn available() -> u64 {
     budget(crate::gauge::Gauge::new(&candle_core::Device::Cpu).available())
 }
 
-/// Refuses what would not fit.
+/// Refuses a measurement that would not fit.
 pub fn check(needed: u64, budget: u64) -> Result<()> {
     check_or(needed, budget, || messages::SMALLER_MODEL.into())
 }
 
-/// Refuses what would not fit, and says what would.
+/// Refuses a measurement that would not fit, with one that would.
 pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> Sentence) -> Result<()> {
     if needed <= budget {
         return Ok(());
@@ -40,7 +40,7 @@ pub fn check_or(needed: u64, budget: u64, fits: impl FnOnce() -> Sentence) -> Re
     .about(messages::MEASUREMENT_OF_THIS_SIZE))
 }
 
-/// The largest count for which `needed` stays within a budget.
+/// The largest count for which `needed` is within a budget.
 pub fn max_satisfying(budget: u64, most: u64, needed: impl Fn(u64) -> u64) -> u64 {
     let (mut fits, mut too_many) = (0, most.saturating_add(1));
     while too_many - fits > 1 {

@@ -1,4 +1,4 @@
-//! What a verification found.
+//! The report of a verification.
 
 use planner_core::render::json::integer;
 use serde_json::{Value as Json, json};
@@ -8,22 +8,22 @@ use serde_json::{Value as Json, json};
 pub struct Point {
     /// Sessions, decoded in one batch.
     pub users: u64,
-    /// Tokens held by each.
+    /// Tokens of each session.
     pub tokens: u64,
-    /// What the plan says: one session's bytes times the sessions.
+    /// The plan's bytes: one session's × sessions.
     pub predicted_bytes: u64,
-    /// Elements × bytes of the cache tensors. This alone must equal the prediction.
+    /// Bytes of the cache tensors, elements × bytes of one. Only these must equal the prediction.
     pub measured_bytes: u64,
-    /// What the allocator gave out for them: how much the heap grew (the CUDA pool's used bytes on a card),
-    /// tensor headers and unused rows of rings included. `None` where no allocator can be read.
+    /// Growth of the heap (on a card, of the CUDA pool's used bytes), with tensor headers and unused rows of
+    /// rings. `None` where the allocator cannot be read.
     pub allocated_bytes: Option<u64>,
-    /// Elements × bytes of the cache tensors of the layers that ran, not extrapolated: what
-    /// [`Point::device_bytes`] stands beside.
+    /// Bytes of the cache tensors in the layers that ran, not extrapolated: to compare with
+    /// [`Point::device_bytes`].
     pub run_bytes: u64,
-    /// How much less memory the device had for the layers that ran, not extrapolated: resident set of the
-    /// process, or memory of the card that is not free. Whole pages, reused ones uncounted.
+    /// How much less memory the device has, for the layers that ran, not extrapolated: by the process's
+    /// resident set, or by the card's free memory. Whole pages; reused pages do not count.
     pub device_bytes: Option<i128>,
-    /// The most that one decode step of one stack took beyond what it left behind.
+    /// The peak of one decode step of one stack, above its remaining growth.
     pub transient_bytes: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ impl Point {
     }
 }
 
-/// A kind of layers and what one of them held at the last point.
+/// A kind of layers, and one layer's bytes at the last point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindReport {
     /// `full`, `sliding`, `latent`, `state` …
@@ -48,7 +48,7 @@ pub struct KindReport {
 }
 
 impl KindReport {
-    /// Layers of this kind that were measured together at most.
+    /// The most layers of this kind that were measured together.
     pub fn measured(&self) -> u64 {
         self.counts.last().copied().unwrap_or(0)
     }
@@ -63,11 +63,11 @@ pub struct ModuleReport {
     pub layers: u64,
     /// Tokens held, the prompt included.
     pub tokens: u64,
-    /// What the engine says of this many layers and tokens.
+    /// Bytes by the engine for this number of layers and tokens.
     pub predicted_bytes: u64,
-    /// How much more the heap grew for two sessions than for one.
+    /// How much more the heap grows for two sessions than for one.
     pub measured_bytes: u64,
-    /// The most that one decode step took beyond what it left behind.
+    /// The peak of one decode step, above its remaining growth.
     pub transient_bytes: u64,
 }
 
@@ -91,20 +91,20 @@ impl Timing {
     }
 }
 
-/// Everything a verification found.
+/// The report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
     /// Library and version.
     pub backend: &'static str,
-    /// Whether it was told to stop: the points are those measured until then.
+    /// Whether it was interrupted; then only the points until then are there.
     pub interrupted: bool,
     /// Layers measured.
     pub layers_measured: u64,
     /// Layers of the model.
     pub layers_total: u64,
-    /// Whether the whole model's bytes were worked out from fewer layers.
+    /// Whether the whole model's bytes are extrapolated from fewer layers.
     pub extrapolated: bool,
     /// By kind of layer.
     pub kinds: Vec<KindReport>,
@@ -112,21 +112,21 @@ pub struct Report {
     pub points: Vec<Point>,
     /// Tokens decoded one at a time.
     pub decoded_steps: u64,
-    /// Largest difference of a logit from the same computed without a cache.
+    /// Largest difference of a logit from a computation without a cache.
     pub logit_difference: f64,
-    /// The most that rounding explains.
+    /// The largest difference that rounding explains.
     pub logit_tolerance: f64,
-    /// Whether cached and uncached gave the same next tokens.
+    /// Whether cached and uncached decoding give equal next tokens.
     pub same_tokens: bool,
     /// Width the model was narrowed to; no cache depends on it.
     pub hidden: u64,
-    /// Seconds that all took.
+    /// Seconds of the whole verification.
     pub seconds: f64,
-    /// Against the clock; none where it was interrupted before.
+    /// Timing; `None` after an interruption.
     pub timing: Option<Timing>,
     /// candle's own module, where it has one that is run here.
     pub module: Option<ModuleReport>,
-    /// Why that module did not run, where the engine takes the plan and candle does not.
+    /// Why that module did not run although the engine accepts the plan.
     pub module_refusal: Option<String>,
 }
 
@@ -141,15 +141,15 @@ impl Report {
         differences.max_by_key(|difference| difference.unsigned_abs()).unwrap_or(0)
     }
 
-    /// Whether the plan's bytes are the measured ones, and the cache gave what recomputing gives. Nothing
-    /// measured is no match.
+    /// Whether measured and predicted bytes are equal, and decoding with the cache agrees with recomputing.
+    /// Without any measurement it is false.
     pub fn matches(&self) -> bool {
         !self.points.is_empty()
             && self.difference_bytes() == 0
             && self.logit_difference <= self.logit_tolerance
     }
 
-    /// Whether something was measured that does not agree.
+    /// Whether a measurement disagrees.
     pub fn disagrees(&self) -> bool {
         !self.points.is_empty() && !self.matches()
     }

@@ -1,4 +1,4 @@
-//! The shapes a layer is measured with: heads, widths, windows, ranks and states as the model has them.
+//! The shape of a measured layer: heads, widths, windows, ranks and states of the model itself.
 
 use candle_core::DType;
 use planner_core::dtype::DType as Planned;
@@ -14,7 +14,7 @@ const DEFAULT_NOPE: u64 = 128;
 /// Columns of a convolution state where the family does not say.
 const DEFAULT_COLUMNS: u64 = 4;
 
-/// What mixes the tokens of a layer, with the sizes that decide what is kept.
+/// A layer's token mixer, with the sizes that its cache depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mixer {
     /// Keys and values per head; `one` where one tensor is both.
@@ -33,9 +33,9 @@ pub enum Mixer {
 /// One store of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreShape {
-    /// What is kept.
+    /// The mixer.
     pub mixer: Mixer,
-    /// For which tokens.
+    /// The tokens that have rows.
     pub extent: Extent,
     /// Types of keys and of values.
     pub dtypes: (DType, DType),
@@ -44,13 +44,13 @@ pub struct StoreShape {
 /// One layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerShape {
-    /// What it keeps, or what the layer it reads keeps.
+    /// Its stores, or those of the layer whose cache it reads.
     pub stores: Vec<StoreShape>,
     /// Whether it reads the first layer's cache instead of keeping its own.
     pub shared: bool,
 }
 
-/// What a measurement takes for each dtype.
+/// candle's type for each planned dtype.
 pub fn dtype(planned: Planned) -> Result<DType> {
     match planned {
         Planned::F32 => Ok(DType::F32),
@@ -61,13 +61,14 @@ pub fn dtype(planned: Planned) -> Result<DType> {
     }
 }
 
-/// A size of a tensor, as this machine counts.
+/// A tensor's size as a machine word.
 pub fn size(value: u64) -> Result<usize> {
     usize::try_from(value).map_err(|_| Error::overflow(messages::TENSOR_SIZE))
 }
 
 impl LayerShape {
-    /// The shapes of a layer whose stores are `layer`'s (or its owner's, where it reads another's cache).
+    /// The shape of a layer with the stores of `layer`: its own, or its owner's where it reads another layer's
+    /// cache.
     pub fn of(layer: &Layer, stores: &[Store], (k, v): (Planned, Planned)) -> Result<Self> {
         let kept = stores.iter().filter(|store| store.is_kept_by("architecture"));
         let stores =
@@ -146,14 +147,15 @@ impl StoreShape {
             ],
             Mixer::State(s) => {
                 let channels = s.conv / s.columns.max(1);
-                // A matrix of `recurrent` elements is written by rows and columns, at most as many as elements.
+                // A matrix of `recurrent` elements is written by rows and columns; each is at most the
+                // elements.
                 vec![hidden_times(2 * channels), hidden_times(s.recurrent.min(1 << 20)), s.recurrent as u64]
             }
         };
         parts.into_iter().fold(0, u64::saturating_add)
     }
 
-    /// Elements that a session of `tokens` tokens keeps, a ring its whole window.
+    /// Elements of a session of `tokens` tokens; a ring has its whole window.
     pub fn cache_elements(&self, tokens: u64, source: u64) -> u64 {
         let rows = match self.extent {
             Extent::Window(rows) | Extent::Chunk(rows) => rows,

@@ -1,7 +1,7 @@
 //! A recurrent layer: a state that every token updates, and a short convolution over the last inputs.
 //!
-//! Whatever the mixer (Mamba, gated delta rule, linear attention), what is kept is a matrix per session
-//! and the last columns of the convolution's input; here the matrix decays and gains an outer product.
+//! Every mixer (Mamba, gated delta rule, linear attention) keeps a matrix per session and the last columns of
+//! the convolution's input. Here the matrix decays, and an outer product is added.
 
 use candle_core::{DType, Result, Tensor};
 
@@ -9,7 +9,7 @@ use crate::attention::Span;
 use crate::kept::tensor_bytes;
 use crate::weights::Weights;
 
-/// How much of the state survives a token.
+/// Share of the state that survives a token.
 const DECAY: f64 = 0.9;
 
 /// The sizes and types of a recurrent layer's state.
@@ -27,7 +27,7 @@ pub struct Sizes {
     pub conv_dtype: DType,
 }
 
-/// What a recurrent layer keeps.
+/// The state of a recurrent layer.
 #[derive(Debug, Default)]
 pub struct StateKept {
     recurrent: Option<Tensor>,
@@ -49,7 +49,7 @@ pub struct Recurrent {
     conv: Option<[Tensor; 3]>,
 }
 
-/// The two factors of a state's elements that are nearest to each other.
+/// The two factors of a state's elements that are closest to each other.
 fn factors(elements: usize) -> (usize, usize) {
     let root = (elements as f64).sqrt() as usize;
     let columns = (1..=root.max(1)).rev().find(|columns| elements.is_multiple_of(*columns)).unwrap_or(1);

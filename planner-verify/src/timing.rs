@@ -1,4 +1,4 @@
-//! The same tokens with and without a cache, against the clock.
+//! Times generation of equal tokens with and without a cache.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::decoder::{Caches, Decoder, greedy};
 
 /// A decoder that can go on from a cache or compute everything anew.
 pub trait Steps {
-    /// What a session keeps.
+    /// A session's cache.
     type Cache;
 
     /// An empty cache for at most `tokens` tokens.
@@ -18,13 +18,13 @@ pub trait Steps {
     /// The most tokens that may be fed to a cache at once.
     fn chunk(&self) -> usize;
 
-    /// Feeds tokens and returns what is known after the last, for [`Steps::logits`] and [`Steps::next`].
+    /// Feeds tokens, and returns the output after the last one, for [`Steps::logits`] and [`Steps::next`].
     fn forward(&self, tokens: &[u32], cache: &mut Self::Cache) -> Result<Tensor>;
 
-    /// The same after a sequence that is computed anew from its first token.
+    /// The same output, computed anew from the first token of the whole sequence.
     fn anew(&self, tokens: &[u32]) -> Result<Tensor>;
 
-    /// The logits `[vocab]` of what is known after a token.
+    /// The logits `[vocab]` of such an output.
     fn logits(&self, last: &Tensor) -> Result<Tensor>;
 
     /// The token with the largest of these logits.
@@ -32,7 +32,7 @@ pub trait Steps {
         greedy(&self.logits(last)?)
     }
 
-    /// Waits for the device, so that a clock reads what was computed.
+    /// Waits for the device, so that a clock counts the computation.
     fn wait(&self) -> Result<()>;
 }
 
@@ -72,16 +72,15 @@ pub struct Generation {
     pub seconds: f64,
     /// Seconds of each step; the first holds the prompt.
     pub steps: Vec<f64>,
-    /// The new tokens, as many as steps.
+    /// The new tokens, one for each step.
     pub tokens: Vec<u32>,
 }
 
-/// Told of every step by what was generated so far and what [`Steps::logits`] takes; may end the
-/// generation.
+/// Called after every step with the tokens so far and the input of [`Steps::logits`]; may end the generation.
 pub type Watch<'a> = &'a mut dyn FnMut(&Generation, &Tensor) -> Result<ControlFlow<()>>;
 
-/// Generates `new` tokens after a prompt, greedily; with a cache each step feeds one token, without
-/// one it computes the whole sequence anew. What `watch` does is not counted.
+/// Generates `new` tokens after a prompt, greedily. With a cache each step feeds one token, without it the
+/// whole sequence. The time of `watch` is not counted.
 pub fn generate<S: Steps>(
     steps: &S,
     prompt: &[u32],

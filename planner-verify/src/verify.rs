@@ -1,4 +1,4 @@
-//! Measures a plan: every kind of layer at two counts of layers, several of tokens and two of sessions.
+//! Measures a plan: every kind of layer in two stacks, at several counts of tokens and two of sessions.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::measure::{Agreement, Count, Measurement, Stack};
 use crate::report::{BACKEND, KindReport, Point, Report, Timing};
 use crate::{device, memory, messages, module, timing};
 
-/// Seconds that the stacks may take; what comes before and after them is short.
+/// Seconds for the stacks; all else is short.
 const SECONDS: f64 = 10.0;
 
 /// Prompt and new tokens of the timing.
@@ -43,15 +43,15 @@ pub struct Options {
     pub users: Option<u64>,
     /// The most layers of a kind in one stack; `None` for as many as time and memory allow.
     pub layers: Option<usize>,
-    /// Added to every prediction: a planted mistake, which must be found.
+    /// Added to every prediction: a planted error, which must be found.
     pub planted_bytes: u64,
 }
 
-/// Who watches a measurement.
+/// Callbacks of a measurement.
 pub struct Watch<'a> {
-    /// Told how much is done, out of how much.
+    /// Receives how much is done, and how much there is.
     pub progress: &'a mut dyn FnMut(u64, u64),
-    /// Asked whether to stop.
+    /// Whether to stop.
     pub stop: &'a dyn Fn() -> bool,
 }
 
@@ -61,7 +61,7 @@ struct Measuring<'a> {
     dims: ModelDims,
     counts: &'a [Count],
     device: &'a Device,
-    /// Layers times counts that are done, and that there are.
+    /// Layers × counts that are done, and all of them.
     done: u64,
     total: u64,
 }
@@ -85,7 +85,7 @@ impl Measuring<'_> {
     }
 }
 
-/// What the low stack of a kind held at every count, and the seconds that it took.
+/// The low stack of a kind: its bytes at every count, and its seconds.
 struct Baseline {
     measurements: Vec<Measurement>,
     seconds: f64,
@@ -186,8 +186,8 @@ fn add(all: &mut Agreement, one: Agreement) {
     all.decoded += one.decoded;
 }
 
-/// The low stack of every kind that has one, at every count: what the high ones are compared with, and
-/// how long a layer takes. Fewer where it was told to stop.
+/// Measures the low stack of every kind that has one, at every count: the baseline of the high stacks, and the
+/// seconds of one layer. Fewer after an interruption.
 fn low_stacks(
     measuring: &mut Measuring<'_>,
     agreement: &mut Agreement,
@@ -214,8 +214,8 @@ fn low_stacks(
     Ok(all)
 }
 
-/// What the high stacks of all kinds held, count by count, so that each count is complete before the
-/// next; fewer counts where it was told to stop.
+/// Measures the high stacks of all kinds, count by count, so that each count is complete before the next. Fewer
+/// counts after an interruption.
 fn high_stacks(
     measuring: &mut Measuring<'_>,
     heights: &[usize],
@@ -246,7 +246,7 @@ fn sum(what: Bilingual, a: u64, b: u64) -> Result<u64> {
     a.checked_add(b).ok_or_else(|| Error::overflow(what))
 }
 
-/// The whole model at a count: what the high stacks held, and for the layers beyond them what a layer adds.
+/// The whole model at a count: the high stacks' bytes, and for each further layer the bytes of one layer.
 fn point(
     count: Count,
     predicted_bytes: u64,
@@ -286,8 +286,8 @@ fn point(
     Ok(point)
 }
 
-/// All layers of a kind: those of the high stack, and for each beyond it what one adds from the low stack
-/// to the high. The layer that others read is of another kind and is taken off.
+/// Bytes of all layers of a kind. Each layer beyond the high stack counts as the bytes that one layer adds from
+/// the low stack to the high one. The layer whose cache others read belongs to another kind and is subtracted.
 fn extrapolate(kind: &Kind, height: usize, high: i128, low: Option<i128>) -> i128 {
     let (Some(count), Some(low)) = (kind.low(), low) else { return high };
     let others = if kind.owner.is_some() { low } else { 0 };
@@ -295,8 +295,8 @@ fn extrapolate(kind: &Kind, height: usize, high: i128, low: Option<i128>) -> i12
     high - others + beyond * (high - low) / (height - count) as i128
 }
 
-/// How far logits may differ: order of summation in f32, or a rounding of the narrowest cache that went
-/// the other way.
+/// The most that logits may differ, by the order of summation in f32 or by a different rounding in the
+/// narrowest cache.
 fn tolerance(kinds: &[Kind]) -> f64 {
     let stores = kinds.iter().flat_map(|kind| &kind.shape.stores);
     let least =
@@ -308,7 +308,7 @@ fn tolerance(kinds: &[Kind]) -> f64 {
     }
 }
 
-/// The kind with the most layers, generating with and without the cache.
+/// Times the kind with the most layers, with and without the cache.
 fn time(kinds: &[Kind], dims: ModelDims, device: &Device) -> Result<Timing> {
     let kind = kinds.iter().max_by_key(|kind| kind.layers).ok_or_else(|| {
         Error::refused(Code::MeasureNothing, messages::NOTHING_TO_MEASURE).about(messages::KEEPS_NOTHING)

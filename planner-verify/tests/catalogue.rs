@@ -7,7 +7,7 @@ use planner_core::request::Request;
 use planner_core::{Result, catalog};
 use planner_verify::{Options, Report, Watch, verify};
 
-/// The heap is one for all tests of this program, so only one measures at a time.
+/// All tests of this program share one heap, so only one measures at a time.
 static HEAP: Mutex<()> = Mutex::new(());
 
 fn measured(model: &str, flags: &[(&str, &str)], options: Options) -> Result<Report> {
@@ -44,7 +44,7 @@ fn grouped_heads_as_llama3_70b_has_them() -> Result<()> {
     // 2 × 80 layers × 8 KV heads × 128 × 2 bytes.
     assert_eq!(report.points[0].measured_bytes, 327_680 * report.points[0].tokens);
     assert_eq!((report.layers_total, report.layers_measured, report.extrapolated), (80, 2, true));
-    // A header per tensor is all that the heap holds beyond the rows.
+    // Beyond the rows, the heap has one header per tensor.
     let last = report.points[2];
     let beyond = last.allocated_bytes.map(|bytes| bytes - last.measured_bytes);
     assert!(beyond.is_some_and(|bytes| bytes < 80 * 2 * 1024), "{beyond:?}");
@@ -139,7 +139,7 @@ fn what_is_told_to_stop_leaves_the_rows_until_then() -> Result<()> {
     let _one = HEAP.lock().unwrap_or_else(PoisonError::into_inner);
     let done = Cell::new((0, 0));
     let options = Options { tokens: vec![8, 16, 24], ..cpu() };
-    // One low stack and three counts; then the high one, of which two counts are let through.
+    // One low stack at three counts; then the high one, at two counts before the interruption.
     let mut progress = |units, total| done.set((units, total));
     let stop = || done.get().0 >= 4 + 2 * 2;
     let mut watch = Watch { progress: &mut progress, stop: &stop };

@@ -60,7 +60,7 @@ fn measured(layers: &[std::result::Result<Vec<Store>, u64>], flags: &[(&str, &st
 
 fn bytes(report: &Report) -> Vec<u64> {
     let [single @ .., batch] = report.points.as_slice() else { return Vec::new() };
-    // Two sessions of nine tokens hold twice what one does.
+    // Two sessions of nine tokens take twice one session's bytes.
     assert_eq!((batch.users, batch.tokens), (2, 9));
     assert_eq!(batch.measured_bytes, 2 * single[1].measured_bytes);
     single.iter().map(|point| point.measured_bytes).collect()

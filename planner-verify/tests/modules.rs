@@ -1,7 +1,7 @@
-//! candle-transformers' own modules: what each really stores is what the `candle` engine says.
+//! candle-transformers' own modules: what each stores equals the `candle` engine's answer.
 //!
-//! One test alone: the heap is counted for the whole program, and the test harness allocates where tests
-//! end beside each other.
+//! One test alone: the heap is counted for the whole program, and the test harness allocates when another test
+//! ends.
 
 use planner_core::error::Code;
 use planner_core::request::Request;

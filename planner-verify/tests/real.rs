@@ -1,4 +1,4 @@
-//! Weights in files: what candle-transformers' own modules keep is what `--engine candle` says.
+//! Weights in files: the caches of candle-transformers' own modules equal `--engine candle`.
 //!
 //! The files are small and hold random numbers; expected bytes are worked out by hand from their shapes.
 
@@ -18,7 +18,7 @@ use planner_core::source::{from_config_json, gguf};
 use planner_core::spec::model::ModelSpec;
 use planner_verify::real::{Generated, Options, generate, weights};
 
-/// The heap is one for all tests of this program, so only one runs at a time.
+/// All tests of this program share one heap, so only one runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static HEAP: Mutex<()> = Mutex::new(());
     HEAP.lock().unwrap_or_else(PoisonError::into_inner)

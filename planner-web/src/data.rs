@@ -1,11 +1,10 @@
-//! The planner's data file: what the catalogue holds, kept apart from the wasm
-//! so that both load at once and neither is large.
+//! The planner's data file. The catalogue is kept apart from the wasm, so that both load at once and neither is
+//! large.
 //!
-//! Its first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id",
-//! "name", "memory_bytes", "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub",
-//! "why"}], "families": [[model_type]]}`. The line of each model follows, its
-//! config.json, and that of each family; a line is read when it is asked for.
-//! `examples/data.rs` writes it from the tables that the command line holds.
+//! The first line is an index, `{"models": [{"id", "name", "hub"}], "gpus": [{"id", "name", "memory_bytes",
+//! "torch_memory_bytes", "compute_capability"}], "encoders": [{"id", "hub", "why"}], "families": [[model_type]]}`.
+//! Then come a line for each model, its config.json, and a line for each family. A line is read when it is asked
+//! for. `examples/data.rs` writes the file from the command line's tables.
 
 use std::cell::RefCell;
 
@@ -31,7 +30,7 @@ struct Data {
     gpus: Vec<Device>,
 }
 
-/// Keeps the data file, as long as the page lives; answers the number of models in it.
+/// Keeps the data file for the life of the page, and returns the number of models in it.
 pub fn load(text: String) -> usize {
     let mut lines = String::leak(text).split('\n');
     let index: Value = lines.next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
@@ -94,7 +93,7 @@ fn device(entry: &Value) -> Device {
     }
 }
 
-/// A text of the data file for as long as the page lives; to be called once for each.
+/// Keeps a text of the data file for the life of the page. It is called once for each text.
 pub(crate) fn leak(text: &str) -> &'static str {
     String::leak(text.to_owned())
 }

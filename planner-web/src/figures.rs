@@ -1,21 +1,21 @@
-//! What the page shows of a plan beyond the plan's JSON: sums over layers, the fullest GPU, the question
-//! as a command. The script draws these and computes none of them.
+//! Figures that the page shows beside the plan's JSON: sums over layers, the fullest GPU, the question as a
+//! command. The page's script draws them and computes none.
 
 use planner_core::engine::command;
 use planner_core::plan::{LayerGroup, Memory, Plan};
 use planner_core::render::json::integer;
 use serde_json::{Map, Value, json};
 
-/// The figures of a plan, whose JSON is `answer`:
+/// The figures of a plan; `answer` is the plan's JSON:
 ///
 /// - `product`: the numbers whose product is `kv.total_bytes`, bytes first.
-/// - `all_heads_ratio`: times as much with every head cached, rounded to hundredths; null where
-///   nothing is to compare.
+/// - `all_heads_ratio`: bytes with every head cached ÷ the plan's, rounded to hundredths; null without the
+///   former.
 /// - `runs`: runs of equal layers, `first` to `last`, with the bytes of one layer.
-/// - `kinds`: layers that keep the same, wherever they are, with the bytes of all.
-/// - `growing`: layers that grow with the length, by the bytes that a token adds to one.
-/// - `fullest_gpu`: the one of `memory.gpus` whose room for the cache is used most, and what its memory
-///   holds; null without a GPU.
+/// - `kinds`: layers with equal stores, wherever they are, with the bytes of all.
+/// - `growing`: layers that grow with the length, grouped by the bytes of a token in one layer.
+/// - `fullest_gpu`: the GPU in `memory.gpus` with the fullest room for the cache, and the parts of its memory;
+///   null without a GPU.
 pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
     json!({
         "product": product(plan).into_iter().map(integer).collect::<Vec<_>>(),
@@ -27,7 +27,7 @@ pub fn of(plan: &Plan<'_>, answer: &Value) -> Value {
     })
 }
 
-/// The question for the command line. `flags` as in a request; an engine is named unless it is the default.
+/// The question as a command line. `flags` are those of a request; the default engine is not named.
 pub fn command(model: &str, flags: Option<&Map<String, Value>>) -> String {
     let mut words = vec!["kvplan".to_owned(), "--model".to_owned(), command::quoted(model)];
     for (flag, text) in flags.into_iter().flatten() {
@@ -54,7 +54,7 @@ fn all_heads_ratio(plan: &Plan<'_>) -> Option<f64> {
     Some(hundredths as f64 / 100.0)
 }
 
-/// What one of the equal layers of a run has of its bytes.
+/// One layer's share of a run's bytes.
 fn each(bytes: u64, run: &LayerGroup) -> u64 {
     bytes.checked_div(run.count).unwrap_or(0)
 }
@@ -75,14 +75,14 @@ fn run(run: &LayerGroup, json: &Value) -> Value {
     })
 }
 
-/// Runs of layers that are alike in something, each with its JSON.
+/// Runs of layers that have something in common, each with its JSON.
 type Alike<'a> = Vec<(&'a LayerGroup, &'a Value)>;
 
 fn sum(alike: &Alike<'_>, of: fn(&LayerGroup) -> u64) -> u64 {
     alike.iter().map(|(run, _)| of(run)).sum()
 }
 
-/// Gathers the runs of a plan in the order of the first of each.
+/// Groups the runs of a plan by a key, in the order of each group's first run.
 fn alike<'a, K: PartialEq>(
     plan: &'a Plan<'_>,
     answer: &'a Value,
@@ -99,7 +99,7 @@ fn alike<'a, K: PartialEq>(
     found.into_iter().map(|(_, group)| group).collect()
 }
 
-/// What a layer keeps as in the plan's JSON, and the `elements` of a state.
+/// A layer's stores as in the plan's JSON, with the `elements` of a state.
 fn stores(json: &Value) -> Value {
     let mut stores = json["stores"].clone();
     for store in stores.as_array_mut().into_iter().flatten() {

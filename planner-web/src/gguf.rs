@@ -1,5 +1,5 @@
-//! GGUF files that the reader drops: each is given by its start, and only as much of it as its header
-//! takes. A model in several files is read when the last of them was given.
+//! GGUF files that the reader drops. Each is given by its start, as far as its header reaches. A model in
+//! several files is read after the last of them.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -18,22 +18,22 @@ pub struct File<'a> {
     pub name: &'a str,
     /// Its first bytes.
     pub start: &'a [u8],
-    /// How many there are in all.
+    /// How many bytes the file has in all.
     pub bytes: u64,
-    /// Its place among the files dropped.
+    /// Its position among the dropped files.
     pub index: usize,
     /// How many were dropped.
     pub files: usize,
 }
 
-/// What became of a file.
+/// The result of one file.
 #[derive(Debug)]
 pub enum Given {
-    /// Its header is longer than the start that was given.
+    /// The header is longer than the given start.
     More,
-    /// Further files are to be given.
+    /// Further files are expected.
     Next,
-    /// It was the last: the model and the name of its first file.
+    /// The last file was read: the first file's name, and the model.
     Model(String, Box<ModelSpec>),
 }
 
@@ -76,7 +76,7 @@ pub fn read(file: &File<'_>) -> Result<Given> {
     Ok(Given::Model(name, Box::new(model)))
 }
 
-/// The files of one model as one header, whatever order they came in.
+/// The header of a whole model, from its files in any order.
 fn joined(mut headers: Vec<(String, Header)>) -> Result<(String, Header)> {
     headers.sort_by_key(|(_, header)| header.split().1);
     let given = headers.len() as u64;

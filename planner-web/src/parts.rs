@@ -1,5 +1,5 @@
-//! Parts of the program that lie in wasm files of their own. The page fetches one when an answer says
-//! `{"part": NAME}`, calls [`install`], and asks again. Where the program is cut: `parts/cut.rs`.
+//! Parts of the program in wasm files of their own. An answer `{"part": NAME}` asks for one: the page fetches
+//! its file, calls [`install`], and asks again. `parts/cut.rs` says where the program is cut.
 
 mod cut;
 
@@ -16,7 +16,7 @@ struct Part {
     name: &'static str,
     /// Ids of the engines in it.
     engines: &'static [&'static str],
-    /// Calls into its file, which registers what it holds.
+    /// Calls into its file, which registers its contents.
     install: fn(),
 }
 
@@ -33,7 +33,7 @@ const CHINESE: Part = Part { name: "chinese", engines: &[], install: cut::chines
 
 static PARTS: [Part; 6] = [VLLM, LLAMACPP, OTHERS, STORY, REFUSALS, CHINESE];
 
-/// The story's answers, each from JSON to JSON.
+/// The story's functions, each from JSON to JSON.
 #[derive(Clone, Copy)]
 pub struct Story {
     /// [`attention::answer`](crate::demo::attention::answer).
@@ -42,7 +42,7 @@ pub struct Story {
     pub pool: fn(&str) -> Value,
 }
 
-/// [`gguf::read`](crate::gguf::read), once it has arrived.
+/// [`gguf::read`](crate::gguf::read), once its part has arrived.
 pub type GgufReader = fn(&File<'_>) -> Result<Given>;
 
 /// [`json::failure`](planner_core::render::json::failure), once it has arrived.
@@ -55,7 +55,7 @@ thread_local! {
     static STORY_ANSWERS: Cell<Option<Story>> = const { Cell::new(None) };
 }
 
-/// Takes a part whose file was instantiated.
+/// Installs a part whose file is instantiated.
 pub fn install(name: &str) {
     let Some(part) = PARTS.iter().find(|part| part.name == name && !has(part)) else { return };
     (part.install)();
@@ -67,13 +67,13 @@ fn has(part: &Part) -> bool {
     ARRIVED.with_borrow(|arrived| arrived.contains(&part.name))
 }
 
-/// The part that could answer where an error says that something is not known.
+/// The missing part that may know the name in this error.
 pub fn missing(error: &Error) -> Option<&'static str> {
     let part = match error {
         Error::Unknown { what: Known::Engine, name, .. } => {
             let id = name.split('@').next().unwrap_or(name);
             let holds = |part: &&Part| part.engines.contains(&id);
-            // another spelling of a name may be in any of them
+            // a name in another spelling may be in any part
             let any = || PARTS.iter().find(|part| !part.engines.is_empty() && !has(part));
             PARTS.iter().find(holds).or_else(any)?
         }
@@ -83,12 +83,12 @@ pub fn missing(error: &Error) -> Option<&'static str> {
     (!has(part)).then_some(part.name)
 }
 
-/// The part that says what is to be said in a language, where it has not arrived.
+/// The missing part with the texts of a language.
 pub fn of_language(lang: Lang) -> Option<&'static str> {
     (lang == Lang::Zh && !has(&CHINESE)).then_some(CHINESE.name)
 }
 
-/// The reader of GGUF files, or the part that holds it.
+/// The reader of GGUF files, or the part with it.
 pub fn gguf_reader() -> std::result::Result<GgufReader, &'static str> {
     GGUF_READER.get().ok_or(LLAMACPP.name)
 }
@@ -98,7 +98,7 @@ pub fn failure(lang: Lang, error: &Error) -> Value {
     FAILURE.get().map_or_else(|| json!({ "part": REFUSALS.name }), |failure| failure(lang, error))
 }
 
-/// What the story answers, or the part that holds it.
+/// The story's answer, or the part with the story.
 pub fn story(answer: impl FnOnce(Story) -> Value) -> Value {
     STORY_ANSWERS.get().map_or_else(|| json!({ "part": STORY.name }), answer)
 }

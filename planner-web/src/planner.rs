@@ -1,5 +1,4 @@
-//! The planner core behind JSON: reads a request, calls the core, renders its
-//! answer. There is no arithmetic of planning here.
+//! The core behind JSON: reads a request, calls the core, returns its JSON. It computes nothing of a plan.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,8 +15,8 @@ use planner_core::text::Lang;
 use planner_core::{say, words};
 use serde_json::{Value, json};
 
-/// Models kept ready, so that a keystroke in another field need not read the
-/// configuration again: as many as the page compares at once, and the one asked.
+/// Models kept in memory, so that a keystroke in another field does not read a configuration again: those that
+/// the page compares at once, and the one in the question.
 const KEPT_MODELS: usize = 5;
 
 /// Longest configuration that is read, in bytes.
@@ -40,7 +39,7 @@ impl Refused {
         move |error| Refused { error, field: field.to_owned() }
     }
 
-    /// The flag that a plan's error names, or nothing.
+    /// The field of the page that a plan's error is about; empty where none is.
     fn of_plan(error: Error) -> Refused {
         let field = match &error {
             Error::BadValue { .. } => error.flag().unwrap_or("model").to_owned(),
@@ -52,7 +51,7 @@ impl Refused {
         Refused { error, field }
     }
 
-    /// The failure, or the part of the program that would know better.
+    /// The failure's JSON, or the part of the program that may answer.
     fn told(&self, lang: Lang) -> Value {
         if let Some(part) = parts::missing(&self.error) {
             return json!({ "part": part });
@@ -102,8 +101,8 @@ thread_local! {
     static FILE: RefCell<Option<(String, Rc<ModelSpec>)>> = const { RefCell::new(None) };
 }
 
-/// Takes the start of a GGUF file; the model is kept under the name of the first file when all that
-/// were dropped with it have been given.
+/// Reads the start of a GGUF file. After the last of the files that were dropped together, the model is kept
+/// under the first file's name.
 pub fn gguf(file: &File<'_>, language: &str) -> Value {
     let lang = Lang::parse(language).unwrap_or_default();
     if let Some(part) = parts::of_language(lang) {
@@ -142,12 +141,12 @@ thread_local! {
     static KEPT: RefCell<Vec<(String, Rc<ModelSpec>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Forgets the models kept, which another part of the program may read better.
+/// Drops the kept models; a part that has just arrived may read them better.
 pub fn forget() {
     KEPT.with_borrow_mut(Vec::clear);
 }
 
-/// A model that was read a moment ago, or reads it.
+/// A kept model, or a newly read one.
 fn known(key: &str, read: impl FnOnce() -> Result<ModelSpec>) -> Result<Rc<ModelSpec>> {
     KEPT.with_borrow_mut(|kept| {
         if let Some(at) = kept.iter().position(|(name, _)| name == key) {
@@ -170,8 +169,8 @@ pub fn plan(request: &str) -> Value {
     planned(&parsed(request), |_, json| json)
 }
 
-/// Answers a request with `{"plan", "figures", "command"}`: the JSON of [`plan()`], what the page shows
-/// beside it (see [`figures::of`]), and the same question for the command line. A failure as in [`plan()`].
+/// Answers a request with `{"plan", "figures", "command"}`: the JSON of [`plan()`], the figures beside it (see
+/// [`figures::of`]), and the question as a command line. A failure is that of [`plan()`].
 pub fn answer(request: &str) -> Value {
     let request = parsed(request);
     planned(&request, |plan, json| {
@@ -201,8 +200,8 @@ fn command(request: &Value) -> String {
     figures::command(model, request.get("flags").and_then(Value::as_object))
 }
 
-/// Most users at a range of lengths: powers of two and the steps half way,
-/// from 256 tokens to the model's maximum (at least the length asked).
+/// Most users by length: at powers of two and half way between them, from 256 tokens to the model's maximum or
+/// the asked length.
 pub fn curve(request: &str) -> Value {
     let request = parsed(request);
     let Ok(question) = question(&request) else {

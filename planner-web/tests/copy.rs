@@ -14,7 +14,7 @@ fn www() -> PathBuf {
 fn copy(language: &str) -> Map<String, Value> {
     let text = fs::read_to_string(www().join(format!("copy/{language}.json"))).unwrap();
     let entries: Map<String, Value> = serde_json::from_str(&text).unwrap();
-    // an entry a line between two braces: a key that stands twice would be one entry of two lines
+    // one entry for each line between two braces: a key that stands twice would be one entry in two lines
     assert_eq!(entries.len() + 2, text.lines().count(), "{language}.json");
     entries
 }

@@ -1,4 +1,4 @@
-//! What the page shows beside the plan's JSON.
+//! Figures that the page shows beside the plan's JSON.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../examples/shared/tables.rs"]

@@ -20,7 +20,7 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-/// A configuration of a released model, or of those that were asked of the engines alone.
+/// A configuration of a released model, or one that only the engines were asked about.
 pub fn configuration(name: &str) -> Option<PathBuf> {
     ["configs", "vllm/configs"]
         .into_iter()
@@ -62,12 +62,12 @@ pub fn json(path: &Path) -> Json {
     serde_json::from_str(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The answers of an engine: a file's name and its cases, of a folder among the fixtures.
+/// The answers of an engine in a folder of the fixtures: each file's name and cases.
 ///
 /// # Panics
 ///
-/// When the folder holds other files than `least` names, or one holds fewer cases than `least` says: a lost
-/// file or an emptied list must not pass.
+/// When the folder holds other files than `least` names, or a file has fewer cases than `least` says: no file
+/// or case may be lost unseen.
 pub fn answers(folder: &str, least: &[(&str, usize)]) -> Vec<(String, Vec<Json>)> {
     let files = std::fs::read_dir(fixture(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> =
@@ -85,8 +85,7 @@ pub fn answers(folder: &str, least: &[(&str, usize)]) -> Vec<(String, Vec<Json>)
     cases.collect()
 }
 
-/// The question that a line of flags and their values asks, such as `--engine vllm --seq 1000`; the dashes may be
-/// left out.
+/// The request of a line of flags and values, such as `--engine vllm --seq 1000`. The dashes may be left out.
 ///
 /// # Errors
 ///
@@ -115,7 +114,7 @@ pub fn line(arguments: &Json) -> String {
     words.join(" ")
 }
 
-/// All that an error says in English.
+/// The message and the hint of an error, in English.
 pub fn said(error: &Error) -> String {
     match error_hint(Lang::En, error) {
         Some(hint) => format!("{error}\n{hint}"),
@@ -123,7 +122,7 @@ pub fn said(error: &Error) -> String {
     }
 }
 
-/// The published schema, closed: a key that it does not list is an error too.
+/// The published schema, closed: a key that it does not list is an error.
 pub fn closed_schema() -> Json {
     fn close(schema: &mut Json) {
         match schema {

@@ -1,8 +1,8 @@
 //! A refusal agrees with an engine's own only where both have the same reason.
 //!
-//! `REASONS` sorts what engines print and what this planner says into classes. Where this planner refuses for a
-//! reason of another class, `fixtures/other_reasons.txt` has a line for it; the test that compares fails for a line
-//! too few and for a line too many.
+//! `REASONS` sorts the texts of engines and of kvplan into classes. `fixtures/other_reasons.txt` has a line
+//! for every case where kvplan refuses for a reason of another class. The test fails for a missing line and for
+//! a superfluous one.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use planner_core::Error;
 
 use crate::{fixture, said, text};
 
-/// The class of a refusal whose words were lost: pydantic prints the reason before its address, and the fixtures kept
-/// the end; some assertions have no words at all.
+/// The class of a refusal without its words. pydantic prints the reason before an address, and the fixtures
+/// kept only the end; some assertions have no words at all.
 pub const UNSTATED: &str = "unstated";
 
-/// Classes that vLLM's validators of configurations refuse for: what pydantic's lost words may have been.
+/// Classes in which vLLM's validators of configurations refuse: one of these may be the lost reason.
 const VALIDATED: &[&str] = &[
     "too_long",
     "no_model_class",
@@ -24,7 +24,7 @@ const VALIDATED: &[&str] = &[
     "cache_dtype_of_model",
 ];
 
-/// A class, and words that a refusal of it has, whoever refuses. The first class that matches counts.
+/// A class, and words that each refusal of it has, whoever refuses. The first matching class counts.
 const REASONS: &[(&str, &[&str])] = &[
     // The model
     ("no_kv_cache", &["has no KV cache"]),
@@ -160,13 +160,13 @@ pub const NO_ROOM: &str = "no_room";
 /// The class of a plan with room, which is no refusal.
 pub const PLANNED: &str = "planned";
 
-/// The class of what an engine printed; the text itself where no class has its words.
+/// The class of an engine's text; the text itself where no class matches.
 pub fn theirs(text: &str) -> &str {
     let has = |(_, words): &&(&str, &[&str])| words.iter().any(|word| text.contains(word));
     REASONS.iter().find(has).map_or(text, |(class, _)| class)
 }
 
-/// The class of this planner's refusals by their code, where one code is one class.
+/// The class of kvplan's refusal by its code, for codes within one class.
 const CODES: &[(&str, &str)] = &[
     ("vllm.width_not_divided", "width_not_shared_out"),
     ("vllm.no_backend", "no_backend"),
@@ -209,7 +209,7 @@ const CODES: &[(&str, &str)] = &[
     ("model.not_described", "not_planned"),
 ];
 
-/// The class of this planner's refusal: by its code, else by its words; all that it says where no class has these.
+/// The class of kvplan's refusal: by its code, else by its words; all its words where no class matches.
 pub fn ours(error: &Error) -> String {
     let code = error.code().as_str();
     match CODES.iter().find(|(known, _)| *known == code) {
@@ -246,11 +246,11 @@ impl Refusals {
         }
     }
 
-    /// How many refusals have the same reason, and how many of the engine's have lost theirs.
+    /// The number of refusals with equal reasons, and of the engine's refusals without a reason.
     ///
     /// # Panics
     ///
-    /// When refusals for other reasons are not those that `fixtures/other_reasons.txt` lists.
+    /// When the refusals for other reasons differ from `fixtures/other_reasons.txt`.
     pub fn check(&self) -> (usize, usize) {
         let listed = text(&fixture("other_reasons.txt"));
         let listed: Vec<&str> = listed.lines().filter(|line| line.starts_with(self.engine)).collect();

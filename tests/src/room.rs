@@ -1,4 +1,4 @@
-//! The room for the cache against start-up logs: rows of `vllm_memory.json`, and the public table of them.
+//! The room for the cache beside start-up logs: rows of `vllm_memory.json`, and the public table.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,10 +20,11 @@ static ROWS: LazyLock<Json> = LazyLock::new(|| {
 /// Bytes of a GiB, the unit of the logs.
 pub const GIB: f64 = (1_u64 << 30) as f64;
 
-/// One log: a run, and what the engine printed.
+/// One log: a run, and the figures that the engine printed.
 pub struct Log(&'static Json);
 
-/// The logs of one section: `derived` ones set constants, `checked` ones did not, `capacity` say tokens and concurrency.
+/// The logs of one section: constants were set on `derived` logs, not on `checked` ones; `capacity` logs have
+/// tokens and concurrency.
 pub fn logs(section: &str) -> Vec<Log> {
     ROWS[section].as_array().unwrap().iter().map(Log).collect()
 }
@@ -45,7 +46,7 @@ impl Log {
         words[at + 1].as_str()
     }
 
-    /// Whether its weights are PyTorch's: from 0.27 on the line holds what is outside PyTorch too.
+    /// Whether the logged weights are PyTorch's alone; from 0.27 on they include memory outside PyTorch.
     pub fn weights(&self) -> Option<f64> {
         let minor: u64 = self.argument("--engine").unwrap().split('.').nth(1).unwrap().parse().unwrap();
         self.figure("weights_gib").filter(|_| minor < 27)
@@ -69,7 +70,7 @@ impl Log {
         }
     }
 
-    /// The GPU that the log speaks of: that of a pipeline prints its first rank.
+    /// The GPU whose figures the log prints: in a pipeline, the first rank's.
     pub fn gpu(&self) -> GpuMemory {
         plan(&self.model(), &self.request()).unwrap().memory.unwrap().gpus.remove(0)
     }
@@ -107,7 +108,7 @@ pub fn compared(section: &str) -> Vec<Compared> {
     logs(section).into_iter().map(of).collect()
 }
 
-/// The mean of errors without their signs.
+/// The mean of the errors' absolute values.
 pub fn mean(errors: impl Iterator<Item = f64>) -> f64 {
     let errors: Vec<f64> = errors.map(f64::abs).collect();
     errors.iter().sum::<f64>() / errors.len() as f64

@@ -1,4 +1,4 @@
-//! The answers of transformers (`tests/oracles/transformers`) and the plans that they are held against.
+//! The answers of transformers (`tests/oracles/transformers`), and the plans beside them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,7 +34,7 @@ pub fn has_cross(model: &ModelSpec) -> bool {
     model.layers.iter().flat_map(|layer| &layer.stores).any(|store| store.extent == Extent::Source)
 }
 
-/// What the plan says the cache of a case takes.
+/// The plan's bytes of a case's cache.
 pub fn total(model: &ModelSpec, case: &Value) -> Result<u64> {
     let (seq, batch) = (&case["seq"], &case["batch"]);
     let mut line = format!("--engine transformers --kv-dtype bf16 --seq {seq} --users {batch}");

@@ -1,4 +1,4 @@
-//! Weight bytes: the quantizers' answers (`tests/oracles/weights`) and what published checkpoints hold.
+//! Weight bytes: the quantizers' answers (`tests/oracles/weights`) and published checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -60,17 +60,17 @@ impl Published {
         self.row["model"].as_str().unwrap()
     }
 
-    /// Bytes of what it holds.
+    /// Bytes of the checkpoint.
     pub fn theirs(&self) -> u64 {
         self.row["bytes"].as_u64().unwrap()
     }
 
-    /// What it holds beside what an engine loads, derived by hand.
+    /// Bytes of the checkpoint that an engine does not load, derived by hand.
     pub fn extra(&self) -> i64 {
         self.row["extra"].as_i64().unwrap_or(0)
     }
 
-    /// How much more that may be: a file's header may hold some text of its own.
+    /// The most by which that may be larger: a file's header may hold text of its own.
     pub fn slack(&self) -> i64 {
         self.row["slack"].as_i64().unwrap_or(0)
     }

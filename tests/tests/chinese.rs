@@ -1,5 +1,5 @@
-//! In Chinese nothing of a plan, a refusal or an error is left in English, save names, values, what stands in
-//! `quotes`, and an engine's own sentence between “ and ”.
+//! In Chinese no plan, refusal or error has an English sentence left. Names, values, text in `quotes` and an
+//! engine's own sentence between “ and ” may be English.
 
 use planner_core::device::Device;
 use planner_core::engine;
@@ -12,7 +12,7 @@ use planner_core::{Error, catalog, plan};
 use planner_tests::request;
 use serde_json::{Value, json};
 
-/// Words that no name or value has, so that one alone gives an English sentence away.
+/// Words that occur in no name or value: one of them shows an English sentence.
 const FUNCTION_WORDS: &str = "a an and are as at be beside but by does for from has have in is it its keeps must no \
                               none not of or other such than that the their them there this to under was what \
                               which with without";

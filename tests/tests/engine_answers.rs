@@ -1,4 +1,5 @@
-//! What every engine's answer has in common, and TensorRT-LLM's blocks, by hand: Llama 3 8B keeps 131,072 B a token.
+//! Common parts of every engine's answer, and TensorRT-LLM's blocks, by hand: Llama 3 8B keeps 131,072 B a
+//! token.
 
 use planner_core::catalog;
 use planner_core::dtype::DType;
@@ -79,7 +80,7 @@ fn a_flag_that_an_engine_has_no_use_for_is_named() {
     ));
     assert!(!has("engine vllm block-size 16", "setting_unread", ""));
     assert!(!has("engine vllm pp 2 kv-dtype fp8", "setting_unread", ""));
-    // With the room given, shares of a GPU and reserves say nothing.
+    // Where the room is given, shares of a GPU and reserves change nothing.
     assert!(has("kv-memory 8GiB reserve 1GiB gpu h100", "budget_skipped", "--reserve"));
     assert!(has("kv-memory 8GiB memory-utilization 0.5 gpu h100", "budget_skipped", "--memory-utilization"));
     assert!(!has("kv-memory 8GiB gpu h100", "budget_skipped", ""));
@@ -188,7 +189,7 @@ fn what_tensorrt_llm_keeps_otherwise_is_not_covered() {
     }
 }
 
-/// Blocks of a session, and those of each group for the longest request, by kind.
+/// Blocks of a session, and each group's blocks for the longest request, by kind.
 fn blocks(model: &str, flags: &str) -> (u64, Vec<(String, u64, u64)>) {
     of(model, &format!("engine vllm {flags}"), |plan| {
         let keys = &engine_keys(&plan.engine.report);
@@ -212,7 +213,7 @@ fn a_vllm_session_holds_the_blocks_of_its_tokens_and_whole_states() {
     let (held, groups) = blocks("llama4-scout", "tp 8 seq 1000 max-model-len 8192");
     assert!(groups.iter().any(|(kind, ..)| kind == "chunked"), "{groups:?}");
     assert_eq!(held, groups.len() as u64 * 63);
-    // A state takes what it takes however few tokens there are.
+    // A state's bytes do not depend on the number of tokens.
     let (held, groups) = blocks("qwen3.5-27b", "seq 1000 max-model-len 8192");
     let each = |(kind, size, longest): &(String, u64, u64)| match kind.as_str() {
         "state" => *longest,
@@ -311,7 +312,7 @@ fn a_session_holds_its_state_before_its_first_token() {
     assert_eq!(floor("falcon-mamba-7b", "architecture"), mamba(16 * 4 + 3 * 2));
     assert_eq!(floor("falcon-mamba-7b", "transformers"), mamba(16 * 4 + 4 * 2));
     assert_eq!(floor("falcon-mamba-7b", "vllm"), mamba((16 + 3) * 2));
-    // Rows of tokens come with the tokens, blocks with the first of them.
+    // Rows come with their tokens; vLLM's floor is the block of the first token.
     for engine in ["architecture", "transformers", "candle", "sglang", "tensorrt-llm"] {
         assert_eq!(floor("llama3-8b", engine), 0, "{engine}");
     }
@@ -339,7 +340,7 @@ fn sglang_sessions_take_whole_pages_and_share_their_start() {
     assert_eq!(figures("llama3-8b", &format!("{paged} shared-prefix 100")).1, (1024 + 2 * 960) * token);
     let off = format!("{paged} shared-prefix 100 prefix-caching off");
     assert_eq!(figures("llama3-8b", &off).1, 3 * 1024 * token);
-    // Windows and states keep a prefix for none but its owner.
+    // With windows or states no other session shares a prefix.
     for model in ["gpt-oss-20b", "qwen3.5-27b"] {
         let (session, all, _) = figures(model, "engine sglang gpu h100 seq 1000 users 3 shared-prefix 500");
         assert_eq!(all, 3 * session, "{model}");
@@ -348,19 +349,19 @@ fn sglang_sessions_take_whole_pages_and_share_their_start() {
 
 #[test]
 fn sglang_keeps_a_window_s_rows_apart() {
-    // gpt-oss-20b: 12 layers of 8 heads of 64 in bf16 keep all rows, 12 those of a window of 128 and of the 128
-    // tokens after which it is cut, and the page ahead.
+    // gpt-oss-20b: 12 layers of 8 heads of 64 in bf16 keep all rows; 12 keep a window of 128, the 128 tokens
+    // before the next eviction, and the page ahead.
     let layers = 12 * 8 * 64 * 2 * 2;
     let session = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).0;
     assert_eq!(session("seq 10000"), (10_000 + 128 + 128 + 1) * layers);
     assert_eq!(session("seq 200"), (200 + 200) * layers);
     assert_eq!(session("seq 10000 block-size 64"), (10_048 + 320) * layers);
-    // The window pool has 8 rows for 10 of the full one, so the room is by the larger demand.
+    // The window pool has 8 rows for 10 of the full pool, so the larger demand decides.
     let stages = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).2;
     assert_eq!(stages("seq 10000"), [10_000 * layers + 10_000 * layers * 8 / 10]);
     assert_eq!(stages("seq 200"), [250 * layers + 200 * layers]);
-    // Without prefixes and with a number of requests: a window less the token itself, the cut, two pages each; two
-    // chunks of 8,192; and a page.
+    // Without prefix caching and with a number of requests: a window less the token itself, the 128 tokens
+    // before the next eviction, and two pages, each; two chunks of 8,192; and a page.
     let window = 4 * (127 + 128 + 1 + 1) + 2 * 8192 + 1;
     assert_eq!(
         stages("seq 10000 users 4 prefix-caching off max-num-seqs 4"),
@@ -381,13 +382,13 @@ fn sglang_gives_states_nine_parts_of_nineteen() {
     let (session, _, stages) = figures("falcon-mamba-7b", "engine sglang gpu h100 seq 1000 users 5");
     assert_eq!(session, 3 * slot);
     assert_eq!(stages, [(16 * slot * 19_u64).div_ceil(9)]);
-    // With a number of requests and without prefixes just their slots: one a request.
+    // With a number of requests and without prefix caching: one slot a request.
     let fixed = "engine sglang gpu h100 seq 1000 users 5 max-num-seqs 8 prefix-caching off";
     let (_, _, stages) = figures("falcon-mamba-7b", fixed);
     assert_eq!(stages, [9 * slot]);
     let (_, _, stages) = figures("falcon-mamba-7b", "engine sglang gpu h100 seq 1000 users 5 max-num-seqs 8");
     assert_eq!(stages, [(16 * slot * 19_u64).div_ceil(9)]);
-    // qwen3.5-27b: 16 layers of 4 heads of 256 keep rows, for which the other ten parts must do.
+    // qwen3.5-27b: 16 layers of 4 heads of 256 keep rows, in the other ten parts of the memory.
     let (_, _, stages) = figures("qwen3.5-27b", "engine sglang gpu h100 seq 200000 users 2");
     assert_eq!(stages, [(400_000 * 16 * 4 * 512 * 2_u64 * 19).div_ceil(10)]);
 }
@@ -405,7 +406,7 @@ fn sglang_keeps_deepseek_v4_s_rows_by_their_ratio() {
     let row = 20 * 2 * 512 * 4;
     let rings = (258 * 128_u64 + 1).next_multiple_of(128) * row;
     let of = |flags: &str| figures("deepseek-v4-flash", &format!("engine sglang gpu h100 {flags}"));
-    // The window of 128, the 128 tokens until it is cut, and a page are 512 rows, a tenth of 5,120.
+    // The window of 128, the 128 tokens before the next eviction, and a page are 512 rows, a tenth of 5,120.
     let (session, all, stages) = of("seq 1000 users 3");
     assert_eq!(session, pools(5120) + 128 * row);
     assert_eq!(all, 3 * session);
@@ -419,8 +420,8 @@ fn sglang_keeps_deepseek_v4_s_rows_by_their_ratio() {
 
 #[test]
 fn sglang_s_window_pool_is_larger_than_a_window_and_a_page() {
-    // gpt-oss-20b: a window of 127 tokens beside the one that is computed, a page of one
-    // (`validate_swa_pool_size`): 129 rows are 0.8 of 162.
+    // gpt-oss-20b: a window of 127 tokens, the token itself, and a page of one (`validate_swa_pool_size`): 129
+    // rows are 0.8 of 162.
     let layers = 12 * 8 * 64 * 2 * 2;
     let stages = |flags: &str| figures("gpt-oss-20b", &format!("engine sglang gpu h100 {flags}")).2;
     assert_eq!(stages("seq 50"), [(162 * layers * 18_u64).div_ceil(10)]);
@@ -535,11 +536,11 @@ fn sglang_lists_its_pools() {
     let paged = keys("llama3-8b", "seq 1000 block-size 64 prefix-caching off");
     assert_eq!([&paged["num_blocks"], &paged["kv_cache_tokens"]], [2560, 163_840]);
     assert_eq!(paged["min_prefix_hit_tokens"], json!(null));
-    // A window of 128, the 128 tokens after which it is cut, and the page ahead.
+    // A window of 128, the 128 tokens before the next eviction, and the page ahead.
     let layers = 12 * 8 * 64 * 2 * 2;
     let gpt = keys("gpt-oss-20b", "seq 10000");
     assert_eq!(gpt["groups"], json!([rows("full", layers, 10_000), rows("window", layers, 257)]));
-    // Full rows and eight tenths as many of the window.
+    // Full rows, and 0.8 times as many window rows.
     let tokens = (20 * (1_u64 << 30) * 10) / (layers * 18);
     assert_eq!([&gpt["kv_cache_tokens"], &gpt["swa_tokens"]], [tokens, tokens * 8 / 10]);
     // 48 layers: a convolution of 3 over 2 × 16 × 128 + 48 × 128 channels in bf16, 48 × 128 × 128 in f32.
@@ -579,7 +580,7 @@ fn transformers_says_what_packs_a_quantized_cache() {
     assert_eq!(backend("kv-dtype int2"), "quanto");
     assert_eq!(backend("kv-dtype hqq_int3"), "hqq");
     assert_eq!(backend("kv-dtype fp8"), "fp8");
-    // What comes after the prompt waits until 128 tokens are quantized together; fp8 is quantized at once.
+    // Tokens after the prompt wait until 128 are quantized together; fp8 quantizes at once.
     let waits = |flags: &str| {
         notes("llama3-8b", &format!("engine hf seq 100 {flags}"))
             .iter()
@@ -636,7 +637,7 @@ fn candle_loads_what_its_modules_read() {
     };
     assert!(gemma4(true).unwrap_err().contains("attention_k_eq_v"));
     assert!(gemma4(false).is_ok());
-    // What is said beside the text model counts as what is said in it.
+    // A key beside the text model counts as one inside it.
     for pointer in ["/quantization_config", "/text_config/quantization_config"] {
         let model = changed("google__gemma-3-27b-it.json", pointer, json!({ "quant_method": "fp8" }));
         assert!(in_candle(&model, "").unwrap_err().contains("plain weights only"), "{pointer}");
@@ -677,7 +678,7 @@ fn candle_keeps_what_its_modules_keep() {
     assert_eq!(floor("mamba2-130m", "candle"), 24 * (24 * 64 * 128 + 4 * (1536 + 256)) * 2);
 }
 
-/// The factors of the products that a session's bytes are the sum of.
+/// The factors of the products whose sum is a session's bytes.
 fn factors(model: &str, flags: &str) -> Vec<Vec<(u64, Unit)>> {
     of(model, &format!("seq 1000 {flags}"), |plan| {
         let terms = plan.allocation().unwrap().terms(plan.tokens).unwrap();
@@ -711,7 +712,7 @@ fn names_of_types_are_the_engine_s() {
         let (run, _) = resolve(&model, &request).unwrap();
         ReferenceCache::of_definition(run).map(|needed| needed.dtypes())
     };
-    // A layout that only the engine knows is the model's own type beside it; the definition has none of it.
+    // A cache type that only the engine knows: the definition beside it is in the model's own type.
     assert_eq!(of_definition("engine hf kv-dtype hqq_int4"), Ok((DType::BF16, DType::BF16)));
     assert!(of_definition("engine architecture kv-dtype hqq_int4").is_err());
     let error = of("llama3-8b", "engine transformers kv-dtype nf4", |_| ()).unwrap_err();

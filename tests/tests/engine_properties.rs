@@ -1,5 +1,5 @@
-//! Laws that hold for every model under every engine: what an engine allocates never falls with length or
-//! users, what fits keeps fitting when it is made smaller, and no engine hands out more than it has.
+//! Laws for every model under every engine: bytes never fall with length or users, a plan that fits still fits
+//! when it is made smaller, and no engine hands out more than it has.
 
 use std::sync::LazyLock;
 
@@ -34,22 +34,22 @@ fn any_request() -> impl Strategy<Value = Request> {
     })
 }
 
-/// What one session, all sessions and the fullest GPU take.
+/// Bytes of one session, of all sessions, and on the fullest GPU.
 fn bytes(plan: &Plan<'_>) -> [u64; 3] {
     let used = plan.memory.iter().flat_map(|memory| &memory.gpus).map(|gpu| gpu.kv_bytes_used);
     [plan.engine.session_bytes, plan.engine.total_bytes, used.max().unwrap_or(0)]
 }
 
-/// transformers keeps the tokens of an open group of a compressed cache until the group is full: it does
-/// hold less then.
+/// transformers keeps the tokens of a compressed cache's open group until the group is full, and then one row,
+/// which has fewer bytes.
 fn closes_groups(model: &ModelSpec, request: &Request) -> bool {
     let shares =
         |layer: &planner_core::spec::layer::Layer| layer.stores.iter().any(|store| store.tokens_per_row > 1);
     engine_name(request) == "transformers" && model.layers.iter().any(shares)
 }
 
-/// SGLang cuts whole slots for states off its memory first: where more memory holds one more of them, the
-/// rest may hold fewer tokens.
+/// SGLang subtracts whole slots for states from its memory first. More memory may hold one more slot and leave
+/// fewer tokens.
 fn cuts_states_first(model: &ModelSpec, request: &Request) -> bool {
     let mut stores = model.layers.iter().flat_map(|layer| &layer.stores);
     engine_name(request) == "sglang" && stores.any(|store| matches!(store.content, Content::State { .. }))
@@ -59,7 +59,7 @@ fn fits(plan: &Plan<'_>) -> bool {
     plan.verdict.as_ref().is_some_and(|verdict| verdict.fits)
 }
 
-/// Most models are answered by most engines, so that the laws below are not about refusals.
+/// Most engines answer for most models: the laws below are not about refusals.
 #[test]
 fn engines_answer_for_most_models() {
     for engine in engine::all() {
@@ -71,8 +71,8 @@ fn engines_answer_for_most_models() {
     }
 }
 
-/// What `explain` shows adds up to the figure that it explains, the GPUs hold no less than that, and before its
-/// first token a session holds no more.
+/// The products of `explain` add up to its figure; the GPUs hold at least that; and a session holds no more
+/// before its first token.
 #[test]
 fn the_terms_of_a_session_are_its_bytes() {
     let mut shown = 0;
@@ -92,7 +92,7 @@ fn the_terms_of_a_session_are_its_bytes() {
                 assert!(stages * tp >= session, "{} {}: {stages} B on a GPU", model.id, engine.id());
                 assert!(layout.min_session_bytes().unwrap() <= session, "{} {}", model.id, engine.id());
                 let terms = layout.terms(plan.tokens).unwrap();
-                // The keys of these say it.
+                // Reports of these engines show the products.
                 if ["architecture", "llama.cpp"].contains(&engine.id()) {
                     assert!(terms.is_empty());
                     continue;

@@ -1,5 +1,5 @@
-//! Data flows one way through the core: no module imports one that stands after it in [`ORDER`], which is the order of
-//! ARCHITECTURE.md's code map.
+//! Data flows one way through the core: no module imports one that comes after it in [`ORDER`], which
+//! ARCHITECTURE.md shows.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files.chain(folders.iter().flat_map(|folder| self::files(folder))).collect()
 }
 
-/// What a file imports from the crate: the first name after every `crate::` that is neither in a comment nor in a test.
+/// The modules that a file imports: the first name after every `crate::` outside comments and tests.
 fn imported(text: &str) -> Vec<&str> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));

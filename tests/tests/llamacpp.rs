@@ -37,7 +37,7 @@ fn asked(row: &[Json]) -> Request {
     request(&flags.fold("--engine llama.cpp".to_owned(), |line, flag| line + &flag)).unwrap()
 }
 
-/// What kvplan answers for a row, in the order of [`FIGURES`].
+/// kvplan's answer to a row, in the order of [`FIGURES`].
 fn answer(model: &ModelSpec, request: &Request) -> Result<Vec<Json>, Error> {
     let (engine, version) = engine::find("llama.cpp")?;
     let parallel = request.parallel()?;
@@ -73,7 +73,7 @@ fn check(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), shown.join("\n"));
 }
 
-/// Configurations made up for what decides in the converter's classes.
+/// Configurations made up for keys that decide in the converter's classes.
 #[test]
 fn made_up_configurations_take_what_the_engine_allocates() {
     let (rows, architectures) = configurations("boundary.json", "vllm/configs");
@@ -98,7 +98,7 @@ fn configurations(answers: &str, folder: &str) -> (usize, usize) {
     (rows, architectures.len())
 }
 
-/// Each of the converter's classes with the keys that it reads in a way of its own.
+/// Each of the converter's classes, with keys that it reads differently from others.
 #[test]
 fn converter_classes_take_what_the_engine_allocates() {
     let (mut rows, mut wrong, mut architectures) = (0, Vec::new(), BTreeSet::new());
@@ -226,7 +226,7 @@ fn gguf_files_take_what_the_engine_allocates() {
     assert!(rows >= 36, "{rows} rows");
 }
 
-/// The same model from its file and from its configuration.
+/// A model from its file equals the model from its configuration.
 #[test]
 fn a_gguf_file_and_its_configuration_agree() {
     let file = fixture("gguf/llama3.2-1b.gguf");

@@ -1,4 +1,4 @@
-//! What llama.cpp's settings make of a context, by hand: Llama 3 8B keeps 2 × 32 layers × 8 heads × 128 × 2 B =
+//! llama.cpp's settings and its contexts, by hand: Llama 3 8B keeps 2 × 32 layers × 8 heads × 128 × 2 B =
 //! 131,072 B for a cell, in whole blocks of 256 cells.
 
 use planner_core::engine::llamacpp::from_gguf;
@@ -43,7 +43,7 @@ fn file(arch: &str, keys: &Json) -> Result<ModelSpec, Error> {
     from_gguf::model(arch, &header)
 }
 
-/// Bytes of a context of 256 cells for each layer of [`file`], where all are alike: keys and values, f16.
+/// Bytes of each layer of [`file`] in a context of 256 cells, where all layers are alike: keys and values, f16.
 const FILE_LAYER: u64 = 256 * 2 * 4 * 64 * 2;
 
 fn floor(arch: &str, keys: &Json, flags: &str) -> Result<u64, Error> {
@@ -86,21 +86,21 @@ fn a_session_is_a_slot() {
     // A context made for the session: 1,000 tokens take 1,024 cells.
     assert_eq!(session("seq 1000"), 1024 * CELL);
     assert_eq!(session("seq 1000 users 4"), 1024 * CELL);
-    // Nothing asked: as long as the model was trained for.
+    // Nothing given: the training context.
     assert_eq!(session("users 1"), 8192 * CELL);
     assert_eq!(session("users 2"), session("users 2 seq 8192"));
-    // A context of a size: 5,000 cells for 7 slots are 768 for each.
+    // A given context: 5,000 cells for 7 slots are 768 for each.
     assert_eq!(session("ctx-size 5000 users 7"), 768 * CELL);
     assert_eq!(session("ctx-size 8192 users 3 kv-unified on"), (8192 * CELL).div_ceil(3));
 }
 
 #[test]
 fn layers_go_to_devices_in_order_with_the_output_as_one_more() {
-    // Of 33 layers on two devices 17 are on the first; the output is on the second.
+    // 17 of 33 layers on two devices are on the first; the output is on the second.
     let layer = 1024 * CELL / 32;
     assert_eq!(stages("seq 1000 tp 2").unwrap(), [17 * layer]);
     assert_eq!(stages("seq 1000 pp 2").unwrap(), [17 * layer, 15 * layer]);
-    // Of four devices 9, 8, 8 and 7: each stage counts as its fullest one.
+    // 9, 8, 8 and 7 layers on four devices: each stage counts as its fullest device.
     assert_eq!(stages("seq 1000 tp 2 pp 2").unwrap(), [9 * layer, 8 * layer]);
     assert_eq!(stages("seq 1000 users 3").unwrap(), [3 * 1024 * CELL]);
 }
@@ -112,10 +112,10 @@ fn a_context_must_hold_its_sessions() {
     assert!(stages("seq 100 users 2 n-parallel 2").is_ok());
     assert!(refused("seq 4097 users 2 ctx-size 8192").contains("LlamacppContextTooSmall"));
     assert!(stages("seq 4096 users 2 ctx-size 8192").is_ok());
-    // One pool for all: their sum counts.
+    // One pool for all sessions: the sum of their tokens counts.
     assert!(refused("seq 4097 users 2 ctx-size 8192 kv-unified on").contains("LlamacppContextTooSmall"));
     assert!(stages("seq 4096 users 2 ctx-size 8192 kv-unified on").is_ok());
-    // Only a length that was asked for must find room.
+    // Only a given length must fit.
     assert!(stages("users 2 ctx-size 8192").is_ok());
 }
 
@@ -205,7 +205,8 @@ fn a_falcon_without_a_state_width_has_its_expansion() {
     assert_eq!(floor, 2 * (FILE_LAYER + 4 * state));
 }
 
-/// `layers_block_type` is `layer_types` to `GraniteMoeHybridConfig`; the converter refuses a file with nothing else.
+/// `GraniteMoeHybridConfig` takes `layers_block_type` for `layer_types`; the converter refuses a file with
+/// nothing else.
 #[test]
 fn a_granite_hybrid_may_name_its_blocks() {
     let config = json!({"architectures": ["GraniteMoeHybridForCausalLM"], "model_type": "granitemoehybrid",
@@ -218,7 +219,7 @@ fn a_granite_hybrid_may_name_its_blocks() {
     assert_eq!(floor, FILE_LAYER + 2 * 4 * (3 * (1024 + 2 * 32) + 32 * 1024));
 }
 
-/// Heads that are asked for stand on every layer that has any; a latent has one.
+/// `--kv-heads` applies to every layer with KV heads; a latent has one.
 #[test]
 fn kv_heads_replace_those_of_the_file() {
     assert_eq!(session("seq 1000 kv-heads 2"), 1024 * CELL / 4);
@@ -243,7 +244,7 @@ fn a_window_needs_a_layer_that_slides() {
     let refused = ask(&file([false, false]), "seq 1", |layout, _, _| layout.min_session_bytes()).unwrap_err();
     assert!(format!("{refused:?}").contains("is_swa_any"), "{refused:?}");
     assert_eq!(kinds(&file([true, false])), ["full", "sliding"]);
-    // a cache without layers is none
+    // a cache without layers does not exist
     assert_eq!(kinds(&file([true, true])), ["sliding"]);
     assert_eq!(kinds(&catalog::model("llama4-scout").unwrap()), ["full", "chunked"]);
 }
@@ -281,8 +282,8 @@ fn a_router_is_a_layer_of_one_head() {
     assert_eq!(layers.iter().map(|layer| layer.query_heads).collect::<Vec<_>>(), [8, 8, 1]);
 }
 
-/// `GraniteHybridModel`, whose kin Nemotron-H is, writes a training context of 2²⁰ tokens, which is what a context
-/// of no size has.
+/// `GraniteHybridModel`, and with it Nemotron-H, writes a training context of 2²⁰ tokens. A context without a
+/// size has that length.
 #[test]
 fn a_single_session_of_no_length_has_the_trained_context() {
     let model = catalog::model("nemotron-h-56b").unwrap();

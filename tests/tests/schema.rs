@@ -1,4 +1,4 @@
-//! What `kvplan schema` prints describes every key of a plan and of a failure, under every engine.
+//! `kvplan schema` describes every key of a plan and of a failure, under every engine.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use planner_models::MODELS;
 use planner_tests::{closed_schema, request};
 use serde_json::{Value, json};
 
-/// The part of the schema that says what one kind of answer is.
+/// The part of the schema for one kind of answer.
 fn validator(of: &str) -> jsonschema::Validator {
     let mut schema = closed_schema();
     schema.as_object_mut().unwrap().remove("oneOf");
@@ -51,7 +51,7 @@ fn every_plan_of_the_catalogue_is_valid() {
             }
         }
     }
-    // What the schema lists is what the catalogue has, no more; only a layer of an index alone is in none.
+    // The schema lists the catalogue's kinds and no more; no model has a layer with an index alone.
     let schema = closed_schema();
     let listed = &schema["$defs"]["plan"]["properties"]["layers"]["items"]["properties"]["kind"]["enum"];
     let listed: BTreeSet<String> =
@@ -60,7 +60,7 @@ fn every_plan_of_the_catalogue_is_valid() {
     assert_eq!(kinds, listed);
 }
 
-/// One model for each way that layers keep what they keep.
+/// One model for each kind of cache.
 const KINDS: &[(&str, &str)] = &[
     ("full", "llama3-8b"),
     ("sliding", "gemma3-1b"),
@@ -100,7 +100,7 @@ fn every_key_of_every_engine_is_in_the_schema() {
                 answered += 1;
             }
         }
-        // candle has modules for the fewest.
+        // candle has modules for the fewest models.
         assert!(answered >= 6, "{} answered {answered}", engine.id());
     }
 }

@@ -57,7 +57,7 @@ fn figures(model: &ModelSpec, request: &Request) -> Result<String, Error> {
     Ok(all.to_string())
 }
 
-/// Whether one of the probes changes what an engine answers; `None` where it answers none of them.
+/// Whether one of the probes changes an engine's answer; `None` where the engine answers none of them.
 fn heard(engine: &'static dyn Engine, models: &[ModelSpec], (flag, values, with): &Probe) -> Option<bool> {
     let mut plain = base(engine);
     with.iter().for_each(|(flag, value)| plain.set(flag, value).unwrap());
@@ -137,7 +137,7 @@ fn a_shared_prefix_is_stored_once() {
     }
 }
 
-/// A prefix is found again only where every layer still holds all its tokens, and where prefixes are cached.
+/// A prefix is found only where every layer still holds all its tokens, and where prefixes are cached.
 #[test]
 fn no_prefix_sharing_with_sliding_window() {
     for (id, model, caching) in [
@@ -159,7 +159,7 @@ fn no_prefix_sharing_with_sliding_window() {
     }
 }
 
-/// The rule of an engine is that of the version which its oracle runs, or from which it was read.
+/// An engine's version is the one that its oracle runs, or whose source was read.
 #[test]
 fn an_engine_has_the_version_of_its_oracle() {
     let pins = [

@@ -30,13 +30,13 @@ fn cases() -> Vec<Json> {
     }
 }
 
-/// Models that are refused though the engine answers, and why.
+/// Models that kvplan refuses although the engine answers, and why.
 const NOT_COVERED: &[(&str, &str)] = &[(
     "tencent__Youtu-LLM-2B.json",
     "transformers' own class, whose latent is cached expanded at widths of its own",
 )];
 
-/// Whether a figure is the engine's; its shares of memory are floats, written with six decimals or with twelve.
+/// Whether a figure equals the engine's. Its shares of memory are floats, printed with six or twelve decimals.
 fn same(ours: Option<&Json>, engine: &Json) -> bool {
     let number = |value: &Json| value.as_str().and_then(|text| text.parse::<f64>().ok());
     let decimals =
@@ -62,10 +62,10 @@ fn asked(case: &Json) -> Result<Request> {
     request(&format!("--engine sglang --seq 1000 {}", line(&case["args"])))
 }
 
-/// The figures of the engine, the share of memory beside them, or why not.
+/// The engine's figures and its share of memory, or the refusal.
 fn ours(case: &Json, models: &mut BTreeMap<String, ModelSpec>) -> Result<Map<String, Json>> {
     let (model, mut request) = (model(case, models)?, asked(case)?);
-    // no pool depends on the type of weights whose bytes are not known
+    // no pool depends on how weights of unknown bytes are stored
     request.weight_dtype = model.weight_refusal.as_ref().map(|_| model.dtype);
     let plan = plan::plan(model, &request)?;
     let mut keys = engine_keys(&plan.engine.report);
@@ -120,7 +120,7 @@ fn pools_are_those_of_the_engine() {
     }
 }
 
-/// Whether pools hold what sessions of so many tokens take of each, by the terms of one.
+/// Whether pools hold `users` sessions, by the terms of one.
 fn holds(keys: &Map<String, Json>, terms: &[Term], users: u64, tokens: u64) -> bool {
     let number = |key: &str| keys.get(key).and_then(Json::as_u64).unwrap_or(0);
     let all = terms.iter().all(|term| match (term.kind, term.factors.as_slice()) {
@@ -128,18 +128,19 @@ fn holds(keys: &Map<String, Json>, terms: &[Term], users: u64, tokens: u64) -> b
         ("full", [(rows, _), ..]) => number("kv_cache_tokens") >= users * rows,
         ("window", [(rows, _), ..]) => number("swa_tokens") >= users * rows,
         ("state", [(slots, _), ..]) => number("state_slots") >= users * slots,
-        // DeepSeek V4: whole pages of 256, and a window of 128, the 128 until it is cut, and a page
+        // DeepSeek V4: whole pages of 256; a window of 128 tokens, the 128 before the next eviction, and a page
         _ => {
             let rows = tokens.next_multiple_of(256);
             number("kv_cache_tokens") >= users * rows && number("swa_tokens") >= users * rows.min(512)
         }
     });
-    // Of a window pool too small for any request there are no tokens at all.
+    // A window pool that is too small for any request leaves no tokens at all.
     all && number("kv_cache_tokens") > 0
 }
 
-/// What sessions need is the least memory whose pools, which are the engine's, hold them. What is less than a
-/// slot for states is left to the rows, so that with states two slots less are too few, but not a byte.
+/// The memory that sessions need is the least whose pools hold them; those pools are the engine's. Memory
+/// smaller than a slot for states goes to the rows. With states, two slots less are therefore too few, but a
+/// byte less may not be.
 #[test]
 fn sessions_need_the_least_memory_that_holds_them() {
     let (mut compared, mut wrong) = (0, Vec::new());

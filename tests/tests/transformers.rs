@@ -6,13 +6,13 @@ use planner_tests::transformers::{answers, has_cross, model, total};
 use planner_tests::{fixture, request, text};
 use serde_json::Value;
 
-/// Models whose parameters are not what transformers builds, and why.
+/// Models whose parameters differ from transformers', and why.
 const OTHER_PARAMETERS: &[(&str, &str)] =
     &[("stepfun-ai__Step-3.7-Flash", FLAT), ("stepfun-ai__Step-3.7-Flash-FP8", FLAT)];
 const FLAT: &str =
     "the file has the text's keys at the top, where Step3p7Config does not look: it builds its defaults";
 
-/// Cases that are not equal, and why: a model and its batch × length.
+/// Cases with other bytes, and why: a model and its batch × length.
 const OTHER_CACHES: &[(&str, &str)] = &[];
 
 #[test]
@@ -69,7 +69,7 @@ fn parameters_are_what_transformers_builds() {
     assert!(equal >= 150, "only {equal} models: are the answers there?");
 }
 
-/// Each static cache that transformers cannot make is refused, not guessed.
+/// A static cache that transformers cannot make is refused, not guessed.
 #[test]
 fn a_static_cache_that_transformers_cannot_make_is_refused() {
     let refusals = ["KeyError: 'heavily_compressed_attention'", "ValueError: MiniMax uses cache of its own"];
@@ -94,7 +94,7 @@ fn changed_sizes_change_the_answer_as_in_transformers() {
     assert!(equal >= 2_300 && refused <= 20, "{equal} cases equal, {refused} classes refused");
 }
 
-/// Configurations as they lie in public repositories (`found.jsonl`), cut down and odd ones too.
+/// Configurations from public repositories (`found.jsonl`), cut-down and odd ones included.
 #[test]
 fn configurations_found_in_public_give_what_transformers_holds() {
     let (equal, refused) = every_line_is_equal("transformers/found.jsonl");
@@ -119,7 +119,7 @@ fn every_line_is_equal(file: &str) -> (usize, usize) {
             ));
         }
         for case in answer["caches"].as_array().unwrap() {
-            // An encoder's length that the answer does not say cannot be asked for.
+            // A case cannot be asked without its encoder's length.
             if case["source"].is_null() && has_cross(&model) {
                 continue;
             }

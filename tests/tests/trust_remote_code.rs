@@ -15,8 +15,8 @@ fn bytes_per_token(model: &ModelSpec) -> u64 {
     stores.map(|store| store.row_bytes(model.dtype, model.dtype).unwrap()).sum()
 }
 
-/// `fixtures/published.jsonl`: counts with where each was published, and cached bytes per token as layers × 2 × KV
-/// heads × width × bytes.
+/// `fixtures/published.jsonl`: parameter counts with their sources, and cached bytes per token as layers × 2 ×
+/// KV heads × width × bytes.
 #[test]
 fn published_parameter_counts_hold() {
     let text = text(&fixture("published.jsonl"));
@@ -30,7 +30,7 @@ fn published_parameter_counts_hold() {
     assert!(text.lines().count() >= 30);
 }
 
-/// A wrapper that no family knows is refused; the way out names the part that is known.
+/// A wrapper of no known family is refused; the way out names its known part.
 #[test]
 fn an_unknown_wrapper_names_the_language_model_that_can_be_planned() {
     let config = json!({
@@ -46,7 +46,7 @@ fn an_unknown_wrapper_names_the_language_model_that_can_be_planned() {
     }
 }
 
-/// Keys whose meaning for the weights differs between models are not guessed about.
+/// Keys whose meaning for the weights differs between models are refused.
 #[test]
 fn an_unknown_model_with_a_bias_or_an_image_is_refused() {
     let plain = json!({

@@ -12,7 +12,7 @@ use planner_tests::refusals::{self, Refusals};
 use planner_tests::{answers, configuration, engine_keys, fixture, json, line, request, said, text};
 use serde_json::{Map, Value as Json, json};
 
-/// The model of a configuration, with other keys of its language model put in place; null takes one away.
+/// The model of a configuration with other keys in its language model; null removes a key.
 fn model(path: &Path, change: Option<&Map<String, Json>>) -> Result<ModelSpec> {
     let mut text = text(path);
     if let Some(change) = change {
@@ -37,7 +37,7 @@ fn language(config: &mut Json) -> &mut Map<String, Json> {
     part.as_object_mut().unwrap()
 }
 
-/// The engine's keys, and whether the session fits; or why not.
+/// The engine's keys and whether the session fits, or the refusal.
 fn answer(model: &Result<ModelSpec>, line: &str) -> Result<(Map<String, Json>, bool)> {
     let request = request(&format!("--engine vllm {line}"))?;
     let plan = plan::plan(model.as_ref().map_err(Clone::clone)?, &request)?;
@@ -48,8 +48,9 @@ fn answer(model: &Result<ModelSpec>, line: &str) -> Result<(Map<String, Json>, b
     Ok((keys, fits))
 }
 
-/// The specs as the answers list them, and how many layers are so: kind, tokens of a block, bytes of a page and the
-/// alignment of its stride; kind, KV heads, widths of a key and of a value (states have none).
+/// The specs as the answers list them, with the number of layers for each: kind, tokens of a block, bytes of a
+/// page and the alignment of its stride; then kind, KV heads, widths of a key and of a value (states have
+/// none).
 fn specs(run: ResolvedRequest<'_>) -> [Json; 2] {
     let planned = vllm::allocation::plan(run).unwrap_or_else(|refusal| panic!("{refusal}"));
     let mut layers: BTreeMap<(&str, [u64; 3]), u64> = BTreeMap::new();
@@ -67,8 +68,8 @@ fn specs(run: ResolvedRequest<'_>) -> [Json; 2] {
     [layers, heads].map(rows)
 }
 
-/// The groups of a plan as the answers list them: kind, layers, tokens of a block, bytes of a page and blocks of one
-/// request, in any order. The engine has no kind for layers of several sorts.
+/// The groups of a plan as the answers list them, in any order: kind, layers, tokens of a block, bytes of a
+/// page and blocks of one request. The engine has no kind for a group of several kinds.
 fn same_groups(ours: &Json, engine: &Json) -> bool {
     let (ours, engine) = (ours.as_array().unwrap(), engine.as_array().unwrap());
     let sort = |mut rows: Vec<String>| {
@@ -112,11 +113,12 @@ const ANSWERS: &[(&str, usize)] = &[
     ("settings", 14),
 ];
 
-/// Refusals whose reason the fixtures have lost.
+/// Refusals without a reason in the fixtures.
 const UNSTATED: usize = 70;
 
-/// What an assertion without words is about: attention classes assert that KV heads and ranks divide one another, then
-/// `MergedColumnParallelLinear` and `FusedMoEConfig` that the ranks share out an inner width (vLLM 0.33.0).
+/// What a vLLM 0.33.0 assertion without words is about. Attention classes assert that KV heads and ranks divide
+/// one another. `MergedColumnParallelLinear` and `FusedMoEConfig` assert that an inner width divides over the
+/// ranks.
 fn bare_assertion(mut config: Json, change: Option<&Map<String, Json>>, tp: u64) -> &'static str {
     let language = language(&mut config);
     language.extend(change.cloned().unwrap_or_default());
@@ -178,7 +180,7 @@ impl Compared {
         }
     }
 
-    /// The differences, three of each configuration.
+    /// Up to three differences of each configuration.
     fn report(&self) -> String {
         let mut report = String::new();
         for (config, lines) in &self.wrong {
@@ -225,8 +227,8 @@ fn an_older_modelopt_file_makes_auto_fp8() -> Result<()> {
     Ok(())
 }
 
-/// Window layers of vLLM to 0.25 reserve one batch of tokens in flight, later ones one more than the
-/// pipeline stages; an unknown version is refused with the list.
+/// Window layers have room for one batch of tokens up to vLLM 0.25; later for one more than the pipeline
+/// stages. An unknown version is refused with the known ones.
 #[test]
 fn versions_differ_in_tokens_in_flight() -> Result<()> {
     let model = model(&fixture("vllm/configs/dense-gqa.json"), None)?;
@@ -277,7 +279,7 @@ fn releases_differ_by_named_rules() -> Result<()> {
     Ok(())
 }
 
-/// A step takes what one of an H100 does where no GPU is named: 8,192 tokens, two steps in flight.
+/// Where no GPU is named, a step is an H100's: 8,192 tokens, two steps in flight.
 #[test]
 fn without_a_gpu_a_step_is_an_h100_s() -> Result<()> {
     let model = model(&fixture("vllm/configs/dense-gqa.json"), None);
@@ -288,8 +290,8 @@ fn without_a_gpu_a_step_is_an_h100_s() -> Result<()> {
     Ok(())
 }
 
-/// An EAGLE head keeps every token, whatever the model's last layer does (`draft::extend`); MiMo-V2's own prediction
-/// layers are of its window layers' kind.
+/// An EAGLE head keeps every token, whatever the model's last layer keeps (`draft::extend`). MiMo-V2's
+/// prediction layers are like its window layers.
 #[test]
 fn a_draft_has_layers_of_its_own_kind() -> Result<()> {
     let kinds = |config: &str, draft: &str| {

@@ -23,7 +23,7 @@ fn answers(part: &str) -> Vec<Json> {
     }
 }
 
-/// Holds what `ours` makes of each row against what the engine answered under these keys.
+/// Compares `ours` with the engine's answer in each row, under these keys.
 fn compare(part: &str, keys: &[&str], ours: impl Fn(&Json) -> Json) {
     let rows = answers(part);
     let engine = |row: &Json| keys.iter().map(|key| row[*key].clone()).collect::<Json>();
@@ -118,7 +118,7 @@ fn a_checkpoint_s_quantization_decides_the_cache_as_in_the_engine() {
         let model = from_config_json(&with(&change), false).unwrap();
         let config = HfConfig::of(&model);
         let found = checkpoint::dtype(config);
-        // Only compressed-tensors' scheme is checked; that it stands for fp8 is said elsewhere in the engine.
+        // Only compressed-tensors' scheme is checked; elsewhere the engine says that it means fp8.
         let compressed = row["method"] == "compressed-tensors";
         let auto = if compressed { "auto" } else { found };
         let scheme = row["quantization"]["kv_cache_scheme"].is_object();

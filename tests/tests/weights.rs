@@ -34,7 +34,7 @@ fn buffers_of_a_checkpoint_are_weights() {
         serde_json::from_str(&read("weights/buffers.json")).unwrap();
     assert!(answers.len() >= 30);
     for (name, buffers) in answers {
-        // Python writes a limit that is none as `Infinity`, which JSON lacks.
+        // Python writes `Infinity` for no limit, which JSON lacks.
         let text = read(&format!("configs/{name}.json")).replace("Infinity", "0");
         let mut config: Value = serde_json::from_str(&text).unwrap();
         let _ = config.as_object_mut().unwrap().remove("quantization_config");
@@ -62,7 +62,7 @@ fn the_published_table_is_up_to_date() {
     );
 }
 
-/// A method whose bytes are not known is refused by its key, and the rest of the model is still read.
+/// A method of unknown bytes is refused by its key, and the rest of the model is still read.
 #[test]
 fn an_unknown_quantization_is_refused_with_what_is_known() {
     let model = |quantization: serde_json::Value| {

@@ -1,8 +1,8 @@
-//! The language of the family files (`docs/families.md`): what planner-core evaluates and what the
-//! build of planner-models checks.
+//! The language of the family files (`docs/families.md`). planner-core evaluates it; the build of planner-models
+//! checks it.
 //!
-//! [`expr`] parses one expression, [`vocabulary`] lists every name that the program gives or reads,
-//! and with the feature `files` `families` reads, merges and checks the YAML files.
+//! [`expr`] parses one expression, [`vocabulary`] lists every name that the program gives or reads. With the
+//! feature `files`, `families` reads, merges and checks the YAML files.
 
 #[cfg(feature = "files")]
 mod check;

@@ -1,8 +1,8 @@
-//! Every kind of mistake that a family file can hold, and what the build says of it.
+//! Every kind of mistake in a family file, and the build's message for it.
 
 use planner_language::{Family, families};
 
-/// A small family that is right; each case spoils it.
+/// A correct small family; each case spoils it.
 const GOOD: &str = "\
 name: good
 model_types:
@@ -33,7 +33,7 @@ fn read(files: &[(&str, &str)]) -> Result<Vec<Family>, String> {
         .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
-/// What is said of the good family with `old` replaced; nothing where nothing is wrong.
+/// The messages for the correct family with `old` replaced; empty where nothing is wrong.
 fn spoiled(old: &str, new: &str) -> String {
     assert_eq!(GOOD.matches(old).count(), 1, "`{old}` must stand once in the good family");
     read(&[("good.yaml", &GOOD.replace(old, new))]).err().unwrap_or_default()
@@ -182,7 +182,7 @@ fn a_family_and_those_that_extend_it_are_checked_together() {
     assert!(families[1].layer_modules.is_empty());
     let told = |text: &str| heir(text).unwrap_err();
     assert_eq!(told("layer_modules: {mlp: {mlp.up: ~}}"), "heir.yaml:4: `mlp.up: ~` removes nothing");
-    // The mistake is in the heir, the expression that shows it in the file above.
+    // The mistake is in the extending family; the expression that shows it is in the extended one.
     assert_eq!(told("defs: {hidden: sliding ? 1 : 2}").lines().count(), 1);
     assert_eq!(told("defs: {gated: true}"), "heir.yaml:4: nothing reads the definition `gated`");
     let twice = "name: twin\nextends: good\nmodel_types: {good: {}}\n";

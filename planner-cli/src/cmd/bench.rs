@@ -5,14 +5,14 @@ use planner_core::Result;
 
 use crate::output::Output;
 
-/// Without the feature `verify` there is nothing to run it with.
+/// In a build without the feature `verify`, which has no decoder.
 #[cfg(not(feature = "verify"))]
 pub fn run(_: &ArgMatches, _: &Output) -> Result<u8> {
     Err(planner_core::Error::refused(planner_core::error::Code::MeasureNotBuilt, super::NO_BACKEND)
         .about("bench-cache"))
 }
 
-/// Runs, tells how long it will take, and shows mean and deviation beside the article's.
+/// Runs the experiment, with an estimate of its time, and shows mean and deviation beside the article's.
 #[cfg(feature = "verify")]
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     measuring::run(matches, output)
@@ -38,13 +38,13 @@ mod measuring {
     use crate::render::{bench as render, plot};
     use crate::source;
 
-    /// New tokens and runs of the article.
+    /// New tokens and runs in the article.
     const ARTICLE: (u64, u64) = (1000, 10);
 
-    /// What a CPU of two cores does in about a minute for GPT-2.
+    /// What two CPU cores do in about a minute for GPT-2.
     const ON_CPU: (u64, u64) = (200, 3);
 
-    /// The most of either.
+    /// The most new tokens, and the most runs.
     const MOST: u64 = 100_000;
 
     fn number(matches: &ArgMatches, name: &str, default: u64, least: u64) -> Result<usize> {

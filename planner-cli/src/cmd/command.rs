@@ -8,7 +8,7 @@ use planner_core::{Error, Result, words};
 use crate::args;
 use crate::output::{Format, Output, to_text};
 
-/// Prints the command; what it cannot say goes to standard error.
+/// Prints the command. Notes on it go to standard error.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let request = args::request_of_one_engine(matches)?;
     let model = super::plan::model(matches, &request)?;

@@ -14,14 +14,14 @@ mod plan;
 mod real;
 mod verify;
 
-/// Why a build without the feature `verify` measures nothing.
+/// The reason why a build without the feature `verify` does not measure.
 #[cfg(not(feature = "verify"))]
 const NO_BACKEND: planner_core::text::Bilingual = planner_core::text::Bilingual::new(
     "this build has no measuring backend: build with --features verify",
     "本程序构建时不含测量后端：请以 --features verify 构建",
 );
 
-/// Runs the command that the line names and gives its exit code.
+/// Runs the command on the line and returns its exit code.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     match matches.subcommand() {
         Some(("models", inner)) => models::run(inner, output),

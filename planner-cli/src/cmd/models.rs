@@ -27,7 +27,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     }
 }
 
-/// Every family with the `model_type` values it answers for.
+/// Every family with its `model_type` values.
 fn families(output: &Output) -> Result<u8> {
     let lang = output.lang;
     let mut rows = Rows::new([raw(lang, M::ColumnFamily), "model_type"], &[Left, Left]);
@@ -41,7 +41,7 @@ fn families(output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-/// The kinds of layer with their numbers: `10 full, 52 sliding`.
+/// The kinds of layers with their numbers: `10 full, 52 sliding`.
 fn kinds(model: &ModelSpec) -> String {
     let mut counts: Vec<(LayerKind, u64)> = Vec::new();
     for layer in &model.layers {
@@ -53,7 +53,7 @@ fn kinds(model: &ModelSpec) -> String {
     counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What the first token adds, in the model's own dtype.
+/// Bytes of the first token, in the model's own dtype.
 fn first_token(model: &ModelSpec) -> Result<u64> {
     let request = Request { seq: Some(1), ..Request::default() };
     Ok(plan(model, &request)?.kv.slopes.first().map_or(0, |slope| slope.bytes_per_token()))

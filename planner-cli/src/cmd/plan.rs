@@ -9,7 +9,7 @@ use planner_core::{Error, Result, words};
 use crate::output::{Format, Output, to_text};
 use crate::{args, render, source};
 
-/// GPUs for which the fewest are shown when none is named.
+/// GPUs whose fewest number is shown where no GPU is named.
 const SHOWN_GPUS: &[&str] = &["h200-141gb", "h100-80gb", "a100-80gb", "l40s", "rtx-4090"];
 
 /// Exit code of `--check` when it does not fit.

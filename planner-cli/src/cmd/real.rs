@@ -5,7 +5,7 @@ pub use measuring::run;
 #[cfg(not(feature = "verify"))]
 pub use missing::run;
 
-/// What builds without the feature `verify` say.
+/// In a build without the feature `verify`.
 #[cfg(not(feature = "verify"))]
 mod missing {
     use clap::ArgMatches;
@@ -18,7 +18,7 @@ mod missing {
     use crate::cmd::NO_BACKEND;
     use crate::output::Output;
 
-    /// Nothing is generated in a build without the feature: this type has no values.
+    /// A generated text, of which there is none without the feature: this type has no values.
     pub enum Text {}
 
     impl Text {
@@ -58,14 +58,14 @@ mod measuring {
     use crate::render::wrap;
     use crate::source;
 
-    /// The most new tokens: a look, not a load test.
+    /// The most new tokens: this is not a load test.
     const MOST_TOKENS: u64 = 100_000;
 
-    /// What was generated, ready to be shown.
+    /// A generated text and its measurements, ready to be shown.
     pub struct Text(Generated);
 
-    /// Generates where `--model` names weights and `--verify` or `--prompt` asks for it. With `--verify`
-    /// alone, weights that no module runs are told of and left out.
+    /// Generates a text where `--model` names weights, and `--verify` or `--prompt` asks for it. With
+    /// `--verify` alone, weights that no module runs are left out, with a note on standard error.
     pub fn run(
         matches: &ArgMatches,
         model: &ModelSpec,
@@ -121,12 +121,12 @@ mod measuring {
             self.0.to_json()
         }
 
-        /// Whether what was measured is what was predicted.
+        /// Whether the measured bytes are the predicted ones.
         pub fn matches(&self) -> bool {
             self.0.matches()
         }
 
-        /// The text, a table and what it means.
+        /// The text, a table of bytes, and their meaning.
         pub fn text(&self, output: &Output) -> String {
             let (found, lang) = (&self.0, output.lang);
             let markdown = output.format == Format::Markdown;

@@ -1,4 +1,4 @@
-//! What `bench-cache` found.
+//! The result of `bench-cache`.
 
 use planner_bench::{Bench, PROMPT_TOKENS, Runs};
 use planner_core::render::explain::{ARTICLE_CACHED, ARTICLE_SPEEDUP, ARTICLE_UNCACHED};

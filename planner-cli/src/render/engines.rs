@@ -11,7 +11,7 @@ use super::{table, wrap};
 use crate::failure;
 use crate::output::{Format, Output, bold};
 
-/// One row an engine, the definition first; for people the reasons stand below the figures.
+/// One row for each engine, the definition first. In the table, reasons are below the figures.
 pub fn render(plan: &Plan<'_>, engines: &[Compared], json: &Json, output: &Output) -> String {
     let lang = output.lang;
     let for_people = output.format == Format::Table;

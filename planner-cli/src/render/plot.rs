@@ -12,16 +12,16 @@ use crate::output::Output;
 const DOTS: (u32, u32) = (2, 4);
 /// Lines of the chart.
 const LINES: u32 = 12;
-/// The most columns.
+/// The most columns of the chart.
 const COLUMNS: u32 = 72;
-/// Columns beside the chart that its labels take.
+/// Columns of the labels beside the chart.
 const LABELS: u32 = 8;
 
 /// Size of the drawing.
 const SIZE: (u32, u32) = (960, 420);
 
-/// The most points of a line: each is the median of its steps, so that what other programs did
-/// meanwhile does not hide the line.
+/// The most points of a line. Each point is the median of several steps, so that other programs' load does not
+/// hide the line.
 const POINTS: usize = 60;
 
 fn points(steps: &[f64]) -> Vec<(f32, f32)> {
@@ -44,9 +44,9 @@ fn top<'a>(lines: impl IntoIterator<Item = &'a (f32, f32)>) -> f32 {
     lines.into_iter().map(|point| point.1).fold(f32::MIN_POSITIVE, f32::max) * 1.05
 }
 
-/// Seconds per step of both kinds of run in dots; none where there is nothing to compare.
+/// Seconds per step of both kinds of run, as a chart of dots; `None` without both kinds.
 pub fn terminal(found: &Bench, output: &Output) -> Option<String> {
-    // The first step holds the prompt.
+    // The first step includes the prompt.
     let line = |steps: &[f64]| points(steps.get(1..).unwrap_or_default());
     let (cached, uncached) = (line(&found.cached.steps), line(&found.uncached.steps));
     if cached.len() < 2 || uncached.len() < 2 {

@@ -42,7 +42,7 @@ impl Rows {
         self.rows.push(row);
     }
 
-    /// The text in the output's format; `json` is what JSON prints instead of rows.
+    /// The text in the output's format; JSON prints `json` instead of rows.
     pub fn render(&self, output: &Output, json: &Json, footer: Option<&str>) -> String {
         match output.format {
             Format::Json => to_text(json),
@@ -55,7 +55,7 @@ impl Rows {
         }
     }
 
-    /// A markdown table, with the alignment of columns, which comfy-table's preset leaves out.
+    /// A markdown table with column alignment, which comfy-table's preset lacks.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             format!(

@@ -1,4 +1,4 @@
-//! The answer for people: need first, the article's figure beside it, then what fits, notes last.
+//! The answer for people: what is needed, the article's figure beside it, what fits, and notes.
 
 use planner_core::engine::report::ReportKind;
 use planner_core::plan::{Candidate, Limit, Plan, reserve};
@@ -59,7 +59,7 @@ fn times(part: u64, whole: u64) -> String {
     }
 }
 
-/// The article's figure beside the truth.
+/// The article's figure beside the model's.
 pub fn all_heads(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let all = plan.kv.all_heads?;
     let per_token = group_digits(all.bytes_per_token);
@@ -86,7 +86,7 @@ pub fn all_heads(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     }
 }
 
-/// Where a window fills and further tokens cost less.
+/// Positions from which further tokens cost less, because a window is full.
 pub fn slopes(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let changes = plan.kv.slopes.iter().skip(1);
     let lines: Vec<String> = changes
@@ -101,7 +101,7 @@ pub fn slopes(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(" "))
 }
 
-/// What the chosen engine makes of it.
+/// What the chosen engine allocates.
 pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let engine = &plan.engine;
     (engine.id != "architecture").then(|| {
@@ -122,7 +122,7 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     })
 }
 
-/// What an engine of blocks prints when it starts: blocks, tokens, concurrency.
+/// The figures of a block engine's start-up log: blocks, tokens, concurrency.
 pub fn engine_blocks(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let report = &plan.engine.report;
     let pool = report.pool()?;
@@ -155,7 +155,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         } else {
             String::new()
         };
-        // A cache that does not grow sets no longest length.
+        // A cache that does not grow limits no session.
         let longest = verdict.max_seq.map_or_else(String::new, |tokens| {
             format!("; {}{limit}", text(lang, M::LongestFor, &[&asked, &group_digits(tokens)]))
         });
@@ -270,7 +270,7 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
     text_out
 }
 
-/// For well-known GPUs, the fewest that hold it.
+/// For well-known GPUs, the fewest that hold weights and cache.
 fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
     let lang = output.lang;
     let users = group_digits(plan.request.users);

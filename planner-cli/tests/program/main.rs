@@ -25,7 +25,7 @@ fn kvplan<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// What the program prints, with its exit code, for a line of arguments.
+/// The program's output and exit code for a line of arguments.
 fn run(line: &str) -> Output {
     kvplan(line.split_whitespace()).output().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is too long for a transcript, or needs a terminal.
+//! Output that is too long for a transcript, or needs a terminal.
 
 use crate::{run, stderr, stdout};
 
@@ -7,7 +7,7 @@ fn the_version_is_the_package_s() {
     assert_eq!(stdout("--version").trim(), concat!("kvplan ", env!("CARGO_PKG_VERSION")));
 }
 
-/// Long flags and subcommands as `--help` lists them; the engines' own spellings are none of kvplan's.
+/// Long flags and subcommands in `--help`, without the engines' own spellings.
 fn listed() -> Vec<String> {
     let help = stdout("--help");
     let mut own = help.clone();
@@ -80,7 +80,7 @@ fn every_listing_has_a_row_for_each_entry_in_every_format() {
 #[cfg(unix)]
 const NARROW: u16 = 56;
 
-/// A terminal of so many columns: what a person sees there, without colours.
+/// The program's output on a terminal of `columns` columns, without colours.
 #[cfg(unix)]
 fn on_a_terminal(columns: u16, line: &str) -> String {
     use std::io::Read;
@@ -94,13 +94,13 @@ fn on_a_terminal(columns: u16, line: &str) -> String {
         .spawn(end)
         .unwrap();
     let mut seen = Vec::new();
-    // Linux reports an error, not an end, when the program has closed the terminal.
+    // After the program has closed the terminal, Linux reports an error instead of an end.
     let _ = terminal.read_to_end(&mut seen);
     assert!(program.wait().unwrap().success(), "{line}");
     String::from_utf8(seen).unwrap().replace("\r\n", "\n")
 }
 
-/// The narrow layout is held beside this file; `SNAPSHOTS=overwrite` writes it anew.
+/// The narrow layout is in the file beside this one; `SNAPSHOTS=overwrite` writes it anew.
 #[cfg(unix)]
 #[test]
 fn below_60_columns_every_figure_has_a_line() {

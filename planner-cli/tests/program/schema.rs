@@ -1,11 +1,11 @@
-//! What `kvplan schema` prints describes what every command prints with `--format json`.
+//! `kvplan schema` describes what every command prints with `--format json`.
 
 use planner_tests::closed_schema;
 use serde_json::Value as Json;
 
 use crate::{json, run, stdout};
 
-/// Holds a command's JSON against the whole schema, in which no key may be missing.
+/// Validates a command's JSON by the whole schema, in which no key may be missing.
 pub fn check(what: &str, json: &Json) {
     let validator = jsonschema::validator_for(&closed_schema()).unwrap();
     let errors: Vec<String> = validator.iter_errors(json).map(|error| error.to_string()).collect();

@@ -1,7 +1,7 @@
-//! The architecture itself: what the model's definition needs kept, without any engine's rounding.
+//! The model's definition as an engine: what each store needs, without any engine's rounding.
 //!
-//! Full layers keep a row per token, sliding and chunked layers at most their window, latent layers
-//! one latent, states once per session. Under tensor parallelism a GPU keeps its share of the KV
+//! A full layer keeps a row per token, a sliding or chunked layer at most its window. A latent layer keeps one
+//! latent per token. A state is kept once per session. Under tensor parallelism a GPU has its share of the KV
 //! heads (at least one) and of the states; latents and index keys are whole on every GPU.
 
 use super::common::{kv_dtypes, share};
@@ -14,7 +14,7 @@ use crate::spec::layer::{LayerClass, Store, classes};
 use crate::text::Words;
 use crate::units::{product, sum};
 
-/// The rule of no engine.
+/// The rule of the definition.
 #[derive(Debug)]
 pub struct Architecture;
 
@@ -48,7 +48,7 @@ impl Engine for Architecture {
     }
 }
 
-/// What the definition keeps.
+/// The cache by the model's definition.
 pub struct ReferenceCache<'a> {
     run: ResolvedRequest<'a>,
     k: DType,
@@ -61,8 +61,8 @@ impl<'a> ReferenceCache<'a> {
         Self { run, k, v, classes: classes(&run.model.layers) }
     }
 
-    /// The definition beside an engine's answer: in the request's dtypes, or in the model's where
-    /// the request names a layout that only the engine knows.
+    /// The definition beside an engine's answer, in the request's dtypes. Where the request names a cache type
+    /// that only the engine knows, in the model's dtype.
     pub fn of_definition(run: ResolvedRequest<'a>) -> Result<Self> {
         let dtypes = match kv_dtypes(run.request, run.model.dtype) {
             Err(error) if run.engine.id() == Architecture.id() => return Err(error),

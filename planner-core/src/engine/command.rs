@@ -1,8 +1,8 @@
 //! The command that starts an engine with the settings of a plan.
 //!
-//! Only what the user set, or what differs from the engine's own default, becomes a flag; what the
-//! engine's command line has no flag for is said in a note. The flags' names are those of the engines'
-//! own parsers, which a test holds them against.
+//! A setting becomes a flag where the user gave it, or where it differs from the engine's own default. A note
+//! names each setting that the engine's command line has no flag for. The flags' names are those of the
+//! engines' own parsers; a test holds them against these.
 
 use super::ResolvedRequest;
 use super::flag_support::given;
@@ -27,7 +27,7 @@ impl Command {
         Self { words, file: None, notes: Vec::new() }
     }
 
-    /// A command that serves the run's checkpoint; `MODEL` stands for one that is not known.
+    /// A command that serves the run's checkpoint; `MODEL` stands for it where its location is not known.
     pub fn serving(program: &[&str], run: &ResolvedRequest<'_>) -> Self {
         let Some(location) = run.model.location.as_deref() else {
             let mut command = Self::new(program, "MODEL");
@@ -62,13 +62,13 @@ impl Command {
         self.given(name, (size > 1).then_some(size));
     }
 
-    /// Adds the longest session where it is not what the engine takes unasked.
+    /// Adds the longest session where it differs from the engine's own default.
     pub fn length(&mut self, name: &str, run: &ResolvedRequest<'_>, unasked: Option<u64>) {
         let length = run.request.max_model_len.unwrap_or(run.tokens);
         self.given(name, (unasked != Some(length)).then_some(length));
     }
 
-    /// Notes the settings of the request that the command does not say; `said` names those it does.
+    /// Notes the given settings that the command does not say; `said` names those that it says.
     #[must_use]
     pub fn without(mut self, run: &ResolvedRequest<'_>, said: &[&str]) -> Self {
         let unsaid: Vec<String> = given(run)
@@ -94,7 +94,7 @@ impl Command {
     }
 }
 
-/// A word that a POSIX shell reads as it is, in quotes where it would not.
+/// A word as a POSIX shell reads it: quoted where it must be.
 pub fn quoted(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {

@@ -1,4 +1,5 @@
-//! What several engines' rules share: the dtypes of a request, equal layers, one GPU's part of a store.
+//! What several engines' rules share: the dtypes of a request, stores by class of layers, one GPU's part of a
+//! store.
 
 use super::ResolvedRequest;
 use crate::dtype::DType;
@@ -19,13 +20,13 @@ pub fn kv_dtypes(request: &Request, auto: DType) -> Result<(DType, DType)> {
     Ok((one("--k-dtype", request.k_dtype.as_deref())?, one("--v-dtype", request.v_dtype.as_deref())?))
 }
 
-/// What an engine keeps in some layers: how many layers keep the same, and each store of them.
+/// Every store that an engine keeps, class by class, with the number of layers in the class.
 pub(super) fn kept<'a>(layers: &'a [Layer], engine: &'static str) -> impl Iterator<Item = (u64, &'a Store)> {
     let stores = |class: LayerClass<'a>| class.stores.iter().map(move |store| (class.layers, store));
     classes(layers).into_iter().flat_map(stores).filter(move |(_, store)| store.is_kept_by(engine))
 }
 
-/// What one GPU of a tensor-parallel group keeps of a store.
+/// The part of a store that one GPU of a tensor-parallel group keeps.
 pub(super) fn share(store: &Store, tp: u64) -> Store {
     let mut share = store.clone();
     match &mut share.content {
@@ -79,11 +80,11 @@ pub fn even_weights(run: &ResolvedRequest<'_>) -> Result<u64> {
     sum(words!("weight bytes"), [own, rest.div_ceil(ranks)])
 }
 
-/// Refuses sizes that no engine could divide this model by.
+/// Refuses a tensor parallel size that does not divide the attention heads.
 pub fn check_parallel(run: &ResolvedRequest<'_>) -> Result<()> {
     let Some(heads) = run.model.attention_heads else { return Ok(()) };
     let tp = run.parallel.tp;
-    // vLLM's rule refuses such sizes itself, as input that the engine does not take
+    // vLLM's rule refuses such a size itself, with the engine's own reason
     if heads % tp != 0 && run.engine.id() != "vllm" {
         return Err(Error::bad_value(
             "--tp",

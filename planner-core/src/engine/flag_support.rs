@@ -1,5 +1,5 @@
-//! What a request names beyond model, lengths and sizes: settings that an engine's rule reads, and those it
-//! has no use for, which are refused where they would change the answer and noted where not.
+//! Flags beyond model, lengths and sizes. An engine's rule reads a flag, or has no use for it. The flag is then
+//! refused where it would change the answer, and otherwise named in a note.
 
 use super::common::routed_experts;
 use super::{Allocation, ResolvedRequest};
@@ -10,7 +10,7 @@ use crate::spec::layer::Extent;
 use crate::spec::model::Note;
 use crate::units::human_bytes;
 
-/// The flags that a request gives and that not every plan reads, by name.
+/// The given flags that only some plans read.
 pub(super) fn given(run: &ResolvedRequest<'_>) -> impl Iterator<Item = &'static Flag> {
     let (request, parallel) = (run.request, run.parallel);
     FLAGS.iter().filter(|flag| flag.reader != Reader::Every).filter(move |flag| match flag.name {
@@ -22,20 +22,20 @@ pub(super) fn given(run: &ResolvedRequest<'_>) -> impl Iterator<Item = &'static 
     })
 }
 
-/// `--k-dtype` or `--v-dtype` with what stands behind it.
+/// `--k-dtype` or `--v-dtype`, else `--kv-dtype`.
 fn side<'a>(request: &'a Request, own: &'a Option<String>) -> Option<&'a str> {
     own.as_deref().or(request.kv_dtype.as_deref())
 }
 
-/// The type of keys and values under an engine that has one for both, as [`check`] made sure.
+/// The dtype of keys and values under an engine that has one for both; [`check`] has refused two.
 pub fn kv_dtype(request: &Request) -> Option<&str> {
     side(request, &request.k_dtype)
 }
 
-/// Refuses what the engine cannot do and would answer for as if it had not been asked.
+/// Refuses flags that change what an engine allocates and that its rule does not cover.
 ///
 /// # Errors
-/// Two types of keys and values, context parallelism and drafts where the engine's rule has none.
+/// Two types of keys and values; context parallelism or drafts without a rule for them.
 pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     let request = run.request;
     let engine = run.engine;
@@ -78,7 +78,7 @@ pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses more users than an engine takes sessions at once.
+/// Refuses more users than `--max-num-seqs` lets run at once.
 ///
 /// # Errors
 /// `--max-num-seqs` is below `users`.
@@ -89,7 +89,7 @@ pub fn check_max_num_seqs(most: Option<u64>, users: u64) -> Result<()> {
     }
 }
 
-/// What the reader should know of flags that change nothing.
+/// Notes on given flags that change nothing.
 pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
     let request = run.request;
     let id = run.engine.id();
@@ -132,7 +132,7 @@ pub fn notes(run: &ResolvedRequest<'_>) -> Vec<Note> {
     notes
 }
 
-/// What becomes of `--shared-prefix`, where it is given.
+/// The note on `--shared-prefix`, where it is given: how much is stored once.
 ///
 /// # Errors
 /// Sizes beyond 64 bits.

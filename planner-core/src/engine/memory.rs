@@ -1,22 +1,22 @@
-//! What stands in a GPU's memory beside the cache, by part.
+//! What a GPU's memory holds beside the cache, by part.
 
 /// What a part of a GPU's memory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartKind {
-    /// The rank's weights and the tables that are made of them.
+    /// The rank's weights, and tables computed from the model.
     Weights,
-    /// The most that activations take at once while the engine profiles a whole step.
+    /// The highest use of activations while the engine profiles a full step.
     Activation,
-    /// What the process takes outside PyTorch's allocator: CUDA context, NCCL, workspaces of kernels.
+    /// Memory of the process outside PyTorch's allocator: CUDA context, NCCL, kernel workspaces.
     OutsideTorch,
-    /// Captured CUDA graphs, where the engine takes them off the room for the cache.
+    /// Captured CUDA graphs, where the engine subtracts them from the room for the cache.
     Graphs,
-    /// What the user keeps free (`--reserve`), in place of the last three.
+    /// What the user keeps free (`--reserve`), in place of activation, outside memory and graphs.
     Reserve,
 }
 
 impl PartKind {
-    /// One word for it, as JSON says it.
+    /// One word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weights => "weights",
@@ -35,7 +35,7 @@ pub struct MemoryPart {
     pub kind: PartKind,
     /// Bytes.
     pub bytes: u64,
-    /// Where it is an estimate, the least and the most that it may be.
+    /// The least and the most that an estimate may be; none for a computed figure.
     pub range: Option<(u64, u64)>,
 }
 
@@ -51,11 +51,11 @@ impl MemoryPart {
     }
 }
 
-/// A GPU's memory before the cache has its room, for each pipeline stage.
+/// What stands in a GPU's memory before the cache gets the rest, on each pipeline stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeforeCache {
-    /// Bytes that the engine's share of the memory is a share of.
+    /// The memory that the engine's share is taken of.
     pub total_bytes: u64,
-    /// Parts on a GPU of each stage.
+    /// The parts on a GPU of each stage.
     pub stages: Vec<Vec<MemoryPart>>,
 }

@@ -1,8 +1,8 @@
-//! Engines: what each one really allocates for a model.
+//! Engines: what each one allocates for a model.
 //!
-//! An engine is one file (or folder) and one line of the list of [`all`] engines. It turns a model and a request
-//! into a [`Allocation`], which answers for any number of sessions and tokens; everything about budgets,
-//! verdicts and output is common to all.
+//! An engine is one file or folder and one line of `engines!` in `registry.rs`. It turns a [`ResolvedRequest`]
+//! into an [`Allocation`], which gives the bytes of any number of sessions and tokens. Budgets, verdicts and
+//! output are common to all engines.
 
 use crate::error::Result;
 use crate::parallel::Parallel;
@@ -39,7 +39,7 @@ mod widths;
 
 pub use registry::*;
 
-/// A model and a question, with what an engine needs resolved.
+/// A model and a request, with defaults put in.
 #[derive(Debug, Clone, Copy)]
 pub struct ResolvedRequest<'a> {
     /// The model.
@@ -52,14 +52,14 @@ pub struct ResolvedRequest<'a> {
     pub encoder_tokens: u64,
     /// Parallel sizes.
     pub parallel: Parallel,
-    /// The engine that is meant.
+    /// The engine.
     pub engine: &'static dyn Engine,
     /// Its version.
     pub version: &'static str,
 }
 
 impl ResolvedRequest<'_> {
-    /// Share of the GPU's memory: what the user says, or what the engine takes.
+    /// Share of the GPU's memory: `--memory-utilization`, or the engine's default.
     pub fn utilization(&self) -> Ratio {
         self.request.memory_utilization.unwrap_or_else(|| self.engine.utilization(self))
     }
@@ -74,8 +74,8 @@ impl ResolvedRequest<'_> {
         .filter(|ranks| *ranks > 1)
     }
 
-    /// Tokens of `--shared-prefix` that a session of `tokens` finds in the cache, in whole units of `grain`:
-    /// at least one token is always computed.
+    /// Tokens of `--shared-prefix` that a session of `tokens` finds in the cache, rounded down to a multiple of
+    /// `grain`. At least one token of a session is always computed.
     pub fn shared_prefix(&self, tokens: u64, grain: u64) -> u64 {
         let shared = self.request.shared_prefix.unwrap_or(0).min(tokens.saturating_sub(1));
         shared - shared % grain.max(1)
@@ -104,7 +104,7 @@ pub trait Engine: Sync + std::fmt::Debug {
         crate::device::DEFAULT_UTILIZATION
     }
 
-    /// What that share is a share of.
+    /// What that is a share of.
     fn utilization_of(&self) -> ShareOf {
         ShareOf::Total
     }
@@ -125,13 +125,13 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Files of the engine's own source that its rule restates; empty for the definition.
     fn citation(&self) -> &'static str;
 
-    /// What stands in a GPU's memory before the cache gets the rest of the engine's share; `None` where the rule is
-    /// weights by the number of GPUs and a reserve.
+    /// What stands in a GPU's memory before the cache gets the rest of the engine's share. `None` where the
+    /// engine has no rule for it: then weights are divided evenly over GPUs, and `--reserve` is kept free.
     fn before_cache(&self, _run: &ResolvedRequest<'_>) -> Result<Option<memory::BeforeCache>> {
         Ok(None)
     }
 
-    /// Settings of a request that its figures depend on, by their flags' names.
+    /// Names of the flags that its figures depend on.
     fn reads(&self, request: &Request) -> &'static [&'static str];
 
     /// Whether keys and values have one type.
@@ -139,85 +139,91 @@ pub trait Engine: Sync + std::fmt::Debug {
         true
     }
 
-    /// The command that starts the engine with a run's settings, for engines that are servers.
+    /// The command that starts the engine with these settings; `None` for engines that are not servers.
     fn command(&self, _run: &ResolvedRequest<'_>) -> Option<command::Command> {
         None
     }
 
-    /// Applies the rule, or refuses with the engine's reason.
+    /// Applies the rule.
+    ///
+    /// # Errors
+    /// What the engine refuses, and what kvplan has no rule for.
     fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>>;
 }
 
 /// What an engine allocates for one model and one setting.
 pub trait Allocation {
-    /// Bytes one session of `tokens` takes, over all GPUs of one replica.
+    /// Bytes of one session of `tokens`, over all GPUs of one replica.
     fn session_bytes(&self, tokens: u64) -> Result<u64>;
 
-    /// The products whose sum [`Allocation::session_bytes`] is; none where the engine's own keys say it.
+    /// The products whose sum is [`Allocation::session_bytes`]; none where the engine's report already shows
+    /// them.
     fn terms(&self, _tokens: u64) -> Result<Vec<Term>> {
         Ok(Vec::new())
     }
 
-    /// Bytes over all GPUs of one replica that every session after the first does not take again, because
-    /// its first `--shared-prefix` tokens are stored already.
+    /// Bytes of one session's `--shared-prefix` that all sessions share, over all GPUs of one replica: every
+    /// session after the first takes that much less.
     fn shared_bytes(&self, _tokens: u64) -> Result<u64> {
         Ok(0)
     }
 
-    /// Bytes `users` sessions of `tokens` take, over all GPUs of one replica.
+    /// Bytes of `users` sessions of `tokens`, over all GPUs of one replica.
     fn total_bytes(&self, users: u64, tokens: u64) -> Result<u64> {
         without_shared(users, self.session_bytes(tokens)?, self.shared_bytes(tokens)?)
     }
 
-    /// Bytes that `users` sessions of `tokens` take on a GPU of each pipeline stage.
+    /// Bytes of `users` sessions of `tokens`, on a GPU of each pipeline stage.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
 
-    /// What a session holds before its first token counts: states, rings, whole pages.
+    /// Bytes of a session before its first token: states, rings, whole pages.
     fn min_session_bytes(&self) -> Result<u64>;
 
-    /// What only this engine has to say; `available` is the KV memory of a GPU of each stage.
+    /// Figures and notes that only this engine has. `available` is the room for the cache on a GPU of each
+    /// stage.
     fn report(&self, _available: Option<&[u64]>) -> Result<EngineReport> {
         Ok(EngineReport::default())
     }
 }
 
-/// What the factors of a [`Term`] count.
+/// What a factor of a [`Term`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Layers that keep the same.
+    /// Layers with equal stores.
     Layers,
-    /// Tokens of a pool.
+    /// Tokens in a pool.
     Tokens,
-    /// Rows that tokens take.
+    /// Rows of a store.
     Rows,
-    /// Blocks of a pool.
+    /// Blocks in a pool.
     Blocks,
     /// Slots for states.
     Slots,
-    /// Bytes of one of them.
+    /// Bytes of one unit.
     Bytes,
 }
 
-/// One of the products whose sum a session's bytes are.
+/// One product; a session's bytes are the sum of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
-    /// What is kept, for instance `full`, `state` or `blocks`.
+    /// The kind of store or pool: `full`, `state`, `blocks` …
     pub kind: &'static str,
-    /// What is multiplied.
+    /// The factors.
     pub factors: Vec<(u64, Unit)>,
-    /// What the product is divided by, rounded up: 1 where bytes of one are whole.
+    /// Divides the product, rounded up; 1 where a unit has whole bytes.
     pub over: u64,
-    /// GPUs that hold the same, or the same share.
+    /// GPUs with this product: they hold copies, or equal shares.
     pub gpus: u64,
 }
 
 impl Term {
-    /// A product of whole numbers on each of so many GPUs.
+    /// A product of whole numbers, on each of `gpus` GPUs.
     pub fn new(kind: &'static str, factors: impl Into<Vec<(u64, Unit)>>, gpus: u64) -> Self {
         Self { kind, factors: factors.into(), over: 1, gpus }
     }
 
-    /// What some layers keep: rows of `row` bytes where `bytes` of a layer are made of them.
+    /// The store of `layers` equal layers, `bytes` in each: shown as rows of `row` bytes where they divide
+    /// evenly.
     pub(crate) fn of_layers(store: &Store, layers: u64, bytes: u64, row: Option<u64>) -> Self {
         let mut factors = vec![(layers, Unit::Layers)];
         match row.filter(|row| *row > 0 && bytes.is_multiple_of(*row)) {
@@ -227,7 +233,7 @@ impl Term {
         Self::new(store.kind().name(), factors, 1)
     }
 
-    /// The product.
+    /// The value of the product.
     pub fn bytes(&self) -> Result<u64> {
         let factors: Vec<u64> = self.factors.iter().map(|(factor, _)| *factor).collect();
         const WHAT: Words = words!("bytes of a session");
@@ -235,7 +241,7 @@ impl Term {
     }
 }
 
-/// What `users` sessions of `each` take where all but the first find `shared` of it there already.
+/// Bytes of `users` sessions of `each` bytes. Every session but the first finds `shared` bytes already stored.
 pub(crate) fn without_shared(users: u64, each: u64, shared: u64) -> Result<u64> {
     let all = product(words!("bytes of all sessions"), &[each, users])?;
     Ok(all - product(words!("bytes of all sessions"), &[shared.min(each), users.saturating_sub(1)])?)

@@ -1,4 +1,4 @@
-//! The list of engines, and the engine of a name.
+//! The list of engines, and the engine behind a name.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -13,8 +13,8 @@ macro_rules! engines {
         $(#[doc = concat!("`", $id, "`, in its default version.")]
         pub const $constant: EngineId = EngineId::named($id);)*
 
-        /// The engines from the start; the first is the default. Without the feature `engines` it is the only
-        /// one, until a program installs more.
+        /// The engines listed from the start; the first is the default. Without the feature `engines` only the
+        /// definition is listed, until a program installs others.
         static FROM_START: &[&dyn Engine] = &[$($(#[$attribute])* &$engine,)*];
     };
 }
@@ -37,23 +37,23 @@ engines! {
 
 static INSTALLED: RwLock<Vec<&dyn Engine>> = RwLock::new(Vec::new());
 
-/// Adds engines to the list: for a program that loads their code when they are asked for.
+/// Adds engines to the list, for a program that loads an engine's code late.
 pub fn install(engines: &[&'static dyn Engine]) {
     let known: Vec<&str> = all().iter().map(|engine| engine.id()).collect();
     let new = engines.iter().filter(|engine| !known.contains(&engine.id()));
     INSTALLED.write().unwrap_or_else(PoisonError::into_inner).extend(new);
 }
 
-/// Every engine at hand; the first is the default.
+/// Every listed engine; the first is the default.
 pub fn all() -> Vec<&'static dyn Engine> {
     let installed = INSTALLED.read().unwrap_or_else(PoisonError::into_inner);
     FROM_START.iter().chain(installed.iter()).copied().collect()
 }
 
-/// The engine that is meant, the default where none is, and its version.
+/// The engine of an id, and its version. Without an id it is the definition.
 ///
 /// # Errors
-/// No such engine, with near names; a version whose rule is not known, with those that are.
+/// No such engine, with near names; a version without a rule, with the known versions.
 pub fn resolve(wanted: Option<&EngineId>) -> Result<(&'static dyn Engine, &'static str)> {
     let Some(wanted) = wanted else {
         let engine: &'static dyn Engine = &super::architecture::Architecture;

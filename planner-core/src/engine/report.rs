@@ -1,4 +1,4 @@
-//! What only one engine has to say: its start-up log's figures, its caches, its class, as data.
+//! Figures that only one engine has, as data: those of its start-up log, its caches, its class.
 //!
 //! The field names are keys of the JSON's `engine` object.
 
@@ -25,7 +25,7 @@ impl EngineReport {
         Self { min_prefix_hit_tokens, kind: kind.into(), notes }
     }
 
-    /// The pool of an engine that has one.
+    /// The block, token or page pool of an engine that has one.
     pub fn pool(&self) -> Option<&Pool> {
         match &self.kind {
             ReportKind::Vllm(report) => Some(&report.pool),

@@ -1,13 +1,14 @@
-//! TensorRT-LLM 1.2 (PyTorch backend): whole blocks of 32 tokens out of what the weights leave free.
+//! TensorRT-LLM 1.2 (PyTorch backend): whole blocks of 32 tokens, in a share of the memory that the weights
+//! leave free.
 //!
 //! Read in its source, not run: `tensorrt_llm/_torch/pyexecutor/resource_manager.py`
 //! (`KVCacheManager.__init__`, `calculate_max_num_blocks`, `get_cache_bytes_per_token`) and
 //! `tensorrt_llm/llmapi/llm_args.py` (`KvCacheConfig`). In short:
 //!
-//! - Heads on a rank are `ceil(num_kv_heads / tp)`; MLA is one head of `kv_lora_rank + qk_rope_head_dim`
-//!   without values, whole on every rank; a sparse indexer adds 128 B and a 4 B scale a token.
-//! - `max_attention_window` is not set unless the user sets it, so window layers keep the whole session.
-//! - `tokens_per_block` is 32, `free_gpu_memory_fraction` 0.9 of the memory that is free after loading.
+//! - A rank has `ceil(num_kv_heads / tp)` heads. MLA is one head of `kv_lora_rank + qk_rope_head_dim` without
+//!   values, whole on every rank. A sparse indexer adds 128 B and a 4 B scale a token.
+//! - `max_attention_window` is unset unless the user sets it, so window layers keep the whole session.
+//! - `tokens_per_block` is 32; `free_gpu_memory_fraction` is 0.9 of the memory that is free after loading.
 
 use serde_json::{Map, Value as Json};
 
@@ -67,8 +68,8 @@ impl Engine for TensorRtLlm {
         &["ep", "dp-attention", "block-size", "max-num-seqs", "max-model-len", "prefix-caching"]
     }
 
-    /// Names of `tensorrt_llm/commands/serve.py`; what it has no flag for goes into the file of `--config`,
-    /// by the names of `KvCacheConfig`.
+    /// Flags of `tensorrt_llm/commands/serve.py`. Settings without a flag go into the file of `--config`, under
+    /// the names of `KvCacheConfig`.
     fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
         let request = run.request;
         let mut command = Command::serving(&["trtllm-serve"], run);
@@ -164,7 +165,7 @@ impl<'a> Blocks<'a> {
         tokens.div_ceil(self.tokens_per_block)
     }
 
-    /// Whole blocks that are found again where sessions start alike (`enable_block_reuse`, on by itself).
+    /// Blocks of a prefix that sessions share (`enable_block_reuse`, on by default).
     fn shared_blocks(&self, tokens: u64) -> u64 {
         if self.reuses() {
             self.run.shared_prefix(tokens, self.tokens_per_block) / self.tokens_per_block
@@ -299,7 +300,7 @@ mod tests {
         assert_eq!(plan.verdict.unwrap().max_users, 8);
     }
 
-    /// 0.9 of what 80 GiB leave after 16,060,522,496 B of weights and the reserve, not 0.9 of 80 GiB.
+    /// 0.9 of what is left of 80 GiB after 16,060,522,496 B of weights and the reserve, not 0.9 of 80 GiB.
     #[test]
     fn the_share_is_of_free_memory() {
         let model = from_config_json(LLAMA_3_8B, true).unwrap();

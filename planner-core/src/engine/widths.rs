@@ -1,14 +1,14 @@
-//! Inner widths that tensor ranks share out, under the names that configurations give them.
+//! Inner widths that tensor parallelism divides, under the keys that configurations have for them.
 
 use serde_json::Value as Json;
 
 use crate::spec::hf_config::HfConfig;
 
-/// Widths of experts, where a configuration tells them from those of other layers.
+/// Keys for the widths of experts.
 const OF_EXPERTS: [&str; 3] =
     ["moe_intermediate_size", "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size"];
 
-/// Whether a configuration counts experts.
+/// Whether the configuration has experts.
 pub(crate) fn has_experts(config: HfConfig) -> bool {
     let keys = ["num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"];
     config.number(&keys).is_some_and(|count| count > 0)
@@ -20,8 +20,9 @@ pub(crate) fn routed_width(config: HfConfig) -> Option<&'static str> {
     has_experts(config).then_some(if own { "moe_intermediate_size" } else { "intermediate_size" })
 }
 
-/// The inner widths that a class cuts for tensor ranks: those of its experts, and those of its other layers, or of
-/// all where experts have no key of their own. What no key known here says is left out.
+/// The inner widths that a class divides over tensor ranks, with their keys: those of experts, and those of
+/// dense layers. Where experts have no key of their own, `intermediate_size` is theirs. Widths under keys that
+/// are not listed here are left out.
 pub(crate) fn inner_widths(config: HfConfig) -> impl Iterator<Item = (&'static str, u64)> {
     let number = move |key: &str| config.number(&[key]);
     let some = |key: &str| number(key).is_some_and(|count| count > 0);
@@ -37,7 +38,7 @@ pub(crate) fn inner_widths(config: HfConfig) -> impl Iterator<Item = (&'static s
         || list("mlp_layer_types").contains(&"dense".into())
         || list("layers_block_type").contains(&"mlp".into())
         || config.class.starts_with("Gemma4");
-    // LFM2's class adjusts its own
+    // LFM2's class computes its own width
     let plain = plain && config.model_type != "lfm2";
     let keys = OF_EXPERTS.map(|key| (key, experts)).into_iter().chain([
         ("shared_intermediate_size", config.class.starts_with("GraniteMoe")),

@@ -1,4 +1,4 @@
-//! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
+//! A GPU's memory: budget, weights, reserve, and the room for the cache.
 
 use super::reserve;
 use crate::engine::common::even_weights;
@@ -14,21 +14,21 @@ pub struct GpuMemory {
     pub rank: u64,
     /// Pipeline stage it belongs to.
     pub stage: u64,
-    /// What the engine's share is a share of: the driver's total, or PyTorch's where the engine asks that;
-    /// unknown where only `--kv-memory` is given.
+    /// The memory that the engine's share is taken of: the driver's total, or PyTorch's under vLLM. `None`
+    /// where only `--kv-memory` is given.
     pub total_bytes: Option<u64>,
-    /// Share that the engine may use.
+    /// That share in bytes.
     pub budget_bytes: Option<u64>,
-    /// Its part of the weights.
+    /// Bytes of the weights on this GPU.
     pub weight_bytes: Option<u64>,
-    /// Kept free.
+    /// Bytes for activations and runtime.
     pub reserve_bytes: Option<u64>,
     /// Room for the cache.
     pub kv_bytes_available: u64,
-    /// What the sessions take of it.
+    /// Bytes of that room that the sessions take.
     pub kv_bytes_used: u64,
-    /// Weights and reserve part by part; with the room for the cache they add up to the budget where all fits.
-    /// Empty where only `--kv-memory` is given.
+    /// What stands beside the cache, by part; with the room it adds up to the budget where all fits. Empty under
+    /// `--kv-memory`.
     pub parts: Vec<MemoryPart>,
 }
 
@@ -56,7 +56,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The budget of a run, or nothing where no memory is named.
+    /// The memory of a run; `None` where neither a GPU nor `--kv-memory` is given.
     pub fn of(run: &ResolvedRequest<'_>) -> Result<Option<Self>> {
         let (request, parallel) = (run.request, run.parallel);
         let gpus = parallel.gpus();
@@ -115,7 +115,7 @@ impl Memory {
         Ok(Some(Self { gpus, stages: parallel.pp, weights_fit }))
     }
 
-    /// The budget of a run whose engine says what each part takes.
+    /// The memory of a run whose engine computes each part.
     fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache) -> Result<Self> {
         let budget = run.utilization().of(before.total_bytes);
         let mut weights_fit = true;
@@ -165,7 +165,7 @@ impl Memory {
         (0..self.stages).map(of).collect()
     }
 
-    /// Records what the sessions take on a GPU of each stage.
+    /// Records the bytes of all sessions on a GPU of each stage.
     pub fn set_used(&mut self, stages: &[u64]) {
         for gpu in &mut self.gpus {
             gpu.kv_bytes_used = stages.get(gpu.stage as usize).copied().unwrap_or(0);

@@ -13,9 +13,9 @@ use crate::units::{lcm, product, sum};
 pub struct Slope {
     /// First token (from 0) for which it holds.
     pub from_token: u64,
-    /// Bytes that every `per_tokens` further tokens add.
+    /// Bytes of `per_tokens` further tokens.
     pub bytes: u64,
-    /// 1, unless several tokens share one cached row.
+    /// Tokens that share one row; 1 for ordinary caches.
     pub per_tokens: u64,
 }
 
@@ -41,7 +41,7 @@ pub struct AllHeads {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Kv {
-    /// Bytes that the token at position `--seq` adds.
+    /// Bytes that the token at position `--seq` adds to a session.
     pub bytes_per_token: u64,
     /// Bytes per token by range.
     pub slopes: Vec<Slope>,
@@ -98,7 +98,7 @@ fn kept(stores: &[Store]) -> impl Iterator<Item = &Store> {
     stores.iter().filter(|store| store.is_kept_by("architecture"))
 }
 
-/// Where windows fill, and what a token costs between those points.
+/// Where windows fill, and the bytes of a token between those points.
 fn slopes(reference: &ReferenceCache<'_>) -> Result<Vec<Slope>> {
     let (k, v) = reference.dtypes();
     let mut edges = vec![0];
@@ -162,7 +162,7 @@ fn all_heads(run: &ResolvedRequest<'_>, reference: &ReferenceCache<'_>) -> Resul
     Ok(Some(AllHeads { bytes_per_token, session_bytes, total_bytes }))
 }
 
-/// Widths of one head's key and value as attention uses them; a latent says what it expands to.
+/// Widths of one head's key and value in attention; those of a latent after its expansion.
 fn widths(store: &Store) -> Option<(u64, u64)> {
     match store.content {
         Content::KeysValues { k_dim, v_dim, .. } => Some((k_dim, if v_dim == 0 { k_dim } else { v_dim })),

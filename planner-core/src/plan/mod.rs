@@ -42,9 +42,9 @@ pub struct EngineAnswer {
     pub session_bytes: u64,
     /// Bytes of all sessions, over all replicas.
     pub total_bytes: u64,
-    /// Bytes that a session holds before its first token counts: states, rings, whole pages.
+    /// Bytes of a session before its first token: states, rings, whole pages.
     pub min_session_bytes: u64,
-    /// What only this engine has to say.
+    /// Figures and notes that only this engine has.
     pub report: EngineReport,
 }
 
@@ -79,7 +79,7 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// What was asked of the engine.
+    /// The resolved request that the engine got.
     pub fn run(&self) -> ResolvedRequest<'_> {
         ResolvedRequest {
             model: &self.model,
@@ -92,7 +92,7 @@ impl Plan<'_> {
         }
     }
 
-    /// The first layer of a run of equal ones, which stands for all.
+    /// The first layer of a group, which is like all others in it.
     pub fn layer(&self, group: &LayerGroup) -> Option<&Layer> {
         self.model.layers.get(group.at)
     }
@@ -107,7 +107,7 @@ impl Plan<'_> {
         self.run().utilization()
     }
 
-    /// What the engine allocates, for figures beyond those kept here.
+    /// The engine's allocation, for figures beyond those of the plan.
     ///
     /// # Errors
     /// None for a plan that was made.
@@ -115,7 +115,7 @@ impl Plan<'_> {
         self.engine.rule.allocate(self.run())
     }
 
-    /// The engine's rule and where it stands in the engine's source.
+    /// The engine, with its rule in one line and the place in its source.
     pub fn rule(&self) -> &'static dyn Engine {
         self.engine.rule
     }
@@ -129,8 +129,8 @@ impl Plan<'_> {
 /// Plans: bytes by the definition, by the engine, and what fits.
 ///
 /// # Errors
-/// A flag outside its range, a model or setting that the engine refuses or whose rule is not known, sizes
-/// beyond 64 bits. Not fitting is an answer, no error.
+/// A flag outside its range; a model or setting that the engine refuses or that kvplan has no rule for; sizes
+/// beyond 64 bits. Not fitting is an answer, not an error.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let model = adjusted(model, request)?;
     planned(model.clone(), request).map_err(|error| {

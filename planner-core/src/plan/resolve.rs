@@ -1,4 +1,4 @@
-//! What a request leaves open: defaults, each with a note, and the flags that change the model.
+//! Resolves what a request leaves open: defaults, each with a note, and flags that change the model.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,10 @@ pub const DEFAULT_SEQ_CAP: u64 = 8192;
 /// Encoder tokens when neither `--source-len` nor the configuration says.
 const DEFAULT_ENCODER_TOKENS: u64 = 512;
 
-/// The model a request really asks about: `--kv-heads` and `--weight-dtype` applied.
+/// The model with `--kv-heads` and `--weight-dtype` applied.
 ///
 /// # Errors
-/// `--kv-heads` of a model without any; a quantization whose bytes are not known and no `--weight-dtype`.
+/// `--kv-heads` for a model without any; weights of unknown bytes without `--weight-dtype`.
 pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, ModelSpec>> {
     if let (None, Some(refusal)) = (request.weight_dtype, &model.weight_refusal) {
         return Err(refusal.clone());
@@ -60,7 +60,7 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
     Ok(Cow::Owned(model))
 }
 
-/// Resolves what a request leaves open.
+/// A request with its defaults put in, and notes on them.
 pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(ResolvedRequest<'a>, Vec<Note>)> {
     let mut notes = model.notes.clone();
     let tokens = request.seq.unwrap_or_else(|| {
@@ -130,7 +130,7 @@ pub fn reserve(request: &Request) -> u64 {
     request.reserve.unwrap_or(DEFAULT_RESERVE)
 }
 
-/// The allocation of a changed request, or nothing when the engine or the model refuses it.
+/// The allocation of a changed request; `None` where the engine or the model refuses it.
 pub(crate) fn try_allocate<'a>(
     model: &'a ModelSpec,
     request: &'a Request,

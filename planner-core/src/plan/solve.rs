@@ -1,4 +1,4 @@
-//! What fits: most users, longest sequence, fewest GPUs, and what would make it fit.
+//! What fits: most users, longest session, fewest GPUs, and changes that make it fit.
 
 use super::{Memory, adjusted, resolve::try_allocate};
 use crate::device::Device;
@@ -8,7 +8,7 @@ use crate::parallel::MAX_GPUS;
 use crate::request::Request;
 use crate::spec::model::ModelSpec;
 
-/// A search for users or tokens ends here; nothing serves more.
+/// A search for users or tokens ends here; no server has more.
 const SEARCH_LIMIT: u64 = 1 << 40;
 
 /// What ends the growth of a session.
@@ -43,10 +43,10 @@ impl Limit {
 pub struct Verdict {
     /// Whether all users at the asked length fit.
     pub fits: bool,
-    /// Most users at that length; 0 where not even one fits.
+    /// Most users at that length; 0 where not one fits.
     pub max_users: u64,
-    /// Longest length for that many users, at most the model's maximum, 0 where none fits; `None` where nothing
-    /// limits it.
+    /// Longest session for the asked users, at most the model's maximum; 0 where none fits; `None` where
+    /// nothing limits it.
     pub max_seq: Option<u64>,
     /// Fewest GPUs of this kind, under tensor parallelism.
     pub min_gpus: Option<u64>,
@@ -62,7 +62,7 @@ pub struct Verdict {
 pub struct Alternative {
     /// What to change.
     pub changes: Vec<Change>,
-    /// Most users at the asked length with it.
+    /// Most users at the asked length after the changes.
     pub max_users: u64,
 }
 
@@ -70,7 +70,7 @@ pub struct Alternative {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// As many GPUs, under tensor parallelism.
+    /// This many GPUs, under tensor parallelism.
     Gpus(u64),
     /// Fewer users.
     Users(u64),
@@ -99,7 +99,7 @@ impl Change {
         }
     }
 
-    /// The request with it.
+    /// The request with the change applied.
     fn apply(self, request: &Request) -> Request {
         let changed = request.clone();
         match self {
@@ -113,7 +113,7 @@ impl Change {
     }
 }
 
-/// A GPU on which everything fits, with the fewest of them.
+/// A GPU on which everything fits, and the fewest of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
@@ -121,7 +121,7 @@ pub struct Candidate {
     pub device: Device,
     /// How many.
     pub gpus: u64,
-    /// Bytes of room for the cache on each.
+    /// Bytes of room for the cache on each GPU.
     pub kv_bytes_available: u64,
     /// Most users at the asked length.
     pub max_users: u64,
@@ -131,7 +131,7 @@ pub struct Candidate {
     pub limited_by: Limit,
 }
 
-/// The largest `n` up to `limit` for which `fits` holds, 0 when not even 1 does.
+/// The largest `n` up to `limit` for which `fits` is true; 0 where it is false even for 1.
 fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
     if limit == 0 || !fits(1) {
         return 0;
@@ -154,7 +154,7 @@ fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
     good
 }
 
-/// Answers "does it fit" for one allocation and memory.
+/// Whether users and tokens fit, for one allocation and memory.
 struct Fit<'a> {
     run: &'a ResolvedRequest<'a>,
     allocation: &'a dyn Allocation,
@@ -167,7 +167,7 @@ impl<'a> Fit<'a> {
         Self { run, allocation, available: memory.available(), weights_fit: memory.weights_fit }
     }
 
-    /// Sizes that overflow do not fit either.
+    /// Sizes that overflow, or that the engine refuses, do not fit.
     fn fits(&self, users: u64, tokens: u64) -> bool {
         let users = self.run.parallel.users_per_replica(users);
         self.weights_fit
@@ -185,7 +185,7 @@ impl<'a> Fit<'a> {
         .saturating_mul(dp)
     }
 
-    /// Longest session for so many users, and what ends its growth there.
+    /// The longest session for `users`, and what limits it.
     fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
         let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
@@ -216,7 +216,7 @@ pub(super) fn verdict(
     Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, alternatives })
 }
 
-/// Numbers of GPUs that tensor parallelism can divide the model over.
+/// Numbers of GPUs into which tensor parallelism can divide the model.
 fn tensor_sizes(model: &ModelSpec) -> impl Iterator<Item = u64> {
     let heads = model.attention_heads;
     (1..=MAX_GPUS).filter(move |&n| match heads {
@@ -225,7 +225,7 @@ fn tensor_sizes(model: &ModelSpec) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The fewest GPUs on which the request fits, and the request with that many.
+/// The fewest GPUs on which the request fits, and the request for them.
 fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
     request.gpu.as_ref()?;
     tensor_sizes(model).find_map(|tp| {
@@ -271,7 +271,7 @@ fn alternatives(
     changes.into_iter().flatten().filter_map(try_change).collect()
 }
 
-/// For each GPU the fewest that hold weights and cache, with what fits on them.
+/// For each GPU, the fewest that hold weights and cache, and what fits on them.
 pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Candidate> {
     let Ok(model) = &adjusted(model, request) else { return Vec::new() };
     let one = |id: &&str| {

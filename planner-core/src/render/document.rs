@@ -1,7 +1,7 @@
 //! The documents of the JSON output, as types.
 //!
-//! Their keys are a contract that scripts rely on; they may grow, not change. Integers are bytes or counts; one
-//! above 2⁵³ is written as a decimal string, since JavaScript could not hold it.
+//! Their keys are a contract with scripts: keys may be added, none changes. Integers are bytes or counts. An
+//! integer above 2⁵³ is a decimal string, because JavaScript cannot hold it exactly.
 
 use serde_json::{Map, Value as Json};
 
@@ -25,7 +25,7 @@ object! {
         request: Map<String, Json>,
         /// Bytes by the model's definition.
         kv: KvDocument,
-        /// The same by runs of equal layers.
+        /// Bytes by the model's definition, by runs of equal layers.
         layers: Vec<LayerDocument>,
         /// What the chosen engine allocates.
         engine: EngineDocument<'a>,
@@ -72,7 +72,7 @@ object! {
         weight_bytes: u64,
         /// Parameters and bytes by part.
         parts: Vec<PartDocument<'a>>,
-        /// Where each figure came from.
+        /// The source of each figure.
         origin: Vec<OriginDocument<'a>>,
     }
 
@@ -158,7 +158,7 @@ object! {
         query_heads: u64,
         /// The layer whose cache it reads.
         owner: Option<u64>,
-        /// What a layer keeps.
+        /// Stores of each layer.
         stores: Vec<StoreDocument>,
     }
 
@@ -186,7 +186,7 @@ object! {
         session_bytes: u64,
         /// All sessions, over all replicas.
         total_bytes: u64,
-        /// What a session holds before its first token counts: states, rings, whole pages.
+        /// Bytes of a session before its first token: states, rings, whole pages.
         floor_bytes_per_session: u64,
         /// Shortest shared prefix that can be reused; null without prefix caching.
         min_prefix_hit_tokens: Option<u64>,
@@ -232,19 +232,19 @@ object! {
         rank: u64,
         /// Pipeline stage, from 0.
         stage: u64,
-        /// What the driver reports.
+        /// Memory that the engine's share is taken of: the driver's total, or PyTorch's under vLLM.
         total_bytes: Option<u64>,
-        /// Share that the engine may use.
+        /// That share.
         budget_bytes: Option<u64>,
         /// Weights.
         weight_bytes: Option<u64>,
-        /// Kept free.
+        /// Activations and runtime.
         reserve_bytes: Option<u64>,
         /// Room for the cache.
         kv_bytes_available: u64,
         /// The least and the most that this room may be; null where nothing beside it is an estimate.
         kv_bytes_available_estimate: Option<RangeDocument>,
-        /// What the sessions take of it.
+        /// Bytes of that room that the sessions take.
         kv_bytes_used: u64,
         /// What stands beside the cache; with `kv_bytes_available` it adds up to `budget_bytes` where all fits.
         parts: Vec<MemoryPartDocument>,
@@ -281,7 +281,7 @@ object! {
         max_seq: Option<u64>,
         /// Fewest GPUs of this kind.
         min_gpus: Option<u64>,
-        /// What ends the growth of a session.
+        /// What limits the length of a session.
         limited_by: Option<Limit>,
         /// Changes that each make it fit.
         alternatives: Vec<AlternativeDocument>,
@@ -294,7 +294,7 @@ object! {
         flag: &'static str,
         /// Its value.
         value: String,
-        /// All of them.
+        /// All changes.
         changes: Vec<ChangeDocument>,
         /// Most users at `seq` with them.
         max_users: u64,

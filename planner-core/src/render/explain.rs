@@ -1,4 +1,4 @@
-//! The formula with the numbers put in, and where each number came from.
+//! The formula with the numbers put in, and the source of each number.
 
 use crate::dtype::DType;
 use crate::engine::memory::MemoryPart;
@@ -10,9 +10,9 @@ use crate::units::{group_digits, human_bytes};
 
 /// The article's measurement of GPT-2: 1,000 new tokens, mean and deviation of ten runs, in seconds.
 pub const ARTICLE_CACHED: &str = "11.885 ± 0.272";
-/// The same without the cache.
+/// The same measurement without the cache.
 pub const ARTICLE_UNCACHED: &str = "56.197 ± 1.855";
-/// Their ratio.
+/// Their ratio, rounded.
 pub const ARTICLE_SPEEDUP: &str = "4.73x";
 
 /// A titled list of lines.
@@ -24,7 +24,7 @@ pub struct Section {
     pub lines: Vec<String>,
 }
 
-/// Everything there is to explain about a plan.
+/// All sections of an explanation.
 pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
     let section = |title: M, lines: Vec<String>| Section { title: raw(lang, title).to_owned(), lines };
     let mut all = vec![section(M::ExplainPerToken, per_token(plan, lang))];
@@ -88,7 +88,7 @@ fn kind(plan: &Plan<'_>, group: &LayerGroup) -> &'static str {
     plan.layer(group).map_or(LayerKind::None, Layer::kind).name()
 }
 
-/// Layers that store the same.
+/// Layers with equal rows.
 struct Same {
     kind: String,
     row: String,
@@ -99,7 +99,7 @@ struct Same {
     layers: u64,
 }
 
-/// Runs of layers that are written out; of more, the first ones and the last.
+/// The most runs of layers that are written out; of more, the first ones and the last.
 const SHOWN_RUNS: usize = 6;
 
 impl Same {
@@ -167,7 +167,7 @@ fn per_token(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     lines
 }
 
-/// `2 × 8 × 128 × 2`: sides, heads, width, bytes.
+/// A row as factors: `2 × 8 × 128 × 2` are sides, heads, width, bytes.
 fn row_formula(store: &Store, k: DType, v: DType) -> String {
     let bytes = |dtype: DType| {
         if dtype.elements == 1 {
@@ -199,7 +199,7 @@ fn row_formula(store: &Store, k: DType, v: DType) -> String {
 }
 
 fn session(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
-    // Layers of a kind that keep as much, wherever they stand.
+    // Layers of one kind and size, wherever they are.
     let mut same: Vec<(&str, u64, u64)> = Vec::new();
     for group in plan.layers.iter().filter(|group| group.session_bytes > 0) {
         let (kind, one) = (kind(plan, group), group.session_bytes / group.count.max(1));

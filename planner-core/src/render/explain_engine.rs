@@ -1,4 +1,4 @@
-//! An engine's figures with the numbers put in, and the engine's own files that say so.
+//! An engine's figures with the numbers put in, and the files of its source that they restate.
 
 use crate::engine::report::{BlockGroup, CellCache, ReportKind};
 use crate::engine::{Term, Unit};
@@ -7,7 +7,7 @@ use crate::render::words::{Message as M, raw, text};
 use crate::text::{Lang, Sentence};
 use crate::units::{group_digits, human_bytes};
 
-/// The lines for the chosen engine; none for the definition, which explains itself.
+/// The lines for the chosen engine; none for the definition, which other sections explain.
 pub(super) fn lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let engine = &plan.engine;
     let citation = plan.rule().citation();
@@ -44,14 +44,14 @@ pub(super) fn lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     lines
 }
 
-/// Layers that share pages: layers, bytes of a page, blocks of one request.
+/// A group of layers: layers, bytes of a page, blocks of one request.
 fn block_group(group: &BlockGroup, lang: Lang) -> String {
     let BlockGroup { layers, kind, block_size, page_bytes, blocks_per_session } = group;
     let [page, tokens, blocks] = [page_bytes, block_size, blocks_per_session].map(|n| group_digits(*n));
     text(lang, M::ExplainGroup, &[&layers.to_string(), kind, &page, &tokens, &blocks])
 }
 
-/// A product of what a session takes; none where nothing is taken.
+/// One product of a session's bytes; `None` where it is 0.
 fn product(term: &Term, lang: Lang) -> Option<String> {
     let bytes = term.bytes().ok().filter(|bytes| *bytes > 0)?;
     let of = |count: u64, unit: M| text(lang, unit, &[&group_digits(count)]);
@@ -76,7 +76,7 @@ fn cell_cache(cache: &CellCache, lang: Lang) -> String {
     text(lang, M::ExplainCells, &[&layers, kind, &cells, &streams, &k, &v])
 }
 
-/// From memory to blocks, concurrency and tokens, as the engine's start-up log prints them.
+/// From room to blocks, concurrency and tokens, in the figures of the engine's start-up log.
 fn pool(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let report = &plan.engine.report;
     let pool = report.pool()?;

@@ -23,7 +23,7 @@ pub fn integer(value: u64) -> Json {
     value.json()
 }
 
-/// A plan; only the texts of notes depend on the language.
+/// A plan. Only the texts of notes depend on the language.
 pub fn plan(plan: &Plan<'_>, lang: Lang) -> Json {
     plan_document(plan, lang).json()
 }
@@ -158,7 +158,7 @@ fn model_document(model: &ModelSpec) -> ModelDocument<'_> {
     }
 }
 
-/// Every flag's value, with what the plan resolved in place of what was left open.
+/// The value of every flag; what the request left open is as the plan resolved it.
 fn request(plan: &Plan<'_>) -> Map<String, Json> {
     let request = plan.request;
     let parallel = plan.parallel;
@@ -185,7 +185,7 @@ fn request(plan: &Plan<'_>) -> Map<String, Json> {
             _ => None,
         }
     };
-    // these two say `auto` only where nothing was given
+    // these two are `auto` only where no dtype is given
     let keeps = |name: &str| matches!(name, "kv-dtype" | "weight-dtype");
     let mut map = Map::new();
     for flag in FLAGS {

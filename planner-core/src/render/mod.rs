@@ -1,5 +1,5 @@
-//! A plan for readers: as data for programs, and as the sentences of an explanation. Tables and colours are the
-//! command line's and the page's.
+//! A plan for readers: JSON for programs, sentences of an explanation, and the words of messages. Tables and
+//! colours belong to the command line and the page.
 
 pub mod document;
 pub mod explain;

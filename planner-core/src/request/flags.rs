@@ -1,5 +1,5 @@
-//! The one table of flags: [`Request`], its defaults, the parser, help, JSON, schema, completions and the page's
-//! fields all come from it.
+//! The one table of flags. [`Request`], its defaults and setters, the parser, help, completions and the JSON's
+//! `request` object come from it.
 
 use serde_json::Value as Json;
 
@@ -20,7 +20,7 @@ pub enum Group {
     Engine,
 }
 
-/// Who reads a flag.
+/// Which plans read a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     /// Every plan.
@@ -36,7 +36,7 @@ pub enum Reader {
 pub struct Alias {
     /// The spelling: `--tensor-parallel-size`, `-ctk`.
     pub typed: &'static str,
-    /// The value that a switch of that program stands for.
+    /// The value that the other program's switch means.
     pub value: Option<&'static str>,
 }
 
@@ -59,13 +59,13 @@ pub struct Flag {
     pub name: &'static str,
     /// One-letter form.
     pub short: Option<char>,
-    /// What its value is, as in help: `TOKENS`, `N`, `SIZE`; empty for a switch.
+    /// Placeholder of its value in the help: `TOKENS`, `N`, `SIZE`; empty for a switch.
     pub value: &'static str,
     /// Heading.
     pub group: Group,
-    /// What it says, in one line.
+    /// Its line in the help.
     pub help: &'static str,
-    /// What holds where it is not given; empty where nothing does.
+    /// Its default in the help; empty without one.
     pub default: &'static str,
     /// The engines' own spellings.
     pub aliases: &'static [Alias],
@@ -140,12 +140,12 @@ impl Flag {
         (self.given)(request)
     }
 
-    /// Its value in the JSON's `request` object, before defaults are put in; null where it is not given.
+    /// Its value in the JSON's `request` object, without defaults; null where it is not given.
     pub fn json(&self, request: &Request) -> Json {
         (self.json)(request)
     }
 
-    /// Whether a request says 0 where there must be at least 1, which no text could say.
+    /// Whether a request has a 0 that no text of this flag could give.
     pub(crate) fn is_zero(&self, request: &Request) -> bool {
         !self.takes_zero && (self.zero)(request)
     }
@@ -216,10 +216,10 @@ impl<T: Field> Field for Option<T> {
 
 macro_rules! flags {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr, $read:expr, $flag:expr;)*) => {
-        /// A question about one model. Everything optional is `None` until it is given.
+        /// A question about one model. An optional field is `None` until it is given.
         ///
-        /// Built by its setters or as a literal with `..Request::default()`; a value outside a field's range is an
-        /// error when a plan is made.
+        /// Built by its setters, or as a literal with `..Request::default()`. A value outside a field's range
+        /// is an error when a plan is made.
         #[derive(Debug, Clone)]
         pub struct Request {
             $($(#[doc = $doc])+ pub $field: $type,)*
@@ -257,17 +257,17 @@ macro_rules! flags {
     };
 }
 
-/// Makes an optional field's reader of a reader.
+/// The reader of an optional field.
 fn some<T>(read: impl Fn(&str, &str) -> Result<T>) -> impl Fn(&str, &str) -> Result<Option<T>> {
     move |typed, text| read(typed, text).map(Some)
 }
 
-/// A reader that takes 0 besides.
+/// A reader that also takes 0.
 fn or_zero(read: impl Fn(&str, &str) -> Result<u64>) -> impl Fn(&str, &str) -> Result<Option<u64>> {
     move |typed, text| if text.trim() == "0" { Ok(Some(0)) } else { read(typed, text).map(Some) }
 }
 
-/// A dtype's name in lower case; `auto` is no name.
+/// A dtype's name in lower case; `None` for `auto`.
 fn dtype_name(_: &str, text: &str) -> Result<Option<String>> {
     let name = text.trim().to_ascii_lowercase();
     Ok((name != "auto").then_some(name))

@@ -1,4 +1,4 @@
-//! The question: what is planned, where and for which engine. Plain values; [`flags`] is their one table.
+//! The question: what is planned, where, and for which engine. [`flags`] is the one table of its fields.
 
 use crate::error::{Error, Known, Result};
 use crate::parallel::Parallel;
@@ -39,7 +39,7 @@ impl Request {
         }
     }
 
-    /// Refuses zeros that no flag's text could say.
+    /// Refuses a 0 where a flag's text could not say 0 either.
     ///
     /// # Errors
     /// The flag that is 0.
@@ -52,11 +52,11 @@ impl Request {
         }
     }
 
-    /// The parallel sizes: what is not given follows from `--gpus`, which tensor parallelism takes
-    /// when nothing else says where they go.
+    /// The parallel sizes. `--gpus` gives the size that is left open; where several are, it goes to tensor
+    /// parallelism.
     ///
     /// # Errors
-    /// Sizes of 0, sizes that do not multiply to `--gpus`, more than 4,096 GPUs.
+    /// Sizes of 0, sizes whose product is not `--gpus`, more than 4,096 GPUs.
     pub fn parallel(&self) -> Result<Parallel> {
         self.check()?;
         let (pp, dcp) = (self.pp.unwrap_or(1), self.dcp.unwrap_or(1));

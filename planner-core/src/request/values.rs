@@ -1,4 +1,4 @@
-//! The values that a flag can have beyond numbers, and how each is read.
+//! Values of flags beyond numbers, and their readers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::units::parse_count;
 
-/// Which engine is meant, by name, and which of its versions.
+/// An engine by name, and one of its versions.
 ///
-/// A name, not the engine: `engine::resolve` finds that when a plan is made. The names known are
-/// constants of [`crate::engine`].
+/// Only the name: `engine::resolve` finds the engine when a plan is made. Known names are constants of
+/// [`crate::engine`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EngineId {
     name: Cow<'static, str>,
@@ -28,7 +28,7 @@ impl EngineId {
         Self { version: Some(version.into()), ..self }
     }
 
-    /// Reads `NAME` or `NAME@VERSION`; whether an engine has that name is seen when a plan is made.
+    /// Reads `NAME` or `NAME@VERSION`. Whether there is such an engine is checked when a plan is made.
     pub fn parse(text: &str) -> Self {
         let (name, version) = match text.split_once('@') {
             Some((name, version)) => (name, Some(version.to_owned().into())),
@@ -48,7 +48,7 @@ impl EngineId {
     }
 }
 
-/// As it is typed.
+/// As the user typed it.
 impl fmt::Display for EngineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -59,7 +59,7 @@ impl fmt::Display for EngineId {
 /// llama.cpp's `--flash-attn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlashAttention {
-    /// On where the device can.
+    /// On where the device supports it.
     #[default]
     Auto,
     /// Always; a quantized V cache needs it.

@@ -16,9 +16,9 @@ pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
     family::build(Arc::new(parse_object(text)?), strict).map_err(Error::of_model)
 }
 
-/// Reads a `config.json` and the `hf_quant_config.json` beside it, where ModelOpt before 0.31 wrote the
-/// quantization that config.json then lacks (vLLM reads it the same way:
-/// `vllm/transformers_utils/config.py`, `get_config`).
+/// Reads a `config.json` and the `hf_quant_config.json` beside it. ModelOpt before 0.31 wrote the quantization
+/// into that file instead of config.json. vLLM reads both too (`vllm/transformers_utils/config.py`,
+/// `get_config`).
 pub fn from_config_files(config: &str, quantization: Option<&str>, strict: bool) -> Result<ModelSpec> {
     let mut config = parse_object(config)?;
     let own = config.get("quantization_config").is_some_and(|value| !value.is_null());
@@ -29,7 +29,7 @@ pub fn from_config_files(config: &str, quantization: Option<&str>, strict: bool)
     family::build(Arc::new(config), strict).map_err(Error::of_model)
 }
 
-/// ModelOpt's older file in the form in which later versions put it into config.json.
+/// ModelOpt's older file, in the form that later versions have in config.json.
 fn as_written_later(file: &Map<String, Json>) -> Map<String, Json> {
     let Some(inner) = file.get("quantization").and_then(Json::as_object) else { return file.clone() };
     let mut flat = Map::new();
@@ -41,7 +41,7 @@ fn as_written_later(file: &Map<String, Json>) -> Map<String, Json> {
     flat
 }
 
-/// Parses a JSON object, with an error that says what the text looks like instead.
+/// Parses a JSON object. An error says what the text looks like instead.
 pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let parse = |why: Sentence| Error::parse("config.json", why);
@@ -54,7 +54,7 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
         ));
     }
     let parsed = serde_json::from_str(text).or_else(|error| {
-        // Python writes NaN and Infinity, which JSON does not know; published files hold them.
+        // Python writes NaN and Infinity, which JSON does not have; published files contain them.
         serde_json::from_str(&without_python_numbers(text)).map_err(|_| error)
     });
     match parsed {

@@ -1,8 +1,8 @@
 //! Evaluation of the family language against one model's configuration.
 //!
-//! A name is a definition of the family. A name with a dot (`.hidden_size`) is a key of the (language
-//! model's) configuration, else the class default that the family states; what is nowhere is a
-//! missing field, which only `??` and `has()` forgive.
+//! A name is a definition of the family. A name with a dot (`.hidden_size`) is a key of the language model's
+//! configuration, else a class default. A key that is nowhere is a missing field, which only `??` and `has()`
+//! accept.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use super::value::{Number, Value, arithmetic};
 use crate::error::{Error, Result};
 use crate::text::{Argument, Sentence, Words};
 
-/// Keys that give the model's size: a class default stands in for them only within a wrapper, whose
-/// checkpoints leave out what equals it. An outermost configuration without them is incomplete.
+/// Keys for the size of a model. A class default counts for them only inside a wrapper: transformers leaves
+/// keys out there that equal the default. An outermost configuration without them is incomplete.
 const REQUIRED: &[&str] = &[
     "num_hidden_layers",
     "n_layer",
@@ -35,8 +35,8 @@ const REQUIRED: &[&str] = &[
     "ffn_dim",
 ];
 
-/// Deepest chain of definitions: a guard for families that a program gives at run time. The build
-/// refuses circles in those that are compiled in.
+/// Deepest chain of definitions. It guards against circles in families that a program installs at run time; the
+/// build refuses circles in compiled ones.
 const MAX_DEPTH: usize = 48;
 
 /// A key that was read, its value, and whether it is a class default.
@@ -50,7 +50,7 @@ pub struct KeyRead {
     pub is_default: bool,
 }
 
-/// Everything names can refer to.
+/// Everything that names can refer to.
 pub struct Scope<'a> {
     /// The family whose definitions apply.
     pub family: &'static Family,
@@ -68,9 +68,9 @@ pub struct Scope<'a> {
     /// Values of definitions, with the layer that they hold for where they read `i`.
     known: RefCell<Vec<(&'static str, Option<u64>, Value<'a>)>>,
     index: Cell<Option<u64>>,
-    /// Whether the definition that is being evaluated has read `i`.
+    /// Whether the current definition has read `i`.
     used_index: Cell<bool>,
-    /// The definitions that are being evaluated, the innermost last.
+    /// The definitions under evaluation, the innermost last.
     open: RefCell<Vec<&'static str>>,
     trace: RefCell<Option<Vec<KeyRead>>>,
 }
@@ -101,7 +101,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Sets what `i` means.
+    /// Sets the value of `i`.
     pub fn set_index(&self, index: Option<u64>) {
         self.index.set(index);
     }
@@ -174,7 +174,7 @@ impl<'a> Scope<'a> {
         let Some(source) = self.definition(name) else {
             return Err(self.broken(say!("no definition `{0}`", name)));
         };
-        // A trace wants every key that is read.
+        // A trace needs every read of a key, so it does not use known values.
         if self.trace.borrow().is_none()
             && let Some((_, index, value)) = self.known.borrow().iter().find(|(known, ..)| *known == name)
             && (index.is_none() || *index == self.index.get())
@@ -189,7 +189,7 @@ impl<'a> Scope<'a> {
         self.open.borrow_mut().push(name);
         let value = self.evaluate(source);
         self.open.borrow_mut().pop();
-        // What failed for this layer may not fail for another.
+        // A failure for this layer is not stored: another layer may succeed.
         let used = self.used_index.get();
         self.used_index.set(outer || used);
         let value = value?;
@@ -200,7 +200,7 @@ impl<'a> Scope<'a> {
         Ok(value)
     }
 
-    /// What is wrong in the family itself, with the definition that it is in.
+    /// An error in the family itself, with the current definition.
     pub(super) fn broken(&self, what: impl Argument) -> Error {
         let why = match self.open.borrow().last() {
             Some(definition) => say!("{0}: `{1}`: {2}", self.family.name, definition, what),
@@ -209,7 +209,7 @@ impl<'a> Scope<'a> {
         Error::parse(words!("family"), why)
     }
 
-    /// What a message calls an expression: its name, or where it stands.
+    /// The name of an expression in a message: its own, or where it is.
     pub(super) fn subject(&self, expr: &Expr<'_>) -> Sentence {
         match (name_of(expr), self.open.borrow().last()) {
             (Some(name), _) => Sentence::verbatim(name),
@@ -280,7 +280,7 @@ impl<'a> Scope<'a> {
 
     fn member(&self, object: &Expr<'static>, key: &'static str) -> Result<Value<'a>> {
         let (path, value) = match object {
-            // A part that the language model's configuration lacks may stand beside it.
+            // A part that the language model's configuration lacks may be beside it.
             Expr::Key(name) if !self.config.contains_key(*name) => {
                 let found = self.root.get(*name).or_else(|| self.defaults.get(*name));
                 let Some(json) = found else { return self.key(name) };
@@ -315,7 +315,7 @@ impl<'a> Scope<'a> {
         let length = match &items {
             Value::Array(items) => items.len(),
             Value::List(items) => items.len(),
-            // What is no list has no such element: `has(x[0])` tells one from the other.
+            // A value that is not a list has no such element, so `has(x[0])` tells them apart.
             _ => {
                 let list = name_of(list).unwrap_or_default();
                 return Err(Error::missing(format!("{list}[{position}]"), self.place()));
@@ -343,7 +343,7 @@ impl<'a> Scope<'a> {
         match operator {
             O::Coalesce => match self.eval(left) {
                 Ok(Value::Null) => self.eval(right),
-                // Where no spelling is there, the first one is the name that people know.
+                // Where no spelling is present, the first is named, which people know.
                 Err(first @ Error::MissingField { .. }) => match self.eval(right) {
                     Err(Error::MissingField { .. }) => Err(first),
                     other => other,
@@ -377,7 +377,7 @@ fn name_of(expr: &Expr<'_>) -> Option<String> {
     }
 }
 
-/// The name that an expression starts with, or else `name`.
+/// The name at the start of an expression, else `name`.
 pub(super) fn field_name(source: &str, name: &str) -> String {
     parse(source).ok().and_then(|expr| name_of(&expr)).unwrap_or_else(|| name.to_owned())
 }

@@ -19,7 +19,7 @@ use crate::suggest;
 use crate::text::Sentence;
 use crate::units::sum;
 
-/// The family that answers for a `model_type`, and that type's class defaults.
+/// The family of a `model_type`, and that type's class defaults.
 pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
     let family = family_of(model_type)?;
     let (_, defaults) = family.model_types.iter().find(|(name, _)| *name == model_type)?;
@@ -30,8 +30,8 @@ pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
 
 /// Builds the model of a configuration.
 ///
-/// `strict` refuses a `model_type` that no family answers for; otherwise one whose keys are all
-/// standard is planned as plain attention, with a note.
+/// `strict` refuses an unknown `model_type`. Without it a configuration with standard keys only is planned as
+/// plain attention, with a note.
 pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> {
     let class = config
         .get("architectures")
@@ -57,15 +57,15 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
         return assemble(&whole, None, &config, None, notes);
     };
-    // The language model is a nested configuration with a family of its own; a checkpoint of the
-    // text part alone may also name the nested type directly, which needs no wrapper.
+    // A wrapper's language model is a nested configuration with a family of its own. A checkpoint of the text
+    // part alone may name the nested type directly, and needs no wrapper.
     let text = nested(&config, key);
     let empty = Map::new();
-    // Older checkpoints of some wrappers keep the language model's keys at the top.
+    // Older checkpoints of some wrappers have the language model's keys at the top.
     let is_flat =
         text.is_none() && ["num_hidden_layers", "hidden_size"].iter().all(|key| config.contains_key(*key));
     let text_config = text.unwrap_or(if is_flat { &config } else { &empty });
-    // A nested part that names the wrapper's own type means the wrapper's text class.
+    // A nested part with the wrapper's own type is the wrapper's text class.
     let named = text_config.get("model_type").and_then(Json::as_str);
     let text_type = named.filter(|named| !is_flat && *named != model_type).unwrap_or(text_type);
     let Some((text_family, mut text_defaults)) = find(text_type) else {
@@ -75,17 +75,17 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
         )
         .way_out(near_types(text_type)));
     };
-    // A wrapper may state other defaults for its language model.
+    // A wrapper may have other defaults for its language model.
     if let Some(Json::Object(more)) = defaults.get(key) {
         text_defaults.extend(more.clone());
     }
     let mut text_filled = fill(text_config, &text_defaults);
-    // The wrapper's expressions see the language model's keys with their class defaults.
+    // The wrapper's expressions read the language model's keys with their class defaults.
     let mut seen = text_defaults.clone();
     seen.extend(text_filled.clone());
     filled.insert(key.to_owned(), Json::Object(seen));
     let whole = Scope::new(family, &filled, &filled, &defaults, &class, model_type);
-    // A wrapper's class may tie its head whatever the language model's own configuration says.
+    // A wrapper's class may tie its head, whatever the language model's configuration says.
     if whole.defines("tie")
         && let Value::Flag(tie) = whole.evaluate("tie")?
     {
@@ -95,8 +95,8 @@ pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> 
     assemble(&inner, Some(&whole), &config, text.map(|_| key.to_owned()), notes)
 }
 
-/// The configuration with the class defaults of its nested parts: `vision_config` and the like may
-/// leave out any of their keys.
+/// The configuration with the class defaults of its nested parts: `vision_config` and others may lack any of
+/// their keys.
 pub(super) fn fill(config: &Map<String, Json>, defaults: &Map<String, Json>) -> Map<String, Json> {
     let mut filled = config.clone();
     for (key, value) in defaults {
@@ -135,9 +135,9 @@ fn assemble<'a>(
     };
     let stated = own(text.root);
     let read = Storage::from_config(dtype, stated.or_else(|| own(text.config)), text.config);
-    // What stands in the language model's part is said of the language model alone (Kimi K2.5).
+    // A quantization inside the language model's part applies to the language model alone (Kimi K2.5).
     let (storage, weight_refusal) = match read.map(|storage| storage.with_towers(stated.is_some())) {
-        // What MLX makes of towers, states and latents differs from model to model.
+        // How MLX quantizes towers, states and latents differs from model to model.
         Ok(storage) if storage.is_whole() && (whole.is_some() || !is_plain(text.family)) => (
             Storage::plain(dtype),
             Some(
@@ -217,7 +217,7 @@ fn assemble<'a>(
     })
 }
 
-/// Whether a family's layers keep keys and values and nothing else.
+/// Whether a family's layers have keys and values only.
 fn is_plain(family: &Family) -> bool {
     family.cache.iter().all(|rule| rule.kind == "keys_values")
 }
@@ -236,7 +236,7 @@ fn text_value<'a>(scope: &Scope<'a>, name: &'static str) -> Result<&'a str> {
     }
 }
 
-/// The dtype of the weights, which is also what an `auto` cache is kept in.
+/// The dtype of the weights, which an `auto` cache has too.
 fn model_dtype(scope: &Scope<'_>, notes: &mut Vec<Note>) -> Result<DType> {
     for map in [scope.config, scope.root] {
         for key in ["dtype", "torch_dtype"] {
@@ -273,7 +273,7 @@ fn widest(layers: &[Layer]) -> (Option<u64>, Option<u64>) {
 
 // ---- origins ----------------------------------------------------------------------------------
 
-/// Definitions whose source a reader wants to see.
+/// Definitions whose source is printed.
 const TRACED: &[&str] =
     &["layers", "heads", "kv_heads", "head_dim", "v_head_dim", "hidden", "window", "max_position", "vocab"];
 
@@ -281,7 +281,7 @@ fn origins(scope: &Scope<'_>) -> Result<Vec<Origin>> {
     let mut origins = Vec::new();
     scope.set_index(Some(0));
     for name in TRACED.iter().filter(|name| scope.defines(name)) {
-        // A figure that this model does not have leaves no origin.
+        // A figure that the model does not have has no origin.
         let Ok((value, reads)) = scope.traced(name) else { continue };
         let value = match value {
             Value::Number(number) => number.as_u64().map_or(Json::Null, Json::from),
@@ -294,7 +294,7 @@ fn origins(scope: &Scope<'_>) -> Result<Vec<Origin>> {
     Ok(origins)
 }
 
-/// `num_key_value_heads`, or for a computed figure its keys with their values.
+/// The key that a figure was read from; for a computed figure its keys with their values.
 fn describe(reads: &[KeyRead], definition: Option<&str>) -> String {
     let name = |read: &KeyRead| {
         if read.is_default { format!("{} (class default)", read.key) } else { read.key.clone() }

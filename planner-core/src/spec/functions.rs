@@ -47,7 +47,7 @@ impl<'a> Scope<'a> {
                 let position = self.elements(list)?.iter().position(|item| item.equals(&wanted));
                 position.map_or(Ok(Value::Null), whole)
             }
-            // The last position of an item before `end`.
+            // The last position of the item before `end`.
             ("last_index_of", [list, item, end]) => {
                 let wanted = self.eval(item)?;
                 let end = self.number(end)?.as_u64().and_then(|end| usize::try_from(end).ok()).unwrap_or(0);
@@ -70,7 +70,7 @@ impl<'a> Scope<'a> {
                 }
             }
             ("is_list", [value]) => flag(matches!(self.eval(value)?, Value::Array(_) | Value::List(_))),
-            // A figure given once for all layers or in one entry for each.
+            // One figure for all layers, or an entry for each.
             ("at", [value, position]) => match self.eval(value)? {
                 Value::Array(_) | Value::List(_) => self.index(value, position),
                 Value::Object(map) => {
@@ -174,7 +174,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The sum of `count` primes above `after`, leaving out the first `skip`.
+/// The sum of `count` primes above `after`, without the first `skip`.
 fn sum_primes<'a>(after: u64, skip: u64, count: u64) -> Result<Value<'a>> {
     let wanted = skip.saturating_add(count);
     if after > 1 << 32 || wanted > 4096 {

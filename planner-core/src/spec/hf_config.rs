@@ -1,10 +1,10 @@
-//! Reading a Hugging Face configuration for what an engine looks up there beyond the cache layers.
+//! Reads single keys of a Hugging Face configuration, for engines that look beyond the cache layers.
 
 use serde_json::{Map, Value as Json};
 
 use super::model::ModelSpec;
 
-/// The outermost and the language model's configuration.
+/// The outermost configuration and the language model's part.
 #[derive(Clone, Copy)]
 pub struct HfConfig<'a> {
     /// Outermost object.
@@ -18,7 +18,7 @@ pub struct HfConfig<'a> {
 }
 
 impl<'a> HfConfig<'a> {
-    /// Of a model.
+    /// The configuration of a model.
     pub fn of(model: &'a ModelSpec) -> Self {
         Self {
             root: &model.config,
@@ -28,23 +28,23 @@ impl<'a> HfConfig<'a> {
         }
     }
 
-    /// A value of the language model, or of the outermost object.
+    /// A value from the language model's part, else from the outermost object.
     pub fn get(&self, key: &str) -> Option<&'a Json> {
         let found = |map: &'a Map<String, Json>| map.get(key).filter(|v| !v.is_null());
         found(self.text).or_else(|| found(self.root))
     }
 
-    /// A whole number of the language model, under the first of these keys that has one.
+    /// A whole number under the first of these keys that has one.
     pub fn number(&self, keys: &[&str]) -> Option<u64> {
         keys.iter().find_map(|key| whole(self.get(key)?))
     }
 
-    /// A text.
+    /// A string.
     pub fn text_of(&self, key: &str) -> Option<&'a str> {
         self.get(key)?.as_str()
     }
 
-    /// Whether a flag is set.
+    /// Whether a flag is true.
     pub fn flag(&self, key: &str) -> bool {
         self.get(key).and_then(Json::as_bool).unwrap_or(false)
     }
@@ -54,7 +54,7 @@ impl<'a> HfConfig<'a> {
         self.root.get("model_type").and_then(Json::as_str).unwrap_or(self.model_type)
     }
 
-    /// An object of the language model.
+    /// An object.
     pub fn object(&self, key: &str) -> Option<&'a Map<String, Json>> {
         self.get(key)?.as_object()
     }
@@ -70,7 +70,7 @@ impl<'a> HfConfig<'a> {
     }
 }
 
-/// A whole number, also where it is written `8.0`.
+/// A whole number; `8.0` is one.
 pub fn whole(value: &Json) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0).map(|f| f as u64))
 }

@@ -1,13 +1,22 @@
-//! What one layer keeps for one session: stores composed of what is stored × for which tokens.
+//! What one layer keeps for one session: its stores, each with a content and an extent.
 //!
-//! A layer may hold several stores (Falcon-H1 keeps keys and values and a state in every layer,
-//! DeepSeek V3.2 a latent and an index key) or none (a layer that reads another's cache).
+//! ```text
+//! one row of a store          rows of one session
+//!   KeysValues  heads × (k_dim + v_dim)   Full     every token
+//!   Latent      rank + rope               Window   the last n tokens
+//!   IndexKey    heads × dim               Chunk    the tokens of the current chunk
+//!   State       conv + recurrent          Session  one, whatever the length
+//!   Cross       heads × (k_dim + v_dim)   Source   every token of the encoder
+//! ```
+//!
+//! A layer may have several stores: Falcon-H1 keeps keys, values and a state in every layer, DeepSeek V3.2 a
+//! latent and an index key. A layer that reads another layer's cache has none.
 
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::units::{product, sum};
 
-/// What one cached row, or one session's state, holds.
+/// The content of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// A key and a value per head: `heads × (k_dim + v_dim)` elements.
@@ -57,7 +66,7 @@ pub enum Content {
     },
 }
 
-/// For which tokens a store keeps rows.
+/// The tokens that a store has rows for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Every token.
@@ -107,9 +116,9 @@ layer_kinds! {
     State = "state",
     /// Keys and values of the encoder's output.
     Cross = "cross",
-    /// Another layer's cache, read.
+    /// A layer that reads another layer's cache.
     Shared = "shared",
-    /// Nothing.
+    /// A layer without a cache.
     None = "none",
 }
 
@@ -119,7 +128,7 @@ impl std::fmt::Display for LayerKind {
     }
 }
 
-/// One thing a layer stores.
+/// One store of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// What one row holds.
@@ -160,7 +169,7 @@ impl Store {
         self.dims.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
-    /// Rows held for a session of `tokens` with an encoder input of `source` tokens.
+    /// Rows of a session of `tokens` tokens, with an encoder input of `source` tokens.
     pub fn rows(&self, tokens: u64, source: u64) -> u64 {
         match self.extent {
             Extent::Full => tokens.div_ceil(self.tokens_per_row.max(1)),
@@ -192,7 +201,7 @@ impl Store {
         }
     }
 
-    /// Bytes held for a session.
+    /// Bytes of a session.
     pub fn session_bytes(&self, tokens: u64, source: u64, k: DType, v: DType) -> Result<u64> {
         product(words!("bytes of a session"), &[self.rows(tokens, source), self.row_bytes(k, v)?])
     }
@@ -203,17 +212,17 @@ impl Store {
 pub struct Layer {
     /// Position in the model.
     pub index: u64,
-    /// The layer whose cache it reads instead of keeping its own.
+    /// The layer whose cache it reads; it then has no stores of its own.
     pub owner: Option<u64>,
     /// Query heads that read it; 0 where it has no attention.
     pub query_heads: u64,
-    /// What it keeps.
+    /// Its stores.
     pub stores: Vec<Store>,
-    /// Layers of one class keep the same; from 0, by [`assign_classes`].
+    /// Number of its class, from 0, by [`assign_classes`]: layers of a class have equal stores.
     pub class: usize,
 }
 
-/// Gives layers that keep the same one class, so that nothing is counted twice.
+/// Gives layers with equal stores one class, so that each class is counted once.
 pub fn assign_classes(layers: &mut [Layer]) {
     let mut firsts: Vec<usize> = Vec::new();
     for at in 0..layers.len() {
@@ -227,12 +236,12 @@ pub fn assign_classes(layers: &mut [Layer]) {
     }
 }
 
-/// Layers that keep the same, wherever they stand.
+/// Layers with equal stores, wherever they are in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerClass<'a> {
     /// How many.
     pub layers: u64,
-    /// What each keeps.
+    /// The stores of each layer.
     pub stores: &'a [Store],
 }
 
@@ -249,7 +258,7 @@ pub fn classes(layers: &[Layer]) -> Vec<LayerClass<'_>> {
 }
 
 impl Layer {
-    /// What kind of layer it is, for people: the first of state, latent, chunked, sliding, full …
+    /// What kind of layer it is, for people: the kind of its first store by the definition.
     pub fn kind(&self) -> LayerKind {
         if self.owner.is_some() {
             return LayerKind::Shared;

@@ -1,5 +1,4 @@
-//! A model as far as memory is concerned: layers, parameters, weight bytes, and where each
-//! figure came from.
+//! A model as memory sees it: layers, parameters, weight bytes, and the source of each figure.
 
 use std::any::Any;
 use std::fmt;
@@ -23,7 +22,7 @@ pub struct Origin {
     pub field: &'static str,
     /// Its value.
     pub value: Json,
-    /// The keys it was read or computed from.
+    /// The configuration's keys that it was read or computed from.
     pub from: String,
 }
 
@@ -40,7 +39,7 @@ pub struct Part {
     pub bytes: u64,
 }
 
-/// What the model holds at one place, or in every expert of one layer: matrices, vectors or tables of one shape.
+/// Matrices, vectors or tables of one shape, in one place of the model or in every expert of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightModule {
     /// Part it belongs to (`attention`, `experts` …).
@@ -87,18 +86,18 @@ impl Note {
     }
 }
 
-/// What an engine works out from a configuration alone, kept for its next plan of the same model.
+/// What an engine derives from the configuration alone, for the next plan of the same model.
 #[derive(Default)]
 pub struct Kept(OnceLock<Box<dyn Any + Send + Sync>>);
 
 impl Kept {
-    /// What was kept, or what is made now; `None` where another engine kept something else.
+    /// The derived value, made at the first call; `None` where another engine stored one of another type.
     pub fn get_or<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
         self.0.get_or_init(|| Box::new(make())).downcast_ref()
     }
 }
 
-/// A copy may be changed, so it starts anew.
+/// A clone may be changed, so it starts empty.
 impl Clone for Kept {
     fn clone(&self) -> Self {
         Self::default()
@@ -148,13 +147,13 @@ pub struct ModelSpec {
     pub source_len: Option<u64>,
     /// Parameters and bytes by part.
     pub parts: Vec<Part>,
-    /// The same module by module; empty where only a file's sums are known.
+    /// Parameters and bytes by module; empty where only sums of a file are known.
     pub modules: Vec<WeightModule>,
     /// All parameters.
     pub parameters: u64,
     /// Bytes of the weights as stored.
     pub weight_bytes: u64,
-    /// Why the stored bytes of the weights cannot be said: a plan needs a weight dtype then.
+    /// Why the bytes of the weights are not known; a plan then needs `--weight-dtype`.
     pub weight_refusal: Option<Error>,
     /// Where the figures came from.
     pub origin: Vec<Origin>,
@@ -164,12 +163,12 @@ pub struct ModelSpec {
     pub config: Arc<Map<String, Json>>,
     /// Key of the language model's part within `config`, where it is nested.
     pub text_key: Option<String>,
-    /// llama.cpp's metadata of it, once asked for.
+    /// llama.cpp's metadata of the model, made at its first plan.
     pub converted: Kept,
 }
 
 impl ModelSpec {
-    /// Says which entry of the catalogue this is; `asked` is the id or hub id that it was asked for by.
+    /// Records the catalogue's entry; `asked` is the id or hub id that the user gave.
     pub fn set_entry(&mut self, id: &str, name: &str, hub: Option<&str>, asked: &str) {
         id.clone_into(&mut self.id);
         name.clone_into(&mut self.name);

@@ -1,4 +1,4 @@
-//! Parameters and weight bytes by part, by the modules of a family and of its towers.
+//! Parameters and weight bytes by part, from the modules of a family and its towers.
 
 use planner_models::{ModuleRule, Tower};
 use serde_json::{Map, Value as Json};
@@ -20,12 +20,12 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Nothing counted yet; weights are stored as `storage` says.
+    /// An empty count; `storage` says how weights are stored.
     pub fn new(storage: Storage) -> Self {
         Self { storage, parts: Vec::new(), modules: Vec::new() }
     }
 
-    /// Adds the modules that a scope's conditions admit, of one `layer` of the language model or of none.
+    /// Adds the modules whose conditions hold, for one `layer` of the language model or outside its layers.
     pub fn modules(
         &mut self,
         scope: &Scope<'_>,
@@ -65,7 +65,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Modules held once and further repeated blocks.
+    /// Adds modules that the model has once, and further repeated blocks.
     pub fn once(&mut self, scope: &Scope<'_>, prefix: &str) -> Result<()> {
         self.modules(scope, scope.family.modules, prefix, None)?;
         for stack in scope.family.stacks {
@@ -81,7 +81,7 @@ impl Counter {
         Ok(())
     }
 
-    /// A nested model whose parameters are added.
+    /// Adds the parameters of a nested model.
     pub fn tower(&mut self, outer: &Scope<'_>, tower: &Tower) -> Result<()> {
         let empty = Map::new();
         let config = nested(outer.config, tower.config).unwrap_or(&empty);
@@ -118,7 +118,7 @@ impl Counter {
         &mut self.parts[at]
     }
 
-    /// The parts that hold parameters, and all modules.
+    /// The parts that have parameters, and all modules.
     pub fn finish(self) -> (Vec<Part>, Vec<WeightModule>) {
         let parts = self.parts.into_iter().filter(|part| part.parameters > 0).collect();
         (parts, self.modules)

@@ -1,4 +1,4 @@
-//! Configurations whose `model_type` no family answers for.
+//! Configurations with a `model_type` that no family has.
 
 use planner_models::Family;
 use serde_json::{Map, Value as Json};
@@ -8,11 +8,11 @@ use super::model::{Note, nested};
 use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
-/// Keys that a plain decoder has to have.
+/// Keys that a plain decoder must have.
 const NEEDED: &[&str] =
     &["hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"];
 
-/// Parts of keys that may change what is cached or what the weights take.
+/// Parts of key names that may change the cache or the weights.
 const SUSPECT: &[&str] = &[
     "lora",
     "layer_types",
@@ -56,7 +56,7 @@ const SUSPECT: &[&str] = &[
 /// Keys whose meaning for the weights differs between models.
 const SUSPECT_NAMES: &[&str] = &["bias", "use_bias", "qkv_bias", "add_bias_linear", "add_qkv_bias"];
 
-/// Where wrappers keep a language model.
+/// Keys under which wrappers keep their language model.
 const PARTS: &[&str] = &[
     "text_config",
     "llm_config",
@@ -68,8 +68,8 @@ const PARTS: &[&str] = &[
     "text_model",
 ];
 
-/// Plain attention for an unknown `model_type`, when every key that could change its cache is one
-/// of the standard ones.
+/// Plans an unknown `model_type` as plain attention, provided that every key that could change its cache is a
+/// standard one.
 pub(super) fn plain(
     model_type: &str,
     class: &str,
@@ -124,8 +124,8 @@ pub(super) fn plain(
     find("llama").ok_or_else(|| refuse(words!("the family `llama` is missing").into()))
 }
 
-/// What can be planned of a wrapper that nothing is known about: a nested language model of a known
-/// type, whose cache is the least that the whole keeps.
+/// The part of an unknown wrapper that can be planned: a nested language model of a known type. Its cache is
+/// the least that the wrapper keeps.
 fn part(config: &Map<String, Json>) -> Option<Sentence> {
     PARTS.iter().find_map(|key| {
         let model_type = nested(config, key)?.get("model_type")?.as_str()?;

@@ -165,7 +165,7 @@ pub struct Module {
     pub outputs: u64,
     /// Bias elements.
     pub bias: u64,
-    /// Bytes of an element where they are not the model's dtype's; 0 where they are.
+    /// Bytes of an element, where they differ from the model's dtype; 0 where they do not.
     pub element_bytes: u64,
 }
 
@@ -214,7 +214,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Whether a condition on it holds: not null, false, 0 or empty.
+    /// Whether a condition with this value holds: it is not null, false, 0 or empty.
     pub fn is_true(&self) -> bool {
         match self {
             Self::Null => false,
@@ -228,7 +228,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Equality as configurations mean it: `1` and `1.0` are equal, values of two types are not.
+    /// Equality as configurations mean it: `1` equals `1.0`; values of different types are not equal.
     pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -239,7 +239,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value as people read it in a message.
+    /// The value as a message shows it.
     pub fn describe(&self) -> Sentence {
         match self {
             Self::Null => Sentence::verbatim("null"),
@@ -253,7 +253,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What an operator makes of two numbers.
+/// Applies an operator to two numbers.
 pub fn arithmetic<'a>(operator: Operator, a: Number, b: Number) -> Result<Value<'a>> {
     use Operator as O;
     Ok(match operator {

@@ -1,4 +1,4 @@
-//! Texts of crates above the core, which keep both languages of a text beside each other.
+//! Texts of crates above the core, with both languages beside each other.
 
 use super::{Argument, Lang, Sentence, fill};
 

@@ -1,7 +1,7 @@
-//! Sentences in every language: reasons, errors and notes, written where they arise as [`Sentence`]s. What is printed
-//! in its own place stands in `render::words`.
+//! Sentences in every language. Reasons, errors and notes are written where they arise, as [`Sentence`]s.
+//! Messages with a place of their own are in `render::words`.
 //!
-//! `{0}`, `{1}` … in a text are places for arguments. Crates above the core keep their own texts as
+//! `{0}`, `{1}` … in a template are places for arguments. Crates above the core have their own texts as
 //! [`Bilingual`].
 
 #[macro_use]
@@ -34,8 +34,8 @@ impl Lang {
     }
 }
 
-/// Puts arguments in: `{0}` is the first, `{0:layer/layers}` one of two words by whether it is 1. Where a
-/// Chinese character meets a Latin word at such a place, a space parts them.
+/// Puts arguments into a template: `{0}` is the first; `{0:layer/layers}` is one of two words, by whether the
+/// first is 1. A space separates a Chinese character from a Latin word at such a place.
 pub(crate) fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let arguments: Vec<&str> = arguments.into_iter().collect();
     let mut text = String::with_capacity(template.len() + 32);
@@ -60,7 +60,7 @@ pub(crate) fn fill<'a>(template: &str, arguments: impl IntoIterator<Item = &'a s
     text
 }
 
-/// Adds an argument, or the piece of the template after one, with a space where two scripts would touch.
+/// Adds an argument, or the piece of the template after one, with a space where the two scripts meet.
 fn push(text: &mut String, part: &str, is_argument: bool) {
     let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     let is_word =

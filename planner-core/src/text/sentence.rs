@@ -1,7 +1,6 @@
-//! Sentences that are put together where something happens and read in any language: an English
-//! template, whose Chinese stands in `zh/`, and what goes into it.
+//! Sentences: an English template with its arguments, made where something happens and read in any language.
 //!
-//! A template whose Chinese is missing stays English; a test names it.
+//! A template's Chinese is in `zh/`. A template without Chinese stays English, and a test names it.
 
 use std::fmt;
 use std::io;
@@ -19,7 +18,7 @@ const FROM_START: Option<Translator> = Some(super::zh::sentence);
 #[cfg(not(feature = "chinese"))]
 const FROM_START: Option<Translator> = None;
 
-/// Gives the Chinese of sentences from now on: for a program that loads it when it is asked for.
+/// Installs the Chinese of sentences, for a program that loads it late.
 pub fn install(translator: Translator) {
     let _ = INSTALLED.set(translator);
 }
@@ -33,7 +32,7 @@ fn chinese(english: &str) -> Option<&'static str> {
 pub struct Words(&'static str);
 
 impl Words {
-    /// For [`words!`](crate::words), by which the test finds every template.
+    /// For [`words!`](crate::words), by which a test finds every template.
     #[doc(hidden)]
     pub const fn new(english: &'static str) -> Self {
         Self(english)
@@ -47,7 +46,7 @@ impl fmt::Display for Words {
     }
 }
 
-/// An English text, whose Chinese stands in `zh/`.
+/// An English text; its Chinese is in `zh/`.
 #[macro_export]
 macro_rules! words {
     ($english:literal) => {
@@ -55,7 +54,7 @@ macro_rules! words {
     };
 }
 
-/// A [`Sentence`] of a template and what stands at its `{0}`, `{1}` …
+/// A [`Sentence`] of a template and the arguments at its `{0}`, `{1}` …
 #[macro_export]
 macro_rules! say {
     ($english:literal $(, $argument:expr)* $(,)?) => {
@@ -63,23 +62,23 @@ macro_rules! say {
     };
 }
 
-/// A text in every language. Boxed, since what fails rarely should not make every result large.
+/// A text in every language. Boxed, because errors are rare and should not make every result large.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sentence(Box<Kind>);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    /// A name, a figure or a file's own words: the same in every language.
+    /// A name, a figure or a file's own words, in every language alike.
     Verbatim(String),
     /// A text of a data file (a family's reason to refuse), by its English.
     Data(String),
     /// A template and its arguments.
     Said(Words, Vec<Sentence>),
-    /// The same with both languages beside each other.
+    /// A template in both languages, and its arguments.
     Bilingual(Bilingual, Vec<Sentence>),
-    /// Names, one after the other.
+    /// A list of names.
     List(Vec<String>),
-    /// Another program's English words, and what other languages say instead.
+    /// Another program's English words, and a text for other languages.
     Foreign(String, Sentence),
 }
 
@@ -95,17 +94,17 @@ impl Sentence {
         Self(Box::new(Kind::Bilingual(template, arguments)))
     }
 
-    /// What is the same in every language.
+    /// Text that is the same in every language.
     pub fn verbatim(text: impl Into<String>) -> Self {
         Self(Box::new(Kind::Verbatim(text.into())))
     }
 
-    /// Names, one after the other.
+    /// A list of names.
     pub fn list(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self(Box::new(Kind::List(names.into_iter().map(Into::into).collect())))
     }
 
-    /// Another program's words, and what is said instead in other languages.
+    /// Another program's words, and a text for other languages.
     pub fn foreign(english: impl fmt::Display, instead: impl Into<Self>) -> Self {
         Self(Box::new(Kind::Foreign(english.to_string(), instead.into())))
     }
@@ -124,12 +123,12 @@ impl Sentence {
         Self::foreign(error, instead)
     }
 
-    /// What stands in a data file, by its English.
+    /// A text of a data file, by its English.
     pub fn data(english: impl Into<String>) -> Self {
         Self(Box::new(Kind::Data(english.into())))
     }
 
-    /// The text, where it is the same in every language.
+    /// The text, where every language has the same.
     pub fn name(&self) -> Option<&str> {
         match &*self.0 {
             Kind::Verbatim(text) => Some(text),
@@ -137,12 +136,12 @@ impl Sentence {
         }
     }
 
-    /// Whether nothing is said.
+    /// Whether the sentence is empty.
     pub fn is_empty(&self) -> bool {
         self.name().is_some_and(str::is_empty)
     }
 
-    /// In a language.
+    /// The text in a language.
     pub fn text(&self, lang: Lang) -> String {
         let translated = |english| match lang {
             Lang::En => None,
@@ -197,7 +196,7 @@ impl From<Bilingual> for Sentence {
     }
 }
 
-/// What can stand in a template: texts and figures as they are, sentences in the language asked for.
+/// What can be an argument: texts and figures as they are, sentences in the language of the output.
 pub trait Argument {
     /// As a sentence.
     fn sentence(&self) -> Sentence;

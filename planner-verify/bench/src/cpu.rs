@@ -1,7 +1,7 @@
-//! What a token needs on a CPU, made to read weights and cache at the speed of the memory.
+//! Decoding one token on a CPU at the speed of the memory.
 //!
-//! candle multiplies a single row by a dense matrix on one thread. Here rows of the matrix are shared
-//! out over its threads, and four are read at once, so that more of memory is in flight.
+//! candle multiplies a single row by a dense matrix on one thread. Here the matrix's rows are divided over all
+//! threads, and each reads four rows at once, so that more memory reads are in flight.
 
 use std::sync::Mutex;
 
@@ -17,9 +17,9 @@ pub(super) const AT_ONCE: usize = 4;
 /// Shares of the work per thread: the faster one takes more of them.
 const SHARES: usize = 12;
 
-/// Which rows of so many are read together, step by step: a row of each quarter. They lie far from each
-/// other because a processor fetches ahead once for each page of memory, and rows are often shorter. In
-/// the last steps a row may come that is beyond them all.
+/// Which rows of `count` are read together in each step: one of each quarter. They are far apart, because a
+/// processor prefetches once for each page of memory, and rows are often shorter than a page. In the last steps
+/// a row may lie beyond the end.
 pub(super) fn together(rows: usize) -> impl Iterator<Item = [usize; AT_ONCE]> {
     let step = rows.div_ceil(AT_ONCE);
     (0..step).map(move |at| [at, at + step, at + 2 * step, at + 3 * step])
@@ -73,7 +73,7 @@ fn halves(pair: u32) -> [f32; 2] {
     [pair << 16, pair & !0xffff].map(f32::from_bits)
 }
 
-/// Rows of so many columns as words; `None` where a word would hold columns of two rows.
+/// Rows of `columns` columns as words; `None` where a word would hold columns of two rows.
 fn pairs(rows: &[bf16], columns: usize) -> Option<&[u32]> {
     let even = columns.is_multiple_of(2);
     even.then(|| bytemuck::try_cast_slice::<u16, u32>(rows.reinterpret_cast()).ok()).flatten()
@@ -164,7 +164,7 @@ fn elements<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Resul
         .ok_or_else(|| candle_core::Error::Msg("a tensor starts beyond its storage".into()))
 }
 
-/// Runs a function over parts of a matrix and of what its rows give, on all threads.
+/// Runs a function on all threads, each with a part of a matrix and of its rows' results.
 pub(super) fn rows_shared_out<T: Sync>(
     matrix: &[T],
     width: usize,

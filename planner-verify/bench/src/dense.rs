@@ -1,7 +1,7 @@
 //! A decoder of plain attention layers at a model's real size, made to be fast.
 //!
-//! Models with learned positions are built as GPT-2 is (layer norms, biases, GELU), the others as
-//! llama is (RMS norms, rotary positions, a gated SiLU). The cache is made for all tokens beforehand.
+//! A model with learned positions is built like GPT-2 (layer norms, biases, GELU), any other like llama (RMS
+//! norms, rotary positions, a gated SiLU). The cache is allocated for all tokens beforehand.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::kv_cache::KvCache;
@@ -14,7 +14,7 @@ use crate::cpu;
 use crate::quantized_argmax::QuantizedArgmax;
 use crate::weights::{Linear, Source};
 
-/// Query rows that are scored at once: bounds the size of the score matrix.
+/// Query rows that are scored together; limits the size of the score matrix.
 const QUERY_BLOCK: usize = 128;
 
 /// Dimension of the tokens in `[heads, tokens, width]`.
@@ -151,7 +151,7 @@ pub struct Dense {
     sizes: Sizes,
     embedding: Tensor,
     positions: Option<Tensor>,
-    /// Cosines and sines of as many positions as were asked for, `[tokens, width / 2]`.
+    /// Cosines and sines for the positions asked for, `[tokens, width / 2]`.
     rotary: Option<(Tensor, Tensor)>,
     layers: Vec<Layer>,
     norm: Norm,
@@ -276,7 +276,7 @@ fn attend(q: &Tensor, k: &Tensor, v: &Tensor, first: usize) -> Result<Tensor> {
     let mut parts = Vec::with_capacity(tokens.div_ceil(QUERY_BLOCK));
     for start in (0..tokens).step_by(QUERY_BLOCK) {
         let count = QUERY_BLOCK.min(tokens - start);
-        // What lies behind the block's last token is out of sight for all of it.
+        // Rows after the block's last token are hidden from all of it.
         let rows = first + start + count;
         let (k, v) = (k.narrow(TOKENS, 0, rows)?, v.narrow(TOKENS, 0, rows)?);
         let block = q.narrow(TOKENS, start, count)?.reshape((kv_heads, group * count, width))?;

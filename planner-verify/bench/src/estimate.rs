@@ -1,4 +1,4 @@
-//! How long the runs will take, from a few timed steps, and how much of that is done.
+//! How long the runs will take, from a few timed steps, and the share of that which is done.
 
 use std::time::Instant;
 
@@ -50,7 +50,7 @@ impl Estimate {
         let lengths = [PROMPT_TOKENS, PROMPT_TOKENS + new / 2, PROMPT_TOKENS + new - 1];
         generate(steps, &prompt(PROMPT_TOKENS, vocab), 2, true, &mut unwatched).map_err(failed)?;
         let mut anew = [0.0; 3];
-        // The lengths that take long are not timed for runs that nobody asked for.
+        // Slow lengths are not timed for runs that were not asked for.
         let asked = if options.uncached_runs > 0 { 3 } else { 0 };
         for (seconds, &length) in anew.iter_mut().zip(&lengths).take(asked) {
             let tokens = prompt(length, vocab);
@@ -73,7 +73,7 @@ impl Estimate {
     }
 }
 
-/// The share that is done, by the estimate's measure, and the seconds left by the clock's.
+/// The share that is done by the estimate, and the seconds left by the clock.
 pub(super) struct Progress<'a> {
     estimate: &'a Estimate,
     all: f64,

@@ -1,6 +1,6 @@
 //! The article's experiment: the same tokens with the cache and without, at a model's real shape.
 //!
-//! Stacks of plain attention run on a decoder made to be fast (`dense`), all others on the one of
+//! Models with plain attention layers run on a decoder made to be fast (`dense`), all others on that of
 //! `planner-verify`.
 
 mod cpu;
@@ -39,7 +39,7 @@ pub struct Options {
     pub device: Option<String>,
     /// A folder of safetensors to take the weights from.
     pub checkpoint: Option<PathBuf>,
-    /// What matrices and tables are kept in, `f32` or `bf16`; sums are in f32. `None` is `f32`.
+    /// Type of matrices and tables, `f32` or `bf16`; `None` is `f32`. Sums are in f32.
     pub weight_dtype: Option<String>,
     /// New tokens of one run.
     pub new_tokens: usize,
@@ -110,7 +110,7 @@ impl Runs {
     }
 }
 
-/// What was found.
+/// The result of the experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bench {
     /// `cpu`, `cuda` or `metal`.
@@ -140,8 +140,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Seconds without the cache over seconds with it, and for how many new tokens: all of them, or as
-    /// many as both kinds of run came to.
+    /// Seconds without the cache ÷ seconds with it, and the number of new tokens that it holds for: all of
+    /// them, or as many as both kinds of run generated.
     pub fn speedup(&self) -> Option<(usize, f64)> {
         let tokens = self.cached.steps.len().min(self.uncached.steps.len());
         let total = |runs: &Runs| runs.steps[..tokens].iter().sum::<f64>();
@@ -204,7 +204,7 @@ fn experiment<S: Steps>(
     let mut progress = Progress::new(estimate, options);
     let mut all = [Vec::new(), Vec::new()];
     let mut interrupted = false;
-    // A short run before the clock counts, for buffers and clocks to settle.
+    // A short run before the clock starts, for buffers and clocks to settle.
     generate(steps, prompt, options.new_tokens.min(4), true, &mut unwatched).map_err(failed)?;
     let kinds = [(true, options.runs), (false, options.uncached_runs)];
     'runs: for ((cached, count), runs) in kinds.into_iter().zip(&mut all) {

@@ -1,4 +1,4 @@
-//! Which decoder a model is run with, and its weights.
+//! The decoder that runs a model, and its weights.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use crate::dense::{Dense, Sizes};
 use crate::weights::Source;
 use crate::{Bench, Estimate, Listener, Options, PROMPT_TOKENS, experiment, messages};
 
-/// A weight in f32, and a half as much again for what is computed.
+/// Bytes of a weight in f32, and half as much again for the computation.
 const BYTES_PER_WEIGHT: u64 = 6;
 
 /// The seed of the weights.
@@ -179,13 +179,13 @@ fn learned(model: &ModelSpec) -> Option<u64> {
     key(model, "n_positions").or_else(|| key(model, "n_ctx")).map(|_| model.max_position.unwrap_or(1).max(1))
 }
 
-/// Width of the feed-forward: four times the model's unless the configuration says.
+/// Width of the feed-forward: the configuration's, or four times the model's.
 fn inner(model: &ModelSpec) -> u64 {
     let named = ["intermediate_size", "n_inner", "ffn_dim"].iter().find_map(|name| key(model, name));
     named.unwrap_or_else(|| model.hidden_size.saturating_mul(4))
 }
 
-/// The sizes of a model whose layers are all alike and keep keys and values of every token.
+/// The sizes of a model with equal layers that keep keys and values of every token.
 fn sizes(model: &ModelSpec, tokens: usize) -> Result<Option<Sizes>> {
     let Some(first) = model.layers.first() else { return Ok(None) };
     let alike = model.layers.iter().all(|layer| {

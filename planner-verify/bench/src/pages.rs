@@ -1,4 +1,4 @@
-//! Large pages under weights: fewer addresses to translate while every token reads all of them.
+//! Large pages under weights: fewer address translations while each token reads all weights.
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
@@ -12,8 +12,8 @@ pub fn collapse_tensor(tensor: &Tensor) {
     }
 }
 
-/// Asks the system to lay data on large pages (`MADV_COLLAPSE`, Linux from 6.1 on). Its answer does not
-/// matter: the data stay the same, only the speed of reading them differs.
+/// Asks the system to put data on large pages (`MADV_COLLAPSE`, Linux from 6.1 on). Its answer does not matter:
+/// only the speed of reading differs.
 #[cfg(target_os = "linux")]
 pub fn collapse<T>(data: &[T]) {
     /// Bytes of a large page.

@@ -1,9 +1,9 @@
 //! The argmax of a matrix times a vector, with most rows read in eight bits.
 //!
-//! Greedy decoding asks which row of the last projection has the largest product with `x`, and not what
-//! the others are. A copy of the matrix in eight bits gives every product to within a bound; the rows
-//! that the bound leaves in question, a handful, are multiplied as they are. The token is the one that
-//! all products would have given, for a quarter of the bytes of a matrix in f32.
+//! Greedy decoding needs the row of the last projection with the largest product with `x`, and no other
+//! product. A copy of the matrix in eight bits gives every product to within a bound. The rows that the bound
+//! leaves in question, a handful, are multiplied as they are. The token is the one that all products give, for
+//! a quarter of the bytes of a matrix in f32.
 
 use std::cmp::Ordering;
 
@@ -15,13 +15,13 @@ use crate::{cpu, pages};
 /// Columns that share a word.
 const IN_WORD: usize = 4;
 
-/// What a byte stands for: `1 + byte / 256`, so that it is the top of an f32's mantissa.
+/// The value of a byte: `1 + byte / 256`, so that the byte is the top of an f32's mantissa.
 const MANTISSA_SHIFT: u32 = 15;
 
-/// The bits of 1, which the byte is set into.
+/// The bits of 1, into which a byte is set.
 const ONE: u32 = 0x3f80_0000;
 
-/// The middle of what bytes stand for.
+/// The middle of the values of bytes.
 const MIDDLE: f32 = 1.5;
 
 /// A matrix `[rows, columns]` in eight bits.
@@ -34,16 +34,16 @@ pub struct QuantizedArgmax {
     columns: usize,
 }
 
-/// What a row's bytes were divided by, and how far the row is from them.
+/// The scale of a row's bytes, and the row's distance from them.
 #[derive(Debug, Clone, Copy)]
 struct RowScale {
     scale: f32,
-    /// No product with `x` is further from the bytes' than this times the norm of `x`.
+    /// The most by which a product differs from the bytes', divided by the norm of `x`.
     error: f32,
 }
 
 impl QuantizedArgmax {
-    /// A copy of a matrix on a CPU; `None` of others, and where words would hold columns of two rows.
+    /// The copy of a matrix on a CPU. `None` on other devices, and where a word would hold columns of two rows.
     pub fn new(matrix: &Tensor) -> Result<Option<Self>> {
         let (rows, columns) = matrix.dims2()?;
         if !matrix.device().is_cpu() || !columns.is_multiple_of(IN_WORD) || columns == 0 {
@@ -104,14 +104,14 @@ impl QuantizedArgmax {
             (product - error, product + error)
         };
         let best = products.iter().zip(&self.rows).map(|row| bounds(row).0).fold(f32::NEG_INFINITY, f32::max);
-        // What is not a number may be anything.
+        // A value that is not a number may hide the largest product.
         let possible = |row| bounds(row).1.partial_cmp(&best) != Some(Ordering::Less);
         let all = products.iter().zip(&self.rows).enumerate();
         all.filter_map(|(at, row)| possible(row).then_some(at as u32)).collect()
     }
 
-    /// The row of `matrix`, of which this is a copy, with the largest product with `x` `[1, columns]`;
-    /// `None` where too many rows are in question, as with numbers that are not finite.
+    /// The row of `matrix` with the largest product with `x` `[1, columns]`; `self` is its copy. `None` where
+    /// too many rows are in question, or where numbers are not finite.
     pub fn argmax(&self, x: &Tensor, matrix: &Tensor) -> Result<Option<u32>> {
         let candidates = self.candidates(&x.flatten_all()?.to_vec1::<f32>()?);
         let few = candidates.len() * IN_WORD <= self.rows.len();

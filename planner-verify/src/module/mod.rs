@@ -1,11 +1,10 @@
-//! candle-transformers' own modules, beside what the `candle` engine says of them.
+//! candle-transformers' own modules, compared with the `candle` engine.
 //!
-//! A module keeps its cache to itself, so what counts is how much more the heap grows when two sessions
-//! are decoded in one batch instead of one: that is one session's cache. Position tables, tensor headers
-//! and buffers do not depend on the sessions and cancel. Where a module decodes one session only, it is how
-//! much more the heap grows with elements of four bytes than of two. The module runs with the weights all
-//! zero and with sizes narrowed that decide nothing about the rule (`narrow`); the engine is asked about
-//! the same narrowed configuration, so that both must give the same bytes.
+//! A module keeps its cache private. The heap's growth for two sessions less that for one is one session's
+//! cache: position tables, tensor headers and buffers do not depend on the sessions and cancel. A module that
+//! decodes one session only is run with elements of four bytes and of two instead. The module runs with weights
+//! of zero and a narrowed configuration (`narrow`), and the engine is asked about that configuration, so both
+//! must give equal bytes.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -29,19 +28,19 @@ use table::Vary;
 /// Tokens of the prompt.
 const PROMPT: usize = 4;
 
-/// Tokens held in the end: beyond the narrowed window, within the narrowed positions.
+/// Tokens at the end: more than the narrowed window, fewer than the narrowed positions.
 pub const TOKENS: usize = 24;
 
 /// Tokens of an encoder's input.
 const SOURCE: usize = 20;
 
-/// Feeds ids `[sessions, tokens]` whose first is at a position.
+/// Feeds ids `[sessions, tokens]`, the first of them at a position.
 pub type Step = Box<dyn FnMut(&Tensor, usize) -> Result<()>>;
 
-/// What a module is built from.
+/// Inputs of a module's constructor.
 #[derive(Clone)]
 pub struct BuildInput {
-    /// The narrowed configuration, with keys filled in that the module insists on.
+    /// The narrowed configuration, with keys that the module needs filled in.
     pub config: Map<String, Json>,
     /// All zero.
     pub weights: VarBuilder<'static>,
@@ -49,7 +48,7 @@ pub struct BuildInput {
     pub sessions: usize,
     /// Type of weights and cache.
     pub dtype: DType,
-    /// What an encoder gives, all zero.
+    /// An encoder's output, all zero.
     pub source: Tensor,
 }
 
@@ -71,8 +70,8 @@ pub fn own_module(model: &ModelSpec, request: &Request) -> planner_core::Result<
     report(&resolve(model, request)?.0)
 }
 
-/// Runs the module that the `candle` engine names for a model, in the planned type. None where the engine
-/// refuses the plan, or no module of that name is run here.
+/// Runs the module that the `candle` engine has for a model, in the planned type. `None` where the engine
+/// refuses the plan, or where the module is not run here.
 pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleReport>> {
     let (narrowed, whole) = narrow::config(run.model);
     let text = Json::Object(whole).to_string();
@@ -81,11 +80,11 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     request.engine = Some(engine::CANDLE);
     request.seq = Some(TOKENS as u64);
     request.source_len = Some(SOURCE as u64);
-    // The narrowed configuration may have lost the type that the whole one names.
+    // The narrowed configuration may lack the type that the whole one has.
     let dtypes = ReferenceCache::of_definition(*run)?.dtypes();
     request.kv_dtype = request.kv_dtype.or(Some(dtypes.0.name.to_owned()));
     let Ok((run, _)) = resolve(&model, &request) else { return Ok(None) };
-    // What the engine refuses of this model or this plan is no failure of the measurement.
+    // The engine's refusal of this plan is no failure of the measurement.
     let Ok(allocation) = run.engine.allocate(run) else { return Ok(None) };
     let ReportKind::Candle(CandleReport { module: name, .. }) = allocation.report(None)?.kind else {
         return Ok(None);
@@ -110,7 +109,7 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     };
     let grown = || -> Result<(i128, u64)> {
         let run = |(sessions, dtype): (usize, DType)| heap_growth(build, input(sessions, dtype)?);
-        // Once before anything is read, so that buffers which threads keep exist already.
+        // One run before any reading, so that buffers which threads keep exist already.
         run(large)?;
         run(small)?;
         let (one, transient) = run(small)?;
@@ -132,7 +131,7 @@ pub fn report(run: &ResolvedRequest<'_>) -> planner_core::Result<Option<ModuleRe
     }))
 }
 
-/// Builds a module and decodes: what the heap holds then, and the transient bytes of the last step.
+/// Builds a module and decodes. Returns the heap's growth, and the transient bytes of the last step.
 fn heap_growth(build: table::Build, input: BuildInput) -> Result<(i128, u64)> {
     let sessions = input.sessions;
     let mut step = build(input)?;

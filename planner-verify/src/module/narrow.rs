@@ -1,8 +1,8 @@
-//! A configuration with the same rule and smaller sizes.
+//! A configuration with equal rules and smaller sizes.
 //!
-//! Widths of heads, ranks and states stay, and key-value heads up to four; the vocabulary, the feed-forward, experts
-//! and layers shrink, the model's width to what the heads need, windows and position tables so that a few
-//! tokens pass them.
+//! Widths of heads, ranks and states stay, and up to four KV heads. Vocabulary, feed-forward, experts and
+//! layers shrink. The model's width is what the heads need. Windows and position tables are short enough for a
+//! few tokens to exceed them.
 
 use planner_core::spec::layer::{Content, Extent, Layer, LayerKind};
 use planner_core::spec::model::ModelSpec;
@@ -49,7 +49,7 @@ const HEADS: &[&str] = &["num_attention_heads", "n_head", "n_heads"];
 const KV: &[&str] = &["num_key_value_heads", "num_global_key_value_heads", "multi_query_group_num"];
 const WIDTH: &[&str] = &["hidden_size", "n_embd", "lru_width"];
 
-/// Keys that a module insists on and a configuration may leave out.
+/// Keys that a module needs and a configuration may lack.
 const DEFAULTS: &str = r#"{
     "alibi": false, "attention_bias": false, "attention_dropout": 0.0, "bias": false, "bos_token_id": 1,
     "decoder_sparse_step": 1, "decoder_start_token_id": 1, "dropout_rate": 0.0, "eos_token_id": 1,
@@ -74,14 +74,14 @@ fn set(config: &mut Map<String, Json>, keys: &[&str], value: impl Fn(u64) -> u64
     }
 }
 
-/// The model's text configuration, narrowed, and in the place where the whole one has it.
+/// The narrowed configuration of the language model, at its place within the whole one.
 pub fn config(model: &ModelSpec) -> (Map<String, Json>, Map<String, Json>) {
     let mut config = model.text_config().clone();
     let nested = model.config.get("text_config").is_some_and(Json::is_object);
     if !nested {
         config.insert("model_type".into(), model.model_type.clone().into());
     }
-    // Scaled positions reach further than the narrowed tables, and no cache depends on them.
+    // Scaled positions exceed the narrowed tables, and no cache depends on them.
     config.remove("rope_scaling");
     config.remove("quantization_config");
     for (keys, value) in SMALL {
@@ -101,7 +101,7 @@ pub fn config(model: &ModelSpec) -> (Map<String, Json>, Map<String, Json>) {
     (config, whole)
 }
 
-/// As few layers as show every kind of store, at least two.
+/// The fewest layers with every kind of store, at least two.
 fn layers(config: &mut Map<String, Json>, model: &ModelSpec) {
     let all = model.layers.len();
     let kinds = |count: usize| {
@@ -124,7 +124,7 @@ fn layers(config: &mut Map<String, Json>, model: &ModelSpec) {
     }
 }
 
-/// The model as wide as two query heads per key-value head need.
+/// The width that two query heads for each KV head need.
 fn widths(config: &mut Map<String, Json>, model: &ModelSpec) {
     let contents = || model.layers.iter().flat_map(|layer| &layer.stores).map(|store| store.content);
     let attention = contents().find_map(|content| match content {
@@ -132,7 +132,7 @@ fn widths(config: &mut Map<String, Json>, model: &ModelSpec) {
         _ => None,
     });
     match (model.model_type.as_str(), attention) {
-        // An encoder has heads of its own, and its width goes with theirs.
+        // An encoder has heads of its own; its width follows from them.
         ("t5" | "marian" | "whisper", _) => set(config, &["num_mel_bins"], |_| 4),
         ("mamba" | "mamba2", _) => {
             let per_head = config.get("head_dim").and_then(Json::as_u64).unwrap_or(64);

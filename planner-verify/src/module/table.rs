@@ -12,7 +12,7 @@ use super::{BuildInput, Step};
 /// Builds a module.
 pub type Build = fn(BuildInput) -> Result<Step>;
 
-/// A step whose output is not looked at.
+/// A step whose output is ignored.
 fn step(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor> + 'static) -> Result<Step> {
     Ok(Box::new(move |ids, at| forward(ids, at).map(drop)))
 }
@@ -52,7 +52,7 @@ macro_rules! with_state {
         |input| {
             let config = input.read()?;
             let model = $module::Model::new(&config, input.weights.clone())?;
-            // Made at the first token, since it is what is measured.
+            // Made at the first token: its bytes are part of the measurement.
             let mut state = None;
             one_by_one(move |id, _| {
                 let state = match &mut state {
@@ -70,22 +70,22 @@ macro_rules! with_state {
     };
 }
 
-/// What differs between the two runs whose heaps are compared, so that the cache is told from all else.
+/// What differs between the two runs whose heaps are compared. All but the cache is equal in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vary {
-    /// What two sessions take more than one.
+    /// One session and two.
     Sessions,
-    /// What elements of four bytes take more than those of two: for modules that decode one session only
-    /// (`falcon`: one key and value head is spread over the heads of one session; `glm4_new`: positions of the
-    /// first session alone; `lfm2` and `mamba`: products of a batch with one row), and for `mamba2`.
+    /// Elements of two bytes and of four. For modules that decode one session only (`falcon` broadcasts one KV
+    /// head over the heads of one session; `glm4_new` takes the positions of the first session alone; `lfm2`
+    /// and `mamba` multiply a batch with one row), and for `mamba2`.
     Dtypes,
 }
 
 use Vary::{Dtypes, Sessions};
 
-/// The modules, by their path below `candle_transformers::models`. Not here, but in the engine's table: `mpt`,
-/// whose configuration only the crate itself can make (one of 3B); `paddleocr_vl::text` and `qwen3_vl::text`,
-/// which want embedded images or their masks; `chatglm`, whose configuration only the crate itself can read.
+/// The modules, by path below `candle_transformers::models`. Some modules of the engine's table are not run
+/// here: only the crate itself can make the configuration of `mpt` and read that of `chatglm`;
+/// `paddleocr_vl::text` and `qwen3_vl::text` need embedded images or their masks.
 static MODULES: &[(&str, Vary, Build)] = &[
     ("bigcode", Sessions, |input| {
         let config = bigcode::Config {
@@ -111,7 +111,7 @@ static MODULES: &[(&str, Vary, Build)] = &[
         step(move |ids, _| model.forward(ids))
     }),
     ("gemma", Sessions, |mut input| {
-        // It takes one of two names of the same key.
+        // It accepts two names for one key.
         input.config.remove("hidden_act");
         let mut model = gemma::Model::new(false, &input.read()?, input.weights.clone())?;
         step(move |ids, at| model.forward(ids, at))
@@ -179,7 +179,7 @@ static MODULES: &[(&str, Vary, Build)] = &[
         let source = input.source.clone();
         let mut model = whisper::model::Whisper::load(&input.weights, input.read()?)?;
         step(move |ids, at| {
-            // Its decoder takes the whole text every time: only the encoder's keys and values are kept.
+            // Its decoder takes the whole text every time, so only the encoder's keys and values are cached.
             let (sessions, new) = ids.dims2()?;
             let all = Tensor::ones((sessions, at + new), ids.dtype(), ids.device())?;
             model.decoder.forward(&all, &source, false)

@@ -54,7 +54,7 @@ module!(Qwen2, qwen2::ModelForCausalLM);
 module!(Qwen3, qwen3::ModelForCausalLM);
 module!(Starcoder2, starcoder2::Model);
 
-/// Keeps its cache apart from the module.
+/// A module whose cache is a separate object.
 struct Llama {
     model: llama::Llama,
     config: llama::Config,
@@ -122,7 +122,7 @@ fn build(model: &ModelSpec, vb: VarBuilder<'_>) -> Result<(&'static str, Candle<
     })
 }
 
-/// A folder's tensors, converted to a type where they are asked for.
+/// A folder's tensors, converted to a type when they are read.
 pub fn weights(folder: &Path, dtype: DType, device: &Device) -> Result<VarBuilder<'static>> {
     let sizes = checkpoint::files(folder).into_iter().filter_map(|file| std::fs::metadata(file).ok());
     let bytes = sizes.map(|file| file.len()).fold(0, u64::saturating_add);

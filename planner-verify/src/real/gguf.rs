@@ -18,10 +18,10 @@ use super::{Loaded, Module, printed};
 use crate::device::said;
 use crate::{memory, messages};
 
-/// Bytes that a byte of the file becomes at most: the embedding is widened to f32.
+/// The most bytes that one byte of the file becomes: the embedding is widened to f32.
 const BYTES_PER_FILE_BYTE: u64 = 3;
 
-/// A module that starts anew when it is fed a token at position 0, and how it prints itself.
+/// A module that starts anew at position 0, and its printed text.
 macro_rules! module {
     ($name:ident, $inner:ty, $print:expr) => {
         struct $name($inner);
@@ -47,10 +47,10 @@ module!(Llama, quantized_llama::ModelWeights, |model| Some(format!("{model:?}"))
 module!(Gemma3, quantized_gemma3::ModelWeights, |model| Some(format!("{model:?}")));
 module!(Phi2, quantized_phi::ModelWeights, |model| Some(format!("{model:?}")));
 module!(Phi3, quantized_phi3::ModelWeights, |model| Some(format!("{model:?}")));
-// It does not print itself.
+// This module does not print its cache.
 module!(Qwen2, quantized_qwen2::ModelWeights, |_| None);
 
-/// Keeps its prompt until told to forget it, and would print every number of its cache.
+/// This module keeps its prompt until it is told to drop it, and would print every number of its cache.
 struct Qwen3(quantized_qwen3::ModelWeights);
 
 impl Module for Qwen3 {

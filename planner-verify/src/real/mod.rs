@@ -1,8 +1,8 @@
-//! A model's own weights: text that a person can read, and the bytes that its module keeps meanwhile.
+//! A model's own weights: text that a person can read, and the cache of the module that generates it.
 //!
-//! candle-transformers' modules keep their cache to themselves. It is read in two ways that do not
-//! depend on each other: as the shapes of the cache tensors, which the modules print of themselves, and
-//! as growth of the heap between counts of tokens. Both must equal what `--engine candle` predicts.
+//! candle-transformers' modules keep their caches private. Two independent readings are taken: shapes of the
+//! cache tensors, as the modules print themselves, and growth of the heap between counts of tokens. Both must
+//! equal the prediction of `--engine candle`.
 
 mod checkpoint;
 mod gguf;
@@ -28,13 +28,13 @@ use crate::device::failed;
 use crate::{checkpoint as folder, device, messages};
 use tokenizer::Tokenizer;
 
-/// What is generated from unless told otherwise: a start whose end everybody knows.
+/// The default prompt: a start with a well-known end.
 pub const PROMPT: &str = "The capital of France is";
 
-/// New tokens unless told otherwise.
+/// Default number of new tokens.
 pub const NEW_TOKENS: usize = 32;
 
-/// New tokens without which there is no growth to see.
+/// The fewest new tokens with any growth.
 const LEAST_TOKENS: usize = 4;
 
 /// How to run.
@@ -42,27 +42,27 @@ const LEAST_TOKENS: usize = 4;
 pub struct Options {
     /// `auto`, `cpu`, `cuda` or `metal`; `None` is `auto`.
     pub device: Option<String>,
-    /// What to go on from; `None` is [`PROMPT`].
+    /// The prompt; `None` is [`PROMPT`].
     pub prompt: Option<String>,
     /// New tokens; `None` is [`NEW_TOKENS`].
     pub new_tokens: Option<usize>,
-    /// Added to every prediction: a planted mistake, which must be found.
+    /// Added to every prediction: a planted error, which must be found.
     pub planted_bytes: u64,
 }
 
-/// Something that goes on from a cache.
+/// A model that decodes with a cache.
 trait Module {
-    /// Forgets what was fed.
+    /// Drops the cache.
     fn restart(&mut self) -> candle_core::Result<()>;
 
-    /// Feeds tokens `[1, tokens]` that start at a position; the logits after the last, of any shape.
+    /// Feeds tokens `[1, tokens]` from a position on. Returns the logits after the last, in any shape.
     fn forward(&mut self, ids: &Tensor, at: usize) -> candle_core::Result<Tensor>;
 
     /// Bytes of the cache tensors' rows that hold tokens, where they can be seen.
     fn cached_bytes(&self) -> candle_core::Result<Option<u64>>;
 }
 
-/// A module with what is said of it.
+/// A module with its name and tokenizer.
 struct Loaded {
     module: Box<dyn Module>,
     name: String,
@@ -84,14 +84,14 @@ pub struct Point {
     pub heap_growth: Option<i128>,
 }
 
-/// What was generated and measured.
+/// A generated text and its measurements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generated {
     /// The module that ran.
     pub module: String,
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
-    /// What it went on from; `None` without a tokenizer, where it went on from fixed token ids.
+    /// The prompt; `None` without a tokenizer, where fixed token ids stand for it.
     pub prompt: Option<String>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
@@ -103,14 +103,14 @@ pub struct Generated {
     pub no_text: Option<String>,
     /// Seconds of the steps after the prompt.
     pub seconds: f64,
-    /// What was read at several counts of tokens.
+    /// Readings at several counts of tokens.
     pub points: Vec<Point>,
-    /// Why nothing is predicted.
+    /// Why there is no prediction.
     pub not_predicted: Option<String>,
 }
 
 impl Generated {
-    /// Whether everything that was predicted was measured to the byte.
+    /// Whether every prediction was measured to the byte.
     pub fn matches(&self) -> bool {
         self.points.iter().all(|point| {
             let tensors = point.predicted_bytes.zip(point.measured_bytes);
@@ -120,7 +120,7 @@ impl Generated {
         })
     }
 
-    /// The largest difference of both ways of measuring, in bytes.
+    /// The largest difference in either reading, in bytes.
     pub fn difference_bytes(&self) -> i128 {
         let of = |point: &Point| {
             let tensors = point.predicted_bytes.zip(point.measured_bytes);
@@ -174,7 +174,7 @@ pub enum Weights {
     Folder(PathBuf),
 }
 
-/// What a path holds, if it holds weights.
+/// The weights at a path; `None` where there are none.
 pub fn weights(path: &Path, model: &ModelSpec) -> Option<Weights> {
     if path.is_file() && model.family == "gguf" {
         return Some(Weights::Gguf(path.to_owned()));
@@ -253,16 +253,16 @@ pub fn generate(
     })
 }
 
-/// Where a prediction comes from.
+/// The rule of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// What the `candle` engine says of the module.
+    /// The `candle` engine's rule for the module.
     Candle,
     /// The model's definition in f32: this crate's own decoder.
     Definition,
 }
 
-/// Used and allocated bytes of a session of so many tokens.
+/// Used and allocated bytes of a session of `tokens` tokens.
 fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> Result<(u64, u64)> {
     let mut own = Request { users: 1, seq: Some(tokens), ..Request::default() };
     own.kv_dtype.clone_from(&request.kv_dtype);
@@ -282,7 +282,7 @@ fn predicted(model: &ModelSpec, request: &Request, rule: Rule, tokens: u64) -> R
     }
 }
 
-/// What was read after a step.
+/// The reading after a step.
 struct Read {
     tokens: usize,
     live: i128,
@@ -305,7 +305,7 @@ fn next(module: &mut dyn Module, ids: &[u32], at: usize, device: &Device) -> can
 fn steps(loaded: &mut Loaded, prompt: &[u32], new: usize, device: &Device) -> candle_core::Result<Steps> {
     let Loaded { module, tokenizer, .. } = loaded;
     let module = module.as_mut();
-    // Buffers that are made once are made by a run of the same lengths that does not count.
+    // A first run of the same lengths makes the buffers that are made once; it is not counted.
     let token = next(module, prompt, 0, device)?;
     next(module, &[token], prompt.len(), device)?;
     module.restart()?;
@@ -322,7 +322,7 @@ fn steps(loaded: &mut Loaded, prompt: &[u32], new: usize, device: &Device) -> ca
         tokens.push(last);
         read.push(Read { tokens: at + 1, live: live_bytes(), cached_bytes: module.cached_bytes()? });
     }
-    // Three of the counts say what all would: the first, the middle and the last.
+    // Three counts are enough: the first, the middle and the last.
     let keep = [0, read.len() / 2, read.len().saturating_sub(1)];
     let read = read.into_iter().enumerate().filter(|(at, _)| keep.contains(at)).map(|(_, read)| read);
     Ok(Steps { tokens, seconds, read: read.collect() })

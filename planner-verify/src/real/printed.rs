@@ -1,13 +1,13 @@
-//! Cache tensors as a module prints them of itself.
+//! Cache tensors as a module prints itself.
 //!
 //! The modules keep their caches private but derive `Debug`, and a tensor prints its shape and type:
-//! `kv_cache: Some((Tensor[dims 1, 3, 260, 64; f32], …))`. Caches that are made beforehand print how
-//! many of their rows are used. The text is that of candle 0.11.1, which is pinned for this.
+//! `kv_cache: Some((Tensor[dims 1, 3, 260, 64; f32], …))`. A cache that is allocated beforehand prints how many
+//! of its rows are in use. The text is that of candle 0.11.1, whose version is pinned for this.
 
 /// Fields that hold a cache.
 const FIELDS: &[&str] = &["kv_cache: ", "kvs: ", "conv_state: "];
 
-/// Bytes of the rows in use of every cache in a module's text; `None` where it shows none.
+/// Bytes of used rows in all caches of a module's text; `None` where it shows no cache.
 pub fn cache_bytes(text: &str) -> Option<u64> {
     let mut all = None;
     for field in FIELDS {
@@ -34,7 +34,7 @@ fn value(text: &str) -> &str {
     text
 }
 
-/// Bytes of the tensors of a value; of a cache made beforehand, of its rows in use.
+/// Bytes of the tensors in a value; of a cache that is allocated beforehand, of its used rows.
 fn tensors(value: &str) -> Option<u64> {
     let mut all = 0_u64;
     for part in value.split("Tensor[dims ").skip(1) {

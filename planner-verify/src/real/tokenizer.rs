@@ -1,4 +1,4 @@
-//! Text to tokens and back, by the tokenizer that comes with the weights.
+//! Text to tokens and back, with the tokenizer beside the weights.
 
 use std::path::Path;
 
@@ -60,7 +60,7 @@ impl Tokenizer {
         Self { inner, ends, vocab }
     }
 
-    /// Why there is no text, if there is none.
+    /// Why there is no text; `None` where there is one.
     pub fn refusal(&self) -> Option<String> {
         self.inner.as_ref().err().cloned()
     }

@@ -1,4 +1,4 @@
-//! Measures, and shows what was found.
+//! Measures a plan and shows the result.
 
 use std::time::Instant;
 
@@ -18,16 +18,16 @@ use crate::progress::{self, Bar, INTERRUPTED};
 use crate::render::rows::{Align, Rows};
 use crate::render::wrap;
 
-/// The most tokens a cache is filled to: a measurement, not a load test.
+/// The most tokens of a cache: this is not a load test.
 const MOST_TOKENS: u64 = 1 << 20;
 
 /// The most sessions of a batch, and layers of a stack.
 const MOST: u64 = 1 << 16;
 
-/// What was measured, ready to be shown.
+/// A verification's report, ready to be shown.
 pub struct Verified(Report);
 
-/// A count that a flag gives, from `least` on.
+/// A count from a flag, at least `least`.
 fn count(matches: &ArgMatches, name: &str, least: u64) -> Result<Option<u64>> {
     let Some(text) = matches.get_one::<String>(name) else { return Ok(None) };
     let flag = format!("--{name}");
@@ -81,7 +81,7 @@ impl Verified {
         self.0.to_json()
     }
 
-    /// 0 where all agrees; what was found wrong counts more than that there was an end.
+    /// 0 where all agrees. A mismatch counts more than an interruption.
     pub fn exit_code(&self) -> u8 {
         match (self.0.disagrees(), self.0.interrupted) {
             (true, _) => MISMATCH,
@@ -90,7 +90,7 @@ impl Verified {
         }
     }
 
-    /// A table and what it means.
+    /// The table, and its meaning.
     pub fn text(&self, output: &Output) -> String {
         let (report, lang) = (&self.0, output.lang);
         let markdown = output.format == Format::Markdown;
@@ -140,7 +140,7 @@ fn rows(report: &Report, output: &Output) -> Rows {
             group_digits(point.measured_bytes),
             point.difference().to_string(),
             point.allocated_bytes.map_or_else(unknown, group_digits),
-            // Rounded: of these two no byte is claimed.
+            // Rounded: these two are not exact to the byte.
             point.device_bytes.map_or_else(unknown, signed),
             point.transient_bytes.map_or_else(unknown, human_bytes),
         ]);
@@ -153,7 +153,7 @@ fn signed(bytes: i128) -> String {
     format!("{sign}{}", human_bytes(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)))
 }
 
-/// What was chosen, what the columns claim, and the verdict.
+/// What was measured, what each column means, and the verdict.
 fn lines(report: &Report, output: &Output) -> Vec<String> {
     let line = |message: Bilingual, arguments: &[&str]| message.text(output.lang, arguments);
     let mut lines = Vec::new();

@@ -10,7 +10,7 @@ pub use measuring::run;
 #[cfg(not(feature = "verify"))]
 pub use missing::run;
 
-/// What builds without the feature `verify` say.
+/// In a build without the feature `verify`.
 #[cfg(not(feature = "verify"))]
 mod missing {
     use clap::ArgMatches;
@@ -23,7 +23,7 @@ mod missing {
     use crate::cmd::NO_BACKEND;
     use crate::output::Output;
 
-    /// Nothing is verified in a build without the feature: this type has no values.
+    /// A verification, of which there is none without the feature: this type has no values.
     pub enum Verified {}
 
     impl Verified {

@@ -1,4 +1,4 @@
-//! What candle's modules refuse, cannot load, or could not reach.
+//! What candle's modules refuse, cannot load, or fail at.
 
 use serde_json::Value as Json;
 
@@ -18,7 +18,7 @@ const ONE_SESSION: &[&str] = &["falcon", "glm4_new", "lfm2", "mamba"];
 /// Columns of a state that `mamba.rs` fixes: `D_STATE`.
 const MAMBA_STATE: u64 = 16;
 
-/// Refuses what the module would; the dtype of its cache otherwise.
+/// The dtype of the module's cache, unless the module refuses the run.
 pub(super) fn all(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     check_single_device(run)?;
     check_plain_weights(run, module)?;
@@ -43,7 +43,7 @@ fn check_single_device(run: &ResolvedRequest<'_>) -> Result<()> {
     }
 }
 
-/// These modules read plain safetensors; what `--weight-dtype` names is taken as converted before.
+/// These modules read plain safetensors. `--weight-dtype` stands for weights that were converted before.
 fn check_plain_weights(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     let quantized = run.model.config.contains_key("quantization_config")
         || run.model.text_config().contains_key("quantization_config");
@@ -56,7 +56,7 @@ fn check_plain_weights(run: &ResolvedRequest<'_>, module: &Module) -> Result<()>
     Ok(())
 }
 
-/// The modules compute in one dtype and keep the cache in it.
+/// A module computes in one dtype, and its cache has it too.
 fn cache_dtype(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     let quantized = module.file.starts_with("quantized_");
     let own = if quantized { DType::F32 } else { run.model.dtype };
@@ -89,10 +89,11 @@ fn cache_dtype(run: &ResolvedRequest<'_>, module: &Module) -> Result<DType> {
     Ok(k)
 }
 
-/// `falcon.rs:FalconAttention::forward` spreads one key and value head over the heads of all sessions with
-/// `broadcast_as`, which fails for more than one session; `glm4_new.rs:RotaryEmbedding::apply` goes on with
-/// the first session's keys alone; `lfm2.rs:ShortConv::forward` and `mamba.rs:MambaBlock::forward` multiply
-/// a batch with one row.
+/// Modules that fail with more than one session:
+///
+/// - `falcon.rs:FalconAttention::forward` broadcasts one KV head over the heads of all sessions;
+/// - `glm4_new.rs:RotaryEmbedding::apply` goes on with the first session's keys alone;
+/// - `lfm2.rs:ShortConv::forward` and `mamba.rs:MambaBlock::forward` multiply a batch with one row.
 fn check_sessions(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     if ONE_SESSION.contains(&module.file) && run.request.users > 1 {
         return Err(Error::bad_value(
@@ -104,7 +105,7 @@ fn check_sessions(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what a module itself refuses, or cannot load.
+/// Refuses configurations that a module refuses or cannot load.
 fn check_module(model: &ModelSpec, module: &Module) -> Result<()> {
     let config = model.text_config();
     let key = |name: &str| config.get(name);
@@ -212,7 +213,7 @@ fn check_state(model: &ModelSpec, module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a head width that the module would not arrive at.
+/// Refuses a head width that the module would not derive.
 fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
     let (Width::Divided, Some(heads)) = (module.width, model.attention_heads) else { return Ok(()) };
     let divided = model.hidden_size.checked_div(heads);
@@ -231,7 +232,7 @@ fn check_width(model: &ModelSpec, module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// Refuses positions beyond the module's tables (`narrow` of `cos` and `sin` fails there).
+/// Refuses positions beyond the module's tables, where `narrow` of `cos` and `sin` fails.
 fn check_reach(run: &ResolvedRequest<'_>, module: &Module) -> Result<()> {
     let reach = match module.reach {
         Reach::MaxPosition => run.model.max_position,

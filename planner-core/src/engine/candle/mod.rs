@@ -1,27 +1,30 @@
 //! candle 0.11.1: what the model modules of candle-transformers allocate, all sessions in one batch.
 //!
-//! Used bytes are the rows that hold tokens, allocated bytes the storage behind them, both after a
-//! token has been decoded (right after the prompt a module with a fused projection still holds the
-//! whole projection through a view). Rules, `candle-nn/src/kv_cache.rs` unless said otherwise:
-//! - `Tensor::cat` and `ConcatKvCache::append` make a tensor of exactly the tokens seen. The modules
-//!   that use them keep `num_key_value_heads` (before `repeat_kv`) and every token: a sliding window
-//!   is only a mask (`mistral.rs:prepare_decoder_attention_mask`, so in gemma2, qwen2, phi3, mixtral …).
-//! - `Cache::append`: `max_seq_len` rows at the first append; when they are full, `grow_by` more, the
-//!   `max_seq_len` it was made with.
+//! Used bytes are rows that hold tokens; allocated bytes are the storage behind them. Both are after a token
+//! was decoded: right after the prompt, a module with a fused projection still holds the whole projection
+//! through a view.
+//!
+//! Rules, `candle-nn/src/kv_cache.rs` unless said otherwise:
+//!
+//! - `Tensor::cat` and `ConcatKvCache::append` make a tensor of exactly the tokens seen. Modules that use them
+//!   keep `num_key_value_heads` (before `repeat_kv`) and every token: a sliding window is only a mask
+//!   (`mistral.rs:prepare_decoder_attention_mask`, likewise in gemma2, qwen2, phi3, mixtral …).
+//! - `Cache::append`: `max_seq_len` rows at the first append. When they are full, it adds `grow_by` rows, the
+//!   `max_seq_len` that it was made with.
 //! - `RotatingCache::append`: the whole window at the first append.
-//! - `deepseek2.rs:Attention::forward` caches keys of `qk_nope_head_dim + qk_rope_head_dim` and values of
-//!   `v_head_dim` for every query head: the latent is expanded before it is stored.
-//! - `t5.rs:T5Attention::forward` and `marian.rs:Attention::forward` cache the decoder's own keys and
-//!   values, not the encoder's; `whisper/model.rs:MultiHeadAttention::forward` the encoder's only.
-//! - `mamba.rs:State`: `2·d_model × 16` and four rows of `2·d_model`, each a view of a projection twice as
-//!   wide (`MambaBlock::forward`), so allocated is more than used. `mamba2.rs:State`: the recurrent state and
-//!   four columns of the convolution in the model's dtype. `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
-//!   `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of
-//!   `conv1d_width` columns, and a state in f32.
+//! - `deepseek2.rs:Attention::forward` expands the latent before it stores it: keys of
+//!   `qk_nope_head_dim + qk_rope_head_dim` and values of `v_head_dim` for every query head.
+//! - `t5.rs:T5Attention::forward` and `marian.rs:Attention::forward` cache the decoder's own keys and values,
+//!   not the encoder's; `whisper/model.rs:MultiHeadAttention::forward` caches the encoder's only.
+//! - `mamba.rs:State`: `2·d_model × 16` and four rows of `2·d_model`. Each row is a view of a projection twice
+//!   as wide (`MambaBlock::forward`), so more is allocated than used.
+//! - `mamba2.rs:State`: the recurrent state and four columns of the convolution, in the model's dtype.
+//! - `lfm2.rs:ShortConv::forward`: `hidden × conv_l_cache`.
+//! - `recurrent_gemma.rs:RecurrentBlock::forward`: `lru_width × (conv1d_width − 1)`, a view of `conv1d_width`
+//!   columns, and a state in f32.
+//! - The `quantized_*.rs` modules, which read GGUF files: see `modules`.
 //!
-//! - The `quantized_*.rs` modules that read GGUF files: see `modules`.
-//!
-//! The cache has the dtype the model computes in. Every module runs on one device.
+//! The cache has the dtype that the model computes in. Every module runs on one device.
 
 use serde_json::Value as Json;
 
@@ -80,7 +83,7 @@ impl Engine for Candle {
     }
 }
 
-/// The family name of models that were read from a GGUF file.
+/// Family name of models from a GGUF file.
 const GGUF: &str = "gguf";
 
 /// The module that runs a model.
@@ -95,8 +98,8 @@ fn module(model: &ModelSpec) -> Result<&'static Module> {
         });
     }
     modules::of_gguf(&model.model_type).ok_or_else(|| match model.model_type.as_str() {
-        // `quantized_qwen3.rs:AttentionWeights::forward`: `interleaved_cache` holds the prompt,
-        // `raw_cache` the prompt and all that follows.
+        // `quantized_qwen3.rs:AttentionWeights::forward`: `interleaved_cache` holds the prompt, `raw_cache` the
+        // prompt and all later tokens.
         "qwen3" => refuse(
             Code::CandleNotRestatedGguf,
             words!("the module `quantized_qwen3` (it keeps the prompt twice on a CPU)").into(),
@@ -192,14 +195,14 @@ impl Cache<'_> {
 
     fn state(&self, store: &Store, conv: u64, recurrent: u64, tokens: u64) -> Result<Held> {
         let own = self.dtype.row_bytes(recurrent)?;
-        // The definition needs one column less than the kernel has; most modules keep as many.
+        // The definition needs one column less than the kernel has; most modules keep no more than that.
         let width = store.dim("conv_dim").unwrap_or(conv);
         let all = product(SESSION, &[width, store.dim("conv_kernel").unwrap_or(1)])?;
         match self.module.file {
             "mamba" => {
                 let row = self.dtype.row_bytes(width)?;
-                // At first four names of one row of zeros; then each of the last four tokens holds a
-                // projection of two rows, and the zeros go with the last name.
+                // At first the four rows are one row of zeros under four names. Later each of the last four
+                // tokens has its own, a view of a projection of two rows.
                 let seen = tokens.min(MAMBA_CONV);
                 let rows = 2 * seen + u64::from(seen < MAMBA_CONV);
                 Ok(Held {

@@ -1,31 +1,31 @@
 //! Which module of candle-transformers 0.11.1 runs a model, and how that module keeps its cache.
 //!
-//! One row per `model_type`, read in `candle-transformers/src/models/NAME.rs`. What a row's
-//! [`Keep`] means is in the parent module.
+//! One row for each `model_type`, read in `candle-transformers/src/models/NAME.rs`. The parent module says what
+//! each [`Keep`] means.
 
-/// How a module keeps what it has seen.
+/// How a module keeps its cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// `Tensor::cat` of the old and the new, every token, whatever the window: `kv_cache:
-    /// Option<(Tensor, Tensor)>`, `kvs: Vec<Option<(Tensor, Tensor)>>` or `ConcatKvCache`.
+    /// `Tensor::cat` of old and new rows: every token, whatever the window. Found as
+    /// `kv_cache: Option<(Tensor, Tensor)>`, `kvs: Vec<Option<(Tensor, Tensor)>>` or `ConcatKvCache`.
     Concatenated,
-    /// `KvCache::new(2, n)`: `n` tokens at the first append, then `n` more whenever they are full.
+    /// `KvCache::new(2, n)`: `n` tokens at the first append, and `n` more whenever it is full.
     Grown(u64),
-    /// `RotatingKvCache::new(2, window)` on window layers, `KvCache::new(2,
-    /// max_position_embeddings)` on the others: both whole at the first append.
+    /// `RotatingKvCache::new(2, window)` on window layers, `KvCache::new(2, max_position_embeddings)` on the
+    /// others. Both are allocated whole at the first append.
     Preallocated,
-    /// `KvCache::new(2, max_position_embeddings)` on every layer: whole at the first append, as much more
-    /// when full, whatever the window.
+    /// `KvCache::new(2, max_position_embeddings)` on every layer, whatever the window: allocated whole at the
+    /// first append, and once more when it is full.
     Context,
-    /// Concatenated keys and values of every query head, expanded from the latent.
+    /// Keys and values of every query head, expanded from the latent and concatenated.
     Expanded,
-    /// Keys and values of the encoder's output only; the decoder's own are computed anew each time.
+    /// Keys and values of the encoder's output only. The decoder's own are computed anew for every token.
     CrossOnly,
     /// One state per session, in the model's dtype.
     State,
 }
 
-/// How a module comes by the width of a head.
+/// Where a module's head width comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
     /// A key of the configuration.
@@ -34,7 +34,7 @@ pub(super) enum Width {
     Divided,
 }
 
-/// How far a module's position tables reach.
+/// How many positions a module's tables have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// `max_position_embeddings` rows.
@@ -67,10 +67,10 @@ const fn reaching(reach: Reach, module: Module) -> Module {
 use Keep::{Concatenated, Context, CrossOnly, Expanded, Grown, Preallocated, State};
 use Width::{Configured, Divided};
 
-/// Modules that read a GGUF file, by its `general.architecture`. They compute in f32 whatever the file
-/// stores, and so keep keys and values in f32.
+/// Modules that read a GGUF file, by its `general.architecture`. They compute in f32 whatever the file stores,
+/// so keys and values are in f32.
 static QUANTIZED: &[Module] = &[
-    // Window layers are masked (`LayerWeights::mask`), every token is kept; keys and values are both
+    // Window layers are masked (`LayerWeights::mask`) and keep every token. Keys and values are both
     // `attention.key_length` wide.
     reaching(Reach::Tokens(131_072), row("gemma3", "quantized_gemma3", Concatenated, Configured)),
     reaching(Reach::Tokens(4096), row("llama", "quantized_llama", Concatenated, Divided)),
@@ -80,7 +80,7 @@ static QUANTIZED: &[Module] = &[
     row("qwen2", "quantized_qwen2", Concatenated, Divided),
 ];
 
-/// Every module whose configuration is the model's own `config.json`.
+/// Modules that read the model's own `config.json`.
 static MODULES: &[Module] = &[
     row("chatglm", "chatglm", Concatenated, Configured),
     row("deepseek_v2", "deepseek2", Expanded, Configured),

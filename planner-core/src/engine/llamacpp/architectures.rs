@@ -1,15 +1,15 @@
-//! How llama.cpp's architectures differ in what they keep: `load_arch_hparams` of
-//! `src/models/*.cpp` and `llama_model::create_memory` of `src/llama-model.cpp`, `0c1e57098`.
+//! What the architectures keep, and how they differ: `load_arch_hparams` of `src/models/*.cpp` and
+//! `llama_model::create_memory` of `src/llama-model.cpp`, `0c1e57098`.
 
 use crate::text::Words;
-/// Which layers attend only to a window.
+/// Which layers attend to a window only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// None, whatever the metadata says.
     Never,
-    /// `load_swa_pattern`: the metadata's own pattern, else every `every`-th layer is full, the last
-    /// of its period or, with `full_first`, the first. `length` is used where the metadata has none;
-    /// 0 means that there is then no window.
+    /// `load_swa_pattern`: the metadata's pattern. Without one, one layer of every `every` is full: the last of
+    /// the period or, with `full_first`, the first. `length` counts where the metadata has none; 0 then means
+    /// that there is no window.
     Pattern {
         /// Period.
         every: u64,
@@ -18,13 +18,14 @@ pub enum Window {
         /// Default length.
         length: u64,
     },
-    /// The metadata must name the layers.
+    /// The layers that the metadata names.
     Listed,
     /// All layers (DeepSeek V4).
     All,
     /// All layers with attention (LFM2).
     Attention,
-    /// Fixed length, whatever the metadata says, unless it says 0 (Llama 4) or nothing (SmallThinker).
+    /// A fixed length, whatever the metadata's. There is no window where the metadata says 0 (Llama 4) or
+    /// nothing (SmallThinker).
     Fixed {
         /// Period.
         every: u64,
@@ -32,7 +33,7 @@ pub enum Window {
         full_first: bool,
         /// Length.
         length: u64,
-        /// Whether a missing key means that there is a window.
+        /// Whether there is a window where the key is missing.
         without_key: bool,
     },
 }
@@ -50,7 +51,7 @@ pub fn window(arch: &str, layers: u64) -> Window {
         "gemma3n" => pattern(5, 0),
         "afmoe" | "cohere2" | "mellum" | "muse-glimmer" | "olmo2" => pattern(4, 0),
         "exaone-moe" => pattern(4, 128),
-        // exaone4.cpp: only the 32B, which it knows by its number of layers
+        // exaone4.cpp: the 32B alone, which it recognises by its number of layers
         "exaone4" if layers == 64 => pattern(4, 4096),
         "plamo3" => pattern(8, 0),
         "cohere2moe" | "laguna" => Window::Pattern { every: 4, full_first: true, length: 0 },
@@ -63,7 +64,7 @@ pub fn window(arch: &str, layers: u64) -> Window {
     }
 }
 
-/// Whether the cache of window layers is a chunk rather than a sliding window.
+/// Whether the window layers are chunked rather than sliding.
 pub fn is_chunked(arch: &str) -> bool {
     arch == "llama4"
 }
@@ -75,14 +76,14 @@ pub enum Recurrent {
     Never,
     /// All, and there is no attention cache (`llm_arch_is_recurrent`).
     Only,
-    /// Those without KV heads.
+    /// Layers without KV heads.
     HeadlessLayers,
-    /// Those without KV heads and without a feed-forward part; attention is on the others without
-    /// one (Nemotron-H).
+    /// Layers without KV heads and without a feed-forward part. Of the others, those without a feed-forward
+    /// part attend (Nemotron-H).
     HeadlessMixers,
     /// All, beside attention (Falcon-H1).
     Beside,
-    /// The metadata's list, else all but every `full_attention_interval`-th (default 4).
+    /// The metadata's list; without one, all layers but every `full_attention_interval`-th (default 4).
     Interval,
 }
 
@@ -99,7 +100,7 @@ pub fn recurrent(arch: &str) -> Recurrent {
     }
 }
 
-/// Why a context of this architecture has no cache, or none that can be told.
+/// Why a context of this architecture has no cache, or one that is not described here.
 pub fn no_cache(arch: &str) -> Option<Words> {
     match arch {
         "bert" | "jina-bert-v2" | "jina-bert-v3" | "nomic-bert" | "nomic-bert-moe" | "neo-bert"
@@ -117,8 +118,8 @@ pub fn no_cache(arch: &str) -> Option<Words> {
     }
 }
 
-/// Layers that keep a cache of their own, counted from the first, where the rest read theirs
-/// (`n_layer_kv_from_start`); `shared` is the metadata's number of shared layers.
+/// How many of the first layers keep a cache of their own; the rest read theirs (`n_layer_kv_from_start`).
+/// `shared` is the metadata's number of shared layers.
 pub fn owners(arch: &str, layers: u64, shared: u64) -> u64 {
     match arch {
         // gemma3n.cpp sets 20, whatever the metadata says

@@ -15,7 +15,7 @@ const RATIOS: [(u64, &str, &str); 2] =
 /// One cache of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
-    /// What it holds.
+    /// What it holds: `full`, `sliding`, `recurrent` …
     pub kind: &'static str,
     /// Cells of each stream.
     pub cells: u64,
@@ -23,11 +23,11 @@ pub struct Cache {
     pub layers: u64,
     /// Streams.
     pub streams: u64,
-    /// Bytes of keys (of a state: its first tensor).
+    /// Bytes of keys; of a state, its first tensor.
     pub k_bytes: u64,
-    /// Bytes of values (of a state: its second tensor).
+    /// Bytes of values; of a state, its second tensor.
     pub v_bytes: u64,
-    /// The same by layer, both tensors, for a split over devices.
+    /// Bytes of both tensors by layer, for a split over devices.
     pub by_layer: Vec<(usize, u64)>,
 }
 
@@ -43,14 +43,14 @@ impl Cache {
     }
 }
 
-/// How rows are stored.
+/// Types and layout of a cache's rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows {
     /// Type of keys.
     pub k: DType,
     /// Type of values.
     pub v: DType,
-    /// Whether values are stored transposed, which gives every layer the widest row.
+    /// Whether values are stored transposed: every layer then has the row of the widest.
     pub transposed: bool,
 }
 
@@ -85,7 +85,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// One cache per kind of layer: full and, where the architecture has any, sliding.
+    /// A full cache and, where the architecture has window layers, a sliding one.
     fn attention(&self, all: &mut Vec<Cache>) -> Result<()> {
         let context = self.context;
         let row = |layer: &LayerHparams| self.attention_row(layer);
@@ -114,7 +114,7 @@ impl Builder<'_> {
         Ok((k, v))
     }
 
-    /// A cache of the layers that `holds` names, with `row` elements of keys and values per cell.
+    /// One cache of the layers for which `holds` is true. `row` gives the elements of a cell's keys and values.
     fn cache(
         &self,
         kind: &'static str,
@@ -128,7 +128,7 @@ impl Builder<'_> {
         let bytes = |dtype: DType, elements| {
             product(words!("bytes of a cache"), &[whole_row(dtype, elements)?, cells, streams])
         };
-        // the layer before, and what its keys and values take
+        // the layer before, with the bytes of its keys and values
         let mut before: Option<(&LayerHparams, (u64, u64))> = None;
         for (index, layer) in self.shape.layers.iter().enumerate().filter(|(_, layer)| holds(layer)) {
             let (k, v) = match before {
@@ -147,8 +147,7 @@ impl Builder<'_> {
         Ok(cache)
     }
 
-    /// Recurrent states: always f32, one row per sequence, whatever the context's length
-    /// (`llama_memory_recurrent`).
+    /// Recurrent states (`llama_memory_recurrent`): f32, one row per sequence, whatever the context's length.
     fn recurrent(&self) -> Result<Cache> {
         let rows = self.context.sequences;
         let mut by_layer = Vec::new();
@@ -168,8 +167,8 @@ impl Builder<'_> {
         })
     }
 
-    /// DeepSeek V4 (`llama_kv_cache_dsv4`): a window on every layer, compressed rows by ratio, index
-    /// keys beside ratio 4, and the compressors' states in f32. Always one stream per sequence.
+    /// DeepSeek V4 (`llama_kv_cache_dsv4`): a window on every layer, compressed rows by ratio, index keys on
+    /// layers of ratio 4, and the compressors' states in f32. Every sequence has a stream of its own.
     fn compressed(&self, all: &mut Vec<Cache>) -> Result<()> {
         let context = self.context;
         let streams = context.sequences;
@@ -197,7 +196,7 @@ impl Builder<'_> {
             |_| Ok((index, 0)),
         )?);
         for (ratio, _, kind) in RATIOS {
-            // the open groups of ratio 4 overlap: two halves, each with both
+            // open groups of ratio 4 overlap: twice the rows, each twice as wide
             let overlap = if ratio == 4 { 2 } else { 1 };
             all.push(self.state(kind, ratio, overlap * ratio, |layer| layer.k.saturating_mul(overlap))?);
         }

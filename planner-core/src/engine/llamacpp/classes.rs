@@ -1,7 +1,7 @@
-//! Which classes llama.cpp's converter takes, and the GGUF architecture it writes for each
-//! (`TEXT_MODEL_MAP` of `conversion/__init__.py` and `model_arch` of each class, `0c1e57098`).
+//! Classes that llama.cpp's converter takes, with the GGUF architecture that it writes for each
+//! (`TEXT_MODEL_MAP` of `conversion/__init__.py` and each class's `model_arch`, `0c1e57098`).
 
-/// GGUF architectures with the classes they stand for.
+/// GGUF architectures, each with its classes.
 const CLASSES: &[(&str, &[&str])] = &[
     ("afmoe", &["AfmoeForCausalLM"]),
     ("apertus", &["ApertusForCausalLM"]),
@@ -230,7 +230,7 @@ const CLASSES: &[(&str, &[&str])] = &[
     ("xverse", &["XverseForCausalLM"]),
 ];
 
-/// The GGUF architecture of a class, or nothing where the converter does not take it.
+/// The GGUF architecture of a class; `None` where the converter does not take the class.
 pub fn architecture(class: &str) -> Option<&'static str> {
     CLASSES.iter().find(|(_, classes)| classes.contains(&class)).map(|(arch, _)| *arch)
 }

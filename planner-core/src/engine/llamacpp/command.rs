@@ -20,7 +20,7 @@ const SAID: &[&str] = &[
     "swa-full",
 ];
 
-/// The command for a context of these cells (none: the model's own) and slots.
+/// The command for a context of `cells` cells and of slots; without cells it is the model's training context.
 pub fn command(run: &ResolvedRequest, cells: Option<u64>, slots: u64) -> Command {
     let request = run.request;
     let mut command = match run.model.location.as_deref().filter(|path| path.ends_with(".gguf")) {
@@ -33,7 +33,7 @@ pub fn command(run: &ResolvedRequest, cells: Option<u64>, slots: u64) -> Command
             command
         }
     };
-    // unless told 0, the server shrinks the model's own context until it fits
+    // without 0 the server shrinks the training context until it fits
     command.flag("--ctx-size", cells.unwrap_or(0));
     command.flag("--parallel", slots);
     match request.kv_unified {

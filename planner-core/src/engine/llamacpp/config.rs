@@ -1,5 +1,5 @@
-//! A configuration as llama.cpp's converter sees it: the language model's keys over the outermost
-//! ones (`TextModel.__init__` of `conversion/base.py`), class defaults below both.
+//! A configuration as llama.cpp's converter reads it: the language model's keys, then the outermost keys
+//! (`TextModel.__init__` of `conversion/base.py`), then class defaults.
 
 use serde_json::{Map, Value as Json};
 
@@ -9,7 +9,7 @@ use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Layer, Store};
 use crate::spec::model::ModelSpec;
 
-/// Keys to read.
+/// The keys of a model, and the layers that its definition makes of them.
 pub struct Config<'a> {
     file: HfConfig<'a>,
     defaults: Map<String, Json>,
@@ -23,18 +23,18 @@ impl<'a> Config<'a> {
         Self { file: HfConfig::of(model), defaults, layers: &model.layers }
     }
 
-    /// A key's value; null is as good as missing.
+    /// A key's value; null counts as missing.
     pub fn get(&self, key: &str) -> Option<&Json> {
         let maps = [self.file.text, self.file.root, &self.defaults];
         maps.into_iter().find_map(|map| map.get(key)).filter(|value| !value.is_null())
     }
 
-    /// The first of several keys that is a whole number.
+    /// The whole number under the first of these keys that has one.
     pub fn number(&self, keys: &[&str]) -> Option<u64> {
         keys.iter().find_map(|key| self.get(key)?.as_u64())
     }
 
-    /// The same, or an error that names the first key.
+    /// The same number; an error names the first key.
     pub fn need(&self, keys: &[&str]) -> Result<u64> {
         self.number(keys).ok_or_else(|| {
             let field = keys.first().copied().unwrap_or_default();
@@ -42,7 +42,7 @@ impl<'a> Config<'a> {
         })
     }
 
-    /// Whether the file itself says that a key has no value, which defaults then do not give.
+    /// Whether the file has the key with null: then the class default does not count.
     pub fn is_null(&self, key: &str) -> bool {
         [self.file.text, self.file.root].into_iter().find_map(|map| map.get(key)).is_some_and(Json::is_null)
     }
@@ -67,20 +67,20 @@ impl<'a> Config<'a> {
         self.get(object)?.get(key)?.as_u64()
     }
 
-    /// For each layer, whether it reads such a cache by the model's definition: what the configuration's class,
-    /// through which the converter reads, makes of lists that the file leaves out.
+    /// For each layer, whether the model's definition has such a store in it. The converter reads through the
+    /// configuration's class, which fills in lists that the file leaves out.
     pub fn reads(&self, cache: impl Fn(&Store) -> bool) -> Vec<bool> {
         let owner =
             |layer: &'a Layer| layer.owner.and_then(|owner| self.layers.get(owner as usize)).unwrap_or(layer);
         self.layers.iter().map(|layer| owner(layer).stores.iter().any(&cache)).collect()
     }
 
-    /// For each of `count` layers, whether its entry of `layer_types` is one of these.
+    /// For each of `count` layers, whether its `layer_types` entry is one of `names`.
     pub fn layer_types(&self, count: u64, names: &[&str]) -> Option<Vec<bool>> {
         self.kinds("layer_types", count, names)
     }
 
-    /// The same for a list under any key.
+    /// The same for another key.
     pub fn kinds(&self, key: &str, count: u64, names: &[&str]) -> Option<Vec<bool>> {
         let types = self.list(key)?;
         let is = |index: u64| {

@@ -5,18 +5,18 @@ use super::hparams::Hparams;
 use crate::error::{Code, Error, Result};
 use crate::units::product;
 
-/// `n_batch` of llama.cpp's tools and of its C API.
+/// Default of `n_batch`, in llama.cpp's tools and its C API.
 const DEFAULT_BATCH: u64 = 2048;
-/// `n_ubatch` of both.
+/// Default of `n_ubatch`, in both.
 const DEFAULT_UBATCH: u64 = 512;
 /// Cells of a cache are a multiple of this.
 const PAD: u64 = 256;
 /// `LLAMA_MAX_SEQ`.
 pub const MAX_SEQUENCES: u64 = 256;
-/// Beyond this the engine's 32-bit counters would wrap.
+/// The largest context: beyond it the engine's 32-bit counters would wrap.
 const MAX_CONTEXT: u64 = 1 << 31;
 
-/// What is asked of a context.
+/// Arguments of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextArgs {
     /// `n_ctx`; `None` and 0 mean the model's training context.
@@ -25,7 +25,7 @@ pub struct ContextArgs {
     pub sequences: u64,
     /// `n_batch`.
     pub batch: Option<u64>,
-    /// `n_ubatch`; 0 means as many as the batch.
+    /// `n_ubatch`; 0 means `n_batch`.
     pub ubatch: Option<u64>,
     /// `kv_unified`.
     pub unified: bool,
@@ -33,7 +33,7 @@ pub struct ContextArgs {
     pub swa_full: bool,
 }
 
-/// What the context has.
+/// A context after the constructor has resolved its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
     /// `n_ctx`.
@@ -46,7 +46,7 @@ pub struct Context {
     pub sequences: u64,
     /// Whether all sequences share one stream of cells.
     pub unified: bool,
-    /// Whether window layers keep the whole context.
+    /// Whether window layers keep all cells.
     pub swa_full: bool,
 }
 
@@ -85,12 +85,12 @@ impl Context {
         };
         let padded = pad(wanted);
         let n_ctx_seq = if asked.unified { padded } else { pad(padded / sequences) };
-        // where the slots do not divide the context evenly it grows to whole slots
+        // a context that does not divide into the slots grows to whole slots
         let n_ctx = if asked.unified { padded } else { product(words!("cells"), &[n_ctx_seq, sequences])? };
         Ok(Self { n_ctx, n_ctx_seq, n_ubatch, sequences, unified: asked.unified, swa_full: asked.swa_full })
     }
 
-    /// Streams of an ordinary cache.
+    /// Streams of a cache.
     pub fn streams(&self) -> u64 {
         if self.unified { 1 } else { self.sequences }
     }
@@ -128,7 +128,7 @@ mod tests {
         ContextArgs { ctx_size, sequences, batch: None, ubatch: None, unified, swa_full: false }
     }
 
-    // expected: the log lines of contexts of the engine (n_ctx, n_ctx_seq, n_ubatch)
+    // expected: n_ctx, n_ctx_seq and n_ubatch as the engine logs them
     #[test]
     fn contexts_are_whole_blocks_and_grow_to_whole_slots() {
         for (ctx_size, sequences, unified, want) in [

@@ -1,6 +1,6 @@
 //! From any configuration to GGUF metadata, as `convert_hf_to_gguf.py` writes it (`conversion/*.py`,
-//! `0c1e57098`), and so to a [`Hparams`]. Only keys that decide the size of a context are written, and
-//! prediction layers are left out where the main context does not keep them.
+//! `0c1e57098`), and on to [`Hparams`]. Only keys that decide the size of a context are written. Prediction
+//! layers are left out where the main context does not keep them.
 
 use serde_json::{Map, Value as Json};
 
@@ -19,9 +19,9 @@ use crate::text::Sentence;
 pub struct Writer {
     /// GGUF architecture.
     pub arch: &'static str,
-    /// Class that the converter picks.
+    /// Class that the converter chooses.
     pub class: String,
-    /// Layers that the configuration counts.
+    /// Layers by the configuration.
     pub layers: u64,
     map: Map<String, Json>,
 }
@@ -39,13 +39,13 @@ impl Writer {
         }
     }
 
-    /// Takes a key back.
+    /// Removes a key.
     pub fn remove(&mut self, key: &str) {
         self.map.remove(&format!("{}.{key}", self.arch));
     }
 }
 
-/// The shape of a model that is not in GGUF.
+/// The hyper-parameters of a model that is not in GGUF.
 pub fn shape(model: &ModelSpec) -> Result<Hparams> {
     let config = Config::of(model);
     let keys = ["n_layers", "num_hidden_layers", "n_layer", "num_layers", "num_transformer_layers"];
@@ -68,7 +68,7 @@ pub fn shape(model: &ModelSpec) -> Result<Hparams> {
 fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<(&'static str, String)> {
     let first =
         |map: &Map<String, Json>| Some(map.get("architectures")?.as_array()?.first()?.as_str()?.to_owned());
-    // these wrappers are converted by their own name, all others by the language model's
+    // these wrappers are converted under their own class, all others under the language model's
     const OWN: &[&str] = &[
         "StepVLForConditionalGeneration",
         "Sarashina2VisionForCausalLM",
@@ -89,7 +89,7 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<(
     };
     let sparse = config.number(&["num_experts_per_tok", "num_experts_per_token"]).is_some();
     let arch = match arch {
-        // granite.py: without state layers the hybrids are written as the plain architectures
+        // granite.py writes hybrids without state layers as the plain architectures
         "granitehybrid" if !state::granite_states(config, layers).contains(&true) => {
             if sparse {
                 "granitemoe"
@@ -106,8 +106,7 @@ fn architecture(model: &ModelSpec, config: &Config<'_>, layers: u64) -> Result<(
     Ok((arch, class))
 }
 
-/// `TextModel.set_gguf_parameters` of `conversion/base.py`, and the context lengths that classes set
-/// themselves.
+/// `TextModel.set_gguf_parameters` of `conversion/base.py`, and the context lengths that some classes set.
 fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     writer.put("block_count", writer.layers);
     let dynamic = config.get("rope_parameters").or_else(|| config.get("rope_scaling"));
@@ -151,8 +150,8 @@ fn base(writer: &mut Writer, config: &Config<'_>, model: &ModelSpec) {
     if config.flag("is_causal") == Some(false) {
         writer.put("attention.causal", false);
     }
-    // classes that do not call the base, and Granite's, which drop head_dim, write no widths:
-    // hidden / heads, whatever head_dim says
+    // Some classes do not call the base, and Granite's drop head_dim. Neither writes widths: they are hidden /
+    // heads, whatever head_dim says.
     const WITHOUT: &[&str] = &[
         "bloom",
         "chatglm",

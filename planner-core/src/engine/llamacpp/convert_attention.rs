@@ -1,5 +1,5 @@
-//! Heads, windows and latents that the converter's classes write differently from its base
-//! (`conversion/*.py`, `0c1e57098`).
+//! Heads, windows and latents of classes that override the converter's base class (`conversion/*.py`,
+//! `0c1e57098`).
 
 use serde_json::Value as Json;
 
@@ -8,7 +8,7 @@ use super::convert::Writer;
 use crate::error::{Error, Result};
 use crate::spec::layer::{Content, Extent};
 
-/// DeepSeek-OCR and its kin: DeepSeek V2 without a latent (`DeepseekV2Model.__init__`).
+/// Models of the DeepSeek V2 class without a latent, such as DeepSeek-OCR (`DeepseekV2Model.__init__`).
 pub fn is_ocr(class: &str) -> bool {
     matches!(class, "DeepseekOCRForCausalLM" | "DeepseekOCR2ForCausalLM" | "UnlimitedOCRForCausalLM")
 }
@@ -18,8 +18,8 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let query = || config.need(&["num_attention_heads", "n_head", "n_heads"]);
     match writer.arch {
         "falcon" => {
-            // With multi_query the weights hold one KV head, and falcon.py could not reshape them for
-            // the number of query heads that the class writes out as num_kv_heads.
+            // With multi_query the weights hold one KV head. The configuration class writes num_kv_heads as the
+            // number of query heads, to which falcon.py could not reshape them.
             let grouped = config.flag("new_decoder_architecture") == Some(true);
             let single = config.flag("multi_query").unwrap_or(true) && !grouped;
             let heads = config.number(&["num_kv_heads", "n_head_kv"]).filter(|_| !single).unwrap_or(1);
@@ -98,7 +98,7 @@ pub fn heads(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "nanbeige" => writer.put("num_loops", config.number(&["num_loops"]).unwrap_or(1).max(1)),
         "graniteswitch" => {
-            // one of the counted layers is the router's cache, which the loader adds
+            // the router's cache, which the loader adds, is one of the counted layers
             writer.layers = writer.layers.saturating_sub(1);
             writer.put("block_count", writer.layers);
         }
@@ -119,7 +119,7 @@ fn missing(field: &str) -> Error {
     Error::missing(field, words!("the configuration, for llama.cpp's converter"))
 }
 
-/// `DeciModel.__init__`: heads by layer from `block_configs`, 0 where attention is left out.
+/// `DeciModel.__init__`: heads by layer from `block_configs`, 0 where a layer has no attention.
 fn deci(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let query = config.need(&["num_attention_heads"])?;
     if let Some(blocks) = config.list("block_configs") {
@@ -142,11 +142,11 @@ fn deci(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `Gemma4Model.set_gguf_parameters`: full layers have other heads than window layers.
+/// `Gemma4Model.set_gguf_parameters`: full layers and window layers differ in heads.
 fn gemma4(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let slides = sliding(writer, config)?;
     let window = config.need(&["head_dim"])?;
-    // newer files state exceptions by layer instead of the global keys
+    // newer files list exceptions by layer instead of the global keys
     let by_layer = |key: &str| {
         let layers = config.get("per_layer_config")?.as_object()?;
         let full = |index: &str| index.parse().ok().and_then(|i: usize| slides.get(i)) == Some(&false);
@@ -192,7 +192,7 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     const KEY: &str = "attention.sliding_window";
     const PATTERN: &str = "attention.sliding_window_pattern";
     match writer.arch {
-        // the length alone: the loader's period decides which layers
+        // the length alone; the loader's period decides which layers slide
         "afmoe" | "cohere2" | "gemma2" | "gpt-oss" | "laguna" => writer.put_some(KEY, length),
         "gemma3" if config.number(&["sliding_window_pattern"]) != Some(1) => {
             writer.put_some(KEY, length);
@@ -241,7 +241,8 @@ pub fn windows(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             }
         }
         "llama4" => {
-            // llama.py: a file whose layers are all full says 0; Llama4TextConfig names them so without a chunk
+            // llama.py writes 0 where all layers are full; Llama4TextConfig makes them full where there is no
+            // chunk
             let full = match config.list("layer_types") {
                 Some(types) => types.iter().all(|own| own.as_str() == Some("full_attention")),
                 None => config.is_null("attention_chunk_size"),
@@ -284,7 +285,7 @@ fn exaone_pattern(layers: u64, config: &Config<'_>) -> Option<Vec<bool>> {
     }
 }
 
-/// Latents (one head that is rank and rotary part wide), indexers and compressed caches.
+/// Latents, indexers and compressed caches. A latent is one head, as wide as the rank and the rotary part.
 pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     match writer.arch {
         "deepseek2" | "deepseek32" | "glm-dsa" | "mistral4" | "hy_v4" | "kimi-linear" | "kimi-k3"
@@ -297,7 +298,7 @@ pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             writer.put("attention.key_length_mla", expanded);
             writer.put("attention.value_length_mla", config.need(&["v_head_dim"])?);
             match writer.arch {
-                // these two write no width of values, so it is the base's: hidden / heads, or head_dim
+                // these two write no width of values, so the base's counts: hidden / heads, or head_dim
                 "kimi-linear" | "bailingmoe3" => {}
                 _ => writer.put("attention.value_length", rank),
             }
@@ -355,7 +356,7 @@ fn dots3(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `MiniMaxM3Model`: the leading layers without sparse attention have no indexer.
+/// `MiniMaxM3Model`: the leading layers have no sparse attention and no indexer.
 fn minimax(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let width = config
         .inner("sparse_attention_config", "sparse_index_dim")

@@ -19,7 +19,7 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "mamba2" => mamba2(writer, config, config.number(&["state_size", "d_state"]).unwrap_or(128))?,
         "falcon-h1" => {
-            // the class inherits Mamba 2's keys, each also with the prefix `mamba_`
+            // the class inherits Mamba 2's keys, and reads each with the prefix `mamba_` too
             let state = config.number(&["state_size", "d_state", "mamba_state_size", "mamba_d_state"]);
             mamba2(writer, config, state.unwrap_or(128))?;
         }
@@ -58,7 +58,8 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             let attends = |i: u64| {
                 if layers <= step / 2 { i + 1 == layers } else { i % step == step / 2 }
             };
-            // without its Mamba layers the class writes no heads, and the loader takes every layer for one
+            // without Mamba layers the class writes no heads, and the loader takes every layer for a Mamba
+            // layer
             let mixed = config.flag("mamba_enabled") != Some(false);
             for (key, from, usual) in
                 [("head_count", "num_attention_heads", 32), ("head_count_kv", "num_key_value_heads", 4)]
@@ -70,7 +71,7 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
         }
         "lfm2" | "lfm2moe" => {
             writer.put("shortconv.l_cache", config.need(&["conv_L_cache"])?);
-            // lfm2.py attends wherever there is no convolution, its mixtures of experts where told to
+            // lfm2.py attends on layers without a convolution, LFM2 MoE on the layers that are listed
             let named = match writer.arch {
                 "lfm2" => {
                     config.layer_types(layers, &["conv"]).map(|list| list.iter().map(|is| !is).collect())
@@ -86,11 +87,11 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             };
             heads(writer, config, attends)?;
         }
-        // nothing for minimax-01: the loader attends on every eighth layer, whatever attn_type_list says
+        // minimax-01 gets none: the loader attends on every eighth layer, whatever attn_type_list says
         "qwen3next" | "qwen35" | "qwen35moe" | "qwen4exp" => qwen(writer, config)?,
         "kimi-linear" | "kimi-k3" => {
             let linear = config.get("linear_attn_config");
-            // layer numbers there start at 1
+            // layer numbers in this list start at 1
             let full = linear.and_then(|linear| linear.get("full_attn_layers")).and_then(Json::as_array);
             let attends =
                 (1..=layers).map(|i| full.is_some_and(|full| full.contains(&Json::from(i)))).collect();
@@ -110,7 +111,7 @@ pub fn states(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
                 "rwkv6qwen2" => {
                     config.need(&["hidden_size"])? / config.need(&["num_attention_heads"])?.max(1)
                 }
-                // written by two libraries, which name it differently
+                // two libraries wrote such files, under different names
                 "rwkv7" => config.need(&["head_size", "head_dim"])?,
                 _ => config.need(&["head_size"])?,
             };
@@ -133,7 +134,7 @@ fn ssm(writer: &mut Writer, config: &Config<'_>, inner: u64, groups: Option<u64>
     writer.put_some("ssm.group_count", groups);
 }
 
-/// KV heads on the layers that attend, 0 on the others.
+/// KV heads by layer: those of attention layers, 0 on the others.
 fn heads(writer: &mut Writer, config: &Config<'_>, attends: Vec<bool>) -> Result<()> {
     let kv = match config.number(&["num_key_value_heads", "n_head_kv"]) {
         Some(kv) => kv,
@@ -158,7 +159,7 @@ fn kda(writer: &mut Writer, config: &Config<'_>) {
 fn mamba2(writer: &mut Writer, config: &Config<'_>, state: u64) -> Result<()> {
     let hidden = config.need(&["hidden_size", "d_model", "dim"])?;
     let expand = config.number(&["mamba_expand", "expand"]).unwrap_or(2);
-    // falcon_h1.py takes mamba_d_ssm; plain Mamba 2 files state their inner width rarely
+    // falcon_h1.py takes mamba_d_ssm; plain Mamba 2 files rarely state their inner width
     let named: &[&str] = match writer.arch {
         "falcon-h1" => &["mamba_d_ssm"],
         _ => &["mamba_d_ssm", "intermediate_size", "d_inner"],
@@ -169,7 +170,8 @@ fn mamba2(writer: &mut Writer, config: &Config<'_>, state: u64) -> Result<()> {
     Ok(())
 }
 
-/// `GraniteHybridModel.__init__`: one of these times the width of a head or, without one, the model's.
+/// `GraniteHybridModel.__init__`: the number under one of `times`, × the head width or, without one, × the
+/// model's.
 fn granite_inner(config: &Config<'_>, times: &[&str]) -> Result<u64> {
     let width = config.need(&["mamba_head_dim", "hidden_size", "d_model"])?;
     Ok(config.need(times)?.saturating_mul(width))
@@ -187,7 +189,7 @@ pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
         let offset = config.number(&["attn_layer_offset"]).unwrap_or(0);
         Some((0..layers).map(|i| i.checked_rem(period) == Some(offset)).collect())
     };
-    // GraniteMoeHybridConfig's other name for layer_types, which the converter itself does not know
+    // GraniteMoeHybridConfig also takes layers_block_type for layer_types; the converter itself does not
     let by_block = || config.kinds("layers_block_type", layers, NAMES);
     let named = config.layer_types(layers, NAMES);
     let attends = named.or_else(by_index).or_else(by_period).or_else(by_block);
@@ -197,9 +199,9 @@ pub fn granite_states(config: &Config<'_>, layers: u64) -> Vec<bool> {
 
 /// `NemotronHModel`: a letter or a name for each layer.
 ///
-/// The class takes every model for a mixture of experts (its configuration class has a default for
-/// `num_experts_per_tok`), and then only expert layers have a feed-forward width: the plain MLP
-/// layers of a dense model are written as layers with a state. That is what such a file then takes.
+/// The class takes every model for a mixture of experts, because its configuration class has a default for
+/// `num_experts_per_tok`. Then only expert layers get a feed-forward width, and the plain MLP layers of a dense
+/// model are written as layers with a state. A file that was converted so has these states.
 fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let kinds: Vec<&str> = match (config.text("hybrid_override_pattern"), config.list("layers_block_type")) {
         (Some(letters), _) => {
@@ -228,7 +230,7 @@ fn nemotron(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a Nemotron-H configuration has plain MLP layers; a GGUF file says itself what they are.
+/// Whether a Nemotron-H configuration has plain MLP layers. A GGUF file says so itself.
 pub fn has_dense_layers(model: &ModelSpec) -> bool {
     let config = Config::of(model);
     let letters = config.text("hybrid_override_pattern").is_some_and(|letters| letters.contains('-'));
@@ -266,8 +268,8 @@ fn qwen(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `BailingMoeV3Model`: the last layer of each group and those after the last whole group attend;
-/// so do its prediction layers, which are in the cache.
+/// `BailingMoeV3Model`: the last layer of each group attends, as do the layers after the last whole group.
+/// Prediction layers attend too, and are in the cache.
 fn bailing(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
     let (layers, group) = (writer.layers, config.need(&["layer_group_size"])?.max(1));
     let whole = layers / group * group;

@@ -1,5 +1,5 @@
-//! From a GGUF header to a [`ModelSpec`]: layers as llama.cpp loads them, exact weight bytes and
-//! parameters from the tensor table.
+//! From a GGUF header to a [`ModelSpec`]: layers as llama.cpp loads them; exact weight bytes and parameters
+//! from the tensor table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::spec::layer::{Content, Extent, Layer, Store, assign_classes};
 use crate::spec::model::{Kept, ModelSpec, Note, Origin, Part};
 use crate::units::sum;
 
-/// The model of a header; `id` is the name it was given by.
+/// The model behind a header; `id` is the name that the user gave.
 pub fn model(id: &str, header: &Header) -> Result<ModelSpec> {
     build(id, header).map_err(Error::of_model)
 }
@@ -93,12 +93,12 @@ fn build(id: &str, header: &Header) -> Result<ModelSpec> {
     })
 }
 
-/// `split.tensors.count`: the tensors of all files of a split model.
+/// `split.tensors.count`: how many tensors all files of a split model have.
 fn expected_tensors(header: &Header) -> Option<u64> {
     header.metadata.get("split.tensors.count").and_then(Json::as_u64)
 }
 
-/// DeepSeek V4 files that name prediction layers but do not hold them have none (`deepseek4.cpp`).
+/// A DeepSeek V4 file may name prediction layers that it does not hold; then it has none (`deepseek4.cpp`).
 fn strip_prediction(shape: &mut Hparams, header: &Header) {
     let probe = format!("blk.{}.nextn.eh_proj.weight", shape.trunk);
     if shape.is_compressed() && !header.tensors.iter().any(|tensor| tensor.name == probe) {
@@ -174,7 +174,7 @@ fn store(content: Content, extent: Extent, tokens_per_row: u64) -> Store {
     Store { content, extent, tokens_per_row, dims: Vec::new(), only: &[], except: &[] }
 }
 
-/// The cache's dtype for engines that take the model's own: that of most of its float elements.
+/// The model's dtype, for engines whose cache takes it: the dtype of most float elements.
 fn float_type(header: &Header) -> DType {
     let elements = |name: &str| {
         let own = header.tensors.iter().filter(|tensor| tensor.kind.name == name);

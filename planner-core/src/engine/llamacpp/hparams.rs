@@ -1,7 +1,7 @@
-//! What llama.cpp knows of a model once it is loaded: the part of `llama_hparams` that decides how
-//! much memory a context takes (`src/llama-hparams.h`, `0c1e57098`).
+//! The part of `llama_hparams` that decides how much memory a context takes (`src/llama-hparams.h`,
+//! `0c1e57098`).
 
-/// Layers that one model may have (`LLAMA_MAX_LAYERS`).
+/// The most layers of a model (`LLAMA_MAX_LAYERS`).
 pub const MAX_LAYERS: u64 = 512;
 
 /// A model as `llama_model::create_memory` sees it.
@@ -11,21 +11,21 @@ pub struct Hparams {
     pub arch: String,
     /// `n_ctx_train`: what `--ctx-size 0` means.
     pub trained: Option<u64>,
-    /// Whether attention is causal, which bounds the batch by the context.
+    /// Whether attention is causal: the batch is then at most the context.
     pub causal: bool,
     /// `n_swa` where the architecture has sliding or chunked layers (`swa_type` is not `NONE`).
     pub window: Option<u64>,
     /// Layers of the main graph (`n_layer()`).
     pub trunk: usize,
-    /// All layers (`n_layer_all`): the trunk, then prediction layers.
+    /// All layers (`n_layer_all`): those of the main graph, then prediction layers.
     pub layers: Vec<LayerHparams>,
     /// `is_mla()`: only K is kept.
     pub mla: bool,
-    /// The sparse attention's own key cache.
+    /// The indexer's key cache, in sparse attention.
     pub indexer: Option<Indexer>,
-    /// Elements of one recurrent layer's state of one sequence (`n_embd_r + n_embd_s`).
+    /// Elements of a state in one recurrent layer, for one sequence (`n_embd_r + n_embd_s`).
     pub state: u64,
-    /// Further elements on layers that say so (`ple_conv_state`).
+    /// Elements of the per-layer-embedding convolution, on layers that have it (`ple_conv_state`).
     pub extra_state: u64,
 }
 
@@ -46,7 +46,7 @@ pub struct LayerHparams {
     pub recurrent: bool,
     /// Has an indexer of its own.
     pub indexed: bool,
-    /// Has the further state.
+    /// Has the state of the per-layer-embedding convolution.
     pub extra: bool,
     /// Query heads, for people.
     pub query_heads: u64,
@@ -54,12 +54,12 @@ pub struct LayerHparams {
     pub compress: u64,
 }
 
-/// The cache of a sparse attention's indexer: one head per layer, as many cells as the attention.
+/// The cache of a sparse attention's indexer: one head per layer, with as many cells as the attention cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indexer {
     /// Elements of one key row.
     pub k: u64,
-    /// Whether it keeps values as well, one head of the layer's own width.
+    /// Whether it has values too, one head of the layer's own width.
     pub values: bool,
 }
 
@@ -76,12 +76,12 @@ impl LayerHparams {
 }
 
 impl Hparams {
-    /// `n_embd_v_gqa_max()`: the row that every layer's V gets when it is stored transposed.
+    /// `n_embd_v_gqa_max()`: the row of every layer's values where they are stored transposed.
     pub fn widest_v(&self) -> Option<u64> {
         self.layers.iter().map(LayerHparams::v_row).try_fold(0, |most, row| row.map(|row| row.max(most)))
     }
 
-    /// Whether the compressed caches of DeepSeek V4 stand beside the window.
+    /// Whether there are DeepSeek V4's compressed caches beside the window.
     pub fn is_compressed(&self) -> bool {
         self.arch == "deepseek4"
     }

@@ -7,14 +7,14 @@ use super::architectures::{self, Recurrent, Window};
 use super::hparams::{Hparams, Indexer, LayerHparams, MAX_LAYERS};
 use crate::error::{Error, Result};
 
-/// The metadata of one file, read by key without the architecture's prefix.
+/// The metadata of one file. Keys are given without the architecture's prefix.
 pub struct Metadata<'a> {
     map: &'a Map<String, Json>,
     arch: &'a str,
 }
 
 impl<'a> Metadata<'a> {
-    /// The metadata, if it is GGUF metadata at all.
+    /// Reads the metadata; `None` where it is not GGUF metadata.
     pub fn of(map: &'a Map<String, Json>) -> Option<Self> {
         Some(Self { map, arch: map.get("general.architecture")?.as_str()? })
     }
@@ -33,7 +33,7 @@ impl<'a> Metadata<'a> {
             .ok_or_else(|| Error::missing(format!("{}.{key}", self.arch), words!("the GGUF metadata")))
     }
 
-    /// One number for all of `count` layers, or a list with one each; what the list lacks is 0.
+    /// A number for each of `count` layers: one for all, or a list. Layers beyond the list's end have 0.
     fn per_layer(&self, key: &str, count: usize) -> Result<Option<Vec<u64>>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let number = |value: &Json| match value {
@@ -55,13 +55,13 @@ impl<'a> Metadata<'a> {
                 list.resize(count, 0);
                 Ok(Some(list))
             }
-            // a list too long to keep is no list of layers
+            // a list that was too long to keep cannot be one of layers
             Json::Object(_) => Err(bad(value)),
             value => Ok(Some(vec![number(value).ok_or_else(|| bad(value))?; count])),
         }
     }
 
-    /// The shape of the model.
+    /// The hyper-parameters of the model.
     pub fn shape(&self) -> Result<Hparams> {
         let all = self.need("block_count")?;
         let next = self.number("nextn_predict_layers").unwrap_or(0);
@@ -80,7 +80,7 @@ impl<'a> Metadata<'a> {
             window: None,
             trunk: (all - next) as usize,
             layers: self.heads(count)?,
-            // is_mla() asserts that the width of values is there as well
+            // is_mla() asserts that the width of values is there too
             mla: self.number("attention.key_length_mla").unwrap_or(0) > 0,
             indexer: None,
             state: 0,
@@ -94,7 +94,7 @@ impl<'a> Metadata<'a> {
         Ok(shape)
     }
 
-    /// Heads and their widths, as if no layer were a window layer.
+    /// Heads and widths of every layer, window layers not yet considered.
     fn heads(&self, count: usize) -> Result<Vec<LayerHparams>> {
         let query = self.per_layer("attention.head_count", count)?.unwrap_or_else(|| vec![0; count]);
         let kv = self.per_layer("attention.head_count_kv", count)?.unwrap_or_else(|| query.clone());
@@ -103,13 +103,13 @@ impl<'a> Metadata<'a> {
             0 => 0,
             heads => self.need("embedding_length")? / heads,
         };
-        // without attention heads only PLaMo 2 reads the widths
+        // without attention heads PLaMo 2 alone reads the widths
         let width = |key: &str| match first {
             0 if self.arch != "plamo2" => 0,
             _ => self.number(key).unwrap_or(default),
         };
         let (k, v) = (width("attention.key_length"), width("attention.value_length"));
-        // these set the width of their values to the latent's
+        // the loader sets the width of values to the latent's
         let v = match self.arch {
             "kimi-k3" | "glm5-next" => self.need("attention.kv_lora_rank")?,
             _ => v,
@@ -155,7 +155,7 @@ impl<'a> Metadata<'a> {
             Window::All => (self.need("attention.sliding_window")?, vec![1; shape.layers.len()]),
             Window::Attention => (key.unwrap_or(0), vec![1; shape.layers.len()]),
         };
-        // K-EXAONE and others state a length of 0 for "none"
+        // K-EXAONE and others write a length of 0 for no window
         if length == 0 {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl<'a> Metadata<'a> {
         Ok(())
     }
 
-    /// Layers that are run, and cached, several times, and layers that the loader adds.
+    /// Layers that run and are cached several times, and layers that the loader adds.
     fn repeat(&self, shape: &mut Hparams) -> Result<()> {
         match self.arch {
             "nanbeige" => {
@@ -187,7 +187,7 @@ impl<'a> Metadata<'a> {
                 shape.trunk = shape.layers.len();
             }
             "graniteswitch" => {
-                // one more layer of one head routes to the adapters
+                // one more layer with one head routes to the adapters
                 let widths = shape.layers.last().copied().unwrap_or_default();
                 shape.layers.push(LayerHparams { heads: 1, query_heads: 1, ..widths });
                 shape.trunk = shape.layers.len();
@@ -257,7 +257,7 @@ impl<'a> Metadata<'a> {
         let kda = or_zero("kda.head_dim");
         let (state, inner) = (or_zero("ssm.state_size"), or_zero("ssm.inner_size"));
         let short = or_zero("shortconv.l_cache");
-        // Mamba 1 has no groups, and its loaders do not read any
+        // Mamba 1 has no groups; its loaders read none
         let groups = if matches!(self.arch, "mamba" | "jamba") { 0 } else { or_zero("ssm.group_count") };
         let convolution = terms(&[&[taps, inner], &[taps, 2, groups, state]])?;
         let convolution = match (short, kda) {
@@ -292,11 +292,13 @@ impl<'a> Metadata<'a> {
         Ok(())
     }
 
-    /// Layers that have no cache of their own: prediction layers and those that read another's.
+    /// Marks layers without a cache of their own: prediction layers, and layers that read another layer's
+    /// cache.
     fn owners(&self, shape: &mut Hparams) {
         let shared = self.number("attention.shared_kv_layers").unwrap_or(0);
         let owners = architectures::owners(self.arch, shape.layers.len() as u64, shared) as usize;
-        // these give their cache no filter: prediction layers are in it, as they are where nothing else is
+        // the caches of these architectures take prediction layers too, as do those of files with no other
+        // layers
         let keeps_all =
             shape.trunk == 0 || matches!(self.arch, "minimax-m3" | "hy_v4" | "deepseek4" | "graniteswitch");
         let hybrid = self.arch != "glm5-next"
@@ -327,7 +329,7 @@ impl<'a> Metadata<'a> {
             return Ok(());
         }
         let width = self.need("attention.indexer.key_length")?;
-        // glm5-next caches key, gate and pooled key of every token
+        // glm5-next caches a key, a gate and a pooled key for every token
         let k = if arch == "glm5-next" { width.saturating_mul(3) } else { width };
         shape.indexer = Some(Indexer { k, values: arch == "minimax-m3" });
         let listed = self.per_layer("attention.indexer.types", count)?;
@@ -341,7 +343,7 @@ impl<'a> Metadata<'a> {
             layer.indexed = match arch {
                 "minimax-m3" => i as u64 >= lead,
                 "deepseek32" | "qwen4exp" => layer.cached,
-                // glm-dsa.cpp knows GLM-5.2 by its context: two full layers, then one in four
+                // glm-dsa.cpp recognises GLM-5.2 by its context: two full layers, then one in four
                 "glm-dsa" => layer.cached && is_listed(!long || matches!(i, 0 | 1) || i % 4 == 2),
                 "glm5-next" => layer.cached && is_listed(true),
                 _ => layer.cached && is_listed(false),

@@ -1,12 +1,12 @@
 //! llama.cpp: the cache tensors of one context, `0c1e57098` as vendored in llama-cpp-python 0.3.36.
 //!
-//! A context is made for a number of slots (`--n-parallel`) and a total of cells (`--ctx-size`), and
-//! takes its memory at once: bytes = Σ layers of row bytes × cells × streams. What a session takes
-//! is its slot, whether it fills it or not.
+//! A context has a number of slots (`--n-parallel`) and a number of cells (`--ctx-size`). It allocates
+//! everything at once: bytes = Σ layers of row bytes × cells × streams. A session takes a slot, whether it
+//! fills it or not.
 //!
-//! [`context`] resolves the settings, [`validate`] says what the engine refuses, [`mod@caches`] builds the
-//! tensors of a [`hparams::Hparams`], which comes from GGUF metadata ([`metadata`]) or, through the rules
-//! of its converter, from any other model ([`convert`]).
+//! [`context`] resolves the settings, [`validate`] refuses what the engine refuses, [`mod@caches`] computes the
+//! tensors of a [`hparams::Hparams`]. Those hyper-parameters come from GGUF metadata ([`metadata`]); for any
+//! other model the rules of the engine's converter write that metadata first ([`convert`]).
 
 use std::borrow::Cow;
 
@@ -115,8 +115,8 @@ impl Engine for LlamaCpp {
     }
 }
 
-/// `--ctx-size` for `users` sessions of `tokens`: as large as asked for, else as large as they need, else
-/// as large as the model was trained for.
+/// `--ctx-size` for `users` sessions of `tokens`: what is given; without it as many cells as the sessions need;
+/// the model's training context where neither users nor tokens are given.
 fn cells(run: &ResolvedRequest<'_>, users: u64, tokens: u64) -> Result<Option<u64>> {
     let request = run.request;
     if request.ctx_size.is_some() || (request.seq.is_none() && request.users == 1) {
@@ -126,7 +126,7 @@ fn cells(run: &ResolvedRequest<'_>, users: u64, tokens: u64) -> Result<Option<u6
     product(words!("cells"), &[slots, tokens]).map(Some)
 }
 
-/// Contexts for any number of sessions.
+/// A model's contexts, for any number of sessions.
 struct Contexts<'a> {
     run: ResolvedRequest<'a>,
     shape: Cow<'a, Hparams>,
@@ -161,7 +161,8 @@ impl Contexts<'_> {
         sum(words!("bytes of a context"), caches.iter().map(Cache::bytes).collect::<Result<Vec<_>>>()?)
     }
 
-    /// Whether `users` sessions of `tokens` find room in a context; only what is asked for counts.
+    /// Refuses a context that is too small for `users` sessions of `tokens`, where its size or its slots are
+    /// given.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
         if request.n_parallel.is_some() && users > context.sequences {
@@ -187,8 +188,7 @@ impl Contexts<'_> {
 }
 
 impl Allocation for Contexts<'_> {
-    /// One slot: of the whole context where `--ctx-size` says how large that is, else of a context
-    /// made for one session.
+    /// Bytes of one slot: of the given context, or of a context made for one session.
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         if self.run.request.ctx_size.is_some() {
             let context = self.asked_context(self.run.request.users, tokens)?;
@@ -202,8 +202,8 @@ impl Allocation for Contexts<'_> {
         self.bytes(&self.asked_context(users, tokens)?)
     }
 
-    /// Layers are split over devices in order (`get_layer_buft_list`): layer `i` of `n` is on device
-    /// `i × devices / (n + 1)`, the output counting as one more layer.
+    /// Layers are assigned to devices in order (`get_layer_buft_list`): layer `i` of `n` to device
+    /// `i × devices / (n + 1)`. The output counts as one more layer.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         let context = self.asked_context(users, tokens)?;
         self.holds(&context, users, tokens)?;
@@ -219,7 +219,7 @@ impl Allocation for Contexts<'_> {
         Ok(devices.chunks(tp).map(|stage| stage.iter().copied().max().unwrap_or(0)).collect())
     }
 
-    /// A slot of the smallest context, 256 cells.
+    /// Bytes of the smallest context: one slot of 256 cells.
     fn min_session_bytes(&self) -> Result<u64> {
         self.bytes(&self.context(Some(1), 1)?)
     }
@@ -248,7 +248,7 @@ impl Allocation for Contexts<'_> {
             architecture: self.shape.arch.clone(),
             caches: caches.iter().filter(|cache| cache.layers > 0).map(listed).collect(),
         };
-        // the server keeps a slot's cells and reuses any common start, but a state cannot be cut back
+        // the server finds any common start in a slot's cells; a state cannot be cut back
         let has_state = caches.iter().any(|cache| !cache.is_attention());
         Ok(EngineReport::new(report, (!has_state).then_some(1), self.notes(&context)))
     }

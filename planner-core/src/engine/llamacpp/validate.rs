@@ -1,5 +1,5 @@
-//! What llama.cpp refuses, in its order (`llama_init_from_model`, `src/llama-context.cpp`,
-//! `0c1e57098`), and the layout that its checks settle.
+//! What llama.cpp refuses, in its order (`llama_init_from_model`, `src/llama-context.cpp`, `0c1e57098`), and
+//! the row layout that follows from its checks.
 
 use super::caches::Rows;
 use super::hparams::Hparams;
@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::request::FlashAttention;
 use crate::text::Sentence;
 
-/// Types that llama.cpp's tools take for the cache (`kv_cache_types`, `common/arg.cpp`).
+/// Cache types of llama.cpp's tools (`kv_cache_types`, `common/arg.cpp`).
 const TYPES: &[DType] = &[
     DType::F32,
     DType::F16,
@@ -21,7 +21,7 @@ const TYPES: &[DType] = &[
     DType::Q5_1,
 ];
 
-/// A cache type by name; `auto` and nothing are f16, whatever the model's dtype is.
+/// A cache type by name. `auto`, or no name, is f16 whatever the model's dtype.
 pub fn cache_type(flag: &str, name: Option<&str>) -> Result<DType> {
     let Some(name) = name else { return Ok(DType::F16) };
     let known = DType::from_name(name).filter(|dtype| TYPES.contains(dtype));
@@ -37,7 +37,7 @@ fn is_quantized(dtype: DType) -> bool {
 
 /// Applies the checks of flash attention and cache types.
 pub fn rows(shape: &Hparams, k: DType, v: DType, asked: FlashAttention) -> Result<Rows> {
-    // Grok turns flash attention off before anything is checked
+    // Grok has flash attention off before any check
     let flash = if shape.arch == "grok" { FlashAttention::Off } else { asked };
     if (shape.mla || shape.is_compressed()) && k != v {
         let words = format!("model does not support different K ({}) and V ({}) cache types", k.name, v.name);

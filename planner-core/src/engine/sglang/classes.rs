@@ -1,9 +1,9 @@
-//! Classes that SGLang treats in a way of their own: names as in `configs/model_config.py`,
-//! `arg_groups/overrides.py` and the model registry.
+//! Classes with rules of their own in SGLang, named as in `configs/model_config.py`, `arg_groups/overrides.py`
+//! and the model registry.
 
 use crate::error::{Code, Error, Result};
 
-/// Classes that keep a pool for their window layers (`is_hybrid_swa_model`).
+/// Classes with a pool for their window layers (`is_hybrid_swa_model`).
 pub(super) fn has_window_pool(class: &str) -> bool {
     matches!(
         class,
@@ -30,7 +30,7 @@ pub(super) fn has_window_pool(class: &str) -> bool {
     )
 }
 
-/// Classes that count their own token out of the window (`get_attention_sliding_window_size`).
+/// Classes whose window does not count the token itself (`get_attention_sliding_window_size`).
 pub(super) fn window_excludes_itself(class: &str) -> bool {
     matches!(
         class,
@@ -45,12 +45,12 @@ pub(super) fn window_excludes_itself(class: &str) -> bool {
     )
 }
 
-/// The one class with compressed pools.
+/// The one class with pools of compressed rows.
 pub(super) fn is_v4(class: &str) -> bool {
     class == "DeepseekV4ForCausalLM"
 }
 
-/// Classes whose latent is stored as one (`ModelConfig._derive_model_shapes`, `AttentionArch.MLA`).
+/// Classes whose latents are stored as latents (`ModelConfig._derive_model_shapes`, `AttentionArch.MLA`).
 pub(super) fn stores_latents(class: &str) -> bool {
     is_deepseek(class)
         || matches!(
@@ -72,8 +72,8 @@ pub(super) fn stores_latents(class: &str) -> bool {
         )
 }
 
-/// `_DEEPSEEK_FAMILY_ARCHS`: TensorRT-LLM's latent kernels on Blackwell, and sparse attention where the
-/// configuration has an indexer.
+/// `_DEEPSEEK_FAMILY_ARCHS`: they run TensorRT-LLM's latent kernels on Blackwell, and sparse attention where
+/// the configuration has an indexer.
 pub(super) fn is_deepseek(class: &str) -> bool {
     matches!(
         class,
@@ -90,7 +90,7 @@ pub(super) fn is_deepseek(class: &str) -> bool {
     )
 }
 
-/// Classes with gated delta-net layers whose page on Blackwell follows from prefix caching
+/// Classes with gated delta-net layers. On Blackwell, prefix caching decides the tokens of their page
 /// (`_qwen3_5_hybrid_overrides`).
 pub(super) fn pages_by_prefix(class: &str) -> bool {
     matches!(
@@ -103,7 +103,7 @@ pub(super) fn pages_by_prefix(class: &str) -> bool {
     )
 }
 
-/// Classes whose states are snapshot while a step is in flight (`_MAMBA_EXTRA_BUFFER_ARCHS`).
+/// Classes that take snapshots of states while a step is in flight (`_MAMBA_EXTRA_BUFFER_ARCHS`).
 pub(super) fn keeps_snapshots(class: &str) -> bool {
     matches!(
         class,
@@ -142,8 +142,9 @@ pub(super) fn reads_text_only(class: &str) -> bool {
     )
 }
 
-/// Multimodal classes whose prefill is captured as graphs all the same
-/// (`multimodal_breakable_cuda_graph_supported_model_archs`); Kimi K3 answered without them.
+/// Multimodal classes whose prefill is captured as graphs although others' is not
+/// (`multimodal_breakable_cuda_graph_supported_model_archs`). Kimi K3 is listed there, and its answer had no
+/// graphs.
 pub(super) fn captures_prefill(class: &str) -> bool {
     matches!(
         class,
@@ -162,8 +163,8 @@ pub(super) fn captures_prefill(class: &str) -> bool {
     )
 }
 
-/// Classes that the engine has not, and whose class in transformers 5.19 its backend for those cannot run
-/// (`is_backend_compatible`).
+/// Classes that the engine does not have. It falls back to transformers 5.19, whose class its transformers
+/// backend cannot run (`is_backend_compatible`).
 const REFUSED: &str = "\
     BambaForCausalLM BartForCausalLM BartForConditionalGeneration BigBirdForCausalLM BigBirdPegasusForCausalLM \
     BigBirdPegasusForConditionalGeneration BioGptForCausalLM BlenderbotForCausalLM \
@@ -186,12 +187,12 @@ const REFUSED: &str = "\
     WhisperForCausalLM XGLMForCausalLM XLMWithLMHeadModel XLNetLMHeadModel Zamba2ForCausalLM ZambaForCausalLM \
     xLSTMForCausalLM";
 
-/// Classes whose pools are known to be others than these rules make: states that its transformers backend leaves
-/// out, configurations of its own.
+/// Classes whose pools differ from these rules: the transformers backend leaves their states out, or they have
+/// a configuration of their own.
 const OTHERWISE: [&str; 3] =
     ["MiniMaxForCausalLM", "MuseSparkForConditionalGeneration", "Qwen3ASRForConditionalGeneration"];
 
-/// Refuses classes that the engine cannot serve, and those whose pools are not covered.
+/// Refuses classes that the engine cannot serve, and classes whose pools these rules do not cover.
 pub(super) fn check(class: &str) -> Result<()> {
     let refusal = if OTHERWISE.contains(&class) {
         Error::refused(Code::SglangNotRestatedClass, say!("the pools of `{0}`", class))

@@ -1,12 +1,12 @@
-//! DeepSeek V4's pools (`DSV4PoolConfigurator`): windows, compressed rows of 4 and of 128 tokens, index
-//! keys, and the open groups' states.
+//! DeepSeek V4's pools (`DSV4PoolConfigurator`): windows, compressed rows of 4 and of 128 tokens, index keys,
+//! and the states of groups that are still open.
 //!
-//! - A row is 448 fp8 elements, 64 bf16 rotary elements and 8 B of scales: 584 B; a page of rows is padded
-//!   to a multiple of 576 B, which nearly half of a page of two rows (256 / 128) is.
-//! - Every layer has a window pool of a tenth of the tokens; beside its rows stand, per page, 8 rows of open
+//! - A row is 448 fp8 elements, 64 bf16 rotary elements and 8 B of scales: 584 B. A page of rows is padded to a
+//!   multiple of 576 B: a page of two rows (256 / 128 tokens) takes 1,728 B instead of 1,168 B.
+//! - Every layer has a window pool with a tenth of the tokens. Each of its pages also has 8 rows for open
 //!   groups of ratio 4: 4 × (head dim + index dim) f32 each.
-//! - Layers of ratio 128 have a ring of 128 rows for every request there may be, 2 × head dim f32 each.
-//! - Every rank holds all of it: there is one KV head.
+//! - Layers of ratio 128 have a ring of 128 rows for every request that may run, 2 × head dim f32 each.
+//! - Every rank holds all of this: there is one KV head.
 
 use super::settings::{self, Settings};
 use crate::engine::report::{EngineReport, Pool, SglangReport};
@@ -16,9 +16,10 @@ use crate::spec::layer::{Content, Extent, Layer};
 use crate::text::Words;
 use crate::units::{product, sum};
 
-/// `DSV4_DEFAULT_SWA_FULL_TOKENS_RATIO`: one token of the window pool for ten.
+/// `DSV4_DEFAULT_SWA_FULL_TOKENS_RATIO`: the window pool has one token for ten of the full pool.
 const WINDOW_PARTS: u64 = 10;
-/// Bytes of figures that come in fractions are counted in 2560ths: a tenth of a page of 256.
+/// Fractions of a byte are counted in 2560ths: 256 tokens share a page's padding, and ten tokens share one of
+/// the window pool.
 const PARTS: u64 = 2560;
 const PAGE: u64 = 256;
 const PAGE_ALIGNMENT: u64 = 576;
@@ -29,7 +30,7 @@ const WHAT: Words = words!("bytes of the pools");
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Stage {
-    /// 2560ths of a byte that a token costs.
+    /// What a token costs, in 2560ths of a byte.
     token: u64,
     /// Layers of ratio 128.
     ring_layers: u64,
@@ -63,7 +64,7 @@ impl<'a> Pools<'a> {
         Ok(Self { run, stages, requests, head, window, prefix_caching })
     }
 
-    /// The rings of all requests, whether they run or not.
+    /// Bytes of the rings: there is one for every request that may run.
     fn fixed(&self, stage: Stage) -> Result<u64> {
         let slots = sum(WHAT, [self.requests, 1])?;
         let rows = sum(WHAT, [product(WHAT, &[slots, RING_128])?, RING_128, 1])?;
@@ -76,15 +77,15 @@ impl<'a> Pools<'a> {
         Ok(u64::try_from(tokens).unwrap_or(u64::MAX) / PAGE * PAGE)
     }
 
-    /// Tokens of the full pool of which so many sessions find room, their windows included.
+    /// Tokens that the full pool must have so that `users` sessions fit, their windows included.
     fn needed_tokens(&self, users: u64, tokens: u64) -> Result<u64> {
         let pages = |tokens: u64| product(WHAT, &[tokens.div_ceil(PAGE), PAGE, users]);
         let kept = tokens.min(sum(WHAT, [self.window, super::pools::EVICTION, PAGE])?);
         Ok(pages(tokens)?.max(product(WHAT, &[pages(kept)?, WINDOW_PARTS])?))
     }
 
-    /// Tokens of which a tenth is more than a window and a page, without which no request is admitted
-    /// (`validate_swa_pool_size`).
+    /// The fewest tokens of the full pool: the window pool, a tenth of them, must be larger than a window and a
+    /// page, or no request is admitted (`validate_swa_pool_size`).
     fn least_tokens(&self) -> Result<u64> {
         let rows = sum(WHAT, [self.window, PAGE, 1])?;
         product(WHAT, &[rows.next_multiple_of(PAGE), WINDOW_PARTS])
@@ -96,12 +97,12 @@ impl<'a> Pools<'a> {
     }
 }
 
-/// Tokens of one compressed row of a layer.
+/// How many tokens one compressed row of the layer stands for; none where the layer keeps no such rows.
 fn ratio(layer: &Layer) -> Option<u64> {
     layer.stores.iter().map(|store| store.tokens_per_row).find(|tokens| *tokens > 1)
 }
 
-/// 2560ths of a byte that a token costs in a layer, the width of a row and the window.
+/// What a token costs in a layer, in 2560ths of a byte; then the width of a row, and the window.
 fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
     let mut window = None;
     let mut index = 0;
@@ -119,7 +120,7 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
         ));
     };
     let row = sum(WHAT, [rank, product(WHAT, &[rope, 2])?, 8])?;
-    // 256ths of a byte of a row, its share of the page's padding included.
+    // A row with its share of the page's padding, in 256ths of a byte.
     let padded = |rows: u64| -> Result<u64> {
         let page = product(WHAT, &[rows, row])?.div_ceil(PAGE_ALIGNMENT) * PAGE_ALIGNMENT;
         product(WHAT, &[page, PAGE / rows])
@@ -130,7 +131,7 @@ fn layer_cost(layer: &Layer) -> Result<(u64, u64, u64)> {
     match ratio(layer) {
         None => {}
         Some(4) => {
-            // 8 rows of open groups for a page's 256 tokens
+            // 8 rows of open groups for the 256 tokens of a page
             in_window = sum(WHAT, [in_window, product(WHAT, &[RING_4, 4, 4, sum(WHAT, [head, index])?])?])?;
             let keys = product(WHAT, &[sum(WHAT, [index, index / 128 * 4])?, PAGE])?;
             compressed = sum(WHAT, [padded(PAGE / 4)?, keys])? / 4;

@@ -1,10 +1,14 @@
 //! The share of a GPU's memory for weights and pools, and the prefill chunk, by the GPU's size
 //! (`arg_groups/memory_hook.py`, `handle_gpu_memory_settings`).
 //!
-//! What is kept free: 512 MiB, 1.5 MiB a token of a prefill chunk, 128 MiB a GPU of the replica, 2 MiB a
-//! request of the largest decode graph, and 8 MiB a prefill graph (1.5 GiB in all for latent attention, none
-//! for most multimodal models and under pipeline parallelism); at least 10 GiB on a GPU of more than 60 GiB. Models with a vision tower keep some more free, by its
-//! size.
+//! The engine keeps free:
+//!
+//! - 512 MiB; 1.5 MiB for each token of a prefill chunk; 128 MiB for each GPU of the replica; 2 MiB for each
+//!   request of the largest decode graph;
+//! - 8 MiB for each prefill graph, or 1.5 GiB in all where the class stores latents; none for most multimodal
+//!   models and under pipeline parallelism;
+//! - at least 10 GiB on a GPU of more than 60 GiB;
+//! - more for models with a vision tower, by its size.
 
 use super::classes;
 use crate::engine::ResolvedRequest;
@@ -36,8 +40,7 @@ pub(super) fn chunk(run: &ResolvedRequest<'_>) -> u64 {
     run.request.max_num_batched_tokens.unwrap_or_else(|| sizes(memory(run), run.parallel.tp).0)
 }
 
-/// Token counts of up to `most` for which a prefill graph is captured
-/// (`generate_prefill_cuda_graph_batch_sizes`).
+/// How many prefill graphs are captured for up to `most` tokens (`generate_prefill_cuda_graph_batch_sizes`).
 fn graphs(most: u64) -> u64 {
     let steps = [
         (4, 32, 4),
@@ -72,7 +75,7 @@ pub(super) fn fraction(run: &ResolvedRequest<'_>) -> Ratio {
     vision(run, thousandths)
 }
 
-/// Whether the model reads more than text: the towers of a few classes are off unless asked for
+/// Whether the engine loads more than the language model. A few classes load their towers only when asked to
 /// (`mm_disabled_models`).
 fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
@@ -80,8 +83,8 @@ fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
     (towers || model.text_key.is_some()) && !classes::reads_text_only(&model.architecture)
 }
 
-/// `adjust_mem_fraction_for_vlm`: 0.95 × (1.1 − a tenth of the tower's size, as layers × width² in units of
-/// ViT-L/14's), the second factor between 0.8 and 1.05; to twelve decimals.
+/// `adjust_mem_fraction_for_vlm`: the fraction × 0.95 × a factor between 0.8 and 1.05, to twelve decimals. The
+/// factor is 1.1 less a tenth of the tower's size, layers × width² in units of ViT-L/14's.
 fn vision(run: &ResolvedRequest<'_>, thousandths: u64) -> Ratio {
     let plain = Ratio::decimal(thousandths, 3);
     let tower = nested(&run.model.config, "vision_config").filter(|_| is_multimodal(run));
@@ -92,9 +95,9 @@ fn vision(run: &ResolvedRequest<'_>, thousandths: u64) -> Ratio {
     let width = number(["hidden_size", "vt_hidden_size"], 1024);
     let unit = 24 * 1024 * 1024_u128;
     let size = u128::from(layers).saturating_mul(u128::from(width).pow(2)).min(11 * unit);
-    // twentieths of a unit: 1.1 is 22 of them, a tenth of the size 2
+    // in twentieths of a unit 1.1 is 22, and a tenth of the size is 2 × size
     let factor = (22 * unit - 2 * size).clamp(16 * unit, 21 * unit);
-    // from thousandths, hundredths and twentieths to 10¹²ths
+    // thousandths × hundredths × twentieths, in units of 10⁻¹²
     let parts = u128::from(thousandths) * 95 * factor * 10_000_000 / (20 * unit);
     Ratio::decimal(u64::try_from(parts).unwrap_or(0).max(1), 12)
 }

@@ -1,16 +1,17 @@
-//! SGLang 0.5.23: rows of token pools that share one budget, with pools of their own for the layers with a
-//! window and slots for states.
+//! SGLang 0.5.23: token pools made of rows that share one budget. Window layers may have a pool of their own;
+//! states have slots.
 //!
-//! ResolvedRequest on the engine's own code (`tests/oracles/sglang`): `ServerArgs.resolve_once`, `ModelConfig`,
+//! Restates the engine's own code (`tests/oracles/sglang`): `ServerArgs.resolve_once`, `ModelConfig`,
 //! `model_executor/pool_configurator.py` and `mem_cache/kv_cache_configurator.py`. In short:
 //!
-//! - A token costs one row in every layer, by the configuration's own head count and widths: also in layers
-//!   that read another's cache. `max(1, kv_heads // tp)` heads; a latent is whole on every rank.
-//! - Only the classes of `classes::has_window_pool` keep a second pool for their windows, of 0.8 × the
-//!   tokens of the first; every other class keeps all tokens of its window layers.
-//! - States get 9 parts of 19 of the memory, one slot more than can be handed out, and a request takes one
-//!   (no prefix caching), three, or five slots (snapshots while a step is in flight).
-//! - Tokens are whole pages of 1 token unless the attention backend or the model's class says otherwise.
+//! - A token costs one row in every layer, by the configuration's own head count and widths. This holds for
+//!   layers that read another layer's cache, too. A rank has `max(1, kv_heads // tp)` heads; a latent is whole
+//!   on every rank.
+//! - Only the classes of `classes::has_window_pool` have a second pool for their windows, with 0.8 × the tokens
+//!   of the first. Every other class keeps all tokens of its window layers.
+//! - States get 9 parts of 19 of the memory, and one slot more than can be handed out. A request takes 1 slot
+//!   without prefix caching, otherwise 3, and 4 or 5 where the class takes snapshots while a step is in flight.
+//! - A page holds 1 token unless the attention backend or the model's class says otherwise.
 
 use crate::engine::command::Command;
 use crate::engine::{Allocation, Engine, ResolvedRequest};

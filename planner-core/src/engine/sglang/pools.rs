@@ -13,26 +13,26 @@ use crate::units::{product, sum};
 
 /// `swa_full_tokens_ratio`: tokens of the window pool per token of the full pool, 8 / 10.
 const WINDOW_SHARE: (u64, u64) = (8, 10);
-/// `mamba_full_memory_ratio` 0.9: states get 9 parts of 19.
+/// `mamba_full_memory_ratio` 0.9: states get 9 parts of 19 of the memory.
 const STATE_PARTS: (u64, u64) = (9, 19);
-/// `SGLANG_SWA_EVICTION_INTERVAL`: tokens after which rows that left the window are freed.
+/// `SGLANG_SWA_EVICTION_INTERVAL`: rows that have left the window are freed every 128 tokens.
 pub(super) const EVICTION: u64 = 128;
-/// `speculative_ngram_max_bfs_breadth`: branches of a tree of drafts that are looked up.
+/// `speculative_ngram_max_bfs_breadth`: branches in a tree of looked-up drafts.
 const BREADTH: u64 = 10;
 
 pub(super) struct Pools<'a> {
     run: ResolvedRequest<'a>,
     settings: Settings,
     stages: Vec<Cost>,
-    /// Bytes of a slot that every stage plans with: those of the stage with the most states.
+    /// Bytes of one slot on every stage: the engine plans all stages with the one that has the most states.
     slot: u64,
-    /// Longest window of the window pool.
+    /// The longest window in the window pool.
     window: Option<u64>,
-    /// Rows that a session's encoder tokens take.
+    /// Rows for the encoder's tokens of one session.
     source: u64,
 }
 
-/// What the memory of a stage gives.
+/// What one stage's memory holds.
 #[derive(Debug, Clone, Copy)]
 struct PoolSizes {
     tokens: u64,
@@ -69,8 +69,8 @@ impl<'a> Pools<'a> {
         product(words!("rows of a session"), &[tokens.div_ceil(page), page])
     }
 
-    /// Rows that a session holds in the full and in the window pool. Of a window's rows those are freed
-    /// that left it, whole pages and every 128 tokens; the next page is there already.
+    /// Rows that one session takes in the full pool and in the window pool. Rows that have left the window are
+    /// freed in whole pages, every [`EVICTION`] tokens; one further page is allocated ahead.
     fn rows(&self, tokens: u64) -> Result<(u64, u64)> {
         let full = sum(words!("rows of a session"), [self.pages(tokens)?, self.source])?;
         let Some(window) = self.window else { return Ok((full, 0)) };
@@ -78,8 +78,8 @@ impl<'a> Pools<'a> {
         Ok((full, full.min(self.pages(kept)?)))
     }
 
-    /// Rows of a session that are those of another with the same first tokens: whole pages, and only where
-    /// neither windows nor states need what a prefix no longer has.
+    /// Rows that a session shares with another that begins alike: whole pages. None where the model has windows
+    /// or states, which a cached prefix no longer holds.
     fn shared_rows(&self, tokens: u64) -> u64 {
         if !self.settings.prefix_caching || self.window.is_some() || self.slot > 0 {
             return 0;
@@ -87,20 +87,20 @@ impl<'a> Pools<'a> {
         self.run.shared_prefix(tokens, self.settings.page)
     }
 
-    /// Slots to be had for so many sessions: a running one takes several, and one is never handed out.
+    /// Slots for `users` running sessions: each takes several, and one more is never handed out.
     fn slots(&self, users: u64) -> Result<u64> {
         sum(words!("slots"), [product(words!("slots"), &[users, self.settings.slots])?, 1])
     }
 
-    /// `sliding_window_size`: the longest window, less the token itself where its class says so.
+    /// `sliding_window_size`: the longest window, less the token itself for classes that do not count it.
     fn window_size(&self) -> Option<u64> {
         let own = u64::from(classes::window_excludes_itself(&self.run.model.architecture));
         Some(self.window?.saturating_sub(own))
     }
 
-    /// `compute_swa_request_cap`: rows of a stage's window pool where the number of requests is set, prefixes
-    /// are not cached and a layer keeps all tokens, so that the pool need hold no more than the requests'
-    /// windows, what they draft, and two prefill chunks.
+    /// `compute_swa_request_cap`: an upper bound on the rows of a stage's window pool. It holds where the
+    /// number of requests is set, prefixes are not cached and a layer of the stage keeps all tokens. The pool
+    /// then has the requests' windows, their drafts and up to two prefill chunks.
     fn window_cap(&self, stage: Cost) -> Result<Option<u64>> {
         let (Some(window), Some(requests)) = (self.window_size(), self.settings.max_requests) else {
             return Ok(None);
@@ -117,9 +117,9 @@ impl<'a> Pools<'a> {
         Ok(Some(rows.next_multiple_of(page)))
     }
 
-    /// Rows that a request takes ahead in a step (`get_alloc_len_per_decode`, twice for the step that is
-    /// planned meanwhile; `spec_decode_alloc_len_per_request`): a page, or the tokens of a tree of drafts
-    /// (`speculative_ngram_max_bfs_breadth`, `_handle_ngram`).
+    /// Rows that a request takes ahead of a step: a page, or the tokens of a tree of drafts. With overlap they
+    /// are taken twice, for the next step is planned meanwhile (`get_alloc_len_per_decode`,
+    /// `spec_decode_alloc_len_per_request`, `speculative_ngram_max_bfs_breadth`, `_handle_ngram`).
     fn decode_rows(&self) -> Result<u64> {
         const WHAT: Words = words!("rows of a window");
         let (page, Some(drafts)) = (self.settings.page, self.settings.looked_up) else {
@@ -133,15 +133,15 @@ impl<'a> Pools<'a> {
         Ok(drafts.next_multiple_of(page).max(product(WHAT, &[deep, BREADTH])?))
     }
 
-    /// Rows that the window pool must have for so many of the sessions': more than a window and a page
-    /// (`validate_swa_pool_size`).
+    /// Rows that the window pool must have where sessions take `rows` of them: always more than a window and a
+    /// page (`validate_swa_pool_size`).
     fn least_windows(&self, rows: u64) -> Result<u64> {
         let Some(window) = self.window_size() else { return Ok(rows) };
         Ok(rows.max(self.pages(sum(words!("rows of a window"), [window, self.settings.page, 1])?)?))
     }
 
-    /// Tokens that every stage must give for so many rows, since the fewest of all stages are those of all.
-    /// Without windows there are none of their rows.
+    /// Tokens that every stage must have so that sessions find `full` and `window` rows. The stage with the
+    /// fewest tokens decides for all. A model without windows has no window rows.
     fn needed_tokens(&self, full: u64, window: u64) -> Result<u64> {
         let (share, whole) = WINDOW_SHARE;
         let mut most = 0;
@@ -159,7 +159,7 @@ impl<'a> Pools<'a> {
         Ok(most)
     }
 
-    /// Least memory of which a stage gives that many rows and slots.
+    /// The least memory of a stage that holds `users` sessions of `tokens`: their rows and slots.
     fn needed(&self, stage: Cost, users: u64, tokens: u64) -> Result<u64> {
         const WHAT: Words = words!("bytes of the pools");
         let (full, window) = self.rows(tokens)?;
@@ -184,7 +184,7 @@ impl<'a> Pools<'a> {
             return sum(WHAT, [rows, product(WHAT, &[self.slots(requests)?, self.slot])?]);
         }
         let states = product(WHAT, &[self.slots(users)?, self.slot])?;
-        // Both shares must be large enough, since the engine divides the memory first.
+        // The engine divides the memory between states and rows first, so each share must be large enough.
         let (part, parts) = STATE_PARTS;
         let by_states = product(WHAT, &[states, parts])?.div_ceil(part);
         let by_rows = product(WHAT, &[rows, parts])?.div_ceil(parts - part);
@@ -207,7 +207,8 @@ impl<'a> Pools<'a> {
         let (full, window) = (u128::from(stage.full), u128::from(stage.window));
         let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
         let tokens = match (full, window, self.window_cap(stage)?) {
-            // another stage decides where states are kept (`_zero_kv_max_tokens`), or the longest session
+            // a stage without rows limits nothing where another has rows and states are kept
+            // (`_zero_kv_max_tokens`)
             (0, 0, _) if self.slot > 0 && self.stages.iter().any(|stage| stage.full > 0) => {
                 u128::from(u64::MAX)
             }
@@ -221,8 +222,8 @@ impl<'a> Pools<'a> {
         Ok(PoolSizes { tokens: clip(tokens) / page * page, slots: clip(slots), window_tokens: 0 })
     }
 
-    /// Rows of a stage's window pool that go with so many tokens (`_solve_pool_sizes`); `own` is what the stage
-    /// itself would give.
+    /// Rows of a stage's window pool once all stages have `tokens` (`_solve_pool_sizes`). `own` is the number
+    /// of tokens that this stage alone would have.
     fn window_tokens(&self, stage: Cost, tokens: u64, own: u64) -> Result<u64> {
         let (share, parts) = (u128::from(WINDOW_SHARE.0), u128::from(WINDOW_SHARE.1));
         let page = self.settings.page;
@@ -234,7 +235,8 @@ impl<'a> Pools<'a> {
         })
     }
 
-    /// The stage with the fewest tokens decides for all; none where a window pool would be too small.
+    /// Sizes that all stages share: the stage with the fewest tokens decides. No tokens where a window pool
+    /// would be too small.
     fn least(&self, available: &[u64]) -> Result<Option<PoolSizes>> {
         let each = self.stages.iter().zip(available).map(|(stage, room)| self.given(*stage, *room));
         let each = each.collect::<Result<Vec<PoolSizes>>>()?;

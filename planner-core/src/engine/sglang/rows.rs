@@ -43,8 +43,8 @@ pub(super) fn layers(run: &ResolvedRequest<'_>, settings: &Settings) -> Result<(
     let stateful = states::kept(&model.layers);
     let mut window = None;
     let mut costs = Vec::new();
-    // A layer without a cache of its own gets the rows of the first one that has one, where the engine
-    // counts layers and not caches.
+    // Where the engine counts layers and not caches, a layer without a cache gets the rows of the first layer
+    // that has one.
     let first = model.layers.iter().find(|layer| rows_of(layer).next().is_some());
     for layer in &model.layers {
         let owner = layer.owner.and_then(|owner| model.layers.get(owner as usize));
@@ -61,8 +61,8 @@ pub(super) fn layers(run: &ResolvedRequest<'_>, settings: &Settings) -> Result<(
     Ok((costs, window))
 }
 
-/// Whether the model keeps a pool for its window layers (`is_hybrid_swa_model`): of two classes those models
-/// do not that have no such layer, or say a window of 0.
+/// Whether the class has a pool for window layers (`is_hybrid_swa_model`). Beam has one only where a layer has
+/// a window, Laguna only where `sliding_window` is not 0.
 pub(super) fn has_window_pool(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     match model.architecture.as_str() {
@@ -79,8 +79,8 @@ fn window_of(store: &Store) -> Option<u64> {
     }
 }
 
-/// Adds what the prediction layers cost to a stage of `layers` layers: their share of the rows' bytes, and
-/// an index key each where the model is sparse.
+/// Adds what the prediction layers cost to a stage of `layers` layers: each costs a layer's share of the rows'
+/// bytes, and an index key where the model is sparse.
 pub(super) fn with_drafts(
     run: &ResolvedRequest<'_>,
     settings: &Settings,
@@ -160,8 +160,8 @@ fn one(
     Ok(Cost { window: row, ..Cost::default() })
 }
 
-/// A latent; a sparse one in fp8 is stored with a scale for 128 elements and its rotary part in bf16,
-/// except for TensorRT-LLM's kernels on Blackwell (`calculate_mla_kv_cache_dim`).
+/// Bytes of a latent. A sparse one in fp8 has a scale for every 128 elements and its rotary part in bf16,
+/// except under TensorRT-LLM's kernels on Blackwell (`calculate_mla_kv_cache_dim`).
 fn latent(run: &ResolvedRequest<'_>, settings: &Settings, rank: u64, rope: u64) -> Result<u64> {
     let scaled = is_sparse(run) && settings.dtype == DType::FP8 && settings.capability.0 < 10;
     if scaled {

@@ -22,17 +22,17 @@ use crate::text::Words;
 /// A run's settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
-    /// What keys and values are stored in.
+    /// Dtype of cached keys and values.
     pub dtype: DType,
     /// Tokens of a page.
     pub page: u64,
     /// State slots that one running request takes.
     pub slots: u64,
-    /// Whether a prefix of a session can be found again.
+    /// Whether prefixes of sessions are cached.
     pub prefix_caching: bool,
-    /// Most requests that run at once, where the user or the class says.
+    /// Most requests that run at once, where the user or the class limits them.
     pub max_requests: Option<u64>,
-    /// Whether a step is planned while another runs.
+    /// Whether the next step is planned while one runs.
     pub overlap: bool,
     /// Prediction layers that speculative decoding adds.
     pub drafts: u64,
@@ -55,7 +55,7 @@ impl Settings {
         let dtype = cache_dtype(run, capability)?;
         let (page, backend) = page(run, capability)?;
         let prefix_caching = request.prefix_caching.unwrap_or(true);
-        // Stages switch the overlap of steps off after the slots are chosen.
+        // Under pipeline parallelism the engine switches overlap off, but only after it has chosen the slots.
         let asked_overlap = request.async_scheduling.unwrap_or(true);
         let snapshots =
             classes::keeps_snapshots(class) && (asked_overlap || request.block_size.is_some_and(|n| n > 1));
@@ -89,11 +89,11 @@ impl Settings {
     }
 }
 
-/// Keys that say how long a session may be; the first counts (`CONTEXT_LENGTH_KEYS`).
+/// Keys for the longest session; the first one present counts (`CONTEXT_LENGTH_KEYS`).
 const CONTEXT_KEYS: [&str; 5] =
     ["max_sequence_length", "seq_length", "max_seq_len", "model_max_length", "max_position_embeddings"];
 
-/// The longest session of a model whose configuration says none.
+/// The longest session where the configuration has none of these keys.
 const CONTEXT: u64 = 2048;
 
 /// The longest session that the configuration admits (`get_context_length` of
@@ -111,8 +111,8 @@ fn bound(run: &ResolvedRequest<'_>) -> u64 {
     (length as f64 * factor) as u64
 }
 
-/// Refuses inner widths that the ranks cannot share out (`divide` of `layers/linear.py`, the assertion of
-/// `layers/moe/fused_moe_triton/layer.py`); vocabularies are padded to whatever the ranks need.
+/// Refuses inner widths that do not divide by the tensor parallel size (`divide` of `layers/linear.py`, the
+/// assertion of `layers/moe/fused_moe_triton/layer.py`). Vocabularies are padded instead.
 fn check_shares(run: &ResolvedRequest<'_>) -> Result<()> {
     let tp = run.parallel.tp;
     if tp == 1 {
@@ -150,11 +150,11 @@ fn check_context(run: &ResolvedRequest<'_>) -> Result<()> {
     .way_out(say!("use {0} or less", format!("{flag} {bound}"))))
 }
 
-/// Backends for gpt-oss, whose attention has sinks (`arg_groups/model_hook.py`).
+/// Backends with attention sinks, which gpt-oss needs (`arg_groups/model_hook.py`).
 const SINKS: [&str; 4] = ["triton", "trtllm_mha", "fa3", "fa4"];
 
-/// Refuses backends that the GPU does not run (`_mla_kv_cache_dtype_checks`, `_cutedsl_prefill_backend_fill`),
-/// or the model not.
+/// Refuses a backend that does not run on this GPU (`_mla_kv_cache_dtype_checks`,
+/// `_cutedsl_prefill_backend_fill`) or does not serve this model.
 fn check_backend(run: &ResolvedRequest<'_>, (major, _): (u64, u64)) -> Result<()> {
     let Some(backend) = run.request.attention_backend.as_deref() else { return Ok(()) };
     let runs = match backend.to_ascii_lowercase().as_str() {
@@ -183,8 +183,8 @@ fn check_backend(run: &ResolvedRequest<'_>, (major, _): (u64, u64)) -> Result<()
     .way_out(words!("name another GPU with --gpu, or leave --attention-backend out")))
 }
 
-/// Refuses weights whose method the GPU does not run (`get_min_capability` of `layers/quantization`, asked by
-/// `model_loader/loader.py`).
+/// Refuses weights whose quantization does not run on this GPU (`get_min_capability` of `layers/quantization`,
+/// called by `model_loader/loader.py`).
 fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> {
     let quantized = nested(&run.model.config, "quantization_config")
         .or_else(|| nested(run.model.text_config(), "quantization_config"));
@@ -216,7 +216,7 @@ fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> 
     .way_out(words!("name another GPU with --gpu")))
 }
 
-/// Prediction layers of `--speculative mtp:N`: all that the checkpoint has, whatever N
+/// Prediction layers that `--speculative mtp:N` adds: all that the checkpoint has, whatever N is
 /// (`SpecAuxHiddenStateConfig.eagle_draft_num_layers`).
 fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
     let Some(speculative) = &run.request.speculative else { return Ok(0) };
@@ -236,7 +236,7 @@ fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
             ))
         }
         Speculative::Mtp(_) => Ok(layers),
-        // looks tokens up in the prompt: no layers
+        // drafts come from the prompt: no layers
         Speculative::Ngram(_) if !super::states::kept(&run.model.layers) && !classes::is_v4(class) => Ok(0),
         _ => not_restated(words!(
             "mtp:N or left out: kvplan has no rule for SGLang's other drafts of this model"
@@ -249,7 +249,7 @@ pub(super) fn capability(run: &ResolvedRequest<'_>) -> (u64, u64) {
     run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0))
 }
 
-/// Whether the model is a sparse latent one that the engine serves with its `dsa` backend.
+/// Whether the engine serves the model with its `dsa` backend: a latent class with an indexer.
 pub(super) fn is_sparse(run: &ResolvedRequest<'_>) -> bool {
     let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
     classes::is_deepseek(&run.model.architecture)
@@ -265,7 +265,8 @@ fn has_latent(run: &ResolvedRequest<'_>) -> bool {
         .any(|store| store.is_kept_by("sglang") && latent(store))
 }
 
-/// What `--kv-cache-dtype` stores: `auto` is the model's dtype, unless the checkpoint or the class says fp8.
+/// Dtype of the cache (`--kv-cache-dtype`). `auto` is the model's dtype, or fp8 where the checkpoint or the
+/// class asks for it.
 fn cache_dtype(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> Result<DType> {
     let request = run.request;
     let given = flag_support::kv_dtype(request);
@@ -351,7 +352,7 @@ fn page(run: &ResolvedRequest<'_>, capability: (u64, u64)) -> Result<(u64, Strin
     Ok((page, backend))
 }
 
-/// Says so where the engine sets the page itself, whatever `--page-size` says.
+/// A note where the engine sets the page itself, whatever `--block-size` says.
 pub(super) fn page_note(run: &ResolvedRequest<'_>, page: u64) -> Option<Note> {
     let asked = run.request.block_size.filter(|&asked| asked != page)?;
     let text = say!(

@@ -1,7 +1,7 @@
 //! Bytes of one request's states on a rank (`configs/mamba_utils.py`).
 //!
-//! The convolution is kept in bf16 whatever the model's dtype, for one token less than its kernel. Groups that
-//! do not divide over the ranks are extended until each rank has those of its heads.
+//! The convolution's state is in bf16 whatever the model's dtype, and holds one token less than the kernel.
+//! Groups that do not divide over the ranks become one for each rank.
 
 use serde_json::Value as Json;
 
@@ -14,14 +14,13 @@ use crate::units::{product, sum};
 
 const WHAT: Words = words!("bytes of a state");
 
-/// Whether any layer keeps a state, so that the engine counts caches and not layers.
+/// Whether any layer keeps a state: the engine then counts caches, not layers.
 pub(super) fn kept(layers: &[Layer]) -> bool {
     let mut stores = layers.iter().flat_map(|layer| &layer.stores);
     stores.any(|store| store.is_kept_by("sglang") && matches!(store.content, Content::State { .. }))
 }
 
-/// What a recurrent state is kept in (`mamba2_state_dtype`): f32, unless `mamba_ssm_dtype` says otherwise to a
-/// class that asks for it.
+/// Dtype of a recurrent state (`mamba2_state_dtype`): f32, or `mamba_ssm_dtype` where the class reads that key.
 fn recurrent_dtype(run: &ResolvedRequest<'_>, mixer: &str) -> DType {
     let asks = match mixer {
         "gated_delta" => true,
@@ -38,7 +37,8 @@ fn recurrent_dtype(run: &ResolvedRequest<'_>, mixer: &str) -> DType {
     }
 }
 
-/// Channels of a Mamba 2 layer: pure models must say them (`configs/mamba2.py`, `mamba2_cache_params`).
+/// Channels of a Mamba 2 layer. The configuration of a pure Mamba 2 model must say them (`configs/mamba2.py`,
+/// `mamba2_cache_params`).
 fn inner(run: &ResolvedRequest<'_>, own: u64) -> Result<u64> {
     let class = run.model.architecture.as_str();
     if class != "Mamba2ForCausalLM" {
@@ -51,7 +51,7 @@ fn inner(run: &ResolvedRequest<'_>, own: u64) -> Result<u64> {
     })
 }
 
-/// One request's state in one layer.
+/// Bytes of one request's state in one layer.
 pub(super) fn bytes(run: &ResolvedRequest<'_>, store: &Store) -> Result<u64> {
     let tp = run.parallel.tp;
     let Content::State { mixer, recurrent, .. } = store.content else { return Ok(0) };
@@ -70,7 +70,7 @@ pub(super) fn bytes(run: &ResolvedRequest<'_>, store: &Store) -> Result<u64> {
             Err(Error::bad_value("--tp", tp, say!("a divisor of the {0} {1} of the states", whole, what)))
         }
     };
-    // Groups a rank's heads need, in all.
+    // Groups on all ranks together.
     let groups = |groups: u64| if groups.is_multiple_of(tp) { groups } else { tp };
     let width = match mixer {
         "mamba2" => {

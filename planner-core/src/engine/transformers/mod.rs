@@ -1,22 +1,23 @@
-//! Hugging Face transformers 5.23: what its own cache objects hold after a prompt of every session's
-//! tokens, all sessions in one batch.
+//! Hugging Face transformers 5.23: what its cache objects hold after a prompt of every session's tokens, all
+//! sessions in one batch.
 //!
 //! Rules, all of `transformers/cache_utils.py`:
+//!
 //! - `DynamicLayer` concatenates: `[batch, kv heads, tokens, head_dim]` for keys and for values.
-//! - `DynamicSlidingWindowLayer` keeps the last `window − 1` tokens (`[:, :, -window + 1:, :]`); chunked
-//!   attention uses the same class with the chunk as its window. A window of 1 slices from `-0` and so
-//!   keeps every token.
-//! - `StaticLayer` allocates `--max-model-len` tokens, `StaticSlidingWindowLayer` the smaller of it and
-//!   the window; the encoder's keys and values are allocated at their own length.
+//! - `DynamicSlidingWindowLayer` keeps the last `window − 1` tokens (`[:, :, -window + 1:, :]`). Chunked
+//!   attention uses it too, with the chunk as its window. A window of 1 slices from `-0` and so keeps every
+//!   token.
+//! - `StaticLayer` allocates `--max-model-len` tokens, `StaticSlidingWindowLayer` at most the window. The
+//!   encoder's keys and values have their own length.
 //! - `DynamicIndexedLayer` and `StaticIndexedLayer` add the indexer's keys, one row per token.
-//! - `LinearAttentionLayer` and the hybrid layers keep a convolution and a recurrent state per session,
-//!   the same in both kinds of cache.
-//! - `DummyLayer`, for layers without attention and for those that read another's cache, keeps nothing.
-//! - Quantized layers (`QuantizedCache`) are told in `quantized.rs`.
+//! - `LinearAttentionLayer` and the hybrid layers keep a convolution state and a recurrent state per session,
+//!   in both kinds of cache.
+//! - `DummyLayer` keeps nothing: for layers without attention, and for layers that read another layer's cache.
+//! - Quantized layers (`QuantizedCache`): see `quantized.rs`.
 //! - Compressed layers (`deepseek_v4/modeling_deepseek_v4.py`) keep a row per whole group of tokens
-//!   (`tokens_per_state`), the projections of the tokens of the open group (dimension `pending`,
-//!   elements a token) and the last closed group's (`overlap`, elements). They have no static form.
-//!   Their keys and values are one tensor under two names, counted twice as the cache lists it.
+//!   (`tokens_per_state`), the projections of the open group's tokens (dimension `pending`, elements a token)
+//!   and the last closed group's (`overlap`, elements). They have no static form. Their keys and values are one
+//!   tensor under two names; the cache lists both, so both are counted.
 
 use super::common::{self, kv_dtypes, share};
 use super::report::{EngineReport, TransformersReport};
@@ -79,7 +80,7 @@ impl Engine for Transformers {
     }
 }
 
-/// An unquantized cache is kept in what the model computes in.
+/// An unquantized cache has the dtype that the model computes in.
 fn cache_dtype(run: &ResolvedRequest<'_>) -> Result<DType> {
     let (k, _) = kv_dtypes(run.request, run.model.dtype)?;
     match k {
@@ -136,7 +137,7 @@ struct Cache<'a> {
 }
 
 impl Cache<'_> {
-    /// Tokens of which a layer holds rows.
+    /// Tokens that a layer has rows for.
     fn held(&self, extent: Extent, tokens: u64) -> u64 {
         match (extent, self.length) {
             (Extent::Session, _) => 1,
@@ -154,7 +155,7 @@ impl Cache<'_> {
         let held = self.held(store.extent, tokens);
         let elements = match store.content {
             Content::State { conv, recurrent, recurrent_dtype, conv_dtype, .. } => {
-                // A convolution state is as wide as its kernel, one more than the next token needs.
+                // A convolution state is as wide as its kernel, one column more than the next token needs.
                 let conv = match (store.dim("conv_kernel"), store.dim("conv_dim")) {
                     (Some(kernel), Some(dim)) => product(SESSION, &[kernel, dim])?,
                     _ => conv,
@@ -183,13 +184,13 @@ impl Cache<'_> {
         }
     }
 
-    /// States that are in the model's dtype follow what the model is made to compute in.
+    /// States in the model's dtype follow the dtype that the model is made to compute in.
     fn state_dtype(&self, own: DType) -> DType {
         let model = self.run.model.dtype;
         if own == model && own != DType::F32 { self.dtype } else { own }
     }
 
-    /// Bytes of so many sessions in one store.
+    /// Bytes of `users` sessions in one store.
     fn batch(&self, store: &Store, users: u64, tokens: u64) -> Result<u64> {
         match self.stored {
             None => product(SESSION, &[self.store(store, tokens)?, users]),
@@ -197,7 +198,7 @@ impl Cache<'_> {
         }
     }
 
-    /// Bytes of so many sessions in some layers of a tensor-parallel rank.
+    /// Bytes of `users` sessions in some layers of a tensor-parallel rank.
     fn layers(&self, layers: &[Layer], users: u64, tokens: u64, tp: u64) -> Result<u64> {
         let mut total = 0;
         for (count, store) in common::kept(layers, ID) {
@@ -207,7 +208,7 @@ impl Cache<'_> {
         Ok(total)
     }
 
-    /// Bytes of all sessions in one store: groups and scales are those of the batch.
+    /// Bytes of all sessions in one store. Groups and scales are over the batch.
     fn quantized(&self, stored: Stored, store: &Store, users: u64, tokens: u64) -> Result<u64> {
         let mut both = 0;
         for width in quantized::sides(store) {
@@ -246,7 +247,7 @@ impl Allocation for Cache<'_> {
 
     fn terms(&self, tokens: u64) -> Result<Vec<Term>> {
         let term = |(layers, store): (u64, &Store)| {
-            // Compressed layers keep open groups beside their rows.
+            // Compressed layers also keep open groups.
             let whole = store.tokens_per_row <= 1;
             let row = store.row_bytes(self.dtype, self.dtype).ok().filter(|_| whole);
             Ok(Term::of_layers(store, layers, self.batch(store, 1, tokens)?, row))

@@ -1,13 +1,13 @@
-//! `QuantizedCache`: what its layers hold once a prompt went in.
+//! `QuantizedCache`: what its layers hold after a prompt.
 //!
-//! - quanto (`int4`, `int2`) and hqq (`hqq_int8` to `hqq_int1`): groups of 64 elements of all sessions
-//!   together, each with a scale and a zero point in the model's dtype. quanto packs groups of the same
-//!   position into bytes, so that an odd number of groups is padded; hqq packs each group's own elements,
-//!   of three bits ten to an int32.
-//! - fp8: one byte an element and a 4-byte scale for the keys and one for the values of a layer, whatever
+//! - quanto (`int4`, `int2`) and hqq (`hqq_int8` to `hqq_int1`): groups of 64 elements, over all sessions
+//!   together. Each group has a scale and a zero point in the model's dtype.
+//! - quanto packs elements of several groups into a byte, by their position in the group, so an odd number of
+//!   groups is padded. hqq packs the elements of one group: in three bits, ten into an int32.
+//! - fp8: a byte an element, and a scale of 4 bytes for the keys and one for the values of a layer, whatever
 //!   the batch.
 //!
-//! Tokens that follow the prompt wait unquantized, up to 127 of them, in the integer layers.
+//! In the integer layers, up to 127 tokens after the prompt wait unquantized.
 
 use crate::engine::ResolvedRequest;
 use crate::engine::common::kv_dtypes;
@@ -26,7 +26,7 @@ const RESIDUAL: u64 = 128;
 /// Bytes of one scale of an fp8 layer: a float32 scalar.
 const FP8_SCALE: u64 = 4;
 const WHAT: Words = words!("bytes of a quantized cache");
-/// The names of `--kv-dtype`, for a refusal.
+/// Values of `--kv-dtype`, for a refusal.
 pub(super) const NAMES: Words =
     words!("auto, f32, f16, bf16, fp8, int4, int2, hqq_int8, hqq_int4, hqq_int3, hqq_int2 or hqq_int1");
 
@@ -53,7 +53,7 @@ impl Stored {
         })
     }
 
-    /// The library that packs the elements.
+    /// The package that packs the elements.
     pub fn backend(self) -> &'static str {
         match self {
             Self::Fp8 => "fp8",
@@ -62,7 +62,7 @@ impl Stored {
         }
     }
 
-    /// Keys or values of one layer: `elements` of all sessions, whose scales take `scale` bytes each.
+    /// Bytes of the keys or the values of one layer: `elements` of all sessions; a scale takes `scale` bytes.
     pub fn side(self, elements: u64, scale: u64) -> Result<u64> {
         let groups = elements.div_ceil(GROUP);
         let packed = match self {
@@ -71,12 +71,12 @@ impl Stored {
             Self::Hqq { bits: 3 } => product(WHAT, &[groups, GROUP.div_ceil(10), 4])?,
             Self::Hqq { bits } => product(WHAT, &[groups, GROUP * bits / 8])?,
         };
-        // quanto takes a tensor of a single group for 64 groups of one element.
+        // quanto takes a tensor with a single group for 64 groups of one element.
         let scales = if groups == 1 && matches!(self, Self::Quanto { .. }) { GROUP } else { groups };
         sum(WHAT, [packed, product(WHAT, &[scales, 2, scale])?])
     }
 
-    /// What a reader should know of tokens after the prompt.
+    /// A note on tokens after the prompt.
     pub fn note(self) -> Option<Note> {
         let kept = RESIDUAL - 1;
         let text = say!(
@@ -87,7 +87,7 @@ impl Stored {
     }
 }
 
-/// The quantized storage that a request asks for, by `--cache quantized` or by the dtype's name.
+/// The quantized storage that a request asks for: by `--cache quantized`, or by the name of a dtype.
 pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
     let name = flag_support::kv_dtype(request);
     let stored = match name {
@@ -116,8 +116,8 @@ pub(super) fn asked(request: &Request) -> Result<Option<Stored>> {
     }
 }
 
-/// `QuantizedCache` makes one layer per configured layer and takes full attention only; groups must come
-/// out even.
+/// `QuantizedCache` makes one layer for each configured layer, and for full attention only. Elements must
+/// divide into groups.
 pub(super) fn check(
     run: &ResolvedRequest<'_>,
     stored: Stored,
@@ -180,7 +180,7 @@ pub(super) fn sides(store: &Store) -> [u64; 2] {
 mod tests {
     use super::*;
 
-    /// optimum-quanto 0.2.7 and hqq 0.2.8 hold these for 2 heads of 64 and 7 tokens, one side of a layer.
+    /// Bytes in optimum-quanto 0.2.7 and hqq 0.2.8 for 2 heads of 64 and 7 tokens, keys or values of a layer.
     #[test]
     fn groups_of_64_have_a_scale_and_a_zero_point() {
         let side = |stored: Stored| stored.side(2 * 64 * 7, 2).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A model and a run as vLLM plans them, and the answers that follow.
+//! A model and a run as vLLM plans them, and the bytes that follow.
 
 use super::backend::Backend;
 use super::backend::assign;
@@ -32,7 +32,7 @@ use crate::spec::layer::{Content, Extent, Store, classes};
 use crate::spec::model::Note;
 use crate::units::{product, unclamped};
 
-/// The planned run.
+/// A planned run.
 #[derive(Debug)]
 pub struct VllmAllocation<'a> {
     run: ResolvedRequest<'a>,
@@ -50,7 +50,7 @@ pub struct VllmAllocation<'a> {
 /// Plans a run.
 ///
 /// # Errors
-/// The engine's refusals, and what this rule does not restate.
+/// The engine's refusals, and what kvplan has no rule for.
 pub fn plan(run: ResolvedRequest<'_>) -> Result<VllmAllocation<'_>> {
     let model = run.model;
     let config = HfConfig::of(model);
@@ -222,7 +222,7 @@ fn notes(run: &ResolvedRequest, config: HfConfig, set: &Settings) -> Vec<Note> {
 }
 
 impl VllmAllocation<'_> {
-    /// The spec of every cache on one tensor rank of all pipeline ranks, before they are grouped.
+    /// The spec of every cache on a tensor rank, all pipeline ranks together, before grouping.
     pub fn specs(&self) -> impl Iterator<Item = &Spec> {
         self.specs.of().iter().filter_map(|kind| self.specs.kinds().get(*kind))
     }
@@ -240,13 +240,13 @@ impl VllmAllocation<'_> {
     fn blocks(&self, tokens: u64) -> Result<u64> {
         let longest = self.settings.max_model_len.max(tokens);
         let run = self.run_of(longest);
-        // a session holds blocks for the encoder tokens that it has
+        // a session has blocks for its own encoder tokens
         let run = BlockParams { encoder_tokens: run.encoder_tokens.min(self.run.encoder_tokens), ..run };
         self.ranks.session_blocks(tokens, &run)
     }
 
-    /// Blocks of a session that those of another with the same first tokens are: whole hits, and only where
-    /// no layer lets go of tokens (a hit needs the last window of every such layer, which may be gone).
+    /// Blocks of a session that another with the same prefix has already: those of a whole hit. None where a
+    /// layer frees tokens, because a hit needs that layer's last window, which may be gone.
     fn shared_blocks(&self, tokens: u64) -> u64 {
         let Some(grain) = self.hit_tokens().filter(|_| self.ranks.whole().iter().all(|g| g.spec.is_full()))
         else {
@@ -256,23 +256,23 @@ impl VllmAllocation<'_> {
         self.ranks.whole().iter().map(|g| hit / self.span(g).max(1)).fold(0, u64::saturating_add)
     }
 
-    /// Ranks that share out a group's tokens.
+    /// Ranks over which a group's tokens are divided.
     fn shares(&self, group: &Group) -> u64 {
         if group.spec.dcp_sharded { self.settings.dcp } else { 1 }
     }
 
-    /// Tokens of a session that one block of a group holds.
+    /// Tokens of a session in one block of a group.
     fn span(&self, group: &Group) -> u64 {
         group.spec.block_size.saturating_mul(self.shares(group))
     }
 
-    /// Bytes of `blocks` block ids on all GPUs of a replica.
+    /// Bytes of `blocks` blocks on all GPUs of a replica.
     fn everywhere(&self, blocks: u64) -> Result<u64> {
         let ranks = self.ranks.block_bytes.iter().fold(0, |all: u64, b| all.saturating_add(*b));
         product(words!("bytes of a session"), &[ranks, blocks, self.settings.tp])
     }
 
-    /// Shortest shared prefix that can be reused: the grain of cache hits
+    /// The shortest prefix that can be found in the cache: the alignment of hits
     /// (`resolve_kv_cache_block_sizes`, `resolve_cache_hit_alignment_tokens`).
     fn hit_tokens(&self) -> Option<u64> {
         if !self.settings.prefix_caching {
@@ -280,13 +280,14 @@ impl VllmAllocation<'_> {
         }
         let groups = self.ranks.whole();
         if let [only] = groups {
-            // the run's block size, whatever the group's own
+            // one group: the run's block size, whatever the group's own is
             return Some(self.block_size.saturating_mul(self.shares(only)));
         }
         let spans = || groups.iter().map(|group| self.span(group));
         let (coarse, fine) = (spans().fold(1, lcm), spans().fold(0, gcd));
         let state = |group: &Group| matches!(group.spec.kind, Kind::State { .. });
-        // states are kept inside a coarse grain, or beside attention that other ranks share (`partial_hash_hits_enabled`)
+        // hits are finer where a state is kept inside a coarse block, or beside divided tokens
+        // (`partial_hash_hits_enabled`)
         let inside = |group: &Group| group.spec.block_size > fine || self.settings.dcp > 1;
         let split = groups.iter().any(|group| state(group) && inside(group));
         Some(if split { fine } else { coarse })
@@ -310,7 +311,7 @@ impl Allocation for VllmAllocation<'_> {
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         flag_support::check_max_num_seqs(self.run.request.max_num_seqs, users)?;
-        // the pool keeps one block back, and must hold one request of the longest length
+        // the pool must hold one request of the longest length, and keeps one block back
         let longest = self.settings.max_model_len.max(tokens);
         let least = self.ranks.checked_blocks(&self.run_of(longest))?;
         let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;

@@ -1,10 +1,10 @@
-//! vLLM: pages of blocks from one pool, as its own planning code counts them.
+//! vLLM: blocks from one pool, counted as its own planning code counts them.
 //!
-//! In the engine's order: [`model`] refuses what the engine would not start and reads the checkpoint's cache
-//! type, [`settings`] resolves the flags, [`backend`] gives every layer its attention backend, [`kv_cache`]
-//! makes specs, groups and blocks of the layers, and [`allocation`] puts these steps in their order.
-//! Each file names the engine's files it restates. Version 0.33.0 throughout; [`version`] names
-//! what differs in older releases.
+//! In the engine's order: [`model`] refuses models that the engine would not start, and reads the checkpoint's
+//! cache type. [`settings`] resolves the flags. [`backend`] chooses an attention backend for every layer.
+//! [`kv_cache`] makes specs, groups and blocks. [`memory`] computes what a GPU holds beside the cache.
+//! [`allocation`] runs these steps. Each file names the engine's files that it restates. Version 0.33.0
+//! throughout; [`version`] says what differs in older releases.
 
 use super::command::Command;
 use super::memory::BeforeCache;

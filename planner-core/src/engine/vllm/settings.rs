@@ -1,8 +1,8 @@
-//! Settings of a run as the engine resolves them: versions, defaults by GPU, parallel sizes.
+//! Settings as the engine resolves them: defaults by release and GPU, parallel sizes.
 //!
-//! Restates `get_batch_defaults` and what calls it of `vllm/engine/arg_utils.py`, `SchedulerConfig` of
-//! `vllm/config/scheduler.py`, `verify_with_parallel_config` of
-//! `vllm/config/model.py`, `max_concurrent_batches` of `vllm/config/vllm.py`, vLLM 0.33.0.
+//! Restates `get_batch_defaults` of `vllm/engine/arg_utils.py` and its callers, `SchedulerConfig` of
+//! `vllm/config/scheduler.py`, `verify_with_parallel_config` of `vllm/config/model.py` and
+//! `max_concurrent_batches` of `vllm/config/vllm.py`, vLLM 0.33.0.
 
 use super::backend::Device;
 use super::backend::inputs;
@@ -25,19 +25,19 @@ pub struct Settings {
     pub version: Version,
     /// The GPU's compute capability.
     pub device: Device,
-    /// Whether the GPU was named with a known capability.
+    /// Whether a GPU with a known capability is named.
     pub device_known: bool,
-    /// Tokens scheduled at most in one step.
+    /// The most tokens of one step.
     pub batched: u64,
-    /// Steps that may be in flight.
+    /// Batches that may be in flight.
     pub batches: u64,
-    /// Longest request.
+    /// Tokens of the longest request.
     pub max_model_len: u64,
     /// Whether prefixes are cached.
     pub prefix_caching: bool,
-    /// Draft tokens of a step.
+    /// Draft tokens in a step.
     pub drafts: u64,
-    /// Tensor, pipeline and decode context parallel sizes.
+    /// Tensor parallel size.
     pub tp: u64,
     /// Pipeline parallel size.
     pub pp: u64,
@@ -48,7 +48,7 @@ pub struct Settings {
 /// The settings of a run.
 ///
 /// # Errors
-/// Refuses parallel sizes that the engine refuses for this model.
+/// Parallel sizes that the engine refuses for this model.
 pub fn settings(
     run: &ResolvedRequest,
     config: HfConfig,
@@ -69,11 +69,11 @@ pub fn settings(
     let version = Version::of(run.version);
     let batches = match (version.is_in(version::ONE_BATCH_IN_FLIGHT), overlap) {
         (true, _) => 1,
-        // the first runner does not overlap steps of a pipeline (`max_concurrent_batches`)
+        // the first model runner does not overlap steps of a pipeline (`max_concurrent_batches`)
         (false, true) if pp == 1 || runner(run.model, config, version) == Runner::V2 => pp + 1,
         (false, _) => pp,
     };
-    // attention-free models cache no prefixes unless told to (`is_prefix_caching_supported`)
+    // models without attention cache prefixes only when told to (`is_prefix_caching_supported`)
     let caches = attends || !stateful || architectures::hybrid(config.class);
     let drafts = match request.speculative {
         Some(Speculative::Ngram(n) | Speculative::Mtp(n) | Speculative::Eagle(n)) => n,
@@ -94,7 +94,7 @@ pub fn settings(
     })
 }
 
-/// Tokens and requests of one step unless told otherwise, by the GPU (an H100 where none is named).
+/// Default tokens and requests of one step, by the GPU (an H100 where none is named).
 pub fn batch_defaults(request: &Request, version: Version) -> (u64, u64) {
     let gpu = request.gpu.as_ref();
     let memory = gpu.map_or(80 * GIB, |g| g.memory_bytes);
@@ -108,8 +108,8 @@ pub fn batch_defaults(request: &Request, version: Version) -> (u64, u64) {
     }
 }
 
-/// Tokens of the longest item of a prompt that must fit into one step: 32 frames of a video, each of 70 tokens
-/// and 8 around them (`get_mm_max_tokens_per_item` of `vllm/model_executor/models/gemma4_mm.py`).
+/// The longest item of a prompt, which must fit into one step: 32 frames of a video, each of 70 tokens with 8
+/// around them (`get_mm_max_tokens_per_item` of `vllm/model_executor/models/gemma4_mm.py`).
 const GEMMA4_ITEM: u64 = 32 * (70 + 2 + 6);
 
 /// Tokens of one step (`_set_default_max_num_seqs_and_batched_tokens_args`, `verify_max_model_len`).
@@ -123,7 +123,7 @@ pub(super) fn batched(
     let (tokens, sequences) = batch_defaults(request, version);
     let most = request.max_num_seqs.unwrap_or(sequences);
     let batched = request.max_num_batched_tokens.unwrap_or_else(|| {
-        // an encoder-decoder takes a prompt in one step, an item that sees itself too
+        // an encoder-decoder takes its prompt in one step, and so must an item whose tokens see each other
         let prompt = if crosses { max_model_len } else { 0 };
         let whole = config.class.starts_with("Gemma4") && inputs::image_prefix(config);
         let item = if whole { GEMMA4_ITEM } else { 0 };

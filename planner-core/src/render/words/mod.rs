@@ -1,5 +1,5 @@
-//! Every message that is printed in its own place, and every error: an enum of ids and one exhaustive match per
-//! language.
+//! Messages that are printed in places of their own, and the wording of errors: an enum of ids, and one
+//! exhaustive match per language.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::units::group_digits;
 mod en;
 mod zh;
 
-/// Ids of texts.
+/// Ids of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Message {
@@ -161,11 +161,11 @@ pub fn error_message(lang: Lang, error: &Error) -> String {
     }
 }
 
-/// Who refuses, as messages begin.
+/// Who refuses; a message begins with it.
 enum Refuser {
     /// An engine, with its version where that is known.
     Engine(String),
-    /// kvplan, which has no rule for what is asked of an engine.
+    /// kvplan, which has no rule for a setting of an engine.
     NoRule(String),
     /// kvplan itself.
     Kvplan,
@@ -192,12 +192,12 @@ impl Refuser {
     }
 }
 
-/// Whether a class is the encoder of an encoder-decoder, to judge by its name (`T5EncoderModel`).
+/// Whether a class is the encoder of an encoder-decoder, by its name (`T5EncoderModel`).
 fn is_half(class: &str) -> bool {
     class.contains("Encoder")
 }
 
-/// A name in quotes, or what is said instead of one.
+/// A name in quotes, or the phrase that stands for one.
 fn quoted(name: &Sentence, lang: Lang) -> String {
     name.name().map_or_else(|| name.text(lang), |name| format!("`{name}`"))
 }
@@ -208,7 +208,7 @@ fn unnamed(refusal: &Refusal) -> Option<&Sentence> {
     refusal.subject.as_ref().filter(|subject| !reason.contains(&subject.text(Lang::En)))
 }
 
-/// What to do about an error, where something can be said.
+/// The way out of an error, where one is known.
 pub fn error_hint(lang: Lang, error: &Error) -> Option<String> {
     match lang {
         Lang::En => en::error_hint(error),

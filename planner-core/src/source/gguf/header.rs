@@ -1,8 +1,8 @@
 //! The header of a GGUF file: metadata and tensor table, without the tensors' data
 //! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, `ggml/src/gguf.cpp`).
 //!
-//! Nothing in a file is trusted: counts bound no allocation, what is kept is bounded whatever the
-//! file says, and every reading past the end is an error that says where.
+//! Nothing in a file is trusted: no allocation depends on a count, what is kept is limited whatever the file
+//! says, and a read past the end is an error that says where.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -14,18 +14,18 @@ use crate::error::{Error, Result};
 use crate::text::{Argument, Sentence};
 use crate::units::product;
 
-/// Most keys and tensors of a file; real ones have a few thousand at most.
+/// The most keys and tensors of a file; real files have a few thousand.
 const MAX_KEYS: u64 = 1 << 16;
 const MAX_TENSORS: u64 = 1 << 17;
-/// Longest key (`docs/gguf.md`) and tensor name (`GGML_MAX_NAME`, its end included).
+/// The longest key (`docs/gguf.md`) and tensor name (`GGML_MAX_NAME`, with its end).
 const MAX_KEY: u64 = 65_535;
 const MAX_NAME: u64 = 63;
-/// Longer strings and lists are counted, not kept.
+/// Longer strings and lists are counted and not kept.
 const KEPT_STRING: u64 = 4096;
 const KEPT_LIST: u64 = 4096;
-/// What all kept keys, strings and lists may take, in bytes of the file.
+/// The most bytes of the file that kept keys, strings and lists may take.
 const KEPT_BYTES: u64 = 32 << 20;
-/// Strings that are skipped may still not be longer than this.
+/// The longest string that is skipped.
 const MAX_STRING: u64 = 1 << 30;
 
 /// One tensor of the table.
@@ -46,7 +46,7 @@ pub struct Tensor {
 pub struct Header {
     /// Format version, 2 or 3.
     pub version: u32,
-    /// Metadata; a list or string too long to keep is an object that says how long it is.
+    /// Metadata. A list or string that is too long to keep is an object with its length.
     pub metadata: Map<String, Json>,
     /// Tensors.
     pub tensors: Vec<Tensor>,
@@ -94,7 +94,7 @@ impl Reader<'_> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    /// Reads and forgets.
+    /// Reads bytes and drops them.
     fn skip(&mut self, mut count: u64, what: &dyn Argument) -> Result<()> {
         let mut buffer = [0; 4096];
         while count > 0 {
@@ -105,7 +105,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Counts what is about to be kept against the bound on all of it.
+    /// Counts bytes to be kept against [`KEPT_BYTES`].
     fn keep(&mut self, bytes: u64) -> Result<()> {
         self.kept = self.kept.saturating_add(bytes);
         match self.kept > KEPT_BYTES {

@@ -1,7 +1,7 @@
 //! compressed-tensors: the tensors of one group of `config_groups`.
 //!
-//! Scales are in the model's dtype; packed integers keep their shape in two int64. rows of codes
-//! fill whole 32-bit words, and zero points are packed along the outputs (compressors/pack_quantized of 0.20).
+//! Scales are in the model's dtype. Packed integers have their shape in two int64. Rows of codes fill whole
+//! 32-bit words; zero points are packed along the outputs (compressors/pack_quantized of 0.20).
 
 use serde_json::{Map, Value as Json};
 
@@ -32,7 +32,7 @@ impl Scheme {
                 let algorithm = if inputs.is_some() { "NVFP4" } else { "W4A16_NVFP4" };
                 return Self::modelopt(algorithm).map(Some);
             }
-            // Files of before 2026 name one format for groups that differ.
+            // Files from before 2026 have one format for groups that differ.
             "" | "mixed-precision" | "float-quantized" | "int-quantized" | "naive-quantized"
             | "pack-quantized" | "dense" => {}
             other => {
@@ -51,7 +51,7 @@ impl Scheme {
         let is_packed = format == "pack-quantized";
         let is_lopsided =
             |side: &Map<String, Json>| side.get("symmetric").and_then(Json::as_bool) == Some(false);
-        // An int8 each, where they are not packed like the codes.
+        // An int8 each, unless they are packed like the codes.
         let zero = match (is_lopsided(weights), is_packed) {
             (false, _) => 0,
             (true, true) => bits,
@@ -76,7 +76,7 @@ impl Scheme {
                 Self { rows: side(0), group: side(1), group_bits: scale_bits, zero_bits: zero, ..scheme }
             }
             "group" | "tensor_group" => {
-                // Activation ordering by group keeps the group of every input.
+                // With activation ordering by group, the group of every input is stored.
                 let input_bytes = if text(weights, "actorder") == "group" { 4 } else { 0 };
                 let group = group_size(weights, &["group_size"])?;
                 Self { group, group_bits: scale_bits, zero_bits: zero, input_bytes, ..scheme }

@@ -1,16 +1,16 @@
-//! Regular expressions, which few checkpoints use: with the feature `patterns` they are read from the
-//! start, without it once a program has installed a [`Reader`].
+//! Regular expressions, which few checkpoints use. With the feature `patterns` they are read from the start,
+//! otherwise once a program has installed a [`Reader`].
 
 use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 
-/// An expression that was read.
+/// A parsed expression.
 pub trait Expression: Debug + Send + Sync {
-    /// Whether it matches somewhere in a text.
+    /// Whether it matches anywhere in a text.
     fn matches(&self, text: &str) -> bool;
 }
 
-/// Reads an expression, or says what is wrong with it.
+/// Parses an expression, or says what is wrong with it.
 pub type Reader = fn(&str) -> Result<Arc<dyn Expression>, String>;
 
 static INSTALLED: OnceLock<Reader> = OnceLock::new();
@@ -20,7 +20,7 @@ const FROM_START: Option<Reader> = Some(regular);
 #[cfg(not(feature = "patterns"))]
 const FROM_START: Option<Reader> = None;
 
-/// Gives the reader that answers from now on; the first one stays.
+/// Installs the reader; the first one stays.
 pub fn install(reader: Reader) {
     let _ = INSTALLED.set(reader);
 }

@@ -1,4 +1,4 @@
-//! What each `quant_method` quantizes, and in which scheme.
+//! Which modules each `quant_method` quantizes, and in which scheme.
 
 use serde_json::{Map, Value as Json};
 
@@ -8,12 +8,12 @@ use super::scheme::Scheme;
 use crate::error::{Code, Error, Result};
 use crate::text::Words;
 
-/// The methods that are known.
+/// The known methods.
 const KNOWN: Words = words!(
     "those whose bytes are known are fp8, fbgemm_fp8, awq, gptq, mxfp4, bitsandbytes, compressed-tensors, modelopt and MLX's, whose files name none"
 );
 
-/// The way out of all of them.
+/// The way out of every refusal here.
 pub(super) const ONE_DTYPE: Words = words!("--weight-dtype counts every parameter in one dtype");
 
 fn text<'a>(config: &'a Map<String, Json>, key: &str) -> &'a str {
@@ -38,8 +38,8 @@ fn strings<'a>(config: &'a Map<String, Json>, keys: &[&str]) -> Vec<&'a str> {
     found
 }
 
-/// Whether a list of modules speaks of what stands beside the language model. Its names are the
-/// checkpoint's, so one mention is taken for all of it.
+/// Whether a list of modules mentions towers. Names are the checkpoint's own, so one mention counts for all of
+/// them.
 fn mentions_towers(names: &[&str]) -> bool {
     let words = ["vis", "vit", "audio", "image", "tower", "projector", "merger", "connector", "aligner"];
     names.iter().any(|name| words.iter().any(|word| name.contains(word)))
@@ -48,7 +48,7 @@ fn mentions_towers(names: &[&str]) -> bool {
 impl Storage {
     /// Reads a `quantization_config`.
     pub(super) fn read(&mut self, config: &Map<String, Json>, model: &Map<String, Json>) -> Result<()> {
-        // ModelOpt's first files name no method, only an algorithm.
+        // ModelOpt's first files name an algorithm and no method.
         let method = match text(config, "quant_method") {
             "" if config.contains_key("quant_algo") => "modelopt",
             "" if config.contains_key("config_groups") => "compressed-tensors",
@@ -78,7 +78,7 @@ impl Storage {
             }
             "bitsandbytes" => {
                 self.scheme = Some(Scheme::bitsandbytes(config)?);
-                // Without a list the output layer is kept; with one, what it names and nothing else.
+                // Without a list the output layer is not quantized. With one, only the listed modules are not.
                 let names = strings(config, &["llm_int8_skip_modules"]);
                 self.head = config.get("llm_int8_skip_modules").is_some_and(Json::is_array);
                 self.towers = !mentions_towers(&names);
@@ -127,7 +127,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Whether `kv_cache_scheme` has scales that the checkpoint holds.
+    /// Whether the checkpoint has scales for `kv_cache_scheme`.
     fn cache_scheme(config: &Map<String, Json>) -> bool {
         match config.get("kv_cache_scheme") {
             Some(Json::Object(scheme)) => !flag(scheme, "dynamic"),
@@ -136,8 +136,8 @@ impl Storage {
         }
     }
 
-    /// GPTQ: the layers' linear modules, or those that `modules_in_block_to_quantize` lists; `dynamic`
-    /// leaves modules out (`-:`) or changes what it names.
+    /// GPTQ: the layers' linear modules, or those in `modules_in_block_to_quantize`. `dynamic` excludes modules
+    /// (`-:`) or changes their scheme.
     fn read_gptq(&mut self, config: &Map<String, Json>) -> Result<()> {
         let format = text(config, "checkpoint_format");
         if !matches!(format, "" | "gptq" | "gptq_v2") {

@@ -1,5 +1,6 @@
-//! MLX's quantization (mlx-lm 0.31 `utils.py` quantize_model, `mlx.nn.quantize`): every matrix whose rows are whole groups,
-//! tables and routers included, but for those that the configuration gives another size or `false`.
+//! MLX's quantization (mlx-lm 0.31 `utils.py` quantize_model, `mlx.nn.quantize`). It quantizes every matrix
+//! whose rows are whole groups, tables and routers included. The configuration may set another size or `false`
+//! for single modules.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,11 +11,11 @@ use super::scheme::Scheme;
 use crate::error::{Code, Error, Result};
 use crate::spec::value::{Module, ModuleKind};
 
-/// What stands beside the modules' paths.
+/// Keys beside the modules' paths.
 const SETTINGS: &[&str] = &["group_size", "bits", "mode", "quant_method", "linear_class"];
 
 impl Storage {
-    /// Reads `{"group_size": …, "bits": …}` with modules that differ under their paths.
+    /// Reads `{"group_size": …, "bits": …}`, and entries of single modules under their paths.
     pub(super) fn read_mlx(&mut self, config: &Map<String, Json>) -> Result<()> {
         self.whole = true;
         self.scheme = Some(self.mlx(config, config)?);
@@ -33,7 +34,7 @@ impl Storage {
         Ok(())
     }
 
-    /// One entry; what it leaves out is the file's.
+    /// One entry; keys that it lacks are the file's.
     fn mlx(&self, entry: &Map<String, Json>, all: &Map<String, Json>) -> Result<Scheme> {
         let number = |key: &'static str| {
             let value = entry.get(key).or(all.get(key)).and_then(Json::as_u64);
@@ -42,7 +43,7 @@ impl Storage {
         let (bits, group) = (number("bits")?, number("group_size")?);
         let mode = entry.get("mode").or(all.get("mode")).and_then(Json::as_str).unwrap_or("affine");
         let group_bits = match mode {
-            // A scale and a bias of each group in the model's dtype.
+            // A scale and a bias for each group, in the model's dtype.
             "affine" => 2 * 8 * self.dtype.row_bytes(1)?,
             "mxfp4" | "mxfp8" | "nvfp4" => 8,
             _ => {
@@ -75,7 +76,7 @@ impl Storage {
         (width % scheme.group == 0 && !self.kept.contain(path, name)).then_some(scheme)
     }
 
-    /// Whether it quantizes what the other methods leave alone, which is only known of plain decoders.
+    /// Whether it quantizes modules that other methods leave alone; that is known of plain decoders only.
     pub fn is_whole(&self) -> bool {
         self.whole
     }

@@ -1,9 +1,9 @@
-//! Bytes of the weights as an engine loads them: the model's dtype, or what `quantization_config`
-//! makes of each linear module, scales included.
+//! Bytes of the weights as an engine loads them, scales included: in the model's dtype, or as
+//! `quantization_config` says for each linear module.
 //!
 //! Sources: the quantizers themselves, asked by `tests/oracles/weights` (bitsandbytes, GPTQModel,
-//! compressed-tensors, ModelOpt, transformers' own FP8 and MXFP4), and published checkpoints.
-//! A method that is not known here is refused, never taken for plain weights.
+//! compressed-tensors, ModelOpt, transformers' own FP8 and MXFP4), and published checkpoints. An unknown method
+//! is refused, never counted as plain weights.
 
 mod compressed;
 pub mod expressions;
@@ -24,7 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
 use method::ONE_DTYPE;
 
-/// Parts that no method quantizes: tables, norms and routers.
+/// Parts that no method quantizes.
 const PLAIN_PARTS: &[&str] = &["embeddings", "norm", "router"];
 
 /// Parts beside the language model.
@@ -34,25 +34,25 @@ const TOWERS: &[&str] = &["vision", "audio", "projector"];
 #[derive(Debug, Clone)]
 pub struct Storage {
     dtype: DType,
-    /// What linear modules are stored as; `None` in the model's dtype.
+    /// Scheme of linear modules; `None` in the model's dtype.
     scheme: Option<Scheme>,
-    /// Modules that have a scheme of their own, by canonical name.
+    /// Modules with schemes of their own, by canonical name.
     named: BTreeMap<String, Scheme>,
-    /// Groups of modules with a scheme of their own, or with none.
+    /// Groups of modules with a scheme of their own, or without any.
     groups: Vec<(Patterns, Option<Scheme>)>,
-    /// The scheme of experts where it differs.
+    /// Scheme of experts, where it differs.
     experts: Option<Scheme>,
     /// Modules that stay in the model's dtype.
     kept: Patterns,
-    /// The only modules of a layer that are quantized; empty for all.
+    /// The modules of a layer that are quantized; empty where all are.
     only: Patterns,
-    /// Whether the output layer is quantized too, where it is not kept.
+    /// Whether the output layer is quantized, unless it is among the kept ones.
     head: bool,
-    /// Whether towers are quantized too, where they are not kept.
+    /// Whether towers are quantized, unless they are among the kept ones.
     towers: bool,
-    /// Bytes of each scale of the cache that stands beside keys and values; 0 for none.
+    /// Bytes of each scale of the cache, beside keys and values; 0 for none.
     cache_scale: u64,
-    /// Whether the quantizer brings every 32-bit tensor to 16 bits.
+    /// Whether the quantizer converts every 32-bit tensor to 16 bits.
     halves: bool,
     /// Whether tables and routers are quantized like every other matrix (MLX).
     whole: bool,
@@ -79,7 +79,7 @@ impl Storage {
 
     /// Reads `quantization_config` of a model's configuration.
     ///
-    /// `model` is the language model's configuration, where DeepSeek V4 says `expert_dtype`.
+    /// `model` is the language model's configuration; DeepSeek V4 has its `expert_dtype` there.
     pub fn from_config(
         dtype: DType,
         config: Option<&Map<String, Json>>,
@@ -93,7 +93,7 @@ impl Storage {
         Ok(storage)
     }
 
-    /// The same for the language model, and for towers only where they are `included`.
+    /// The same storage, with towers quantized only where `included` is true.
     #[must_use]
     pub fn with_towers(self, included: bool) -> Self {
         Self { towers: self.towers && included, ..self }
@@ -105,7 +105,7 @@ impl Storage {
         if self.whole {
             return Ok(self.mlx_scheme(path, &name, module));
         }
-        // A gate of one output is a plain linear in every class that has one.
+        // A gate with one output is a plain linear module in every class that has one.
         if module.kind != ModuleKind::Linear || module.outputs <= 1 {
             return Ok(None);
         }
@@ -121,7 +121,7 @@ impl Storage {
         }
         let mut grouped = self.groups.iter().filter(|(targets, _)| targets.contain(path, &name));
         if let Some((_, scheme)) = grouped.next() {
-            // Which of two rules is meant may depend on their order, which a JSON object does not keep.
+            // Which of two rules counts may depend on their order, which a JSON object does not keep.
             return match grouped.find(|(_, other)| other != scheme) {
                 None => Ok(*scheme),
                 Some(_) => Err(Error::refused(Code::WeightsTwoRules, say!("it has two rules for {0}", path))
@@ -134,13 +134,13 @@ impl Storage {
             "experts" => self.experts.or(self.scheme),
             // modeling_deepseek_v32.py: the indexer's weights_proj stays in the model's dtype.
             "indexer" if name.ends_with("weights_proj") => None,
-            // vLLM 0.33 models/kimi_k3/amd/linear.py: the projections around narrower experts stay in it too.
+            // vLLM 0.33 models/kimi_k3/amd/linear.py: so do the projections around narrower experts.
             "mlp" if name.contains("routed_expert_") => None,
             _ => self.scheme,
         })
     }
 
-    /// The scheme that `quantized_layers` gives a module or one above it.
+    /// The scheme that `quantized_layers` has for a module, or for one above it.
     fn named_scheme(&self, name: &str) -> Option<Scheme> {
         let mut rest = (!self.named.is_empty()).then_some(name);
         while let Some(name) = rest {
@@ -152,7 +152,7 @@ impl Storage {
         None
     }
 
-    /// Bytes of the cache's scales that stand beside this module: one each for keys and values.
+    /// Bytes of the cache's scales beside this module: one for keys, one for values.
     fn cache_scales(&self, part: &str, path: &str) -> u64 {
         let last = path.rsplit('.').next().unwrap_or_default();
         match last {

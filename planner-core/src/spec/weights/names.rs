@@ -1,7 +1,7 @@
-//! Names of modules as quantization configurations write them, against the names of the families.
+//! Names of modules as quantization configurations write them, compared with the names of the families.
 //!
-//! Checkpoints differ in how they start a name (`model.`, `language_model.model.`) and call an MLP
-//! with experts (`block_sparse_moe`, `ffn`); both are brought to one form before they are compared.
+//! Checkpoints start a name in several ways (`model.`, `language_model.model.`) and have several names for an
+//! MLP with experts (`block_sparse_moe`, `ffn`). Both are made canonical before a comparison.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::expressions::{self, Expression};
 use crate::error::{Code, Error, Result};
 use crate::text::Sentence;
 
-/// Starts of a name that say where in a wrapper the language model stands.
+/// Prefixes that say where in a wrapper the language model is.
 const STARTS: &[&str] = &["model.", "language_model.", "text_model.", "transformer.", "backbone."];
 
-/// One form for a module's name: no wrapper at its start, `mlp` for every name of an MLP, experts
-/// without their numbers.
+/// The canonical name of a module: without a wrapper's prefix, `mlp` for every name of an MLP, experts without
+/// their numbers.
 pub fn canonical(name: &str) -> String {
     let mut rest = name;
     while let Some(after) = STARTS.iter().find_map(|start| rest.strip_prefix(start)) {
@@ -33,7 +33,7 @@ pub fn canonical(name: &str) -> String {
             // MLX's name of the experts in one tensor.
             "switch_mlp" => parts.push("experts"),
             number if previous == "experts" && number.parse::<u32>().is_ok() => {}
-            // The longer word, which a pattern such as `shared_expert*` names too.
+            // The longer word, so that a pattern such as `shared_expert*` matches it too.
             "shared_expert" => parts.push("shared_experts"),
             other => parts.push(other),
         }
@@ -51,8 +51,8 @@ pub struct Patterns {
     expressions: Vec<Arc<dyn Expression>>,
 }
 
-/// Refuses regular expressions where this program cannot read them: a list that is read in part
-/// would give wrong bytes.
+/// Refuses regular expressions where this program has no reader for them. A list that is read in part would
+/// give wrong bytes.
 pub fn check(config: &Map<String, Json>) -> Result<()> {
     if expressions::are_read() || !Json::Object(config.clone()).to_string().contains("\"re:") {
         return Ok(());
@@ -70,7 +70,7 @@ impl Patterns {
     ///
     /// # Errors
     ///
-    /// An expression that cannot be read, by its text.
+    /// An expression that cannot be parsed.
     pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Self> {
         let mut read = Self::default();
         for pattern in patterns {
@@ -89,23 +89,23 @@ impl Patterns {
     ///
     /// # Errors
     ///
-    /// An expression that cannot be read, by its text.
+    /// An expression that cannot be parsed.
     pub fn expression(text: &str) -> Result<Self> {
         let expression = expression("quantization_config.dynamic", text, text)?;
         Ok(Self { expressions: vec![expression], ..Self::default() })
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.globs.is_empty() && self.expressions.is_empty()
     }
 
-    /// Whether they name a module: itself, a module above it, or the end of its name.
+    /// Whether the list names a module: the module itself, one above it, or the end of its name.
     pub fn contain(&self, path: &str, name: &str) -> bool {
         if !self.names.is_empty() {
             let mut rest = name;
             loop {
-                // The end of a name names every module that ends so.
+                // The end of a name matches every module that ends so.
                 let mut end = rest;
                 loop {
                     if self.names.contains(end) {
@@ -127,7 +127,7 @@ impl Patterns {
     }
 }
 
-/// Reads a regular expression, which `key` states as `stated`.
+/// Parses a regular expression that is the value of `key`.
 fn expression(key: &str, stated: &str, text: &str) -> Result<Arc<dyn Expression>> {
     if !expressions::are_read() {
         return Err(unread());
@@ -139,8 +139,8 @@ fn expression(key: &str, stated: &str, text: &str) -> Result<Arc<dyn Expression>
     })
 }
 
-/// A glob of Python's `fnmatch` as one of `fast-glob`, in which `**`, `\`, braces, `!` at the start and
-/// `^` in a set mean more.
+/// Translates a glob of Python's `fnmatch` into one of `fast-glob`, where `**`, `\`, braces, a leading `!` and
+/// `^` in a set have further meanings.
 fn glob(pattern: &str) -> String {
     let mut glob = String::new();
     for c in pattern.chars() {
@@ -156,7 +156,7 @@ fn glob(pattern: &str) -> String {
     glob
 }
 
-/// Whether a glob names a module or one above it.
+/// Whether a glob matches a module or one above it.
 fn glob_matches(glob: &str, name: &str) -> bool {
     let above = name.match_indices('.').map(|(end, _)| &name[..end]);
     above.chain([name]).any(|module| fast_glob::glob_match(glob, module))
@@ -196,7 +196,7 @@ mod tests {
         assert!(named("model.layers.1.mlp.shared_expert*", "model.layers.1.mlp.shared_experts.up_proj"));
         assert!(!named("gate", "model.layers.2.mlp.gate_proj"));
     }
-    /// Answers of Python 3.11's `fnmatch.fnmatchcase`, which ModelOpt and Quark ask.
+    /// Answers of Python 3.11's `fnmatch.fnmatchcase`, which ModelOpt and Quark call.
     #[test]
     fn globs_match_as_fnmatch_does() {
         for (pattern, name, answer) in [

@@ -1,4 +1,4 @@
-//! What one quantized matrix takes: codes, scales, zero points and the small tensors beside them.
+//! Bytes of one quantized matrix: codes, scales, zero points and the small tensors beside them.
 
 use serde_json::{Map, Value as Json};
 
@@ -15,21 +15,22 @@ pub struct Scheme {
     pub(super) is_word_aligned: bool,
     /// Inputs that share a scale; 0 for none.
     pub(super) group: u64,
-    /// Outputs that share a scale; 0 means one.
+    /// Outputs that share a scale; 0 means 1.
     pub(super) rows: u64,
     /// Bits of a scale.
     pub(super) group_bits: u64,
-    /// Bits of the zero point beside a scale; those of a group fill whole words where codes do.
+    /// Bits of a zero point, one for each scale. Where codes fill whole words, so do the zero points of a
+    /// group.
     pub(super) zero_bits: u64,
-    /// Weights that share a scale where the matrix is cut as one long row; 0 for none.
+    /// Weights that share a scale where the matrix counts as one long row; 0 for none.
     pub(super) flat: u64,
-    /// Such scales that share a second one of four bytes; 0 for none.
+    /// How many of these scales share a second scale of 4 bytes; 0 for none.
     pub(super) flat_nested: u64,
-    /// Bytes for every output.
+    /// Further bytes for every output.
     pub(super) output_bytes: u64,
-    /// Bytes for every input.
+    /// Further bytes for every input.
     pub(super) input_bytes: u64,
-    /// Bytes beside that.
+    /// Further bytes.
     pub(super) tensor_bytes: u64,
 }
 
@@ -46,8 +47,8 @@ pub(super) fn bits(config: &Map<String, Json>, keys: &[&str]) -> Result<u64> {
 }
 
 impl Scheme {
-    /// `quant_method: fp8` (DeepSeek, Qwen): a byte a weight; an f32 scale per block, or per tensor
-    /// with one more for static activations. With `e8m0_scales` (DeepSeek V4) a scale is one byte.
+    /// `quant_method: fp8` (DeepSeek, Qwen): a byte a weight, and an f32 scale for every block or tensor.
+    /// Static activations have one more scale. With `e8m0_scales` (DeepSeek V4) a scale is one byte.
     pub fn fp8(config: &Map<String, Json>, e8m0_scales: bool) -> Result<Self> {
         let Some(block) = config.get("weight_block_size").and_then(Json::as_array) else {
             let is_static = config.get("activation_scheme").and_then(Json::as_str) == Some("static");
@@ -86,7 +87,7 @@ impl Scheme {
             .way_out(ONE_DTYPE));
         }
         let group = group_size(config, &["group_size", "q_group_size"]).or_else(default_group)?;
-        // The layer holds zero points whether or not `zero_point` says that they are used.
+        // The layer has zero points whatever `zero_point` says.
         Ok(Self { bits, is_word_aligned: true, group, group_bits: 16, zero_bits: bits, ..Self::default() })
     }
 
@@ -105,9 +106,9 @@ impl Scheme {
         })
     }
 
-    /// bitsandbytes: 8 bits with an f32 scale per output (`SCB`), or 4 bits with an `absmax` per 64
-    /// weights: f32, or a byte with an f32 per 256 of them under double quantization; the code
-    /// tables take 16 and 256 f32.
+    /// bitsandbytes. In 8 bits: an f32 scale for every output (`SCB`). In 4 bits: an `absmax` for every 64
+    /// weights, in f32; under double quantization a byte, with an f32 for 256 of them. The code tables are 16
+    /// and 256 f32.
     pub fn bitsandbytes(config: &Map<String, Json>) -> Result<Self> {
         let flag = |key: &str| config.get(key).and_then(Json::as_bool).unwrap_or(false);
         if !flag("load_in_4bit") && !flag("_load_in_4bit") {
@@ -127,13 +128,13 @@ impl Scheme {
         })
     }
 
-    /// OCP microscaling: a byte of scale per 32 weights.
+    /// OCP microscaling: a scale of one byte for 32 weights.
     pub fn mx(bits: u64) -> Self {
         Self { bits, group: 32, group_bits: 8, ..Self::default() }
     }
 
-    /// ModelOpt's algorithms. Each matrix has f32 scales of its weights and, where activations are
-    /// quantized too, of its input.
+    /// ModelOpt's algorithms. Each matrix has an f32 scale of its weights, and one of its input where
+    /// activations are quantized.
     pub fn modelopt(algorithm: &str) -> Result<Self> {
         let float = |group: u64, tensor_bytes: u64| Self {
             bits: 4,

@@ -1,7 +1,7 @@
-//! The backend of every cache, by what its layer asks for.
+//! Chooses the backend of every cache, from what its layer needs.
 //!
-//! Restates the constructors of `Attention` and `MLAAttention` (`vllm/model_executor/layers/attention/`) and
-//! what the classes of models hand to them, vLLM 0.33.0.
+//! Restates the constructors of `Attention` and `MLAAttention` (`vllm/model_executor/layers/attention/`), and
+//! the arguments that model classes pass to them, vLLM 0.33.0.
 
 use super::flash;
 use super::inputs::skipped;
@@ -21,7 +21,7 @@ fn sinks(config: HfConfig, window: Option<u64>) -> bool {
         "gpt_oss" | "flint" => true,
         "granite" | "granitemoe" | "granite_swa" | "granitemoe_swa" => match config.get("attention_sinks") {
             Some(flag) => flag.as_bool().unwrap_or(false),
-            // the classes with windows list their layers themselves
+            // classes with windows list their layers themselves
             None => config.model_type.ends_with("_swa") || config.get("layer_types").is_some(),
         },
         "laguna" => window.is_some() && config.flag("swa_attention_sink_enabled"),
@@ -29,13 +29,13 @@ fn sinks(config: HfConfig, window: Option<u64>) -> bool {
     }
 }
 
-/// Whether the layers are built without the run's cache settings, so that they keep the model's dtype
-/// (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
+/// Whether the class builds its layers without the run's cache settings: the cache then stays in the model's
+/// dtype (`vllm/model_executor/models/falcon.py`, rotary and ALiBi alike).
 fn plain(config: HfConfig) -> bool {
     matches!(config.class, "FalconForCausalLM" | "RWForCausalLM")
 }
 
-/// Backends of one model's own.
+/// The backend that a model class brings along, where it has one.
 fn own(config: HfConfig, fact: &CacheLayer) -> Option<Backend> {
     let m3 = |name| Backend::OfModel(ModelBackend { name, multiple: 128, preferred: 128, packed: false });
     if config.class.starts_with("MiniMaxM3Sparse") {
@@ -47,7 +47,7 @@ fn own(config: HfConfig, fact: &CacheLayer) -> Option<Backend> {
     }
     match fact.cache {
         Cache::Index { .. } => Some(Backend::V32Indexer),
-        // `vllm/models/inkling/nvidia/attention.py` asks no platform
+        // `vllm/models/inkling/nvidia/attention.py` does not ask the platform
         Cache::Attention { .. } if config.class.starts_with("Inkling") => Some(Backend::FlashAttn),
         Cache::Streams { .. } => Some(Backend::OfModel(ModelBackend {
             name: "INKLING_SCONV_SWA",
@@ -59,10 +59,10 @@ fn own(config: HfConfig, fact: &CacheLayer) -> Option<Backend> {
     }
 }
 
-/// Chooses the backend of every cache, and lets a sparse one rename the run's cache type.
+/// Chooses the backend of every cache. A sparse backend may rename the run's cache type.
 ///
 /// # Errors
-/// Refuses what no backend serves, and what the chosen one refuses to run.
+/// A layer that no backend serves, or that the chosen one refuses to run.
 pub fn serve(
     config: HfConfig,
     facts: &[CacheLayer],
@@ -72,7 +72,7 @@ pub fn serve(
 ) -> Result<Vec<LayerBackend>, Error> {
     let mut out: Vec<LayerBackend> = Vec::with_capacity(facts.len());
     let plain = plain(config);
-    // caches that were served: what they are, the type asked for, the backend and the type stored
+    // caches seen before: cache, type asked for, backend and type stored
     let mut seen: Vec<(Cache, bool, &'static str, Option<Backend>, &'static str)> = Vec::new();
     for fact in facts {
         let skip = plain || skipped(context.cache_dtype, layers, hybrid, fact.layer);
@@ -123,7 +123,7 @@ fn one(
         Cache::Latent { rank, rope, sparse, .. } => {
             let ask = BackendQuery { mla: true, sparse, mm_prefix: false, ..ask(rank + rope) };
             let chosen = priority::choose(context, &ask)?;
-            // its sinks are known to FLASHMLA_SPARSE alone (`vllm/models/hy_v4/nvidia/attention.py`)
+            // only FLASHMLA_SPARSE supports its sinks (`vllm/models/hy_v4/nvidia/attention.py`)
             let sinks = config.model_type == "hy_v4"
                 && config.get("learnable_sink") != Some(&false.into())
                 && Backend::FlashMlaSparse.check(context, &ask).is_ok();
@@ -158,7 +158,8 @@ fn one(
     Ok(served)
 }
 
-/// `FlashAttentionDiffKVBackend` where FA3 or FA4 takes the widths, else its Triton twin.
+/// The backend for keys and values of different widths: `FlashAttentionDiffKVBackend` where FA3 or FA4 takes
+/// them, else its Triton counterpart.
 fn uneven(
     context: &Context,
     ask: &BackendQuery,

@@ -1,4 +1,4 @@
-//! Which FlashAttention serves a layer on a device: it decides what a cache may look like.
+//! The FlashAttention version of a layer on a device: it decides which caches are possible.
 //!
 //! Restates `get_flash_attn_version`, `_fa4_hd256_fallback_reason` and
 //! `flash_attn_supports_kv_cache_dtype` of `vllm/v1/attention/backends/fa_utils.py`, and the version
@@ -7,10 +7,10 @@
 use super::Context;
 use crate::engine::vllm::model::dtype;
 
-/// Tokens of a page of FA4's kernel for heads of 256 on Blackwell (`FA4_HD256_PAGE_SIZE`).
+/// Tokens of a page in FA4's kernel for heads of 256 on Blackwell (`FA4_HD256_PAGE_SIZE`).
 pub const HEAD_256_PAGE: u64 = 128;
 
-/// What a version is asked for.
+/// What a version must support.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlashQuery {
     /// Width of a key, where it is known.
@@ -21,11 +21,11 @@ pub struct FlashQuery {
     pub sinks: bool,
     /// A cap on the logits.
     pub softcap: bool,
-    /// Linear biases in place of positions.
+    /// Linear biases for positions (ALiBi).
     pub alibi: bool,
-    /// Tokens a block, where the user gave it.
+    /// Block size given by the user.
     pub block: Option<u64>,
-    /// Whether the caller can use the kernel for heads of 256.
+    /// Whether the caller can use FA4's kernel for heads of 256.
     pub head_256: bool,
 }
 
@@ -39,12 +39,12 @@ pub fn runs(version: u64, major: u64) -> bool {
     }
 }
 
-/// Whether the widths are those of FA4's own kernel for heads of 256.
+/// Whether FA4's kernel for heads of 256 takes these widths.
 pub fn head_256(head: Option<u64>, head_v: Option<u64>, major: u64) -> bool {
     head == Some(256) && matches!(head_v, None | Some(256)) && matches!(major, 10 | 11)
 }
 
-/// The version, or `None` where none runs.
+/// The version; `None` where no version runs.
 pub fn version(model: &Context, ask: FlashQuery) -> Option<u64> {
     let major = model.device.major;
     let mut version = match major {
@@ -97,7 +97,7 @@ fn falls_back_from_head_256(model: &Context, ask: FlashQuery) -> bool {
         || model.dcp > 1
 }
 
-/// Whether it reads a cache of this type.
+/// Whether FlashAttention reads a cache of this type.
 pub fn reads(model: &Context, cache_dtype: &str, ask: FlashQuery) -> bool {
     if cache_dtype == "fp8_e5m2" {
         return false;

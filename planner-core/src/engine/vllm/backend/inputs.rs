@@ -1,5 +1,5 @@
-//! What a run's settings and a model's configuration decide before any cache is built: the cache type
-//! behind `auto`, the facts backends look at, and the backend of every layer.
+//! What settings and configuration decide before any cache is built: the cache type behind `auto`, and the
+//! facts that backends depend on.
 //!
 //! Restates `resolve_kv_cache_dtype_string` of `vllm/utils/torch_utils.py`, `_resolve_auto_dtype` of
 //! `vllm/config/model.py`, `_reject_mismatched_float_kv_cache` of `vllm/config/vllm.py` and the hooks of
@@ -19,8 +19,8 @@ use crate::spec::hf_config::HfConfig;
 /// Model types that do not run in float16.
 const NEVER_F16: [&str; 4] = ["gemma2", "gemma3", "gemma3_text", "glm4"];
 
-/// What the model computes in: its own type where that is a half type that the GPU and the model take, else the
-/// first that they do.
+/// The dtype that the model computes in: its own half type where the GPU and the model support it, else the
+/// first half type that they support.
 pub fn computed_in(config: HfConfig, dtype: DType, device: &Device) -> DType {
     let supported: &[DType] = if device.major >= 8 { &[DType::BF16, DType::F16] } else { &[DType::F16] };
     let takes = |half: &&DType| **half != DType::F16 || !NEVER_F16.contains(&config.root_type());
@@ -32,7 +32,7 @@ pub fn computed_in(config: HfConfig, dtype: DType, device: &Device) -> DType {
 /// The cache type of the run.
 ///
 /// # Errors
-/// Refuses a half type that the model does not compute in.
+/// A half type other than the model's.
 pub fn cache_dtype(
     config: HfConfig,
     given: &'static str,
@@ -56,26 +56,26 @@ pub fn cache_dtype(
     Ok(name)
 }
 
-/// Settings that the facts of backends depend on.
+/// Settings that these facts depend on.
 #[derive(Clone, Debug)]
 pub struct BackendInputs {
     /// The GPU.
     pub device: Device,
-    /// Cache type after `auto`.
+    /// Cache type, `auto` resolved.
     pub cache_dtype: &'static str,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
     /// Decode context parallel size.
     pub dcp: u64,
-    /// Block size that the user gave.
+    /// Block size given by the user.
     pub block: Option<u64>,
-    /// Backend that the user gave.
+    /// Backend given by the user.
     pub backend: Option<Backend>,
     /// Query heads on a rank.
     pub query_heads: u64,
 }
 
-/// The facts of the whole model that backends look at.
+/// Facts of the whole model that backends depend on.
 pub fn context(config: HfConfig, facts: &[CacheLayer], wish: BackendInputs) -> Context {
     let widest = facts.iter().filter_map(|f| match f.cache {
         Cache::Attention { head, cross: false, .. } => Some(head),
@@ -109,7 +109,7 @@ pub fn context(config: HfConfig, facts: &[CacheLayer], wish: BackendInputs) -> C
     context
 }
 
-/// Gemma4Config: layers of two head widths force FA4 on all of them, or Triton where FA4 does not run.
+/// Gemma4Config: two head widths force FA4 on all layers, or Triton where FA4 does not run.
 fn gemma4(config: HfConfig, facts: &[CacheLayer], context: &mut Context) {
     let root = config.root_type();
     if !(root.starts_with("gemma4") || root.starts_with("diffusion_gemma")) {
@@ -138,7 +138,7 @@ fn gemma4(config: HfConfig, facts: &[CacheLayer], context: &mut Context) {
     }
 }
 
-/// `is_mm_prefix_lm`: image tokens of a prompt see each other.
+/// `is_mm_prefix_lm`: whether image tokens of a prompt attend to each other.
 pub fn image_prefix(config: HfConfig) -> bool {
     let root = config.root_type();
     if root.starts_with("gemma4") || root.starts_with("diffusion_gemma") {
@@ -150,7 +150,7 @@ pub fn image_prefix(config: HfConfig) -> bool {
     matches!(root, "bagel" | "gemma3" | "molmo2" | "moondream3" | "paligemma")
 }
 
-/// Refuses packed types for a hybrid whose lists of layers name none of full attention
+/// Refuses packed types for a hybrid whose lists of layers have no full attention
 /// (`_get_full_attention_layer_indices` of `vllm/model_executor/layers/quantization/turboquant/config.py`).
 ///
 /// # Errors
@@ -160,7 +160,7 @@ pub fn packed_hybrid(config: HfConfig, cache_dtype: &str, hybrid: bool) -> Resul
     let named = |name: &Json| matches!(name.as_str(), Some("full_attention" | "attention"));
     let none = match list {
         Some(list) => !list.iter().any(named),
-        // their configuration classes write `hybrid` for layers with both
+        // their configuration classes write `hybrid` for layers with attention and states
         None => matches!(config.model_type, "falcon_h1" | "zamba2"),
     };
     if hybrid && packed(cache_dtype) && none {
@@ -174,8 +174,8 @@ fn packed(cache_dtype: &str) -> bool {
     cache_dtype.starts_with("turboquant_") || cache_dtype == "ultraquant_4bit"
 }
 
-/// Layers that packed types leave at the model's dtype (`get_boundary_skip_layers`): two at each end,
-/// none in hybrids.
+/// Layers that packed types leave in the model's dtype (`get_boundary_skip_layers`): two at each end, none in
+/// hybrids.
 pub fn skipped(cache_dtype: &str, layers: u64, hybrid: bool, layer: u64) -> bool {
     let edge = 2.min(layers / 2);
     packed(cache_dtype) && !hybrid && (layer < edge || layer + edge >= layers)

@@ -1,11 +1,11 @@
-//! Backends of latent (MLA) caches: widths, and the sparse ones' demands.
+//! Backends of latent (MLA) caches: the widths they take, and the demands of sparse ones.
 //!
 //! Restates the classes under `vllm/v1/attention/backends/mla/`, vLLM 0.33.0.
 
 use super::{Backend, BackendQuery, Context};
 use crate::engine::vllm::model::dtype;
 
-/// Widths that a latent attention's kernels look at, from the language model's configuration.
+/// Widths that latent attention kernels check, from the language model's configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Latent {
     /// `qk_nope_head_dim`.
@@ -20,7 +20,7 @@ pub struct Latent {
     pub topk: Option<u64>,
 }
 
-/// Cache widths that dense kernels take (`MLACommonBackend.get_supported_head_sizes`).
+/// Cache widths of dense kernels (`MLACommonBackend.get_supported_head_sizes`).
 pub fn dense_width(head: u64) -> bool {
     matches!(head, 320 | 512 | 576)
 }
@@ -63,12 +63,12 @@ pub fn check(backend: Backend, model: &Context, ask: &BackendQuery) -> Result<()
             }
             demand(latent.topk.is_some(), "FlashInfer MLA Sparse requires index_topk")
         }
-        // the FA4, SM90 and SM120 ones
+        // the kernels of FA4, SM90 and SM120
         _ => Err("needs FlashInfer's MLA kernels, which `pip install vllm` does not bring"),
     }
 }
 
-/// How a sparse backend spells the cache type (`_canonicalize_sparse_mla_kv_cache_dtype`).
+/// The cache type as a sparse backend spells it (`_canonicalize_sparse_mla_kv_cache_dtype`).
 pub fn stored_as(backend: Backend, kv: &'static str) -> &'static str {
     let scaled = backend == Backend::FlashMlaSparse && dtype::quantized(kv) && kv != "nvfp4_ds_mla";
     if scaled { "fp8_ds_mla" } else { kv }

@@ -1,8 +1,8 @@
-//! The attention backends, the block sizes their kernels take and the layouts they read.
+//! The attention backends: which block sizes their kernels take, and which layouts they read.
 //!
 //! Restates `get_supported_kernel_block_sizes`, `get_preferred_block_size` and `supported_kv_cache_layouts` of
-//! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, as installed from PyPI: FlashInfer's
-//! optional kernel packages are not there. What each serves is in [`support`].
+//! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0 on CUDA, installed from PyPI without
+//! FlashInfer's optional kernel packages. [`support`] says which layers each backend serves.
 
 pub mod assign;
 pub mod flash;
@@ -26,23 +26,23 @@ pub struct Device {
     pub minor: u64,
 }
 
-/// Facts of the whole model and run that backends look at.
+/// Facts of the whole model and run that backends depend on.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The GPU.
     pub device: Device,
-    /// Widest head of the layers that keep keys and values (`ModelConfig.get_head_size`; no kernel of latents
-    /// looks at it).
+    /// Widest head of layers with keys and values (`ModelConfig.get_head_size`). Kernels of latents do not look
+    /// at it.
     pub head_size: u64,
-    /// Cache type of the run after `auto` is resolved.
+    /// Cache type of the run, `auto` resolved.
     pub cache_dtype: &'static str,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
-    /// Whether prompts have image tokens that see each other (`is_mm_prefix_lm`).
+    /// Whether image tokens of a prompt attend to each other (`is_mm_prefix_lm`).
     pub mm_prefix: bool,
     /// Whether attention logits are capped.
     pub softcap: bool,
-    /// Whether positions are linear biases (ALiBi).
+    /// Whether linear biases stand for positions (ALiBi).
     pub alibi: bool,
     /// Whether the model decodes by diffusion.
     pub diffusion: bool,
@@ -54,7 +54,7 @@ pub struct Context {
     pub forced: Option<Backend>,
     /// Decode context parallel size.
     pub dcp: u64,
-    /// Block size that the user gave.
+    /// Block size given by the user.
     pub user_block: Option<u64>,
     /// Query heads on a rank.
     pub query_heads: u64,
@@ -62,7 +62,7 @@ pub struct Context {
     pub latent: mla::Latent,
 }
 
-/// What one layer asks for.
+/// What one layer asks of a backend.
 #[derive(Clone, Copy, Debug)]
 pub struct BackendQuery<'a> {
     /// Width of a key; for a latent cache its whole width.
@@ -79,20 +79,20 @@ pub struct BackendQuery<'a> {
     pub sinks: bool,
     /// A sliding window.
     pub window: bool,
-    /// Whether image tokens see each other in this layer.
+    /// Whether image tokens attend to each other in this layer.
     pub mm_prefix: bool,
     /// Attention to an encoder's output.
     pub cross: bool,
-    /// Per-head quantization scales in the checkpoint.
+    /// Whether the checkpoint has a scale for each head.
     pub per_head_scales: bool,
 }
 
 /// A block size that kernels take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Exactly so many tokens.
+    /// Exactly this many tokens.
     Exact(u64),
-    /// Any multiple.
+    /// Any multiple of this.
     Multiple(u64),
 }
 
@@ -132,16 +132,16 @@ pub enum Backend {
     FlashInferMlaSparseSm120,
     /// The cache of a sparse indexer.
     V32Indexer,
-    /// A backend of one model, with its block sizes in the model's own rule.
+    /// A backend of one model class; that class's rule has its block sizes.
     OfModel(ModelBackend),
 }
 
 /// A backend that one model brings along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelBackend {
-    /// StaticName in the log.
+    /// Name in the log.
     pub name: &'static str,
-    /// Multiple that its block size must be of; 0 where only `preferred` works.
+    /// Its block size must be a multiple of this; 0 where only `preferred` works.
     pub multiple: u64,
     /// Block size it prefers.
     pub preferred: u64,
@@ -175,7 +175,7 @@ const NAMES: [(&str, Backend); 22] = [
 ];
 
 impl Backend {
-    /// StaticName in the engine's log.
+    /// Name in the engine's log.
     pub fn name(self) -> &'static str {
         match self {
             Self::OfModel(own) => own.name,
@@ -183,10 +183,10 @@ impl Backend {
         }
     }
 
-    /// The backend of a name, for `--attention-backend`.
+    /// The backend with this name, for `--attention-backend`.
     ///
     /// # Errors
-    /// Refuses unknown names with the list.
+    /// An unknown name, with the list of known ones.
     pub fn parse(name: &str) -> Result<Self, Error> {
         let found = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, backend)| *backend).ok_or_else(|| {
@@ -197,8 +197,8 @@ impl Backend {
         })
     }
 
-    /// Block sizes its kernels take for the model as a whole (`get_supported_kernel_block_sizes()`),
-    /// or for one spec where `spec` gives its key width and cache type.
+    /// Block sizes of its kernels (`get_supported_kernel_block_sizes()`): for the model as a whole, or for one
+    /// spec where `spec` has its key width and cache type.
     pub fn sizes(self, model: &Context, spec: Option<(u64, u64, &str)>) -> Vec<Size> {
         use Size::{Exact, Multiple};
         match self {
@@ -226,12 +226,12 @@ impl Backend {
         }
     }
 
-    /// Whether a block of so many tokens can be cut into its kernels' blocks.
+    /// Whether a block of this many tokens can be divided into its kernels' blocks.
     pub fn takes(self, model: &Context, block: u64) -> bool {
         self.sizes(model, None).iter().any(|size| block.is_multiple_of(size.base()))
     }
 
-    /// The block size it would choose by itself (`get_preferred_block_size(16)`).
+    /// The block size it prefers (`get_preferred_block_size(16)`).
     pub fn preferred(self, model: &Context) -> u64 {
         if let Self::FlashAttn | Self::FlashAttnDiffKv = self
             && let Some(page) = flash_page(self, model, None)
@@ -259,7 +259,7 @@ impl Backend {
     }
 }
 
-/// The one page size that FlashAttention's kernel takes, where it takes only one.
+/// The one page size of FlashAttention's kernel, where it takes only one.
 fn flash_page(backend: Backend, model: &Context, spec: Option<(u64, u64, &str)>) -> Option<u64> {
     let default_v = if backend == Backend::FlashAttnDiffKv { Some(128) } else { None };
     let (head, head_v, kv) = match spec {

@@ -1,4 +1,4 @@
-//! The backend that serves a layer: the platform's candidates in order, the first that can.
+//! The backend of a layer: the first of the platform's candidates that serves it.
 //!
 //! Restates `_get_backend_priorities`, `get_valid_backends` and `get_attn_backend_cls` of
 //! `vllm/platforms/cuda.py` and `get_mla_prefill_backend_cls` of `vllm/platforms/interface.py`, vLLM 0.33.0.
@@ -49,7 +49,7 @@ fn candidates(model: &Context, ask: &BackendQuery) -> Vec<Backend> {
 /// The backend that serves a layer.
 ///
 /// # Errors
-/// Refuses where none does, or the forced one does not.
+/// No candidate serves the layer, or the forced one does not.
 pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Error> {
     if let Some(forced) = model.forced {
         return forced.check(model, ask).map(|()| forced).map_err(|why| {
@@ -93,11 +93,11 @@ pub fn choose(model: &Context, ask: &BackendQuery) -> Result<Backend, Error> {
     })
 }
 
-/// Widths of keys without rotation, of their rotated part and of values for which a kernel reads prompts of
-/// latent attention: those of FLASH_ATTN, which is a candidate everywhere and takes what the others take.
+/// Widths (key without rotation, rotary key, value) for which a kernel reads prompts of latent attention. They
+/// are FLASH_ATTN's, which is a candidate everywhere and takes all that the others take.
 const PREFILL: [[u64; 3]; 4] = [[128, 64, 128], [192, 64, 256], [64, 64, 128], [256, 0, 256]];
 
-/// Refuses dense latent attention of widths that no prefill kernel takes.
+/// Refuses dense latent attention of widths without a prefill kernel.
 ///
 /// # Errors
 /// The engine's own refusal.

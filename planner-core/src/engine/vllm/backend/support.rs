@@ -1,7 +1,7 @@
 //! Which layers an attention backend serves.
 //!
-//! Restates `AttentionBackend.validate_configuration` of `vllm/v1/attention/backend.py` with what the backends
-//! under `vllm/v1/attention/backends/` answer to it, vLLM 0.33.0.
+//! Restates `AttentionBackend.validate_configuration` of `vllm/v1/attention/backend.py`, with the answers of
+//! the backends under `vllm/v1/attention/backends/`, vLLM 0.33.0.
 
 use super::flash::{self, FlashQuery};
 use super::mla::{self, Latent};
@@ -9,7 +9,7 @@ use super::{Backend, BackendQuery, Context, Device};
 use crate::engine::vllm::model::dtype;
 
 impl Backend {
-    /// Whether it serves this layer; `Err` gives the engine's reason not to.
+    /// Whether it serves this layer; `Err` has the engine's reason not to.
     pub(super) fn check(self, model: &Context, ask: &BackendQuery) -> Result<(), &'static str> {
         let head = ask.head;
         let plain = !dtype::quantized(ask.cache_dtype);
@@ -134,8 +134,8 @@ impl Backend {
     }
 }
 
-/// Triton for what sees itself, another backend for the rest (`vllm/v1/attention/backends/composite.py`).
-/// What the other stores, Triton stores as well.
+/// The composite of two backends (`vllm/v1/attention/backends/composite.py`): Triton for tokens that see each
+/// other, another backend for the rest. Triton stores whatever the other stores.
 fn composite(causal: Backend, model: &Context, ask: &BackendQuery) -> Result<(), &'static str> {
     let served = matches!(ask.head, 256 | 512) && !ask.sinks && !ask.cross && !ask.per_head_scales;
     if !served {

@@ -1,4 +1,4 @@
-//! The block size: what the backends prefer, and for hybrids what a state fits into.
+//! The block size: the one that the backends prefer, and in hybrids one that holds a state.
 //!
 //! Restates `update_block_size_for_backend`, `_preferred_block_size_for_backends` and
 //! `_align_hybrid_block_size` of `vllm/platforms/interface.py`, vLLM 0.33.0.
@@ -7,23 +7,23 @@ use crate::engine::vllm::backend::{Backend, Context};
 use crate::engine::vllm::math::{ceil_div, lcm};
 use crate::error::{Code, Error};
 
-/// Block size of the run and the page that states are padded to.
+/// The block size of a rank, and pages that caches are padded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
-    /// Tokens a block of attention.
+    /// Tokens of an attention block.
     pub attention: u64,
-    /// Tokens a block of states.
+    /// Tokens of a state's block.
     pub state: u64,
     /// Page that states are padded to.
     pub state_page: Option<u64>,
-    /// Page that layers left at the model's dtype are padded to.
+    /// Page that layers in the model's dtype are padded to.
     pub skipped_page: Option<u64>,
 }
 
-/// The block size that every backend takes (phase 1).
+/// The block size that all backends take (phase 1).
 ///
 /// # Errors
-/// Refuses backends that share none.
+/// The backends have none in common.
 pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Error> {
     if let Some(user) = model.user_block {
         return Ok(user);
@@ -49,8 +49,8 @@ pub fn preferred(model: &Context, backends: &[Backend]) -> Result<u64, Error> {
     })
 }
 
-/// Aligns attention blocks with states (phase 2): `token` is the bytes that one token takes in one
-/// attention layer, `state` the bytes of the largest state, `checkpoint` the alignment of exported ones.
+/// Aligns attention blocks with states (phase 2). `token` is the bytes of one token in one attention layer,
+/// `state` the bytes of the largest state, `checkpoint` the alignment of exported checkpoints.
 pub fn align(
     model: &Context,
     backends: &[Backend],
@@ -78,8 +78,8 @@ pub fn align(
     Blocks { attention, state: attention, state_page, skipped_page: None }
 }
 
-/// Aligns blocks where some layers stay at the model's dtype (phase 3): `quantized` and `plain` are the
-/// bytes of one token in a quantized and in a skipped layer.
+/// Aligns blocks where some layers stay in the model's dtype (phase 3). `quantized` and `plain` are the bytes
+/// of one token in a quantized layer and in a skipped one.
 pub fn align_skipped(model: &Context, first: Backend, blocks: Blocks, quantized: u64, plain: u64) -> Blocks {
     if plain == quantized || quantized == 0 {
         return blocks;

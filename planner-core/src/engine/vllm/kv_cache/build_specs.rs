@@ -12,19 +12,19 @@ use super::spec::{Identity, Kind, PageStride, Spec, StaticName, TokensPerState};
 use crate::engine::vllm::backend::{Backend, Context, Size};
 use crate::engine::vllm::model::dtype;
 
-/// A cache with the backend that serves it and the cache type it stores.
+/// A cache with its backend and its cache type.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerBackend {
     /// The cache.
     pub fact: CacheLayer,
     /// Its backend; `None` for recurrent states.
     pub backend: Option<Backend>,
-    /// Its cache type, `auto` where the layer is left at the model's dtype.
+    /// Its cache type; `auto` where the layer stays in the model's dtype.
     pub cache_dtype: &'static str,
 }
 
 impl LayerBackend {
-    /// Whether the engine makes the same spec of both.
+    /// Whether both get the same spec.
     pub fn alike(&self, other: &Self) -> bool {
         self.fact.cache == other.fact.cache
             && self.backend == other.backend
@@ -32,7 +32,7 @@ impl LayerBackend {
     }
 }
 
-/// Bytes of one slot and token of dense or packed keys and values.
+/// Bytes of one token in one slot, for dense or packed keys and values.
 fn slot(backend: Backend, kv: &str, head: u64, head_v: u64, element: u64) -> u64 {
     let packed = match backend {
         Backend::TurboQuant => dtype::turboquant_slot(kv, head),
@@ -42,7 +42,7 @@ fn slot(backend: Backend, kv: &str, head: u64, head_v: u64, element: u64) -> u64
     packed.unwrap_or_else(|| head.saturating_add(head_v).saturating_mul(element))
 }
 
-/// Bytes that one token takes in an attention layer of `heads` heads (a spec of block size 1).
+/// Bytes of one token in an attention layer with `heads` heads: the page of a block of 1.
 pub fn token_bytes(backend: Backend, kv: &str, heads: u64, head: u64, model_bytes: u64) -> u64 {
     let element = dtype::element(kv, model_bytes);
     if kv.starts_with("nvfp4") && backend == Backend::FlashInfer {
@@ -51,7 +51,7 @@ pub fn token_bytes(backend: Backend, kv: &str, heads: u64, head: u64, model_byte
     heads.saturating_mul(slot(backend, kv, head, head, element))
 }
 
-/// The spec of a served cache.
+/// The spec of a cache.
 pub fn spec(model: &Context, served: &LayerBackend, blocks: &Blocks, drafts: u64) -> Spec {
     let kv = served.cache_dtype;
     let element = dtype::element(kv, model.model_bytes);
@@ -117,7 +117,7 @@ pub fn spec(model: &Context, served: &LayerBackend, blocks: &Blocks, drafts: u64
             }
             let cache_dtype = StaticName(kv);
             let identity = Identity { kv_heads: heads, head, head_v, cache_dtype, role: StaticName("") };
-            // the page shared with skipped layers pads windows only
+            // of windows only, padding applies to the page that is shared with skipped layers
             let padded = blocks.skipped_page.filter(|_| window.is_some());
             let base = Spec { slots, content, identity, ..plain };
             let made = match (window, chunk, cross) {
@@ -137,7 +137,7 @@ pub fn spec(model: &Context, served: &LayerBackend, blocks: &Blocks, drafts: u64
     }
 }
 
-/// Elements and bytes of an index key: bytes, of fp8 with an f32 scale for 128 values, or MiniMax-M3's bf16
+/// Elements and bytes of an index key: fp8 with an f32 scale for every 128 values, or MiniMax-M3's bf16
 /// (`vllm/models/minimax_m3/common/indexer.py`).
 fn index_row(backend: Option<Backend>, dim: u64) -> (u64, u64) {
     let scaled = dim + dim.div_ceil(128) * 4;
@@ -147,7 +147,7 @@ fn index_row(backend: Option<Backend>, dim: u64) -> (u64, u64) {
     }
 }
 
-/// A latent with a scale pair (`MLACommonBackend.customize_spec`).
+/// A latent with a pair of scales (`MLACommonBackend.customize_spec`).
 fn scaled_latent(kv: &str, head: u64) -> Option<u64> {
     if !dtype::per_token_head(kv) {
         return None;
@@ -155,7 +155,7 @@ fn scaled_latent(kv: &str, head: u64) -> Option<u64> {
     Some(if kv.starts_with("int4") { head / 2 } else { head } + 8)
 }
 
-/// Demands on the stride between blocks (`customize_spec` of sparse backends, exact kernel sizes).
+/// Demands on the distance between blocks (`customize_spec` of sparse backends, exact kernel sizes).
 fn strided(model: &Context, served: &LayerBackend, spec: Spec) -> Spec {
     let Some(backend) = served.backend else { return spec };
     let kv = served.cache_dtype;

@@ -9,22 +9,22 @@ use super::group::{self, Group};
 use super::spec::{BlockParams, Kind};
 use crate::error::{Code, Error};
 
-/// The groups of every pipeline rank, and what one block id costs there.
+/// The groups on every pipeline rank, and the bytes of one block id there.
 #[derive(Clone, Debug)]
 pub struct Ranks {
-    /// Groups of the whole model where there are several ranks.
+    /// Groups of the whole model, where there are several ranks.
     whole: Vec<Group>,
-    /// Groups with only the rank's own layers.
+    /// Groups of each rank, with its own layers only.
     pub groups: Vec<Vec<Group>>,
     /// Bytes of one block id on each rank.
     pub block_bytes: Vec<u64>,
 }
 
 impl Ranks {
-    /// Projects the model's groups onto the pipeline ranks: `stage` names the rank of a layer.
+    /// Puts the model's groups onto the pipeline ranks; `stage` gives the rank of a layer.
     ///
     /// # Errors
-    /// Refuses a rank without any cache, where the engine divides by zero.
+    /// A rank without any cache: the engine divides by zero there.
     pub fn of(
         groups: Vec<Group>,
         block_bytes: impl Fn(&[Group]) -> u64,
@@ -56,8 +56,8 @@ impl Ranks {
         }
     }
 
-    /// Blocks that one request of `run.max_model_len` tokens holds in all groups, as the start-up check
-    /// counts them (the most of any layer of a group).
+    /// Blocks of one request of `run.max_model_len` tokens in all groups, as the start-up check counts them: a
+    /// group counts as its largest layer.
     ///
     /// # Errors
     /// What a spec refuses.
@@ -66,7 +66,7 @@ impl Ranks {
         sum(rank, |g| most(g, run))
     }
 
-    /// Blocks of one request as the log's concurrency counts them: a group counts as its first layer.
+    /// The same as the log's concurrency counts them: a group counts as its first layer.
     ///
     /// # Errors
     /// What a spec refuses.
@@ -75,8 +75,8 @@ impl Ranks {
         sum(rank, |g| g.spec.blocks(run))
     }
 
-    /// Blocks that a session of `tokens` tokens really holds: no group more than the tokens need, nor
-    /// more than the engine lets a request of `run.max_model_len` hold.
+    /// Blocks of a session of `tokens` tokens: in each group at most what the tokens need, and at most what a
+    /// request of `run.max_model_len` may hold.
     ///
     /// # Errors
     /// What a spec refuses.
@@ -98,14 +98,14 @@ impl Ranks {
         })
     }
 
-    /// Tokens as older releases log them: blocks shared out among the groups, at the smallest block.
+    /// Tokens as older releases log them: blocks divided by groups, × the smallest block.
     pub fn tokens_by_group(&self, num_blocks: u64) -> u64 {
         let groups = self.whole();
         let block = groups.iter().map(|group| group.spec.block_size).min().unwrap_or(0);
         num_blocks.checked_div(groups.len() as u64).unwrap_or(0).saturating_mul(block)
     }
 
-    /// Block ids of the pool: the least over the ranks.
+    /// Blocks of the pool: the rank with the fewest decides.
     pub fn num_blocks(&self, memory: &[u64]) -> u64 {
         let rank = |(i, bytes): (usize, &u64)| {
             let room = memory.get(i).or(memory.first()).copied().unwrap_or(0);
@@ -124,9 +124,8 @@ fn most(group: &Group, run: &BlockParams) -> Result<u64, Error> {
     group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
 }
 
-/// The two figures of the start-up log: tokens, and requests of `max_model_len` at once.
-///
-/// The engine computes them in double precision; so does this.
+/// The start-up log's two figures: tokens, and concurrent requests of `max_model_len`. The engine computes them
+/// in double precision, and so does this function.
 pub fn logged(num_blocks: u64, per_request: u64, max_model_len: u64) -> (u64, f64) {
     if per_request == 0 {
         return (0, 0.0);

@@ -21,19 +21,19 @@ use crate::spec::hf_config::{HfConfig, whole};
 const STATE: u64 = 584;
 /// Pages are padded to a multiple of this.
 const ALIGNMENT: u64 = 576;
-/// Tokens a block of a window cache.
+/// Tokens of a block in a window cache.
 const WINDOW_BLOCK: u64 = 64;
-/// Tokens a block of the run unless the user gives another.
+/// Tokens of a block of the run, unless the user sets them.
 const BLOCK: u64 = 256;
-/// Stands for the layer of a prediction layer.
+/// Stands for a prediction layer's position.
 const DRAFT: u64 = u64::MAX;
 
-/// Whether a model is one of these.
+/// Whether the model is a DeepSeek-V4.
 pub fn is(config: HfConfig) -> bool {
     config.model_type == "deepseek_v4"
 }
 
-/// Tokens that share a state, by layer; 0 for layers with a window only.
+/// Tokens that share a state, layer by layer; 0 where the layer has a window only.
 fn ratios(config: HfConfig) -> Result<Vec<u64>, Error> {
     if let Some(list) = config.get("compress_ratios").and_then(Json::as_array) {
         return Ok(list.iter().filter_map(whole).collect());
@@ -59,7 +59,7 @@ fn own(name: &'static str, multiple: u64, preferred: u64, packed: bool) -> Backe
 /// Specs, their ranks, the block size and the backends.
 ///
 /// # Errors
-/// Refuses other cache types, ratios without a compressor, and settings the engine refuses.
+/// Another cache type, a ratio without a compressor, a setting that the engine refuses.
 pub fn plan(
     config: HfConfig,
     context: &mut Context,
@@ -129,7 +129,7 @@ pub fn plan(
             push(layer, compressor(ratio, head)?);
         }
     }
-    // prediction layers have a window only and stand on the last rank
+    // prediction layers have a window only, and are on the last rank
     for _ in 0..drafts {
         push(DRAFT, cache(Kind::SlidingMla { window }, WINDOW_BLOCK, 1, [head, STATE], "window"));
     }
@@ -142,8 +142,9 @@ pub fn plan(
     Ok(RankSpecs { specs, ranks, block_size: block, backends })
 }
 
-/// Bytes that one block id costs where layers of all groups share tensors: the pages of the full caches, each size
-/// once, as often as the most layers of a group have one size (`_get_kv_cache_config_deepseek_v4`, vLLM 0.22.1).
+/// Bytes of one block id where layers of all groups share tensors (`_get_kv_cache_config_deepseek_v4`, vLLM
+/// 0.22.1). They are the sum of the full caches' page sizes, each size once, times the most layers that have
+/// one page size in any group.
 pub fn tuple_bytes(groups: &[Group]) -> u64 {
     let sizes = |group: &Group| {
         let pages = group.specs.of().iter().filter_map(|kind| group.specs.kinds().get(*kind)).map(Spec::page);
@@ -158,7 +159,7 @@ pub fn tuple_bytes(groups: &[Group]) -> u64 {
     page.saturating_mul(tuples)
 }
 
-/// A cache of states so many elements wide and so many bytes long.
+/// The spec of a cache: a state is `width` elements wide and takes `content` bytes.
 fn cache(kind: Kind, block: u64, ratio: u64, [width, content]: [u64; 2], role: &'static str) -> Spec {
     let spec = Spec {
         kind,

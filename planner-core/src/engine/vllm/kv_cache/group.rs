@@ -1,32 +1,32 @@
-//! How vLLM puts layers into groups that share one block table, and makes their pages fit one pool.
+//! How vLLM puts layers into groups with one block table each, and makes their pages fit one pool.
 //!
-//! Restates `get_kv_cache_groups` and what it calls in `vllm/v1/core/kv_cache_planning.py`,
-//! vLLM 0.33.0. Layers are indices into the slice of specs, in the model's order.
+//! Restates `get_kv_cache_groups` and its helpers in `vllm/v1/core/kv_cache_planning.py`, vLLM 0.33.0. A layer
+//! is an index into the slice of specs, in the model's order.
 
 use super::pack;
 use super::spec::{Kind, Spec, Specs};
 use super::tensor_layout::TensorLayout;
 use crate::error::{Code, Error};
 
-/// Layers that share a block table, each with the spec that it has after unification.
+/// Layers with one block table, and their specs after unification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Layers in the model's order.
     pub layers: Vec<usize>,
     /// Their specs.
     pub specs: Specs,
-    /// The spec that stands for the group when it holds no layer of a rank.
+    /// The group's spec; it also stands for the group on a rank without any of its layers.
     pub spec: Spec,
     /// Whether the layers keep pages of their own (`UniformTypeKVCacheSpecs`).
     pub mixed: bool,
 }
 
 impl Group {
-    /// A group of some layers of all, or none where there is no layer.
+    /// A group of some layers; `None` without any.
     pub(super) fn of(layers: Vec<usize>, all: &Specs, mixed: bool) -> Option<Self> {
         let specs = all.part(&layers);
         let spec = *specs.kinds().first()?;
-        // the engine takes the first layer's pages for all where it merges their specs
+        // where specs merge, the engine takes the first layer's page for all
         let specs = if mixed { specs } else { Specs::alike(spec, layers.len()) };
         Some(Self { layers, specs, spec, mixed })
     }
@@ -39,7 +39,7 @@ impl Group {
 /// Groups the layers of the whole model.
 ///
 /// # Errors
-/// Refuses page sizes that can be neither scaled nor padded to one another.
+/// Page sizes that can be neither scaled nor padded to one another.
 pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Error> {
     let kinds = specs.kinds();
     let Some(first) = kinds.first() else { return Ok(Vec::new()) };
@@ -72,11 +72,11 @@ pub fn groups(specs: &Specs, layout: TensorLayout) -> Result<Vec<Group>, Error> 
 /// Why pages cannot be made equal.
 struct GroupingError {
     why: Error,
-    /// Whether it is a latent's page, for which the engine has another way.
+    /// Whether a latent's page is the one that differs: the engine has a fallback for it.
     latent: bool,
 }
 
-/// `unify_kv_cache_spec_page_size`: smaller pages grow by whole blocks, or are padded.
+/// `unify_kv_cache_spec_page_size`: a smaller page gets more tokens, in whole blocks, or padding.
 fn unify(kinds: &[Spec]) -> Result<Vec<Spec>, GroupingError> {
     let largest = kinds.iter().map(Spec::page).max().unwrap_or(0);
     kinds
@@ -114,7 +114,7 @@ fn unify(kinds: &[Spec]) -> Result<Vec<Spec>, GroupingError> {
 
 /// `_get_kv_cache_groups_uniform_page_size`.
 fn uniform_pages(specs: &Specs) -> Vec<Group> {
-    // layers whose specs merge, those of one spec together, in the order of first appearance
+    // layers whose specs merge, grouped by spec in the order of first appearance
     let mut buckets: Vec<(Vec<&Spec>, Vec<usize>)> = Vec::new();
     for (kind, spec) in specs.kinds().iter().enumerate() {
         let own = specs.of().iter().enumerate().filter(|(_, of)| **of == kind).map(|(layer, _)| layer);
@@ -128,7 +128,7 @@ fn uniform_pages(specs: &Specs) -> Vec<Group> {
     }
     let counts = || buckets.iter().map(|(_, layers)| layers.len());
     let (smallest, largest) = (counts().min().unwrap_or(1), counts().max().unwrap_or(1));
-    // "less than one and a half times": 2 x largest < 3 x smallest
+    // less than one and a half times as many: 2 × largest < 3 × smallest
     let size = if 2 * largest < 3 * smallest { largest } else { smallest };
     let mut out = Vec::new();
     for (_, layers) in &buckets {
@@ -141,8 +141,8 @@ fn uniform_pages(specs: &Specs) -> Vec<Group> {
     out
 }
 
-/// `_try_get_full_allocation_fallback_groups`: a latent cache beside windows it cannot unify with, which then
-/// get full allocation.
+/// `_try_get_full_allocation_fallback_groups`: where a latent cache and windows cannot be unified, the windows
+/// are allocated in full.
 fn full_allocation(specs: &Specs) -> Option<Group> {
     let block_size = specs.kinds().iter().find(|spec| spec.is_full())?.block_size;
     let promote = |spec: &Spec| match spec.kind {
@@ -159,7 +159,7 @@ fn full_allocation(specs: &Specs) -> Option<Group> {
     if alike { Group::whole(&promoted, true) } else { None }
 }
 
-/// Bytes that one block id costs on a rank (`_get_kv_cache_bytes_per_block`): the widest group.
+/// Bytes of one block id on a rank (`_get_kv_cache_bytes_per_block`): those of the widest group.
 pub fn block_bytes(groups: &[Group], layout: TensorLayout) -> u64 {
     let widest = |page: fn(&Spec) -> u64| groups.iter().map(|g| g.specs.sum(page)).max().unwrap_or(0);
     if layout.block_outermost() {
@@ -170,7 +170,7 @@ pub fn block_bytes(groups: &[Group], layout: TensorLayout) -> u64 {
     }
 }
 
-/// The groups as one rank sees them: only its own layers (`_project_kv_cache_groups_to_worker`).
+/// The groups on one rank, with its own layers only (`_project_kv_cache_groups_to_worker`).
 pub fn project(groups: &[Group], here: impl Fn(usize) -> bool) -> Vec<Group> {
     groups
         .iter()

@@ -12,7 +12,7 @@ use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::ModelSpec;
 
-/// What one cache of a layer is.
+/// One cache of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cache {
     /// Keys and values.
@@ -27,10 +27,10 @@ pub enum Cache {
         window: Option<u64>,
         /// Tokens of a chunk.
         chunk: Option<u64>,
-        /// Keys and values of an encoder's output.
+        /// Whether they are of an encoder's output.
         cross: bool,
     },
-    /// A latent, the same on every rank.
+    /// A latent, whole on every rank.
     Latent {
         /// `kv_lora_rank`.
         rank: u64,
@@ -38,25 +38,25 @@ pub enum Cache {
         rope: u64,
         /// Tokens of a sliding window.
         window: Option<u64>,
-        /// Whether attention to it is sparse.
+        /// Whether attention over it is sparse.
         sparse: bool,
     },
     /// Keys of a sparse indexer.
     Index {
         /// Width of a key.
         dim: u64,
-        /// Tokens that share a key.
+        /// Tokens that share one key.
         tokens: u64,
     },
     /// A recurrent or convolution state.
     State(State),
-    /// Inputs of a layer's short convolutions, kept as a window cache (Inkling).
+    /// Inputs of a layer's short convolutions, in a window cache (Inkling).
     Streams {
         /// Head slots on the rank.
         heads: u64,
-        /// Width of all streams of a slot.
+        /// Width of all streams in a slot.
         width: u64,
-        /// Taps of the convolution: window and block alike.
+        /// Kernel width of the convolution: the tokens of its window, and of a block.
         taps: u64,
     },
 }
@@ -64,20 +64,20 @@ pub enum Cache {
 /// A cache and the layer of the configuration that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CacheLayer {
-    /// Layer of the configuration, from 0; it decides the pipeline rank.
+    /// Layer of the configuration, from 0: it decides the pipeline rank.
     pub layer: u64,
-    /// What it is.
+    /// The cache.
     pub cache: Cache,
-    /// Whether the layer chooses tokens by an index.
+    /// Whether the layer has an index.
     pub indexed: bool,
     /// Whether a draft model owns it.
     pub draft: bool,
 }
 
-/// KV heads that one of `tp` ranks holds: a share, or a replica of one head.
+/// KV heads on one of `tp` ranks: a share of them, or a copy of one head.
 ///
 /// # Errors
-/// Refuses counts that neither divide nor are divided.
+/// Neither number divides the other.
 pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Error> {
     let fits = if total >= tp { total.is_multiple_of(tp) } else { tp.is_multiple_of(total) };
     if fits {
@@ -96,8 +96,8 @@ pub fn heads_on_rank(total: u64, tp: u64) -> Result<u64, Error> {
     }
 }
 
-/// What the engine keeps of a layer: all where it builds the class itself. Its Transformers backend, which runs
-/// the others, replaces the layer's attention and keeps nothing else.
+/// The stores of a layer that the engine keeps: `all` of them where it builds the class itself. Its
+/// Transformers backend replaces the layer's attention and keeps nothing else.
 pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
     let attends = |store: &Store| !matches!(store.content, Content::IndexKey { .. } | Content::State { .. });
     stores.iter().filter(move |store| store.is_kept_by("vllm") && (all || attends(store)))
@@ -106,13 +106,13 @@ pub fn kept(stores: &[Store], all: bool) -> impl Iterator<Item = &Store> {
 /// The caches of the model, in the order in which the engine registers them.
 ///
 /// # Errors
-/// Refuses what tensor ranks cannot share out and mixers without a rule.
+/// A width that does not divide over the ranks; a mixer without a rule.
 pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLayer>, Error> {
     let config = HfConfig::of(model);
     // LongCat-Flash attends twice in a layer of its configuration
     let per_config = (model.layers.len() as u64).checked_div(model.config_layers).unwrap_or(1).max(1);
     let mut out: Vec<CacheLayer> = Vec::new();
-    // caches of layers that were seen: what the layer keeps, its query heads, where its caches are in `out`
+    // layers seen before: class, query heads, and the range of their caches in `out`
     let mut seen: Vec<(usize, u64, std::ops::Range<usize>)> = Vec::new();
     let placed = WindowOverride::of(config);
     let known = architectures::known(config.class);
@@ -134,7 +134,7 @@ pub fn cache_layers(model: &ModelSpec, set: StateParams) -> Result<Vec<CacheLaye
         let kept = || kept(&layer.stores, known);
         let indexed = kept().any(|s| matches!(s.content, Content::IndexKey { .. }));
         let sparse = indexed || config.number(&["index_topk"]).is_some();
-        // the indexer of a latent layer is built before the layer's own cache
+        // a latent layer's indexer is built before its own cache
         let (first, rest): (Vec<&Store>, Vec<&Store>) =
             kept().partition(|s| matches!(s.content, Content::IndexKey { .. }));
         let streams = config.class.starts_with("Inkling");
@@ -176,7 +176,7 @@ fn cache(
         Content::KeysValues { heads: 0, .. } => None,
         Content::KeysValues { heads, k_dim, v_dim } => {
             let heads = heads_on_rank(heads, set.tp)?;
-            // a value that is the key is still stored
+            // where the value is the key, the engine still stores both
             let head_v = if v_dim == 0 { k_dim } else { v_dim };
             Some(Cache::Attention { heads, head: k_dim, head_v, window, chunk, cross: false })
         }
@@ -186,7 +186,7 @@ fn cache(
             Some(Cache::Attention { heads, head: k_dim, head_v, window: None, chunk: None, cross: true })
         }
         Content::Latent { rope, .. } if !is_mla(config) => {
-            // expanded keys, values padded to their width, for every query head
+            // a key and a value for every query head, the value padded to the key's width
             let heads = heads_on_rank(query_heads, set.tp)?;
             let head = config.number(&["qk_nope_head_dim"]).unwrap_or(0).saturating_add(rope);
             Some(Cache::Attention { heads, head, head_v: head, window, chunk, cross: false })
@@ -197,9 +197,10 @@ fn cache(
     })
 }
 
-/// Whether the engine caches latents for this model (`ModelConfig.use_mla` of `vllm/config/model.py`): all
-/// that its Transformers backend runs, and of its own classes the model types of `is_deepseek_mla`
-/// (`vllm/transformers_utils/model_arch_config_convertor.py`); others it expands.
+/// Whether the engine caches latents for this model (`ModelConfig.use_mla` of `vllm/config/model.py`). It does
+/// so for every class that its Transformers backend runs. Of its own classes, it does so for the model types of
+/// `is_deepseek_mla` (`vllm/transformers_utils/model_arch_config_convertor.py`) and expands the latents of
+/// others.
 pub fn is_mla(config: HfConfig) -> bool {
     const TYPES: [&str; 17] = [
         "axk1",
@@ -223,8 +224,8 @@ pub fn is_mla(config: HfConfig) -> bool {
     !architectures::known(config.class) || TYPES.contains(&config.model_type)
 }
 
-/// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`: per KV head a key, a value and its
-/// shares of the two sublayers' outputs, padded to a power of two.
+/// `InklingConvState` of `vllm/models/inkling/nvidia/sconv_swa_attn.py`. Each KV head has a key, a value, and
+/// its share of the outputs of two sublayers; the sum is padded to a power of two.
 fn packed_streams(config: HfConfig, store: &Store, tp: u64) -> Result<Option<Cache>, Error> {
     let Content::KeysValues { heads, k_dim, .. } = store.content else { return Ok(None) };
     let hidden = config.number(&["hidden_size"]);

@@ -1,6 +1,6 @@
-//! From cache layers to blocks: [`layers`] and [`state`] say what each layer keeps, [`block_size`] and [`rank`]
-//! decide the tokens of a block, [`build_specs`] makes a [`spec`] of every layer, [`group`] and [`pack`] share
-//! pages out, [`capacity`] counts blocks, tokens and concurrency.
+//! From cache layers to blocks: [`layers`] and [`state`] say what each layer keeps; [`block_size`] and [`rank`]
+//! decide the tokens of a block; [`build_specs`] makes a [`spec`] for every layer; [`group`] and [`pack`] put
+//! layers into groups; [`capacity`] counts blocks, tokens and concurrency.
 
 pub mod block_size;
 pub mod build_specs;

@@ -1,4 +1,4 @@
-//! Groups of layers whose pages differ and lie side by side in one block.
+//! Groups whose pages differ in size and lie side by side in one block.
 //!
 //! Restates `_get_packed_kv_cache_groups` and `_approximate_gcd` of
 //! `vllm/v1/core/kv_cache_planning.py`, vLLM 0.33.0: DeepSeek-V4 and other block-outermost caches.
@@ -8,7 +8,7 @@ use super::spec::{Kind, Spec, Specs};
 use super::tensor_layout::TensorLayout;
 use crate::engine::vllm::math::ceil_div;
 
-/// Layers of one kind, with their places among them by page size in the order of first appearance.
+/// Layers of one kind by page size, sizes in the order of first appearance.
 struct Bucket<'a> {
     all: &'a Specs,
     layers: Vec<usize>,
@@ -33,12 +33,12 @@ impl<'a> Bucket<'a> {
         Self { all, layers, pages, balanced, first }
     }
 
-    /// Layers of its most common page.
+    /// How many layers have its most common page size.
     fn repeats(&self) -> u64 {
         self.pages.iter().map(|(_, layers)| layers.len() as u64).max().unwrap_or(0)
     }
 
-    /// Page bytes of the largest of the `n` groups it splits into.
+    /// Page bytes of the largest group, after a split into `n` groups.
     fn widest(&self, n: u64) -> u64 {
         let part =
             |(page, layers): &(u64, Vec<usize>)| ceil_div(layers.len() as u64, n).saturating_mul(*page);
@@ -50,7 +50,7 @@ impl<'a> Bucket<'a> {
     }
 }
 
-/// `None` where the layout or the pages do not call for packing.
+/// `None` where neither the layout nor the pages need packing.
 pub fn groups(all: &Specs, layout: TensorLayout) -> Option<Vec<Group>> {
     let kinds = all.kinds();
     let page = kinds.first()?.page();
@@ -113,7 +113,8 @@ pub fn groups(all: &Specs, layout: TensorLayout) -> Option<Vec<Group>> {
     Some(out)
 }
 
-/// `_approximate_gcd`: the divisor of at least `floor` that pads `counts` least; ties go to the larger.
+/// `_approximate_gcd`: the divisor of at least `floor` with the least padding of `counts`; of equals the
+/// larger.
 fn least_padding(counts: &[u64], floor: u64) -> u64 {
     let low = floor.max(1);
     let high = counts.iter().copied().max().unwrap_or(low);

@@ -1,4 +1,4 @@
-//! What every pipeline rank decides from the layers it holds: block sizes, and the specs that follow.
+//! What every pipeline rank decides for its own layers: block sizes, and the specs that follow.
 //!
 //! Restates `update_block_size_for_backend` and `_check_aligned_block_size` of `vllm/platforms/interface.py`
 //! as the worker of a rank calls them, vLLM 0.33.0.
@@ -22,7 +22,7 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// Of so many layers on `pp` ranks.
+    /// For `layers` layers on `pp` ranks.
     pub fn of(layers: u64, pp: u64) -> Self {
         let mut end = 0;
         let ends = stages(layers, pp).into_iter().map(|n| {
@@ -37,7 +37,7 @@ impl Stages {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// The rank of a layer; drafts are on the last one.
+    /// The rank of a layer; drafts are on the last rank.
     pub fn rank(&self, layer: u64, draft: bool) -> u64 {
         let last = (self.ends.len() as u64).saturating_sub(1);
         let at = self.ends.iter().position(|end| layer < *end);
@@ -45,36 +45,36 @@ impl Stages {
     }
 }
 
-/// What the ranks made of the caches.
+/// The specs of all ranks.
 #[derive(Debug)]
 pub struct RankSpecs {
     /// Specs in the model's order.
     pub specs: Specs,
-    /// Pipeline rank of each.
+    /// Pipeline rank of each spec.
     pub ranks: Vec<u64>,
-    /// Tokens a block of the run, as the first rank has it.
+    /// Tokens of a block of the run, by the first rank.
     pub block_size: u64,
     /// Backends in the order of the layers.
     pub backends: Vec<Backend>,
 }
 
-/// Facts of the whole run that a rank looks at.
+/// Facts of the whole run that a rank depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// Settings of the run.
     pub set: &'a Settings,
-    /// Attention and states.
+    /// Whether the model has both attention and states.
     pub hybrid: bool,
-    /// States are kept block by block.
+    /// Whether states are kept block by block.
     pub align: bool,
     /// Layers of the configuration.
     pub layers: u64,
 }
 
-/// Specs of all ranks: `rank` names the one of a cache.
+/// Builds the specs of all ranks; `rank` gives the rank of a cache.
 ///
 /// # Errors
-/// Refuses backends that share no block size.
+/// Backends without a common block size.
 pub fn specs(
     context: &Context,
     served: &[LayerBackend],
@@ -86,7 +86,7 @@ pub fn specs(
     let blocks: Result<Vec<Blocks>, Error> =
         (0..rules.set.pp).map(|stage| blocks(context, || of(stage), rules)).collect();
     let blocks = blocks?;
-    // caches that were seen: their rank, what was served, and which kind of spec they have
+    // caches seen before: rank, backend, and the kind of their spec
     let mut seen: Vec<(u64, &LayerBackend, usize)> = Vec::new();
     let mut specs = Specs::default();
     for (served, rank) in served.iter().zip(&ranks) {
@@ -171,7 +171,7 @@ fn blocks<'a, I: Iterator<Item = &'a LayerBackend>>(
     }
 }
 
-/// Bytes of one token in one attention layer as the platform's alignment counts them.
+/// Bytes of one token in one attention layer, as the platform's alignment counts them.
 fn widest_token<'a, I: Iterator<Item = &'a LayerBackend>>(
     context: &Context,
     own: impl Fn() -> I,

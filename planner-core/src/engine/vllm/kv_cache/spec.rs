@@ -1,13 +1,13 @@
-//! One layer's cache as vLLM specifies it, and the pages that follow.
+//! vLLM's specification of one layer's cache, and the size of its page.
 //!
 //! Restates `KVCacheSpec` and its subclasses of `vllm/v1/kv_cache_interface.py`, vLLM 0.33.0.
-//! Bytes are u64, tokens are u64. A page is what one layer stores for one block of tokens.
+//! A page is what one layer stores for one block.
 
 use crate::engine::vllm::math::{ceil_div, lcm, round_up};
 use crate::error::{Code, Error};
 
-/// How many tokens one stored state covers: `num / den`, so 4/1 for a compressed cache and 1/4 where
-/// four states are kept for each token (`tokens_per_state`).
+/// Tokens of one stored state, as `num / den` (`tokens_per_state`): 4/1 for a compressed cache, 1/4 where each
+/// token has four states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokensPerState {
     /// Numerator, tokens.
@@ -25,20 +25,20 @@ impl TokensPerState {
         Self { num: tokens, den: 1 }
     }
 
-    /// States that `block` tokens fill, rounded down as the engine does (`get_num_kernel_states`).
+    /// States in a block of `block` tokens, rounded down as the engine does (`get_num_kernel_states`).
     pub fn states(self, block: u64) -> u64 {
         block.saturating_mul(self.den).checked_div(self.num).unwrap_or(1)
     }
 }
 
-/// What the stride between physical blocks must be a multiple of (`block_stride_alignment`).
+/// What the distance between physical blocks must be a multiple of (`block_stride_alignment`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PageStride {
     /// No demand.
     Free,
     /// A number of bytes.
     Bytes(u64),
-    /// Whole kernel blocks of up to so many tokens (`MultipleOf`).
+    /// Whole kernel blocks of up to this many tokens (`MultipleOf`).
     KernelBlocks(u64),
 }
 
@@ -51,12 +51,12 @@ pub enum Kind {
     Mla,
     /// `SlidingWindowSpec`.
     Sliding {
-        /// Tokens that attend.
+        /// Tokens of the window.
         window: u64,
     },
     /// `SlidingWindowMLASpec`.
     SlidingMla {
-        /// Tokens that attend.
+        /// Tokens of the window.
         window: u64,
     },
     /// `ChunkedLocalAttentionSpec`.
@@ -66,9 +66,9 @@ pub enum Kind {
     },
     /// `MambaSpec`: a recurrent or convolution state.
     State {
-        /// Blocks kept for draft tokens.
+        /// Blocks for draft tokens.
         speculative: u64,
-        /// Blocks kept for a checkpoint inside a prefill.
+        /// Blocks for a checkpoint inside a prefill.
         checkpoint: u64,
     },
     /// `CrossAttentionSpec`: keys and values of the encoder's output.
@@ -93,27 +93,27 @@ impl Kind {
 /// A layer's cache specification on one tensor rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Subclass and what only that subclass has.
+    /// Subclass, with its own fields.
     pub kind: Kind,
-    /// Tokens a block.
+    /// Tokens of a block.
     pub block_size: u64,
-    /// Head slots of a page, normally the KV heads on this rank.
+    /// Head slots of a page: usually the KV heads on this rank.
     pub slots: u64,
-    /// Bytes of one slot for one stored state; for a recurrent state the bytes of the whole state.
+    /// Bytes of one slot in one stored state; of a recurrent state all its bytes.
     pub content: u64,
-    /// Tokens for each stored state.
+    /// Tokens of a stored state.
     pub per_state: TokensPerState,
-    /// Page size it is padded to.
+    /// Page size after padding.
     pub padded: Option<u64>,
-    /// Demand on the stride between blocks.
+    /// Demand on the distance between blocks.
     pub stride: PageStride,
-    /// Whether decode context parallelism shares its tokens out.
+    /// Whether decode context parallelism divides its tokens.
     pub dcp_sharded: bool,
-    /// Everything else by which the engine tells specs apart: head widths, dtype, cache dtype, role.
+    /// All else that tells specs apart for the engine: head widths, dtype, cache dtype, role.
     pub identity: Identity,
 }
 
-/// A fixed name: the same text at the same place is equal without looking at its letters.
+/// A static name. Two names at the same address are equal without a comparison of their text.
 #[derive(Clone, Copy, Debug, Default, Eq)]
 pub struct StaticName(pub &'static str);
 
@@ -123,7 +123,7 @@ impl PartialEq for StaticName {
     }
 }
 
-/// Specs of caches: each different one once, and which of them every cache has, in the model's order.
+/// Specs of many caches, in the model's order: each distinct spec once, and an index for each cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Specs {
     kinds: Vec<Spec>,
@@ -131,22 +131,22 @@ pub struct Specs {
 }
 
 impl Specs {
-    /// Each different spec once, in the order of first appearance.
+    /// Distinct specs, in the order of first appearance.
     pub fn kinds(&self) -> &[Spec] {
         &self.kinds
     }
 
-    /// Which of the kinds every cache has.
+    /// The index of every cache's spec.
     pub fn of(&self) -> &[usize] {
         &self.of
     }
 
-    /// So many caches of one spec.
+    /// A number of caches with one spec.
     pub fn alike(spec: Spec, caches: usize) -> Self {
         Self { kinds: vec![spec], of: vec![0; caches] }
     }
 
-    /// Which kind a spec is, a new one where none is equal.
+    /// The index of a spec, added where it is new.
     pub fn kind(&mut self, spec: Spec) -> usize {
         self.kinds.iter().position(|kind| *kind == spec).unwrap_or_else(|| {
             self.kinds.push(spec);
@@ -154,7 +154,7 @@ impl Specs {
         })
     }
 
-    /// Adds a cache of one of the kinds.
+    /// Adds a cache with the spec of an index.
     pub fn push(&mut self, kind: usize) {
         self.of.push(kind);
     }
@@ -165,7 +165,7 @@ impl Specs {
         self.push(kind);
     }
 
-    /// The same caches with another spec for each kind.
+    /// The same caches, each distinct spec replaced.
     pub fn map(&self, kinds: impl IntoIterator<Item = Spec>) -> Self {
         let mut mapped = Self::default();
         let new: Vec<usize> = kinds.into_iter().map(|spec| mapped.kind(spec)).collect();
@@ -203,7 +203,7 @@ impl FromIterator<Spec> for Specs {
     }
 }
 
-/// What makes two specs with equal pages different ones for the engine.
+/// Why the engine tells two specs with equal pages apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Identity {
     /// KV heads on this rank.
@@ -214,23 +214,23 @@ pub struct Identity {
     pub head_v: u64,
     /// Cache dtype as the engine spells it.
     pub cache_dtype: StaticName,
-    /// Role, model version and index sharing of a sparse cache, or the mixer of a state, in words.
+    /// In words: role, model version and index sharing of a sparse cache, or the mixer of a state.
     pub role: StaticName,
 }
 
 impl Identity {
-    /// Of a cache that keeps its own type: its role, KV heads and the width of a row.
+    /// For a cache in a dtype of its own: role, KV heads and width of a row.
     pub fn of(role: StaticName, kv_heads: u64, head: u64) -> Self {
         Self { kv_heads, head, head_v: 0, cache_dtype: StaticName(""), role }
     }
 }
 
-/// Settings of the run that a request's blocks depend on.
+/// Settings that the number of a request's blocks depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockParams {
     /// Longest request, tokens (`max_model_len`).
     pub max_model_len: u64,
-    /// Tokens scheduled but not settled (`VllmConfig.max_in_flight_tokens`).
+    /// Tokens of all batches in flight (`VllmConfig.max_in_flight_tokens`).
     pub in_flight: u64,
     /// Decode context parallel size.
     pub dcp: u64,
@@ -241,7 +241,7 @@ pub struct BlockParams {
 }
 
 impl Spec {
-    /// States a page holds.
+    /// States in a page.
     pub fn states(&self) -> u64 {
         match self.kind {
             Kind::State { .. } => 1,
@@ -259,12 +259,12 @@ impl Spec {
         self.padded.unwrap_or_else(|| self.natural_page())
     }
 
-    /// Same spec with another block size.
+    /// The same spec with another block size.
     pub fn with_block(&self, block_size: u64) -> Self {
         Self { block_size, ..*self }
     }
 
-    /// Whether it allocates for every token (`FullAttentionSpec` and its subclasses).
+    /// Whether it keeps every token (`FullAttentionSpec` and its subclasses).
     pub fn is_full(&self) -> bool {
         matches!(self.kind, Kind::Full | Kind::Mla)
     }
@@ -274,7 +274,7 @@ impl Spec {
         !matches!(self.kind, Kind::State { .. })
     }
 
-    /// Bytes the stride between blocks is a multiple of (`get_block_stride_alignment`).
+    /// What the distance between blocks must be a multiple of, in bytes (`get_block_stride_alignment`).
     pub fn stride_alignment(&self) -> u64 {
         match self.stride {
             PageStride::Free => 1,
@@ -286,15 +286,15 @@ impl Spec {
         }
     }
 
-    /// Page rounded up to its own stride (`_get_layer_block_stride`).
+    /// The page rounded up to that multiple (`_get_layer_block_stride`).
     pub fn strided_page(&self) -> u64 {
         round_up(self.page(), self.stride_alignment())
     }
 
-    /// Whole blocks that one request of `max_model_len` holds: `cdiv(max_memory_usage_bytes, page)`.
+    /// Blocks of one request of `max_model_len`: `cdiv(max_memory_usage_bytes, page)`.
     ///
     /// # Errors
-    /// Refuses a sliding window under decode context parallelism, as the engine asserts.
+    /// A sliding window under decode context parallelism, which the engine asserts against.
     pub fn blocks(&self, run: &BlockParams) -> Result<u64, Error> {
         let block = self.block_size.max(1);
         let capped = |kept: u64| kept.saturating_add(run.in_flight).min(run.max_model_len);
@@ -323,7 +323,7 @@ impl Spec {
         })
     }
 
-    /// Whether the two merge into one group spec (`merge` of the subclass of `self`).
+    /// Whether both merge into one spec for the group (`merge` of `self`'s subclass).
     pub fn merges(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
             (Kind::SlidingMla { window: a }, Kind::SlidingMla { window: b }) => {
@@ -338,8 +338,8 @@ impl Spec {
         }
     }
 
-    /// Whether the two may share a group although their pages differ (`is_uniform_with_collection`,
-    /// block size and DCP sharding as `UniformTypeKVCacheSpecs.is_uniform_type` asks).
+    /// Whether both may share a group although their pages differ (`is_uniform_with_collection`;
+    /// `UniformTypeKVCacheSpecs.is_uniform_type` asks for equal block size and DCP sharding).
     pub fn uniform_with(&self, other: &Self) -> bool {
         if self.block_size != other.block_size || self.dcp_sharded != other.dcp_sharded {
             return false;
@@ -359,7 +359,7 @@ impl Spec {
     }
 }
 
-/// Least common multiple of the stride demands of `specs`, for a block that holds all their pages.
+/// Least common multiple of the stride demands, for a block with the pages of all `specs`.
 pub fn shared_stride<'a>(specs: impl Iterator<Item = &'a Spec>) -> u64 {
     specs.fold(1, |all, spec| lcm(all, spec.stride_alignment()))
 }

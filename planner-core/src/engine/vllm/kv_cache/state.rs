@@ -1,4 +1,4 @@
-//! Recurrent and convolution states: their bytes on one tensor rank and the blocks they hold.
+//! Recurrent and convolution states: bytes on one tensor rank, and blocks.
 //!
 //! Restates `MambaStateShapeCalculator` and `MambaStateDtypeCalculator` of
 //! `vllm/model_executor/layers/mamba/mamba_utils.py`, the `get_mamba_state_*_from_config` methods of the
@@ -13,22 +13,22 @@ use crate::error::{Code, Error};
 use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::Store;
 
-/// A state of one layer on one rank.
+/// The state of one layer on one rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
     /// Mixer as the engine's backend names it.
     pub mixer: StaticName,
     /// Bytes of the whole state on the rank.
     pub bytes: u64,
-    /// Whether a checkpoint inside a prefill takes a block more.
+    /// Whether a checkpoint inside a prefill takes one more block.
     pub checkpoint: bool,
-    /// Token alignment that exported checkpoints force on blocks.
+    /// Tokens that blocks are a multiple of where checkpoints are exported.
     pub alignment: Option<u64>,
-    /// Backend name in the log.
+    /// Name of the backend in the log.
     pub backend: StaticName,
 }
 
-/// What the run decides about states.
+/// Settings of the run that states depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct StateParams<'a> {
     /// Tensor parallel size.
@@ -37,7 +37,7 @@ pub struct StateParams<'a> {
     pub drafts: u64,
     /// The GPU.
     pub device: &'a Device,
-    /// Prefix caching keeps states block by block.
+    /// Whether states are kept block by block, for prefix caching.
     pub align: bool,
     /// Bytes of an element in the model's dtype.
     pub model_bytes: u64,
@@ -50,7 +50,7 @@ pub struct StateParams<'a> {
 /// The state that a store of mixer `mixer` keeps.
 ///
 /// # Errors
-/// Refuses dimensions that the tensor ranks do not divide, and mixers this rule does not restate.
+/// A dimension that does not divide over the ranks; a mixer without a rule.
 pub fn state(config: HfConfig, store: &Store, mixer: &str, set: StateParams) -> Result<State, Error> {
     let dim = |name: &str| {
         store.dim(name).ok_or_else(|| {
@@ -62,7 +62,7 @@ pub fn state(config: HfConfig, store: &Store, mixer: &str, set: StateParams) -> 
     };
     let conv_bytes = set.model_bytes;
     let recurrent_bytes = recurrent_bytes(config, mixer, set.model_bytes);
-    // a draft's tokens are convolved with the state's
+    // the convolution also runs over a draft's tokens
     let taps = |kernel: u64| kernel.saturating_sub(1).saturating_add(set.drafts);
     let total = |conv: u64, recurrent: u64| {
         conv.saturating_mul(conv_bytes).saturating_add(recurrent.saturating_mul(recurrent_bytes))
@@ -155,7 +155,7 @@ fn recurrent_bytes(config: HfConfig, mixer: &str, model_bytes: u64) -> u64 {
         return 4;
     }
     if config.class.starts_with("NemotronH") {
-        // NemotronHForCausalLMConfig: the configuration's, else float32
+        // NemotronHForCausalLMConfig: the configuration's dtype, else float32
         return config.text_of("mamba_ssm_cache_dtype").map_or(4, named);
     }
     if ["Qwen3_5", "ColQwen3_5"].iter().any(|class| config.class.starts_with(class)) {

@@ -1,4 +1,4 @@
-//! Order of the five axes of the cache in memory, as far as it decides a block's bytes.
+//! Order of the cache's five axes in memory, as far as it decides the bytes of a block.
 //!
 //! Restates `vllm/v1/kv_cache_layout.py` (`KVCacheLayout`) and `get_supported_kv_cache_layouts` and
 //! `resolve_kv_cache_layout` of `vllm/v1/attention/backends/utils.py`, vLLM 0.33.0.
@@ -6,8 +6,9 @@
 use super::spec::Spec;
 use crate::error::{Code, Error};
 
-/// L layers, B blocks, H heads, N tokens, C content; named from the outermost axis inward. The engine knows two
-/// more, whose pages are not one run of bytes (LHBNC, BHLNC): the last by default, and no backend asks for them.
+/// Axes from the outermost inward: L layers, B blocks, H heads, N tokens, C content. The engine has two further
+/// layouts (LHBNC, BHLNC) whose pages are not contiguous: they come last by default, and no backend asks for
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TensorLayout {
     /// Layer, block, head, token.
@@ -27,15 +28,15 @@ impl TensorLayout {
     }
 }
 
-/// Preference where no backend states one (`_DEFAULT_LAYOUT_PREFERENCE`).
+/// Preference where no backend has one (`_DEFAULT_LAYOUT_PREFERENCE`).
 pub const DEFAULT: [TensorLayout; 4] =
     [TensorLayout::Lbnhc, TensorLayout::Lbhnc, TensorLayout::Blnhc, TensorLayout::Blhnc];
 
-/// The layouts that every backend accepts, the preferred one first. `declared` are the backends' own
-/// lists, without those that accept any.
+/// The layouts that every backend accepts, preferred ones first. `declared` are the lists of those backends
+/// that do not accept any layout.
 ///
 /// # Errors
-/// Refuses backends that share no layout.
+/// Backends without a common layout.
 pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayout>, Error> {
     let Some(first) = declared.first() else {
         return Ok(DEFAULT.to_vec());
@@ -57,10 +58,11 @@ pub fn supported(declared: &[&'static [TensorLayout]]) -> Result<Vec<TensorLayou
     Ok(shared)
 }
 
-/// The layout of the whole model, of whose caches `kinds` are the different ones.
+/// The layout of the whole model. `kinds` are its distinct caches.
 ///
 /// # Errors
-/// Refuses where mixed pages, or a replicated draft beside a shared cache, leave none.
+/// No candidate is left. Where divided and undivided caches differ in pages, the block must be the outermost
+/// axis.
 pub fn resolve(candidates: Vec<TensorLayout>, kinds: &[Spec]) -> Result<TensorLayout, Error> {
     let mut candidates = candidates;
     let sharded = |yes: bool| kinds.iter().any(|s| s.is_attention() && s.dcp_sharded == yes);

@@ -1,31 +1,31 @@
-//! Windows and chunks as the engine's classes read them, where that is not the configuration's own meaning.
+//! Windows and chunks where the engine's class reads other keys than the model's definition.
 //!
 //! Restates `create_engine_config` of `vllm/engine/arg_utils.py`, `Llama4Attention` of
-//! `vllm/model_executor/models/llama4.py`, `OAIAttention` of `gpt_oss.py` and `InklingDecoderLayer` of `vllm/models/inkling/nvidia/model.py`,
-//! vLLM 0.33.0.
+//! `vllm/model_executor/models/llama4.py`, `OAIAttention` of `gpt_oss.py` and `InklingDecoderLayer` of
+//! `vllm/models/inkling/nvidia/model.py`, vLLM 0.33.0.
 
 use serde_json::Value as Json;
 
 use crate::spec::hf_config::{HfConfig, whole};
 use crate::spec::layer::{Content, Extent, Store};
 
-/// What a layer's window or chunk is where the engine's class decides it by other keys than the definition.
+/// How the engine's class gives layers their window or chunk, where it reads other keys than the definition.
 pub enum WindowOverride<'a> {
-    /// Llama 4: the layers with rotary positions are the chunked ones.
+    /// Llama 4: layers with rotary positions are chunked.
     Rotary {
         /// `no_rope_layers`.
         listed: Option<&'a Vec<Json>>,
-        /// Of which every last layer has none where nothing is listed.
+        /// Without a list, every `interval`-th layer has no rotary positions.
         interval: u64,
         /// `attention_chunk_size`.
         chunk: Option<u64>,
     },
-    /// gpt-oss: every second layer has the window.
+    /// gpt-oss: layers 0, 2, 4 … have the window.
     Alternate {
         /// `sliding_window`.
         window: Option<u64>,
     },
-    /// Inkling whose configuration names no local layers: all keep every token.
+    /// Inkling without a list of local layers: all layers keep every token.
     Whole {
         /// `num_key_value_heads`.
         heads: u64,
@@ -35,7 +35,7 @@ pub enum WindowOverride<'a> {
 }
 
 impl<'a> WindowOverride<'a> {
-    /// Of a model; none where its class goes by the definition.
+    /// The rule of a model's class; `None` where it follows the definition.
     pub fn of(config: HfConfig<'a>) -> Option<Self> {
         let is = |class: &str| config.class.starts_with(class);
         if is("Llama4") {
@@ -56,7 +56,7 @@ impl<'a> WindowOverride<'a> {
         None
     }
 
-    /// The store of a layer as the engine's class builds it.
+    /// A layer's store as the engine's class builds it.
     pub fn store(&self, layer: u64, store: &Store) -> Option<Store> {
         let Content::KeysValues { k_dim, .. } = store.content else { return None };
         let (extent, content) = match *self {
@@ -80,8 +80,8 @@ impl<'a> WindowOverride<'a> {
     }
 }
 
-/// First letters of the model types whose configuration class says a window layer by layer, or not at all
-/// unless told to (transformers, `configuration_*.py`: `layer_types`, `use_sliding_window`).
+/// First letters of model types whose configuration class lists windows layer by layer, or has none unless it
+/// is switched on (transformers, `configuration_*.py`: `layer_types`, `use_sliding_window`).
 const BY_LAYER: [&str; 44] = [
     "afmoe",
     "axk2",
@@ -129,9 +129,9 @@ const BY_LAYER: [&str; 44] = [
     "zaya",
 ];
 
-/// The window that every layer without one of its own takes (`create_engine_config` of
-/// `vllm/engine/arg_utils.py`: `sliding_window` of a configuration whose `layer_types` are missing or name nothing
-/// else; Nemotron-H hands it to its attention itself).
+/// The window of layers that have none of their own. `create_engine_config` of `vllm/engine/arg_utils.py` takes
+/// the configuration's `sliding_window` where `layer_types` are missing or all are sliding. Nemotron-H passes
+/// it to its attention.
 pub fn everywhere(config: HfConfig) -> Option<u64> {
     let by_layer = match config.text.get("layer_types").and_then(Json::as_array) {
         Some(types) => types.iter().any(|kind| kind != "sliding_attention"),
@@ -143,8 +143,8 @@ pub fn everywhere(config: HfConfig) -> Option<u64> {
     config.text.get("sliding_window").and_then(whole).filter(|&window| window > 0)
 }
 
-/// Tokens by which the engine's window exceeds the configuration's: Cohere's classes count the token itself on
-/// top (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`).
+/// Tokens that the engine's window has more than the configuration's. Cohere's classes add the token itself
+/// (`vllm/model_executor/models/commandr.py`, `cohere2_moe.py`).
 pub fn seen_beyond(config: HfConfig) -> u64 {
     u64::from(config.model_type.starts_with("cohere2"))
 }

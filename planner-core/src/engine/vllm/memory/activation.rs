@@ -1,9 +1,9 @@
-//! The most that activations take at once in the step that the engine profiles.
+//! The highest use of activations during the step that the engine profiles.
 //!
-//! Restates `profile_run` and `_dummy_sampler_run` of `vllm/v1/worker/gpu_model_runner.py` (0.19.0) and
-//! `vllm/v1/worker/gpu/model_runner.py` (0.33.0): the encoder, whose outputs stay while a step of the most tokens runs,
-//! then the sampler over one row of logits for every sequence. Experts work in buffers that stay (`workspace_shapes` of
-//! `vllm/model_executor/layers/fused_moe/`).
+//! Restates `profile_run` and `_dummy_sampler_run` of `vllm/v1/worker/gpu_model_runner.py` (0.19.0) and of
+//! `vllm/v1/worker/gpu/model_runner.py` (0.33.0). First the encoder runs, and its outputs stay. Then a step
+//! with the most tokens runs, and the sampler over one row of logits for every sequence. Experts work in
+//! buffers that stay (`workspace_shapes` of `vllm/model_executor/layers/fused_moe/`).
 
 use serde_json::Value as Json;
 
@@ -20,7 +20,7 @@ use crate::units::{product, sum};
 
 const ACTIVATION: Words = words!("bytes of activations");
 
-/// Image tokens of the largest picture where the configuration names no size: 12,845,056 pixels of 28 × 28 a token
+/// Tokens of the largest image where the configuration has no size: 12,845,056 pixels, 28 × 28 for each token
 /// (`Qwen2VLProcessingInfo` of `vllm/model_executor/models/qwen2_vl.py`).
 const LARGEST_PICTURE: u64 = 16384;
 
@@ -33,20 +33,20 @@ pub fn part(run: &Run<'_>, first: bool, last: bool) -> Result<MemoryPart> {
     let encoder = if first { encoder(run)? } else { Encoder::default() };
     let step = sum(ACTIVATION, [forward(run)?.max(sampler), experts(run)?, encoder.kept])?;
     let bytes = sum(ACTIVATION, [step.max(encoder.peak), if last { counts(run)? } else { 0 }])?;
-    // half of what was read of a configuration for the encoder, a 50th of the rest where logs were compared
+    // uncertain: half of the encoder's part, which no log confirms; a 50th of the rest, a quarter without logs
     let read = if encoder.peak > step { encoder.peak } else { encoder.kept } / 2;
     let rest = bytes / if run.version.is_in(version::UNSEEN) { 4 } else { 50 };
     Ok(MemoryPart::estimate(PartKind::Activation, bytes, sum(ACTIVATION, [spread, read, rest])?))
 }
 
-/// `factors` times a constant of hundredths.
+/// The product of `factors` and a constant in hundredths.
 fn hundredths(constant: u64, factors: &[u64]) -> Result<u64> {
     Ok(product(ACTIVATION, &[product(ACTIVATION, factors)?, constant])? / 100)
 }
 
-/// Logits, copies and probabilities of the sampler, and what that is uncertain by.
+/// Bytes of the sampler (logits, copies, probabilities), and their uncertainty.
 fn sampler(run: &Run<'_>) -> Result<(u64, u64)> {
-    // and whether a Triton kernel finds the top k
+    // bytes of a logit, and whether a Triton kernel finds the top k
     let (logit, kernel) = match run.runner {
         Runner::V1 if run.version.is_in(version::SORTING_SAMPLER) => (constants::SORTED_LOGIT, false),
         Runner::V1 => (constants::V1_LOGIT, true),
@@ -55,7 +55,7 @@ fn sampler(run: &Run<'_>) -> Result<(u64, u64)> {
     };
     let (vocabulary, hidden) = (run.model.vocab_size, run.model.hidden_size);
     let logits = hundredths(logit.value, &[run.sequences, vocabulary])?;
-    // which keeps a row of f32 for every program, one a multiprocessor (`apply_top_k_top_p_triton`)
+    // the kernel has a row of f32 for every program, one for each multiprocessor (`apply_top_k_top_p_triton`)
     let programs = if kernel { multiprocessors(run).min(run.sequences) } else { 0 };
     let buffer = product(ACTIVATION, &[4, programs, vocabulary])?;
     let states = product(ACTIVATION, &[2, run.tokens, hidden])?;
@@ -64,7 +64,7 @@ fn sampler(run: &Run<'_>) -> Result<(u64, u64)> {
     Ok((sum(ACTIVATION, [logits, buffer, states, sampled, cublas(run)])?, spread))
 }
 
-/// Counts that penalties keep for every sequence, whatever a request asks for.
+/// Counts of penalties, which are kept for every sequence whatever its request asks for.
 fn counts(run: &Run<'_>) -> Result<u64> {
     if run.runner == Runner::V1 || !run.version.is_in(version::V2_PENALTY_COUNTS) {
         return Ok(0);
@@ -77,7 +77,7 @@ fn cublas(run: &Run<'_>) -> u64 {
     if large { constants::CUBLAS_LARGE.value } else { constants::CUBLAS_SMALL.value }
 }
 
-/// Multiprocessors of the common cards of a compute capability (CUDA C++ programming guide, product data sheets).
+/// Multiprocessors of common cards, by compute capability (CUDA C++ programming guide, product data sheets).
 fn multiprocessors(run: &Run<'_>) -> u64 {
     match run.capability {
         (7, _) => 40,
@@ -91,7 +91,7 @@ fn multiprocessors(run: &Run<'_>) -> u64 {
     }
 }
 
-/// The widest layer's inner states, and hidden states around it.
+/// Inner states of the widest layer, and the hidden states around it.
 fn forward(run: &Run<'_>) -> Result<u64> {
     let hidden = run.model.hidden_size;
     let up = |module: &&WeightModule| {
@@ -101,9 +101,9 @@ fn forward(run: &Run<'_>) -> Result<u64> {
     let layers = run.model.modules.chunk_by(|a, b| a.layer == b.layer);
     let widths = layers
         .map(|layer| layer.iter().filter(up).map(|module| module.shape.outputs).fold(0, u64::saturating_add));
-    // gate and up at once, and half as much again for their product
+    // gate and up together, and half as much for their product
     let dense = product(ACTIVATION, &[3, run.tokens, widths.max().unwrap_or(0) / run.tp])?;
-    // experts that keep no buffers hold the same for every active one, and its output
+    // experts without buffers hold this for each active expert, and its output
     let inner = match routed(run)?.filter(|_| run.is_mxfp4()) {
         Some(Routed { active, inner }) => {
             let each = sum(ACTIVATION, [product(ACTIVATION, &[3, inner])?, hidden])?;
@@ -112,17 +112,17 @@ fn forward(run: &Run<'_>) -> Result<u64> {
         None => dense,
     };
     let around = hundredths(constants::FORWARD_HIDDEN.value, &[2, run.tokens, hidden])?;
-    // hidden states and residuals that come from the stage before
+    // hidden states and residuals from the stage before
     let handed =
         if run.resolved.parallel.pp > 1 { product(ACTIVATION, &[4, run.tokens, hidden])? } else { 0 };
     sum(ACTIVATION, [inner, around, handed])
 }
 
-/// Experts of a layer as one rank runs them.
+/// A layer's experts as one rank runs them.
 struct Routed {
-    /// Experts of one token.
+    /// Active experts for one token.
     active: u64,
-    /// Inner width of one on this rank.
+    /// Inner width of one expert on this rank.
     inner: u64,
 }
 
@@ -137,8 +137,8 @@ fn routed(run: &Run<'_>) -> Result<Option<Routed>> {
     Ok(Some(Routed { active, inner: expert.shape.inputs / ranks }))
 }
 
-/// Buffers between the two matrices of the experts, which stay (`workspace_shapes` of `TritonExperts`); gpt-oss's kernels
-/// have none.
+/// Buffers around the two matrices of experts, which stay (`workspace_shapes` of `TritonExperts`). gpt-oss's
+/// kernels have none.
 fn experts(run: &Run<'_>) -> Result<u64> {
     let Some(Routed { active, inner }) = routed(run)?.filter(|_| !run.is_mxfp4()) else { return Ok(0) };
     let hidden = run.model.hidden_size;
@@ -146,16 +146,17 @@ fn experts(run: &Run<'_>) -> Result<u64> {
     product(ACTIVATION, &[2, run.tokens, active, widths])
 }
 
-/// What pictures of one step take.
+/// Memory of one step's images.
 #[derive(Debug, Clone, Copy, Default)]
 struct Encoder {
-    /// Pixels and what is made of them, which stay while the step runs.
+    /// Pixels and encoder outputs, which stay while the step runs.
     kept: u64,
-    /// The most at once while the encoder runs.
+    /// The peak while the encoder runs.
     peak: u64,
 }
 
-/// As many of the largest pictures as a step admits (`MultiModalBudget` of `vllm/multimodal/encoder_budget.py`).
+/// The memory of as many of the largest images as a step admits (`MultiModalBudget` of
+/// `vllm/multimodal/encoder_budget.py`).
 fn encoder(run: &Run<'_>) -> Result<Encoder> {
     let vision = run.config.root.get("vision_config").and_then(Json::as_object);
     let Some(vision) = vision.filter(|_| run.part("vision").next().is_some()) else {
@@ -177,7 +178,7 @@ fn encoder(run: &Run<'_>) -> Result<Encoder> {
     let pixels = product(ACTIVATION, &[budget / tokens, pixels])?;
     let batch = product(ACTIVATION, &[pixels, 3, number("temporal_patch_size").unwrap_or(1), 2])?;
     let kept = sum(ACTIVATION, [batch, product(ACTIVATION, &[2, budget, run.model.hidden_size])?])?;
-    // of a layer the states before and after its norm, the MLP's inner states and their activation
+    // in a layer: the states before and after its norm, the MLP's inner states and their activation
     let hidden = ["hidden_size", "embed_dim"].iter().find_map(|key| number(key)).unwrap_or(0);
     let inner = number("intermediate_size").unwrap_or(hidden.saturating_mul(4));
     let gated = run.part("vision").any(|module| module.path.contains("gate"));

@@ -1,8 +1,8 @@
-//! What CUDA graphs take, as the engine estimates it before the cache has its room.
+//! Memory of CUDA graphs, as the engine estimates it before it sizes the cache.
 //!
 //! Restates the sizes of `_set_cudagraph_sizes` of `vllm/config/vllm.py`, and `profile_cudagraph_memory` of
-//! `vllm/v1/worker/gpu_model_runner.py` (0.19.0) and `vllm/v1/worker/gpu/cudagraph_utils.py` (0.33.0): a first graph, and
-//! so much more for every further one.
+//! `vllm/v1/worker/gpu_model_runner.py` (0.19.0) and of `vllm/v1/worker/gpu/cudagraph_utils.py` (0.33.0): a
+//! first graph, and an equal amount for each further one.
 
 use super::constants;
 use super::run::{Run, Runner};
@@ -17,13 +17,13 @@ use crate::units::{product, sum};
 
 const GRAPHS: Words = words!("bytes of CUDA graphs");
 
-/// The largest batch that is captured unless told otherwise.
+/// The largest captured batch, by default.
 const LARGEST: u64 = 512;
 
-/// Parts of a sequence that FlashAttention 3 may split a decode into.
+/// The most parts into which FlashAttention 3 splits a sequence's decode.
 const SPLITS: u64 = 32;
 
-/// The part on a rank of a stage, where the release takes it off the room.
+/// The part on a rank of a stage; `None` where the release does not subtract it from the room.
 ///
 /// # Errors
 /// Sums beyond 64 bits.
@@ -45,18 +45,18 @@ pub fn part(run: &Run<'_>, stage: usize) -> Result<Option<MemoryPart>> {
             further(full, constants::FULL_LAYER.value)?,
         ],
     )?;
-    // no log of the second runner's estimate yet
+    // there is no log of the second runner's estimate yet
     let unseen = if run.version.is_in(version::V2_GRAPHS) { bytes / 2 } else { 0 };
     Ok(Some(MemoryPart::estimate(PartKind::Graphs, bytes, constants::GRAPHS.spread.max(unseen))))
 }
 
-/// Captured batch sizes up to `most`: 1, 2, 4, every 8th below 256, every 16th from there.
+/// How many batch sizes are captured up to `most`: 1, 2, 4, then every 8th below 256, then every 16th.
 fn sizes(most: u64) -> u64 {
     let small = [1, 2, 4].into_iter().filter(|size| *size <= most).count() as u64;
     small + (most / 8).min(31) + (most / 16).saturating_sub(15)
 }
 
-/// Partial results of a decode that FlashAttention 3 splits, kept in the first graph.
+/// Partial results of FlashAttention 3's split decode, which the first graph holds.
 fn splits(run: &Run<'_>) -> Result<u64> {
     if !run.is_hopper() {
         return Ok(0);
@@ -64,7 +64,7 @@ fn splits(run: &Run<'_>) -> Result<u64> {
     let heads = run.model.attention_heads.unwrap_or(0) / run.tp;
     let stores =
         || run.model.layers.iter().flat_map(|layer| &layer.stores).filter(|store| store.is_kept_by("vllm"));
-    // latents with an index, and those in fp8, have other kernels
+    // sparse latents and latents in fp8 have other kernels
     let sparse = stores().any(|store| matches!(store.content, Content::IndexKey { .. }))
         || flag_support::kv_dtype(run.resolved.request).is_some_and(|dtype| dtype.starts_with("fp8"));
     let width = stores().map(|store| match store.content {

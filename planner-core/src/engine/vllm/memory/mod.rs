@@ -1,9 +1,9 @@
-//! What stands in a GPU's memory before the cache gets the rest.
+//! What a GPU holds before the cache gets the rest.
 //!
-//! Restates `determine_available_memory` of `vllm/v1/worker/gpu_worker.py`: the share of the memory that is asked
-//! for, less the weights, the peak of a profiled step, what is outside PyTorch's allocator and, from 0.20 on, the
-//! graphs. [`weights`] is computed from the model's modules; the other parts are the engine's own sums where its code
-//! says them, with the [`constants`] that were measured.
+//! Restates `determine_available_memory` of `vllm/v1/worker/gpu_worker.py`. The room for the cache is the
+//! requested share of the memory, less the weights, the peak of a profiled step, the memory outside PyTorch's
+//! allocator and, from 0.20 on, the CUDA graphs. [`weights`] is computed from the model's modules. The other
+//! parts are sums of the engine's own code where that says them, with measured [`constants`] where it does not.
 
 use crate::engine::ResolvedRequest;
 use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
@@ -19,7 +19,7 @@ pub mod weights;
 
 use run::Run;
 
-/// The parts on a GPU of each pipeline stage; none where no GPU is named.
+/// The parts on a GPU of each pipeline stage; `None` where no GPU is named.
 ///
 /// # Errors
 /// Sums beyond 64 bits.

@@ -1,13 +1,13 @@
-//! What the process takes outside PyTorch's allocator: CUDA context, NCCL, workspaces of kernels.
+//! Memory of the process outside PyTorch's allocator: CUDA context, NCCL, kernel workspaces.
 //!
-//! `non_torch_increase` of `vllm/utils/mem_utils.py`; the figures are those of start-up logs.
+//! `non_torch_increase` of `vllm/utils/mem_utils.py`, with figures of start-up logs.
 
 use super::constants;
 use super::run::Run;
 use crate::engine::memory::{MemoryPart, PartKind};
 use crate::engine::vllm::version;
 
-/// The part on every rank.
+/// The part on a GPU of every rank.
 pub fn part(run: &Run<'_>) -> MemoryPart {
     let lean = run.version.is_in(version::LEAN_OUTSIDE_TORCH);
     let found = match (run.tp, run.has_nvlink()) {
@@ -22,7 +22,7 @@ pub fn part(run: &Run<'_>) -> MemoryPart {
         (_, false) if lean => constants::OUTSIDE_CARDS_LEAN,
         (_, false) => constants::OUTSIDE_CARDS,
     };
-    // later releases count what the allocator holds and does not use here
+    // later releases also count here what the allocator has reserved and does not use
     let unseen = if run.version.is_in(version::UNSEEN) { constants::OUTSIDE_UNSEEN.value } else { 0 };
     MemoryPart::estimate(PartKind::OutsideTorch, found.value, found.spread + unseen)
 }

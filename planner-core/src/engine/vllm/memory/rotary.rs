@@ -1,8 +1,8 @@
-//! Tables of sines and cosines that every rank holds whole.
+//! Tables of sines and cosines, whole on every rank.
 //!
-//! Restates `get_rope` of `vllm/model_executor/layers/rotary_embedding/__init__.py` and `_compute_cos_sin_cache` of its
-//! classes, vLLM 0.33.0: a row of the rotary width for every position, one table for each different set of
-//! parameters. Rows are as many as the model's positions, not as `max_model_len`.
+//! Restates `get_rope` of `vllm/model_executor/layers/rotary_embedding/__init__.py` and
+//! `_compute_cos_sin_cache` of its classes, vLLM 0.33.0. Each distinct set of parameters has a table; its rows
+//! are as wide as the rotation. There is a row for every position of the model, whatever `max_model_len` is.
 
 use serde_json::{Map, Value as Json};
 
@@ -13,7 +13,7 @@ use crate::spec::layer::Content;
 use crate::spec::value::{ModuleKind, Number};
 use crate::units::product;
 
-/// Model types that tell positions by a slope instead (ALiBi).
+/// Model types with linear biases for positions (ALiBi).
 const SLOPED: [&str; 4] = ["bloom", "mpt", "baichuan", "jais"];
 
 /// Bytes of all tables.
@@ -23,18 +23,18 @@ const SLOPED: [&str; 4] = ["bloom", "mpt", "baichuan", "jais"];
 pub fn bytes(run: &Run<'_>) -> Result<u64> {
     let Some(positions) = run.model.max_position.filter(|_| rotates(run)) else { return Ok(0) };
     let width = width(run);
-    // Gemma 3 and 4 turn windowed layers by parameters of their own
+    // Gemma 3 and 4 rotate window layers by other parameters: a second table
     let local =
         run.config.get("rope_local_base_freq").is_some() || run.config.model_type.starts_with("gemma3");
     let scaled = scaling(run).map_or(Ok(positions), |rope| rows(rope, positions))?;
     let rows = if local { scaled.saturating_add(positions) } else { scaled };
-    // the class of scaled latents keeps its table in f32 (`deepseek_scaling_rope.py`)
+    // the class for scaled latents has its table in f32 (`deepseek_scaling_rope.py`)
     let scales = scaling(run).is_none_or(|rope| rope.contains_key("factor"));
     let element = if latent(run).is_some() && scales { 4 } else { run.model.dtype.row_bytes(1)? };
     product(words!("bytes of the rotary tables"), &[rows, width, element])
 }
 
-/// Whether positions turn queries and keys: attention without a table of positions or slopes.
+/// Whether the model rotates queries and keys: it has attention, and neither a position table nor ALiBi.
 fn rotates(run: &Run<'_>) -> bool {
     let table = |path: &str| path.contains("pos") || path.ends_with("wpe");
     let mut modules = run.model.modules.iter().filter(|module| module.part == "embeddings");
@@ -42,7 +42,7 @@ fn rotates(run: &Run<'_>) -> bool {
     run.model.attention_heads.is_some() && !tabled && !SLOPED.contains(&run.config.model_type)
 }
 
-/// Width of a latent's rotary key.
+/// Width of a latent's rotary part.
 fn latent(run: &Run<'_>) -> Option<u64> {
     let mut stores = run.model.layers.iter().flat_map(|layer| &layer.stores);
     stores.find_map(|store| match store.content {
@@ -70,7 +70,7 @@ fn times(decimal: &Json, number: u64) -> Option<u64> {
     Number::from_json(decimal).ok()?.multiply(Number::whole(number)).ok()?.floor().as_u64()
 }
 
-/// Rows of the table of scaled positions.
+/// Rows of the table, for scaled positions.
 fn rows(rope: &Map<String, Json>, positions: u64) -> Result<u64> {
     let kind = ["rope_type", "type"].iter().find_map(|key| rope.get(*key)?.as_str()).unwrap_or("default");
     let original = rope.get("original_max_position_embeddings").and_then(whole);

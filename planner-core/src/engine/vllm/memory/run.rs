@@ -1,4 +1,4 @@
-//! A run as the parts of its memory ask for it: sizes of a step, widths of the model, the GPU and the runner.
+//! What the parts of memory depend on: the size of a step, the model's widths, the GPU and the model runner.
 //!
 //! Restates `use_v2_model_runner` of `vllm/config/vllm.py`, vLLM 0.22.1, 0.27.1 and 0.33.0.
 
@@ -11,7 +11,7 @@ use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, WeightModule};
 
-/// Which of the engine's two model runners profiles the step.
+/// The engine's two model runners; one of them profiles the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runner {
     /// `vllm/v1/worker/gpu_model_runner.py`.
@@ -20,7 +20,7 @@ pub enum Runner {
     V2,
 }
 
-/// Mixtures of experts and hybrids that the second runner takes from 0.25 to 0.28
+/// Mixtures of experts and hybrids that run on the second runner from 0.25 to 0.28
 /// (`DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES`).
 const EARLY_V2: [&str; 7] = [
     "DeepseekV2ForCausalLM",
@@ -32,7 +32,7 @@ const EARLY_V2: [&str; 7] = [
     "Qwen2MoeForCausalLM",
 ];
 
-/// What the parts of the memory depend on.
+/// Facts that the parts of memory depend on.
 pub struct Run<'a> {
     /// The model.
     pub model: &'a ModelSpec,
@@ -44,11 +44,11 @@ pub struct Run<'a> {
     pub version: Version,
     /// The runner.
     pub runner: Runner,
-    /// Compute capability, Hopper's where the GPU has none.
+    /// Compute capability; Hopper's where the GPU's is not known.
     pub capability: (u64, u64),
     /// Tokens of one step (`max_num_batched_tokens`).
     pub tokens: u64,
-    /// Sequences of one step (`max_num_seqs`, at most the tokens).
+    /// Sequences of one step (`max_num_seqs`), at most its tokens.
     pub sequences: u64,
     /// Tensor parallel size.
     pub tp: u64,
@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
     /// Of a request.
     ///
     /// # Errors
-    /// The engine's refusal of a step's size.
+    /// A step's size that the engine refuses.
     pub fn of(resolved: &'a ResolvedRequest<'a>, expert_parallel: bool) -> Result<Self> {
         let (model, request) = (resolved.model, resolved.request);
         let config = HfConfig::of(model);
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         method.is_some_and(|method| method == "mxfp4")
     }
 
-    /// Whether GPUs of this kind are joined by NVLink: cards of data centres from A100 on.
+    /// Whether NVLink joins GPUs of this kind: data centre cards from A100 on.
     pub fn has_nvlink(&self) -> bool {
         self.capability == (8, 0) || matches!(self.capability.0, 9 | 10)
     }
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The runner that a release takes for a model.
+/// The model runner of a release for a model.
 pub fn runner(model: &ModelSpec, config: HfConfig<'_>, version: Version) -> Runner {
     if version.is_in(version::V2_RUNNER) {
         return Runner::V2;

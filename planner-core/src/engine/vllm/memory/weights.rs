@@ -1,9 +1,9 @@
-//! Weights of one rank of each pipeline stage, as the engine's layers cut them.
+//! Weights on one rank of each pipeline stage, divided as the engine's layers divide them.
 //!
-//! Restates `vllm/model_executor/layers/linear.py` (`ColumnParallelLinear`, `RowParallelLinear`, `QKVParallelLinear`,
-//! `ReplicatedLinear`), `vocab_parallel_embedding.py`, `fused_moe/config.py` (`FusedMoEParallelConfig.make`) and
-//! `fused_moe/oracle/mxfp4.py` beside it, and which of them the classes of `vllm/model_executor/models/` take,
-//! vLLM 0.19.0 and 0.33.0.
+//! Restates `vllm/model_executor/layers/linear.py` (`ColumnParallelLinear`, `RowParallelLinear`,
+//! `QKVParallelLinear`, `ReplicatedLinear`), `vocab_parallel_embedding.py`, `fused_moe/config.py`
+//! (`FusedMoEParallelConfig.make`) and `fused_moe/oracle/mxfp4.py`, and which of these layers the classes of
+//! `vllm/model_executor/models/` use, vLLM 0.19.0 and 0.33.0.
 
 use super::rotary;
 use super::run::Run;
@@ -22,8 +22,8 @@ const WEIGHTS: Words = words!("weight bytes");
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
 const VOCABULARY: u64 = 64;
 
-/// Modules that every rank holds whole (`ReplicatedLinear`, `disable_tp`), by the last part of their path: the first
-/// of two factors, and what stands around experts or layers.
+/// Modules that every rank holds whole (`ReplicatedLinear`, `disable_tp`), by the last part of their path: the
+/// first of two factors, and modules around experts or layers.
 const WHOLE: [&str; 10] = [
     "f_a_proj",
     "fc1_latent_proj",
@@ -64,7 +64,7 @@ pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
         .collect();
     let last = stages.len().saturating_sub(1);
     let tied = !run.model.modules.iter().any(|module| module.part == "head");
-    // layers that differ, and what each takes
+    // layers that differ, with their bytes
     let mut seen: Vec<(&[WeightModule], u64)> = Vec::new();
     for block in run.model.modules.chunk_by(|a, b| a.layer == b.layer) {
         if let Some(layer) = block.first().and_then(|module| module.layer) {
@@ -101,7 +101,7 @@ fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Whether two layers hold the same, by the rules that made their modules.
+/// Whether two layers have equal modules, made by the same rules.
 fn alike(a: &[WeightModule], b: &[WeightModule]) -> bool {
     let same = |(a, b): (&WeightModule, &WeightModule)| {
         std::ptr::eq(a.path, b.path) && (a.bytes, a.count, a.shape) == (b.bytes, b.count, b.shape)
@@ -109,7 +109,7 @@ fn alike(a: &[WeightModule], b: &[WeightModule]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
-/// Bytes of modules on a rank as the allocator counts their tensors.
+/// Bytes of modules on a rank, as the allocator counts their tensors.
 fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
     let mut tensors: Vec<(&str, &str, u64)> = Vec::with_capacity(modules.len());
     let mut copies = 0;
@@ -124,7 +124,7 @@ fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
     sum(WEIGHTS, tensors.into_iter().map(|(_, _, bytes)| counted(run, bytes)).chain([copies]))
 }
 
-/// The tensor that a module is loaded into (`packed_modules_mapping`).
+/// The tensor that the module is part of once loaded (`packed_modules_mapping`).
 fn fused(path: &'static str) -> &'static str {
     match path.rsplit('.').next().unwrap_or_default() {
         "q_proj" | "k_proj" | "v_proj" => "qkv_proj",
@@ -133,17 +133,17 @@ fn fused(path: &'static str) -> &'static str {
     }
 }
 
-/// Bytes that PyTorch's allocator counts for a tensor: one of 10 MiB or more has a segment of whole 2 MiB, and what is
-/// left of it is kept where it is no more than 1 MiB (`c10/cuda/CUDACachingAllocator.cpp`: `kMinLargeAlloc`,
-/// `kRoundLarge`, `should_split`). Scales stand beside quantized weights as tensors of their own, so the sum of both is
-/// left as it is.
+/// Bytes that PyTorch's allocator counts for a tensor. One of 10 MiB or more gets a segment of whole 2 MiB, and
+/// keeps the segment's rest where that is at most 1 MiB (`c10/cuda/CUDACachingAllocator.cpp`: `kMinLargeAlloc`,
+/// `kRoundLarge`, `should_split`). Quantized weights and their scales are separate tensors, so their sum is not
+/// rounded.
 fn counted(run: &Run<'_>, bytes: u64) -> u64 {
     let segment = round_up(bytes, 2 << 20);
     let kept = !run.quantized && bytes >= 10 << 20 && segment - bytes <= 1 << 20;
     if kept { segment } else { bytes }
 }
 
-/// Copies of a latent's second factor that decoding multiplies by instead (`W_UK_T`, `W_UV` of
+/// Copies of a latent's second factor, which decoding multiplies by (`W_UK_T`, `W_UV` of
 /// `process_weights_after_loading` in `vllm/model_executor/layers/attention/mla_attention.py`).
 fn absorbed(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
     if module.part != "attention" || !module.path.ends_with("kv_b_proj") {
@@ -175,7 +175,7 @@ fn on_rank(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
         || WHOLE_PARTS.contains(&module.part)
         || WHOLE.contains(&last)
         || module.path.contains("compressor.")
-        // DeepSeek V4 and its like: one key of all heads, and the mixing of its streams
+        // DeepSeek V4: a single key for all heads, and the mixing of its streams
         || run.config.model_type.starts_with("deepseek_v4") && (last == "kv_proj" || last == "fn" || last == "hc_fn");
     if whole {
         return Ok(bytes);
@@ -184,7 +184,7 @@ fn on_rank(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
     if module.part != "attention" || tp <= kv_heads {
         return Ok(bytes.div_ceil(tp));
     }
-    // fewer KV heads than ranks: each holds one of them
+    // fewer KV heads than ranks: each rank holds one of them
     match (last, run.model.attention_heads) {
         ("k_proj" | "v_proj", _) => scaled(bytes, 1, kv_heads),
         ("qkv_proj" | "query_key_value", Some(heads)) => {
@@ -194,7 +194,7 @@ fn on_rank(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
     }
 }
 
-/// Bytes of a module as the engine loads it: a `--weight-dtype` is taken by what the engine quantizes.
+/// Bytes of a module as the engine loads it. `--weight-dtype` applies to the modules that the engine quantizes.
 fn stored(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
     let Some(dtype) = run.resolved.request.weight_dtype else { return Ok(module.bytes) };
     let elements = product(WEIGHTS, &[module.shape.parameters()?, module.count])?;
@@ -204,7 +204,7 @@ fn stored(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
     if quantized || is_whole { dtype.row_bytes(elements) } else { plain.row_bytes(elements) }
 }
 
-/// Experts are cut over the ranks of all data-parallel replicas; under expert parallelism each rank holds whole ones.
+/// Experts are divided over the ranks of all replicas. Under expert parallelism each rank holds whole experts.
 fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     let ranks = product(WEIGHTS, &[run.tp, run.resolved.parallel.dp])?;
     if run.expert_parallel {
@@ -214,7 +214,7 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     if !run.is_mxfp4() {
         return Ok(bytes.div_ceil(ranks));
     }
-    // gate and up are cut by rows, down by columns; the cut side is the inner width
+    // gate and up are divided by rows, down by columns: along the inner width
     let is_down = module.path.contains("down");
     let inner = if is_down { inputs } else { outputs }.div_ceil(ranks);
     let hidden = if is_down { outputs } else { inputs };
@@ -223,11 +223,11 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     scaled(bytes, padded, product(WEIGHTS, &[inputs, outputs])?)
 }
 
-/// What the kernels of MXFP4 experts pad the inner and the outer width to
+/// Multiples to which the kernels of MXFP4 experts pad the inner and the outer width
 /// (`mxfp4_round_up_hidden_size_and_intermediate_size`).
 fn tile(run: &Run<'_>, is_down: bool, ranks: u64) -> (u64, u64) {
     match run.capability.0 {
-        // Triton's layout for Hopper pads inputs alone, of cut widths outputs too: by logs of gpt-oss
+        // Triton's layout on Hopper pads inputs, and outputs too where widths are divided: by logs of gpt-oss
         9 if ranks == 1 && is_down => (256, 1),
         9 if ranks == 1 => (64, 256),
         10 => (256, 256),
@@ -235,7 +235,7 @@ fn tile(run: &Run<'_>, is_down: bool, ranks: u64) -> (u64, u64) {
     }
 }
 
-/// What a draft adds to the last stage: a layer as wide as the model's, and what joins it.
+/// What a draft adds to the last stage: layers as wide as the model's, and the projection that joins them.
 fn draft(run: &Run<'_>) -> Result<u64> {
     let layers = match run.resolved.request.speculative {
         Some(Speculative::Mtp(_)) => run.config.number(&["num_nextn_predict_layers"]).unwrap_or(1).max(1),
@@ -245,7 +245,7 @@ fn draft(run: &Run<'_>) -> Result<u64> {
     let own =
         run.model.modules.iter().filter(|module| module.layer == run.model.config_layers.checked_sub(1));
     let layer = sum(WEIGHTS, own.map(|module| on_rank(run, module)).collect::<Result<Vec<_>>>()?)?;
-    // `eh_proj`, two hidden states to one, is not cut
+    // `eh_proj`, from two hidden states to one, is whole on every rank
     let hidden = run.model.hidden_size;
     let joins = run.model.dtype.row_bytes(product(WEIGHTS, &[2, hidden, hidden])?)?;
     product(WEIGHTS, &[sum(WEIGHTS, [layer, joins])?, layers])

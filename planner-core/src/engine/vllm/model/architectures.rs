@@ -1,7 +1,7 @@
-//! Model classes that vLLM 0.33.0 builds itself, and what it says of each.
+//! Model classes that vLLM 0.33.0 builds itself, and their traits.
 //!
-//! Read from its registry (`vllm/model_executor/models/registry.py`) by asking every class
-//! (`SupportsPP`, `IsHybrid`); draft and pooling classes are left out. Sorted.
+//! Read from its registry (`vllm/model_executor/models/registry.py`): every class was asked (`SupportsPP`,
+//! `IsHybrid`). Draft and pooling classes are left out. Sorted.
 
 use serde_json::Value as Json;
 
@@ -11,12 +11,12 @@ use crate::error::{Code, Error};
 use crate::spec::hf_config::HfConfig;
 use crate::text::{Sentence, Words};
 
-/// Whether the engine builds this class itself; others run, if at all, through its Transformers backend.
+/// Whether the engine builds this class itself. Other classes run through its Transformers backend, if at all.
 pub fn known(class: &str) -> bool {
     KNOWN.binary_search(&class).is_ok()
 }
 
-/// Classes that the Transformers backend takes and then cannot build, by what their modeling files do.
+/// Classes that the Transformers backend accepts and cannot build, with the reason in their modeling files.
 const UNFIT: [(&str, Words); 4] = [
     (
         "ChameleonForConditionalGeneration",
@@ -39,13 +39,12 @@ const WITHOUT_INTERFACE: Words = words!(
     "`{0}` does not attend through the Transformers attention interface, the only way to vLLM's attention"
 );
 
-/// How the names of generating classes end; others are pooled or drafted with, on a backbone that is planned
-/// all the same.
+/// Endings of generating classes. A class with another ending pools or drafts, and its backbone is planned.
 const GENERATING: [&str; 4] = ["ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ModelWithLMHead"];
 
-/// Why the engine cannot run a class that it does not build itself: its Transformers backend replaces
-/// attention, not layers of states nor attention to an encoder, and needs a class of transformers that lets it. What a
-/// checkpoint's own code (`auto_map`) lets it do is not known here.
+/// Why the engine cannot run a class that it does not build itself. Its Transformers backend replaces
+/// attention, but neither state layers nor cross-attention, and it needs a class of transformers that supports
+/// it. A checkpoint's own code (`auto_map`) may support it too; that is not known here.
 pub fn not_run(config: HfConfig, only_states: bool, crosses: bool) -> Option<Error> {
     let class = config.class;
     if known(class) {
@@ -79,12 +78,12 @@ pub fn not_run(config: HfConfig, only_states: bool, crosses: bool) -> Option<Err
     None
 }
 
-/// Classes with specs of their own under `vllm/models/` and `vllm/model_executor/layers/attention/`, by the
-/// first letters of their names.
+/// First letters of classes with specs of their own under `vllm/models/` and
+/// `vllm/model_executor/layers/attention/`.
 const NOT_RESTATED: [&str; 7] =
     ["DeepseekV41", "Dots3Note", "Glm5Next", "Qwen4Exp", "Step5", "UnlimitedOCR", "VoxtralRealtime"];
 
-/// Configurations that the engine's class refuses to build, or that this rule leaves to it.
+/// Refuses configurations that the engine's class cannot build, and classes without a rule here.
 pub fn refused(config: HfConfig) -> Option<Error> {
     let empty = |key: &str| config.text.get(key).is_some_and(Json::is_null);
     if NOT_RESTATED.iter().any(|class| config.class.starts_with(class)) {
@@ -98,19 +97,19 @@ pub fn refused(config: HfConfig) -> Option<Error> {
     }
     let experts = config.number(&["n_routed_experts"]).is_some();
     if config.class.starts_with("DeepseekV") && experts && (empty("n_group") || empty("topk_group")) {
-        // vllm/model_executor/models/deepseek_v2.py: grouped top-k is always on
+        // in vllm/model_executor/models/deepseek_v2.py grouped top-k is always on
         let words = "num_expert_group and topk_group must be provided when use_grouped_topk is True";
         return Some(Error::quoted(Code::VllmGroupedTopk, words).about("n_group"));
     }
     None
 }
 
-/// Whether the class cannot be cut into pipeline stages.
+/// Whether the class has no pipeline parallelism.
 pub fn without_pipeline(class: &str) -> bool {
     WITHOUT_PIPELINE.binary_search(&class).is_ok()
 }
 
-/// Whether the class mixes attention with states (`is_hybrid`).
+/// Whether the class has both attention and states (`is_hybrid`).
 pub fn hybrid(class: &str) -> bool {
     HYBRID.binary_search(&class).is_ok()
 }

@@ -1,4 +1,4 @@
-//! What a checkpoint's quantization says about the cache: its type, and the scales it brings.
+//! What a checkpoint's quantization says about the cache: its type and its scales.
 //!
 //! Restates `get_kv_cache_quant_algo_string` of `vllm/utils/torch_utils.py`, `_normalize_quantization_config`
 //! of `vllm/transformers_utils/model_arch_config_convertor.py`, `validate_kv_cache_scheme` of
@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::error::{Code, Error};
 use crate::spec::hf_config::HfConfig;
 
-/// What a checkpoint's quantization says about the cache.
+/// The cache type that a checkpoint's quantization asks for.
 pub fn dtype(config: HfConfig) -> &'static str {
     let Some(quantization) = config.quantization() else { return "auto" };
     let method = method(quantization);
@@ -24,7 +24,7 @@ fn is_compressed(method: &str) -> bool {
     method.replace('_', "-") == "compressed-tensors"
 }
 
-/// `kv_cache_scheme` of a checkpoint of compressed-tensors.
+/// `kv_cache_scheme` of a compressed-tensors checkpoint.
 fn scheme<'a>(config: HfConfig<'a>) -> Option<&'a Map<String, Json>> {
     let quantization = config.quantization().filter(|q| is_compressed(&method(q)))?;
     quantization.get("kv_cache_scheme")?.as_object()
@@ -35,11 +35,11 @@ pub fn per_head_scales(config: HfConfig) -> bool {
     scheme(config).and_then(|scheme| scheme.get("strategy")).and_then(Json::as_str) == Some("attn_head")
 }
 
-/// Refuses what the scales of a checkpoint cannot go with.
+/// Refuses cache types that a checkpoint's scales do not fit.
 ///
 /// # Errors
-/// The engine's own refusals: schemes other than fp8 with scales for a tensor or a head, and fp8_e5m2
-/// beside scales of another fp8.
+/// The engine's refusals: a scheme other than fp8 with scales by tensor or by head; fp8_e5m2 where the
+/// checkpoint has scales for another fp8.
 pub fn check(config: HfConfig, cache_dtype: &str, attends: bool) -> Result<(), Error> {
     let Some(quantization) = config.quantization().filter(|_| attends) else { return Ok(()) };
     if let Some(scheme) = scheme(config) {
@@ -72,7 +72,7 @@ pub fn check(config: HfConfig, cache_dtype: &str, attends: bool) -> Result<(), E
     Ok(())
 }
 
-/// `quant_method`; files of ModelOpt that name their producer instead need a `quant_algo` of it.
+/// `quant_method`. A ModelOpt file may name its producer instead; it then needs a `quant_algo`.
 fn method(quantization: &Map<String, Json>) -> String {
     let text =
         |map: &Map<String, Json>, key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);

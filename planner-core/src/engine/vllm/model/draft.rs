@@ -1,7 +1,7 @@
-//! Caches that speculative decoding adds: layers of a draft on the last pipeline rank.
+//! Caches of speculative decoding: layers of a draft, on the last pipeline rank.
 //!
-//! Restates what `vllm/v1/worker/gpu/spec_decode/` loads, vLLM 0.33.0: n-gram look-up adds no layer, the
-//! model's own prediction layers (MTP) one like the model's last attention layer, an EAGLE head one full
+//! Restates what `vllm/v1/worker/gpu/spec_decode/` loads, vLLM 0.33.0. N-gram look-up has no layer. Each of the
+//! model's own prediction layers (MTP) is like the model's last attention layer. An EAGLE head is one full
 //! layer of the model's shape.
 
 use crate::engine::ResolvedRequest;
@@ -10,10 +10,10 @@ use crate::error::{Code, Error};
 use crate::request::Speculative;
 use crate::spec::hf_config::HfConfig;
 
-/// Adds the draft's caches; answers how many layers the draft has.
+/// Adds the draft's caches, and returns the number of its layers.
 ///
 /// # Errors
-/// Refuses MTP for a model whose configuration names no prediction layers.
+/// MTP for a model without prediction layers.
 pub fn extend(
     facts: &mut Vec<CacheLayer>,
     config: HfConfig,
@@ -53,13 +53,13 @@ pub fn extend(
     Ok(count)
 }
 
-/// The last window layer: MiMo-V2's prediction layers are of its kind.
+/// The last window layer, which MiMo-V2's prediction layers are like.
 fn windowed(facts: &[CacheLayer]) -> Option<CacheLayer> {
     let window = |f: &&CacheLayer| matches!(f.cache, Cache::Attention { window: Some(_), .. });
     facts.iter().rev().find(window).copied()
 }
 
-/// Model types with prediction layers of their own (`MTPModelTypes` and `hf_config_override` of
+/// Model types with prediction layers (`MTPModelTypes` and `hf_config_override` of
 /// `vllm/config/speculative.py`).
 const PREDICTING: [&str; 31] = [
     "bailing_hybrid",
@@ -95,12 +95,12 @@ const PREDICTING: [&str; 31] = [
     "step5",
 ];
 
-/// Prediction layers that the draft builds.
+/// How many prediction layers the draft builds.
 fn prediction_layers(config: HfConfig) -> Result<u64, Error> {
-    // a wrapper of another type has no draft, whatever its language model is
+    // a wrapper of another type has no draft, whatever its language model
     let root = config.root_type();
     let layers = config.number(&["num_nextn_predict_layers", "mtp_num_hidden_layers"]);
-    // Nemotron-H's have them only where the configuration says so
+    // Nemotron-H has prediction layers only where the configuration counts them
     let absent = root.starts_with("nemotron_h") && layers.unwrap_or(0) == 0;
     if absent || !PREDICTING.iter().any(|known| root.starts_with(known)) {
         return Err(Error::refused(

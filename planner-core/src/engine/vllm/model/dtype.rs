@@ -1,4 +1,4 @@
-//! The KV cache types that vLLM 0.33.0 accepts, and what each stores.
+//! The KV cache types of vLLM 0.33.0, and how each is stored.
 //!
 //! Names: `CacheDType` of `vllm/config/cache.py`; storage: `STR_DTYPE_TO_TORCH_DTYPE` of
 //! `vllm/utils/torch_utils.py`; packing: `customize_spec` of the backends,
@@ -7,7 +7,7 @@
 use crate::error::{Code, Error};
 use crate::text::Sentence;
 
-/// Every name, in the engine's order.
+/// All names, in the engine's order.
 pub const NAMES: [&str; 22] = [
     "auto",
     "float16",
@@ -33,10 +33,10 @@ pub const NAMES: [&str; 22] = [
     "nvfp4_4over6",
 ];
 
-/// The engine's spelling of a name, `bf16` and `f16` included.
+/// The engine's spelling of a cache type; `bf16` and `f16` are accepted too.
 ///
 /// # Errors
-/// A name the engine does not know is refused with its list.
+/// An unknown name, with the list of known ones.
 pub fn name(given: &str) -> Result<&'static str, Error> {
     let given = match given {
         "bf16" => "bfloat16",
@@ -55,17 +55,17 @@ pub fn quantized(name: &str) -> bool {
     !matches!(name, "auto" | "float16" | "bfloat16")
 }
 
-/// Whether it is plain fp8 of the exponent that every kernel for fp8 reads.
+/// Whether it is the fp8 format that every fp8 kernel reads (e4m3).
 pub fn e4m3(name: &str) -> bool {
     matches!(name, "fp8" | "fp8_e4m3")
 }
 
-/// Whether each token and head carries its own scales.
+/// Whether each token has scales of its own for each head.
 pub fn per_token_head(name: &str) -> bool {
     name.ends_with("_per_token_head")
 }
 
-/// Bytes of a stored element; `auto` is the model's own.
+/// Bytes of a stored element; `auto` is the model's dtype, of `model` bytes.
 pub fn element(name: &str, model: u64) -> u64 {
     match name {
         "auto" => model,
@@ -74,11 +74,11 @@ pub fn element(name: &str, model: u64) -> u64 {
     }
 }
 
-/// A key and a value packed into one slot, for one head and token; `None` where they are dense.
+/// Bytes of a key and a value packed into one slot, for one head and token; `None` where they are dense.
 ///
-/// TurboQuant (`TurboQuantConfig.slot_size_aligned`): fp8 keys take a byte an element, others
-/// `ceil(d * bits / 8)` and a 2-byte norm; values `ceil(d * bits / 8)` and 4 bytes of scale and zero; the
-/// sum is rounded up to even.
+/// TurboQuant (`TurboQuantConfig.slot_size_aligned`): an fp8 key takes a byte an element, another key
+/// `ceil(d * bits / 8)` and a norm of 2 bytes; a value takes `ceil(d * bits / 8)` and 4 bytes of scale and
+/// zero. The sum is rounded up to even.
 pub fn turboquant_slot(name: &str, head: u64) -> Option<u64> {
     let (key_bits, value_bits) = match name {
         "turboquant_k8v4" => (8, 4),
@@ -93,13 +93,13 @@ pub fn turboquant_slot(name: &str, head: u64) -> Option<u64> {
     Some(slot + slot % 2)
 }
 
-/// Bytes of one side of an NVFP4 cache: half a byte an element and an fp8 scale for 16
+/// Bytes of a key or a value in NVFP4: half a byte an element, and an fp8 scale for 16 elements
 /// (`nvfp4_kv_cache_full_dim`).
 pub fn nvfp4_side(head: u64) -> u64 {
     head / 2 + head / 16
 }
 
-/// Bytes of a key and value with a 4-byte scale each (`TritonAttentionBackend.customize_spec`).
+/// Bytes of a key and a value, each with a scale of 4 bytes (`TritonAttentionBackend.customize_spec`).
 pub fn scaled_slot(name: &str, head: u64, head_v: u64) -> Option<u64> {
     if !per_token_head(name) {
         return None;

@@ -1,8 +1,8 @@
-//! The longest session a model's configuration admits, beyond which the engine does not start.
+//! The longest session that a model's configuration admits: the engine does not start with a longer one.
 //!
 //! Restates `derive_max_model_len_and_key` of `vllm/transformers_utils/model_arch_config_convertor.py` and
-//! `_get_and_verify_max_len` of `vllm/config/model.py`, vLLM 0.33.0. What a tokenizer's files add is not
-//! seen here.
+//! `_get_and_verify_max_len` of `vllm/config/model.py`, vLLM 0.33.0. A tokenizer's files may lower the bound;
+//! they are not read here.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,7 +10,7 @@ use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error};
 use crate::spec::hf_config::{HfConfig, whole};
 
-/// Keys that bound a session; the smallest counts.
+/// Keys that limit a session; the smallest counts.
 const KEYS: [&str; 9] = [
     "max_position_embeddings",
     "n_positions",
@@ -23,10 +23,10 @@ const KEYS: [&str; 9] = [
     "seq_len",
 ];
 
-/// Rotary scalings whose factor is in `max_position_embeddings` already.
+/// Rotary scalings whose factor `max_position_embeddings` already includes.
 const SCALED: [&str; 6] = ["su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"];
 
-/// The bound by the configuration; `None` where no key says one.
+/// The longest session; `None` where no key limits it.
 pub fn derived(config: HfConfig, class_default: Option<u64>) -> Option<u64> {
     let own = |key: &str| config.text.get(key).and_then(whole);
     let bound =
@@ -42,14 +42,14 @@ pub fn derived(config: HfConfig, class_default: Option<u64>) -> Option<u64> {
     Some(factor.map_or(bound, |factor| (bound as f64 * factor) as u64))
 }
 
-/// What the engine takes when no length is given.
+/// The engine's default length.
 pub fn default(config: HfConfig, class_default: Option<u64>) -> Option<u64> {
     let original = config.root.get("original_max_position_embeddings").and_then(whole);
     let long = ropes(config).into_iter().any(|rope| kind(rope) == Some("longrope"));
     original.filter(|_| long).or_else(|| derived(config, class_default))
 }
 
-/// Refuses a length beyond the bound.
+/// Refuses a longer session.
 ///
 /// # Errors
 /// The engine's own refusal.
@@ -71,7 +71,7 @@ fn kind(rope: &Map<String, Json>) -> Option<&str> {
     rope.get("rope_type").or_else(|| rope.get("type")).and_then(Json::as_str)
 }
 
-/// The rotary embeddings of the configuration: one, or one for each kind of layer.
+/// Rotary parameters of the configuration: one set, or one for each kind of layer.
 fn ropes(config: HfConfig<'_>) -> Vec<&Map<String, Json>> {
     let Some(outer) =
         ["rope_parameters", "rope_scaling"].iter().find_map(|key| config.text.get(*key)?.as_object())

@@ -1,4 +1,4 @@
-//! What vLLM reads of a model's configuration before it plans: whether it starts, and in which types.
+//! What vLLM reads from a model's configuration before it plans: whether it starts, and with which types.
 
 pub mod architectures;
 pub mod checkpoint;

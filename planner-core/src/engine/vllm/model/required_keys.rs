@@ -1,12 +1,12 @@
-//! What the engine's classes read from a configuration without asking whether it is there.
+//! Keys that the engine's classes read from a configuration without a check.
 //!
-//! A checkpoint's own config.json has these keys; one written by a configuration class of transformers may
-//! not, and the engine then stops (vLLM 0.33.0, `vllm/model_executor/models/`).
+//! A checkpoint's own config.json has these keys. A file written by a configuration class of transformers may
+//! lack them, and the engine then stops (vLLM 0.33.0, `vllm/model_executor/models/`).
 
 use crate::spec::hf_config::HfConfig;
 
-/// First letters of a class and the key it needs; the last part of a dotted key is inside an object, a key
-/// after a slash in the outermost one.
+/// First letters of a class, and the key that it needs. `a.b` is key `b` inside object `a`; a key after `/` is
+/// looked for in the outermost object.
 const NEEDED: &[(&str, &str)] = &[
     ("AfmoeForCausalLM", "score_func"),
     ("CohereAsr", "transf_decoder"),
@@ -39,8 +39,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("Step3p7", "vision_config.output_dim"),
 ];
 
-/// Model types whose configuration class wants heads that divide the model's width, whatever `head_dim` says
-/// (`validate_architecture` of `configuration_*.py`, transformers 5.20.2). Sorted.
+/// Model types whose configuration class refuses heads that do not divide the model's width, whatever
+/// `head_dim` is (`validate_architecture` of `configuration_*.py`, transformers 5.20.2). Sorted.
 const WHOLE_HEADS: [&str; 19] = [
     "arcee",
     "aria_text",
@@ -63,13 +63,13 @@ const WHOLE_HEADS: [&str; 19] = [
     "vaultgemma",
 ];
 
-/// The width and the heads that the configuration's class refuses.
+/// The width and the heads, where the configuration's class refuses them.
 pub fn odd_heads(config: HfConfig) -> Option<(u64, u64)> {
     let sizes = config.number(&["hidden_size"]).zip(config.number(&["num_attention_heads"]));
     sizes.filter(|(width, heads)| WHOLE_HEADS.contains(&config.model_type) && !width.is_multiple_of(*heads))
 }
 
-/// The key that the engine's class would miss.
+/// The key that the engine's class would not find.
 pub fn missing(config: HfConfig) -> Option<&'static str> {
     let has = |key: &str| match (key.strip_prefix('/'), key.split_once('.')) {
         (Some(key), _) => config.root.get(key),

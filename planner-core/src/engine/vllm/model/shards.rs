@@ -1,10 +1,14 @@
-//! Weights that cannot be cut for the tensor-parallel ranks.
+//! Weights that the tensor parallel ranks cannot divide.
 //!
-//! Restates `divide` of `vllm/distributed/utils.py` as `vocab_parallel_embedding.py` and `linear.py` of
-//! `vllm/model_executor/layers/` and `fused_moe/config.py` ask it: vocabulary and inner widths must be whole shares. And
-//! `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
-//! `vllm/model_executor/layers/quantization/utils/fp8_utils.py` for attention, MLP and experts, vLLM 0.33.0:
-//! blocks and groups of quantized weights must be whole on every rank.
+//! Restates three checks of vLLM 0.33.0:
+//!
+//! - `divide` of `vllm/distributed/utils.py`, as `vocab_parallel_embedding.py`, `linear.py` and
+//!   `fused_moe/config.py` of `vllm/model_executor/layers/` call it: vocabulary and inner widths must divide
+//!   evenly;
+//! - `validate_fp8_block_shape` and `validate_fp8_block_shape_moe` of
+//!   `vllm/model_executor/layers/quantization/utils/fp8_utils.py`: every rank must have whole quantization
+//!   blocks of attention, MLP and experts;
+//! - the same for groups of quantized weights.
 
 use serde_json::Value as Json;
 
@@ -17,17 +21,17 @@ use crate::spec::hf_config::{HfConfig, whole};
 /// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
 const VOCABULARY: u64 = 64;
 
-/// The finest blocks that the scales of experts are spread over where coarser ones cannot be cut
+/// The finest blocks that experts' scales are refined to, where coarser blocks cannot be divided
 /// (`refine_fp8_moe_block_shape` of `vllm/model_executor/layers/fused_moe/oracle/fp8.py`).
 const FINEST: u64 = 32;
 
-/// Refuses shards that the engine refuses.
+/// Refuses a tensor parallel size that the engine refuses.
 ///
 /// # Errors
 /// The engine's own refusal.
 pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     let tp = run.parallel.tp;
-    // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks without a floor of one
+    // `vllm/model_executor/models/gpt_oss.py` divides KV heads by ranks, and does not stop at one head
     let kv_heads = run.model.kv_heads.unwrap_or(0);
     if config.class.starts_with("GptOss") && tp > kv_heads {
         return Err(Error::refused(
@@ -55,7 +59,7 @@ pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     if experts && let Some(width) = config.number(&["moe_intermediate_size"]) {
         expert(width / cut, config.number(&["hidden_size"]).unwrap_or(0), block, cut)?;
     }
-    // matrices of several outputs may be cut anywhere, those of one input may not
+    // a matrix with several outputs may be divided anywhere, one with a single input may not
     let dense = !experts || config.number(&["first_k_dense_replace"]).is_some_and(|layers| layers > 0);
     let [_, k] = block;
     match part("intermediate_size").filter(|part| dense && tp > 1 && !part.is_multiple_of(k)) {
@@ -67,7 +71,7 @@ pub fn check(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
 /// One of `by` equal parts.
 ///
 /// # Errors
-/// The engine's refusal of parts that are not whole.
+/// The engine's refusal where the parts are not whole.
 pub fn divide(what: &str, n: u64, by: u64) -> Result<u64, Error> {
     if by > 0 && n.is_multiple_of(by) {
         Ok(n / by)
@@ -78,14 +82,14 @@ pub fn divide(what: &str, n: u64, by: u64) -> Result<u64, Error> {
     }
 }
 
-/// The flag with the largest size below `tp` that divides so many heads.
+/// `--tp` with the largest size below `tp` that divides the heads.
 pub fn smaller_tp(heads: u64, tp: u64) -> String {
     let size = (1..tp).rev().find(|size| heads.is_multiple_of(*size)).unwrap_or(1);
     format!("--tp {size}")
 }
 
-/// Model types that the Transformers backend runs without cutting their inner width: they have no plan for tensor
-/// ranks, and no gate by which the backend would know their MLP.
+/// Model types whose inner width the Transformers backend leaves whole: they have no tensor parallel plan, and
+/// no gate by which it would recognise their MLP.
 const UNCUT: [&str; 5] = ["biogpt", "jetmoe", "modernbert-decoder", "moshi", "persimmon"];
 
 /// Refuses a vocabulary or an inner width that the ranks cannot share out; `cut` ranks share each routed expert.
@@ -101,7 +105,7 @@ fn whole_shares(config: HfConfig, tp: u64, cut: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// An expert's share of the inner width.
+/// Checks an expert's inner width on one rank.
 fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Error> {
     if gcd(gcd(n, k), gcd(part, hidden)) >= FINEST {
         return Ok(());
@@ -123,7 +127,7 @@ fn expert(part: u64, hidden: u64, [n, k]: [u64; 2], tp: u64) -> Result<(), Error
     Ok(())
 }
 
-/// Inputs of a layer's matrices must be whole groups of AWQ's scales on every rank (`BaseAWQLinearMethod` of
+/// With AWQ, the inputs of a layer's matrices must be whole groups on every rank (`BaseAWQLinearMethod` of
 /// `vllm/model_executor/layers/quantization/auto_awq.py`).
 fn groups(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     let Some(quantization) = config.quantization() else { return Ok(()) };
@@ -140,7 +144,7 @@ fn groups(run: &ResolvedRequest, config: HfConfig) -> Result<(), Error> {
     }
 }
 
-/// `weight_block_size` of a checkpoint in fp8 with a scale for each block.
+/// `weight_block_size` of an fp8 checkpoint with block scales.
 fn blocks(config: HfConfig) -> Option<[u64; 2]> {
     let quantization = config.quantization()?;
     if quantization.get("quant_method").and_then(Json::as_str) != Some("fp8") {

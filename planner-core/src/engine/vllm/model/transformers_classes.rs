@@ -1,8 +1,8 @@
-//! Generating classes of transformers 5.20.2 that vLLM 0.33.0 does not build itself and whose attention its
-//! Transformers backend may replace, sorted: `is_backend_compatible()` or `_can_set_attn_implementation()` of
-//! the class, as `_try_resolve_transformers` of `vllm/model_executor/models/registry.py` asks.
+//! Generating classes of transformers 5.20.2 that vLLM 0.33.0 does not build itself and that its Transformers
+//! backend can run. Such a class has `is_backend_compatible()` or `_can_set_attn_implementation()`, as
+//! `_try_resolve_transformers` of `vllm/model_executor/models/registry.py` asks. Sorted.
 
-/// Every such class.
+/// Their names.
 pub const COMPATIBLE: &[&str] = &[
     "AXK2ForCausalLM",
     "AriaTextForCausalLM",
