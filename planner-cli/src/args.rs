@@ -20,6 +20,10 @@ fn heading(group: Group) -> &'static str {
 /// A flag of the table, with its default and its other spellings in the help.
 fn plan_flag(flag: &'static Flag) -> Arg {
     let mut help = flag.help.to_owned();
+    if flag.name == "engine" {
+        let ids: Vec<&str> = planner_core::engine::all().iter().map(|engine| engine.id()).collect();
+        help.push_str(&format!(": {}", ids.join(", ")));
+    }
     if !flag.default.is_empty() {
         help.push_str(&format!(" [default: {}]", flag.default));
     }

@@ -165,9 +165,9 @@ impl Error {
     }
 
     /// The same refusal, by an engine in a version.
-    pub fn told_by(mut self, id: &'static str, version: &'static str) -> Self {
+    pub fn told_by(mut self, engine: &'static str, version: &'static str) -> Self {
         if let Self::Refused(refusal) = &mut self {
-            refusal.engine.get_or_insert((id, version));
+            refusal.engine.get_or_insert((engine, version));
         }
         self
     }
@@ -233,7 +233,7 @@ impl std::error::Error for Error {}
 ///
 /// let error = Error::quoted(Code::VllmDcpSlidingWindow, "DCP not support sliding window.")
 ///     .about("--dcp")
-///     .told_by("vllm", "0.33.0");
+///     .told_by("vLLM", "0.33.0");
 /// assert_eq!(error.to_string(), "vLLM 0.33.0 refuses `--dcp`: DCP not support sliding window");
 /// assert_eq!(error.flag(), Some("dcp"));
 /// ```
@@ -247,6 +247,6 @@ pub struct Refusal {
     pub reason: Sentence,
     /// What to do instead.
     pub way_out: Option<Sentence>,
-    /// The engine and its version, where one was asked.
+    /// The engine's name and its version, where one was asked.
     pub engine: Option<(&'static str, &'static str)>,
 }

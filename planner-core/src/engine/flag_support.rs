@@ -39,7 +39,7 @@ pub fn kv_dtype(request: &Request) -> Option<&str> {
 pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     let request = run.request;
     let engine = run.engine;
-    let told = |refusal: Error| refusal.told_by(engine.id(), run.version);
+    let told = |refusal: Error| refusal.told_by(engine.name(), run.version);
     let (k, v) = (side(request, &request.k_dtype), side(request, &request.v_dtype));
     if engine.one_kv_dtype() && k != v {
         let flag = if request.v_dtype.is_some() { "--v-dtype" } else { "--k-dtype" };

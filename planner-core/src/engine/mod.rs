@@ -96,6 +96,11 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Name as on the command line.
     fn id(&self) -> &'static str;
 
+    /// Name as its authors write it.
+    fn name(&self) -> &'static str {
+        self.id()
+    }
+
     /// Versions whose rule is known; the first is the default.
     fn versions(&self) -> &'static [&'static str];
 

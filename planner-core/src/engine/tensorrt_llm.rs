@@ -40,6 +40,10 @@ impl Engine for TensorRtLlm {
         "tensorrt-llm"
     }
 
+    fn name(&self) -> &'static str {
+        "TensorRT-LLM"
+    }
+
     fn versions(&self) -> &'static [&'static str] {
         &["1.2"]
     }

@@ -306,26 +306,29 @@ impl Code {
     /// The id of the engine that refuses, or whose rule is missing; none where kvplan itself refuses, or any
     /// engine may.
     pub fn engine(self) -> Option<&'static str> {
-        const ENGINES: [&str; 6] = ["vllm", "sglang", "tensorrt-llm", "llama.cpp", "transformers", "candle"];
-        ENGINES.into_iter().find(|id| self.rest_of(id).is_some())
+        const OWN: [&str; 6] = ["model", "weights", "gguf", "engine", "measure", "bench"];
+        let (first, _) = self.parts()?;
+        Some(first).filter(|first| !OWN.contains(first))
     }
 
     /// Whether kvplan has no rule for what is asked, whatever the engine would do.
     pub fn is_not_restated(self) -> bool {
-        let rest = self.engine().or(Some("engine")).and_then(|id| self.rest_of(id));
-        rest.is_some_and(|rest| rest.starts_with("not_restated."))
+        self.as_str().contains(NOT_RESTATED)
     }
 
     /// Whether an engine refuses, or has no rule.
     pub(crate) fn is_of_an_engine(self) -> bool {
-        self.engine().is_some() || self.rest_of("engine").is_some()
+        self.engine().is_some() || self.parts().is_some_and(|(first, _)| first == "engine")
     }
 
-    /// What follows a first part and its dot.
-    fn rest_of(self, part: &str) -> Option<&'static str> {
-        self.as_str().strip_prefix(part)?.strip_prefix('.')
+    /// Who refuses, and the reason; ids of engines may hold dots, reasons hold none.
+    fn parts(self) -> Option<(&'static str, &'static str)> {
+        self.as_str().split_once(NOT_RESTATED).or_else(|| self.as_str().rsplit_once('.'))
     }
 }
+
+/// What stands in a code between an engine and what kvplan has no rule for.
+const NOT_RESTATED: &str = ".not_restated.";
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

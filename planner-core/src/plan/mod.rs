@@ -135,7 +135,7 @@ pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> 
     let model = adjusted(model, request)?;
     planned(model.clone(), request).map_err(|error| {
         let (engine, version) = match engine::resolve(request.engine.as_ref()) {
-            Ok((engine, version)) => (engine.id(), version),
+            Ok((engine, version)) => (engine.name(), version),
             Err(_) => return error,
         };
         let error = error.told_by(engine, version);

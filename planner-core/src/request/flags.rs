@@ -370,7 +370,7 @@ flags! {
 
     /// The engine, and its version. Default: the definition, without any engine's rounding.
     engine: Option<EngineId> = None, |_: &str, text: &str| Ok(Some(EngineId::parse(text))),
-        Flag::new("engine", "ENGINE", Engine, "architecture, vllm, sglang, tensorrt-llm, llama.cpp, transformers or candle, also ENGINE@VERSION; all compares them", "architecture")
+        Flag::new("engine", "ENGINE", Engine, "Engine, also ENGINE@VERSION; all compares them", "architecture")
             .short('e').reader(Every).page("e");
     /// Attention backend by the engine's own name. Default: the one that the engine chooses.
     attention_backend: Option<String> = None, word,

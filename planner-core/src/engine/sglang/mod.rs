@@ -42,6 +42,10 @@ impl Engine for Sglang {
         "sglang"
     }
 
+    fn name(&self) -> &'static str {
+        "SGLang"
+    }
+
     fn versions(&self) -> &'static [&'static str] {
         &["0.5.23"]
     }

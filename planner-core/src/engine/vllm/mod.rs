@@ -34,6 +34,10 @@ impl Engine for Vllm {
         "vllm"
     }
 
+    fn name(&self) -> &'static str {
+        "vLLM"
+    }
+
     fn versions(&self) -> &'static [&'static str] {
         version::VERSIONS
     }

@@ -174,14 +174,8 @@ enum Refuser {
 impl Refuser {
     fn of(refusal: &Refusal) -> Self {
         let code = refusal.code;
-        let Some((id, version)) = refusal.engine.or(code.engine().map(|id| (id, ""))) else {
+        let Some((name, version)) = refusal.engine.or(code.engine().map(|id| (id, ""))) else {
             return Self::Kvplan;
-        };
-        let name = match id {
-            "vllm" => "vLLM",
-            "sglang" => "SGLang",
-            "tensorrt-llm" => "TensorRT-LLM",
-            id => id,
         };
         let engine = format!("{name} {version}").trim_end().to_owned();
         match (code.is_of_an_engine(), code.is_not_restated()) {
