@@ -13,6 +13,7 @@
 //! - the bytes of the cache tensors (elements × bytes of one), which must equal the prediction;
 //! - the allocator's growth, which also has tensor headers and the unused rows of rings;
 //! - how much less memory the device as a whole has.
+//!
 //! Linking this crate counts heap allocations of the whole program.
 
 mod alloc;
