@@ -43,7 +43,8 @@ impl Refused {
     fn of_plan(error: Error) -> Refused {
         let field = match &error {
             Error::BadValue { .. } => error.flag().unwrap_or("model").to_owned(),
-            Error::Overflow { .. } => "seq".to_owned(),
+            Error::Overflow { .. } => error.flag().unwrap_or("seq").to_owned(),
+            Error::Refused(_) => error.flag().unwrap_or_default().to_owned(),
             Error::Unknown { what: Known::Engine, .. } => "engine".to_owned(),
             Error::MissingField { .. } | Error::NoCache { .. } => "model".to_owned(),
             _ => String::new(),

@@ -124,3 +124,47 @@ fn sizes_that_no_engine_takes_are_refused_by_their_flag() {
         assert_eq!((error.code().as_str(), error.subject()), (code, Some(subject)), "{name} {line}");
     }
 }
+
+/// A node's groups of ranks, not a stage for each GPU.
+#[test]
+fn a_rack_is_replicas_of_a_nodes_ranks() {
+    for (name, gpus, tp, dp, pp) in [
+        ("deepseek-v3", 72, 8, 9, 1),
+        ("llama3-70b", 72, 8, 9, 1),
+        ("llama3-70b", 12, 4, 3, 1),
+        ("bloom", 9, 1, 1, 9),
+    ] {
+        answered(name, &format!("--gpu gb200 --gpus {gpus}"), |plan| {
+            let parallel = plan.parallel;
+            assert_eq!((parallel.tp(), parallel.dp(), parallel.pp()), (tp, dp, pp), "{name} on {gpus}");
+        });
+    }
+}
+
+/// Every model of the catalogue under every engine that says what stands beside the cache.
+#[test]
+fn more_tensor_ranks_never_raise_the_weights_of_one() {
+    let mut compared = 0;
+    for entry in planner_models::MODELS {
+        let model = catalog::build(entry).unwrap();
+        for engine in ["architecture", "vllm", "sglang", "tensorrt-llm"] {
+            let weights = |tp: u64| {
+                let request = request(&format!("--engine {engine} --gpu h200 --seq 1000 --tp {tp}")).unwrap();
+                let plan = plan(&model, &request).ok()?;
+                let most = plan.memory.as_ref()?.gpus.iter().filter_map(|gpu| gpu.weight_bytes).max();
+                most.map(|bytes| (tp, bytes))
+            };
+            let known: Vec<(u64, u64)> = [1, 2, 4, 8, 16].into_iter().filter_map(weights).collect();
+            for pair in known.windows(2) {
+                let [(fewer, more_bytes), (more, bytes)] = pair else { continue };
+                assert!(
+                    bytes <= more_bytes,
+                    "{} under {engine}: {more_bytes} B at {fewer}, {bytes} B at {more}",
+                    entry.id
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 2000, "{compared} pairs");
+}

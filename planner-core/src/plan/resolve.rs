@@ -60,6 +60,13 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
     Ok(Cow::Owned(model))
 }
 
+/// Tensor ranks within a node, where more GPUs than a node has do not divide the attention heads: a GB200 NVL72 runs 9
+/// replicas of 8 ranks, not 72 stages.
+fn node_group(heads: Option<u64>, gpus: u64) -> Option<u64> {
+    let heads = heads.filter(|heads| gpus > 8 && heads % gpus != 0)?;
+    [8, 4].into_iter().find(|group| gpus.is_multiple_of(*group) && heads.is_multiple_of(*group))
+}
+
 /// A request with its defaults put in, and notes on them.
 pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(ResolvedRequest<'a>, Vec<Note>)> {
     let mut notes = model.notes.clone();
@@ -107,6 +114,13 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
         parallel = one.with_attention_groups(groups)?;
     }
     if request.gpus.is_some()
+        && request.tp.is_none()
+        && let Some(tp) = node_group(model.attention_heads, parallel.tp)
+    {
+        let groups = parallel.tp / tp;
+        parallel = Parallel::new(tp, parallel.pp, parallel.dp * groups, parallel.dcp)?;
+        notes.push(Note::new("gpus_as_replicas", say!("--gpus as --tp {0} --dp {1}", tp, parallel.dp)));
+    } else if request.gpus.is_some()
         && request.tp.is_none()
         && model.attention_heads.is_some_and(|heads| heads % parallel.tp != 0)
     {
