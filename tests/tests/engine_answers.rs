@@ -277,12 +277,18 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         "prefix-caching",
     ];
     for (id, version, reads, one_type) in [
-        ("architecture", "1", vec!["dcp"], false),
-        ("vllm", "0.33.0", [&["dcp"][..], &SERVER].concat(), true),
-        ("sglang", "0.5.23", SERVER.to_vec(), true),
+        ("architecture", "1", vec!["dcp", "ep", "redundant-experts"], false),
+        ("vllm", "0.33.0", [&["dcp", "ep", "redundant-experts"][..], &SERVER].concat(), true),
+        ("sglang", "0.5.23", [&["ep", "redundant-experts", "dp-attention"][..], &SERVER].concat(), true),
         ("transformers", "5.23.0", vec!["cache"], true),
         ("candle", "0.11.1", vec![], true),
-        ("tensorrt-llm", "1.2", vec!["block-size", "max-num-seqs", "max-model-len", "prefix-caching"], true),
+        (
+            "tensorrt-llm",
+            "1.2",
+            [&["ep", "dp-attention"][..], &["block-size", "max-num-seqs", "max-model-len", "prefix-caching"]]
+                .concat(),
+            true,
+        ),
     ] {
         let (engine, first) = engine::find(id).unwrap();
         assert_eq!(

@@ -15,6 +15,9 @@ type Probe = (&'static str, &'static [&'static str], &'static [(&'static str, &'
 
 const PROBES: &[Probe] = &[
     ("dcp", &["2"], &[("tp", "16")]),
+    ("ep", &["on"], &[("tp", "4")]),
+    ("redundant-experts", &["4", "8"], &[("tp", "4"), ("ep", "on")]),
+    ("dp-attention", &["on", "4"], &[("tp", "4")]),
     ("k-dtype", &["fp8", "q8_0"], &[]),
     ("v-dtype", &["fp8", "q8_0"], &[]),
     ("attention-backend", &["TRITON_ATTN", "trtllm_mha"], &[]),

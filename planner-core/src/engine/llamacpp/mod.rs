@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use self::caches::{Cache, caches};
-use self::context::{Context, ContextArgs};
+use self::context::{Context, ContextArgs, MAX_SEQUENCES};
 use self::hparams::Hparams;
 use self::metadata::Metadata;
 use super::command::Command;
@@ -67,8 +67,8 @@ impl Engine for LlamaCpp {
     }
 
     fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
-        let slots = run.request.n_parallel.unwrap_or(run.request.users);
-        Some(command::command(run, cells(run, run.request.users, run.tokens).ok()?, slots))
+        let users = run.parallel.users_per_replica(run.request.users);
+        Some(command::command(run, cells(run, users, run.tokens).ok()?, slots(run, users)))
     }
 
     fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
@@ -110,7 +110,7 @@ impl Engine for LlamaCpp {
             .about(&shape.arch));
         }
         let layout = Contexts { run, shape, rows };
-        layout.asked_context(request.users, run.tokens)?;
+        layout.asked_context(layout.users(), run.tokens)?;
         Ok(Box::new(layout))
     }
 }
@@ -122,8 +122,12 @@ fn cells(run: &ResolvedRequest<'_>, users: u64, tokens: u64) -> Result<Option<u6
     if request.ctx_size.is_some() || (request.seq.is_none() && request.users == 1) {
         return Ok(request.ctx_size);
     }
-    let slots = request.n_parallel.unwrap_or(users).max(users);
-    product(words!("cells"), &[slots, tokens]).map(Some)
+    product(words!("cells"), &[slots(run, users).max(users.min(MAX_SEQUENCES)), tokens]).map(Some)
+}
+
+/// `--n-parallel`, or a slot for each of `users` as far as there can be: the others wait.
+fn slots(run: &ResolvedRequest<'_>, users: u64) -> u64 {
+    run.request.n_parallel.unwrap_or(users.min(MAX_SEQUENCES))
 }
 
 /// A model's contexts, for any number of sessions.
@@ -135,8 +139,12 @@ struct Contexts<'a> {
 
 impl Contexts<'_> {
     fn asked_context(&self, users: u64, tokens: u64) -> Result<Context> {
-        let sequences = self.run.request.n_parallel.unwrap_or(users);
-        self.context(cells(&self.run, users, tokens)?, sequences)
+        self.context(cells(&self.run, users, tokens)?, slots(&self.run, users))
+    }
+
+    /// Sessions of one replica.
+    fn users(&self) -> u64 {
+        self.run.parallel.users_per_replica(self.run.request.users)
     }
 
     fn context(&self, ctx_size: Option<u64>, sequences: u64) -> Result<Context> {
@@ -165,7 +173,7 @@ impl Contexts<'_> {
     /// given.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
-        if request.n_parallel.is_some() && users > context.sequences {
+        if users > context.sequences {
             return Err(Error::refused(
                 Code::LlamacppTooFewSlots,
                 say!("{0} slots are fewer than {1} sessions", context.sequences, users),
@@ -191,7 +199,7 @@ impl Allocation for Contexts<'_> {
     /// Bytes of one slot: of the given context, or of a context made for one session.
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         if self.run.request.ctx_size.is_some() {
-            let context = self.asked_context(self.run.request.users, tokens)?;
+            let context = self.asked_context(self.users(), tokens)?;
             return Ok(self.bytes(&context)?.div_ceil(context.sequences));
         }
         let asked = self.run.request.seq.is_some() || self.run.request.users > 1;
@@ -225,7 +233,7 @@ impl Allocation for Contexts<'_> {
     }
 
     fn report(&self, _: Option<&[u64]>) -> Result<EngineReport> {
-        let context = self.asked_context(self.run.request.users, self.run.tokens)?;
+        let context = self.asked_context(self.users(), self.run.tokens)?;
         let caches = self.caches(&context)?;
         let total = |pick: &dyn Fn(&Cache) -> u64| sum(words!("bytes of a context"), caches.iter().map(pick));
         let attention = |cache: &Cache, bytes: u64| if cache.is_attention() { bytes } else { 0 };
@@ -258,8 +266,8 @@ impl Contexts<'_> {
     fn notes(&self, context: &Context) -> Vec<Note> {
         let request = self.run.request;
         let mut notes = Vec::new();
-        if request.n_parallel.is_some_and(|slots| request.users > slots) {
-            let text = say!("{0} users share {1} slots: the others wait", request.users, context.sequences);
+        if self.users() > context.sequences {
+            let text = say!("{0} users share {1} slots: the others wait", self.users(), context.sequences);
             notes.push(Note::new("more_users_than_slots", text));
         }
         if let Some(size) = request.ctx_size.filter(|&size| size > 0 && size != context.n_ctx) {
