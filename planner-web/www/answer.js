@@ -111,13 +111,10 @@ function plainError(error) {
   return error.message;
 }
 
-/** Takes one of the changes that the verdict offers. */
-function apply(flag, value) {
-  const key = FLAGS.find((known) => `--${known.flag}` === flag)?.key;
-  if (!key) return;
-  const changes = { [key]: value };
-  if (key === "n") Object.assign(changes, { tp: "", pp: "" });
-  put(changes);
+/** Takes an offer of the verdict: all its changes at once. */
+function apply(changes) {
+  const key = (flag) => FLAGS.find((known) => `--${known.flag}` === flag).key;
+  put(Object.fromEntries(changes.map(({ flag, value }) => [key(flag), value])));
   labelFields();
   ask();
   $("result").querySelector(".verdict")?.focus();

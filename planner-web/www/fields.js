@@ -80,6 +80,8 @@ export function startFields(lists, listener) {
     el("details.more", {}, el("summary", { "data-t": "ask.more" }),
       el("div.main.minor", {},
         entry("pp", "ask.pp", { ...number, placeholder: "1" }),
+        entry("dp", "ask.dp", { ...number, placeholder: "1" }),
+        entry("ep", "ask.ep", { placeholder: "off" }),
         entry("memory-utilization", "ask.utilization", { "data-placeholder": "ask.engine_default" }),
         entry("reserve", "ask.reserve", { placeholder: "2GiB" }),
         entry("kv-heads", "ask.kv_heads", { ...number, "data-placeholder": "ask.auto" }),

@@ -64,9 +64,9 @@ function verdictBox(plan, apply) {
       el("p", {}, t(one(verdict.max_users) ? "result.room_one" : "result.room", { n: count(verdict.max_users), seq })),
       verdict.max_seq === null ? null : el("p", {}, t(one(request.users) ? "result.longest_one" : "result.longest", { users, n: count(verdict.max_seq) })), limit);
   }
-  const changes = (verdict.alternatives ?? []).map((change) =>
-    el("li", {}, el("button.plain", { type: "button", onclick: () => apply(change.flag, change.value) },
-      t(`change.${change.flag.slice(2)}`, { value: /^\d+$/.test(change.value) ? count(change.value) : change.value }))));
+  const change = ({ flag, value }) => t(`change.${flag.slice(2)}`, { value: /^\d+$/.test(value) ? count(value) : value });
+  const changes = (verdict.alternatives ?? []).map((offer) =>
+    el("li", {}, el("button.plain", { type: "button", onclick: () => apply(offer.changes) }, offer.changes.map(change).join(", "))));
   return el("div.verdict.not", { tabindex: "-1" },
     el("p.mark", {}, el("span", { "aria-hidden": "true" }, "✗"), t("result.not_fits")), el("p.where", {}, where),
     verdict.min_gpus ? el("p", {}, t("result.least", { n: count(verdict.min_gpus) })) : null, limit,

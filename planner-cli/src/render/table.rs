@@ -1,6 +1,7 @@
 //! The answer for people: what is needed, the article's figure beside it, what fits, and notes.
 
 use planner_core::engine::report::ReportKind;
+use planner_core::parallel::Parallel;
 use planner_core::plan::{Candidate, Limit, Plan, reserve};
 use planner_core::render::words::{self, Message as M, raw, sessions, text, users};
 use planner_core::spec::layer::LayerKind;
@@ -170,6 +171,8 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             M::WeightsDoNotFit,
             &[&human_bytes(weights), &human_bytes(reserve), &human_bytes(budget)],
         ));
+    } else if let Some(most) = verdict.max_sessions.filter(|most| plan.request.users > *most) {
+        lines.push(text(lang, M::TooManySessions, &[plan.engine.id, &sessions(lang, most)]));
     } else {
         lines.push(text(
             lang,
@@ -271,6 +274,17 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
 }
 
 /// For well-known GPUs, the fewest that hold weights and cache.
+/// `4`, or with the sizes where they are not all tensor ranks: `7 (pp 7)`.
+fn placed(gpus: u64, parallel: Parallel) -> String {
+    let sizes = [("tp", parallel.tp()), ("pp", parallel.pp()), ("dp", parallel.dp())];
+    if sizes[0].1 == gpus {
+        return gpus.to_string();
+    }
+    let sizes: Vec<String> =
+        sizes.iter().filter(|(_, size)| *size > 1).map(|(name, size)| format!("{name} {size}")).collect();
+    format!("{gpus} ({})", sizes.join(" "))
+}
+
 fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
     let lang = output.lang;
     let users = group_digits(plan.request.users);
@@ -295,7 +309,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         };
         rows.push([
             candidate.device.id.clone(),
-            candidate.gpus.to_string(),
+            placed(candidate.gpus, candidate.parallel),
             human_bytes(candidate.kv_bytes_available),
             group_digits(candidate.max_users),
             candidate.max_seq.map_or_else(
@@ -305,7 +319,11 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         ]);
     }
     let places = [plan.utilization().to_string(), human_bytes(reserve(plan.request))];
-    let footnote = text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str));
+    let footnote = if plan.engine.id == planner_core::engine::ARCHITECTURE.name() {
+        text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str))
+    } else {
+        text(lang, M::FootnoteEngine, &[plan.engine.id, plan.engine.version])
+    };
     let table: Vec<String> =
         rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();
     format!("\n  {title}\n{}\n\n{}\n", table.join("\n"), wrap(&footnote, output.width, 2))

@@ -181,6 +181,11 @@ pub trait Allocation {
     /// Bytes of `users` sessions of `tokens`, on a GPU of each pipeline stage.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
 
+    /// Sessions that a replica runs at once at most, whatever its memory; the others wait.
+    fn max_sessions(&self) -> Option<u64> {
+        None
+    }
+
     /// Bytes of a session before its first token: states, rings, whole pages.
     fn min_session_bytes(&self) -> Result<u64>;
 

@@ -1,10 +1,12 @@
 //! What fits: most users, longest session, fewest GPUs, and changes that make it fit.
 
-use super::{Memory, adjusted, resolve::try_allocate};
+use super::resolve::{resolve, try_allocate};
+use super::{Memory, adjusted};
 use crate::device::Device;
+use crate::engine::architecture::ReferenceCache;
 use crate::engine::{Allocation, ResolvedRequest};
 use crate::error::Result;
-use crate::parallel::MAX_GPUS;
+use crate::parallel::{MAX_GPUS, Parallel};
 use crate::request::Request;
 use crate::spec::model::ModelSpec;
 
@@ -52,6 +54,8 @@ pub struct Verdict {
     pub min_gpus: Option<u64>,
     /// What sets the limit.
     pub limited_by: Limit,
+    /// Sessions that run at once at most, whatever the memory; `None` where memory alone limits them.
+    pub max_sessions: Option<u64>,
     /// Changes that each make it fit.
     pub alternatives: Vec<Alternative>,
 }
@@ -70,8 +74,14 @@ pub struct Alternative {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// This many GPUs, under tensor parallelism.
+    /// This many GPUs.
     Gpus(u64),
+    /// This tensor parallel size.
+    Tp(u64),
+    /// This pipeline parallel size.
+    Pp(u64),
+    /// This data parallel size.
+    Dp(u64),
     /// Fewer users.
     Users(u64),
     /// Shorter sessions.
@@ -85,6 +95,9 @@ impl Change {
     pub fn flag(self) -> &'static str {
         match self {
             Self::Gpus(_) => "--gpus",
+            Self::Tp(_) => "--tp",
+            Self::Pp(_) => "--pp",
+            Self::Dp(_) => "--dp",
             Self::Users(_) => "--users",
             Self::Seq(_) => "--seq",
             Self::KvDtype(_) => "--kv-dtype",
@@ -94,23 +107,34 @@ impl Change {
     /// The value, as typed.
     pub fn value(self) -> String {
         match self {
-            Self::Gpus(count) | Self::Users(count) | Self::Seq(count) => count.to_string(),
+            Self::Gpus(count)
+            | Self::Tp(count)
+            | Self::Pp(count)
+            | Self::Dp(count)
+            | Self::Users(count)
+            | Self::Seq(count) => count.to_string(),
             Self::KvDtype(name) => name.to_owned(),
         }
     }
 
-    /// The request with the change applied.
-    fn apply(self, request: &Request) -> Request {
-        let changed = request.clone();
+    /// The request as if the flag were typed beside those given.
+    fn apply(self, request: &mut Request) {
         match self {
-            Self::Gpus(gpus) => {
-                Request { gpus: Some(gpus), tp: None, pp: None, dp: None, dcp: None, ..changed }
-            }
-            Self::Users(users) => Request { users, ..changed },
-            Self::Seq(tokens) => Request { seq: Some(tokens), ..changed },
-            Self::KvDtype(name) => Request { kv_dtype: Some(name.to_owned()), ..changed },
+            Self::Gpus(gpus) => request.gpus = Some(gpus),
+            Self::Tp(tp) => request.tp = Some(tp),
+            Self::Pp(pp) => request.pp = Some(pp),
+            Self::Dp(dp) => request.dp = Some(dp),
+            Self::Users(users) => request.users = users,
+            Self::Seq(tokens) => request.seq = Some(tokens),
+            Self::KvDtype(name) => request.kv_dtype = Some(name.to_owned()),
         }
     }
+}
+
+fn changed(request: &Request, changes: &[Change]) -> Request {
+    let mut changed = request.clone();
+    changes.iter().for_each(|change| change.apply(&mut changed));
+    changed
 }
 
 /// A GPU on which everything fits, and the fewest of them.
@@ -121,6 +145,8 @@ pub struct Candidate {
     pub device: Device,
     /// How many.
     pub gpus: u64,
+    /// How the model is divided over them.
+    pub parallel: Parallel,
     /// Bytes of room for the cache on each GPU.
     pub kv_bytes_available: u64,
     /// Most users at the asked length.
@@ -171,6 +197,7 @@ impl<'a> Fit<'a> {
     fn fits(&self, users: u64, tokens: u64) -> bool {
         let users = self.run.parallel.users_per_replica(users);
         self.weights_fit
+            && self.allocation.max_sessions().is_none_or(|most| users <= most)
             && self
                 .allocation
                 .stage_bytes(users, tokens)
@@ -187,7 +214,7 @@ impl<'a> Fit<'a> {
 
     /// The longest session for `users`, and what limits it.
     fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
-        let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT).max(self.run.tokens);
+        let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT);
         let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
         if !self.weights_fit {
             (Some(max_seq), Limit::Weights)
@@ -201,74 +228,196 @@ impl<'a> Fit<'a> {
     }
 }
 
+/// Plans a changed request as it would be typed and asks something of it; `None` where it is refused or names no memory.
+fn replan<T>(model: &ModelSpec, request: &Request, ask: impl FnOnce(&Fit<'_>) -> T) -> Option<T> {
+    let (run, allocation) = try_allocate(model, request)?;
+    let memory = Memory::of(&run).ok()??;
+    Some(ask(&Fit::new(&run, allocation.as_ref(), &memory)))
+}
+
+/// Whether a request fits when it is planned.
+fn fits_when_planned(model: &ModelSpec, request: &Request) -> bool {
+    replan(model, request, |fit| fit.fits(request.users, fit.run.tokens)).unwrap_or(false)
+}
+
+/// The largest value, at most `found`, that fits when it is planned: an allocation that is made for one number of users
+/// or one length may answer otherwise for another.
+fn verified(model: &ModelSpec, request: &Request, found: u64, change: fn(u64) -> Change) -> u64 {
+    let fits = |value| fits_when_planned(model, &changed(request, &[change(value)]));
+    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, fits) }
+}
+
 pub(super) fn verdict(
     run: &ResolvedRequest<'_>,
     allocation: &dyn Allocation,
     memory: &Memory,
 ) -> Result<Verdict> {
     let fit = Fit::new(run, allocation, memory);
-    let users = run.request.users;
-    let fits = fit.fits(users, run.tokens);
-    let max_users = fit.max_users(run.tokens);
-    let (max_seq, limited_by) = fit.max_seq(users);
-    let min_gpus = fewest_gpus(run.model, run.request).map(|(gpus, _)| gpus);
-    let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, min_gpus) };
-    Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, alternatives })
+    let (model, request) = (run.model, run.request);
+    let fits = fit.fits(request.users, run.tokens);
+    let max_users = verified(model, request, fit.max_users(run.tokens), Change::Users);
+    let (max_seq, limited_by) = fit.max_seq(request.users);
+    let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
+    let limited_by = match (limited_by, max_seq) {
+        (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
+        (limit, _) => limit,
+    };
+    let fewest = fewest_gpus(run);
+    let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
+    let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };
+    let max_sessions = allocation.max_sessions().map(|most| most.saturating_mul(run.parallel.dp));
+    Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
 }
 
-/// Numbers of GPUs into which tensor parallelism can divide the model.
-fn tensor_sizes(model: &ModelSpec) -> impl Iterator<Item = u64> {
+/// The longest session that fits when it is planned, where the allocation made for the asked length says `found`.
+fn longest(run: &ResolvedRequest<'_>, fit: &Fit<'_>, found: u64, fits: bool) -> u64 {
+    let (model, request) = (run.model, run.request);
+    let found = match found {
+        // an allocation for a length that does not fit may have no room for a shorter session either
+        0 if !fits && fit.weights_fit => {
+            run.tokens.saturating_sub(1).min(model.max_position.unwrap_or(u64::MAX))
+        }
+        found => found,
+    };
+    verified(model, request, found, Change::Seq)
+}
+
+/// Tensor parallel sizes that divide the attention heads.
+fn tensor_sizes(model: &ModelSpec) -> impl Fn(u64) -> bool {
     let heads = model.attention_heads;
-    (1..=MAX_GPUS).filter(move |&n| match heads {
-        Some(heads) => n <= heads && heads % n == 0,
-        None => n.is_power_of_two() && n <= 64,
+    move |tp| match heads {
+        Some(heads) => heads % tp == 0,
+        None => tp.is_power_of_two() && tp <= 64,
+    }
+}
+
+/// The fewest GPUs on which a request fits, and what to type for them.
+struct Fewest {
+    gpus: u64,
+    parallel: Parallel,
+    changes: Vec<Change>,
+}
+
+/// Numbers of GPUs tried beyond the least that could hold weights and cache.
+const TRIED_BEYOND: u64 = 64;
+
+/// Searches tensor, pipeline and data parallel sizes, a number of GPUs at a time, from the least that could hold weights
+/// and cache. A `--dp` that is given stays.
+fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
+    let (model, request) = (run.model, run.request);
+    let device = request.gpu.as_ref()?;
+    let held = if request.shared_prefix.is_some() { 0 } else { definition_bytes(run).unwrap_or(0) };
+    // an engine may keep a little less than the definition
+    let least = model.weight_bytes.saturating_add(held / 10 * 9).div_ceil(device.memory_bytes.max(1)).max(1);
+    let divides = tensor_sizes(model);
+    let heads = model.attention_heads.unwrap_or(64);
+    let last = least.saturating_mul(2).saturating_add(TRIED_BEYOND).min(MAX_GPUS);
+    let given = request.dp;
+    (least..=last).find_map(|gpus| {
+        let divisors = |n: u64| (1..=n).filter(move |size| n.is_multiple_of(*size));
+        // tensor ranks before replicas before stages
+        let sizes = divisors(gpus)
+            .filter(|pp| *pp <= model.config_layers.max(1))
+            .flat_map(|pp| divisors(gpus / pp).map(move |dp| (gpus / pp / dp, pp, dp)));
+        let fitting = |(tp, pp, dp): (u64, u64, u64)| {
+            let possible = tp <= heads && divides(tp) && given.is_none_or(|given| given == dp);
+            let changes = possible.then(|| placement(request, tp, pp, dp))?;
+            let placed = |changes: &[Change]| {
+                let typed = changed(request, changes);
+                let fits = |fit: &Fit<'_>| {
+                    (fit.run.parallel.gpus() == gpus && fit.fits(typed.users, fit.run.tokens))
+                        .then_some(fit.run.parallel)
+                };
+                replan(model, &typed, fits).flatten()
+            };
+            let parallel = placed(&changes)?;
+            // nothing is typed that follows from the rest
+            let mut changes = changes;
+            let without = |changes: &[Change], index: usize| {
+                let mut fewer = changes.to_vec();
+                fewer.remove(index);
+                (placed(&fewer) == Some(parallel)).then_some(fewer)
+            };
+            while let Some(fewer) = (0..changes.len()).rev().find_map(|index| without(&changes, index)) {
+                changes = fewer;
+            }
+            Some(Fewest { gpus, parallel, changes })
+        };
+        sizes.into_iter().find_map(fitting)
     })
 }
 
-/// The fewest GPUs on which the request fits, and the request for them.
-fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
-    request.gpu.as_ref()?;
-    tensor_sizes(model).find_map(|tp| {
-        let changed = Request {
-            gpus: None,
-            tp: Some(tp),
-            pp: None,
-            dp: None,
-            dcp: None,
-            kv_memory: None,
-            ..request.clone()
+/// Bytes of all sessions by the definition.
+fn definition_bytes(run: &ResolvedRequest<'_>) -> Option<u64> {
+    let reference = ReferenceCache::of_definition(*run).ok()?;
+    reference.total_bytes(run.request.users, run.tokens).ok()
+}
+
+/// The flags that place a model on `tp` × `pp` × `dp` GPUs, typed beside those given.
+fn placement(request: &Request, tp: u64, pp: u64, dp: u64) -> Vec<Change> {
+    let gpus = tp * pp * dp;
+    let plain = request.tp.is_none() && request.pp.is_none() && pp == 1 && dp == request.dp.unwrap_or(1);
+    let mut changes = Vec::new();
+    if plain || request.gpus.is_some_and(|given| given != gpus) {
+        changes.push(Change::Gpus(gpus));
+    }
+    if plain {
+        return changes;
+    }
+    for (given, size, change) in [
+        (request.tp, tp, Change::Tp as fn(u64) -> Change),
+        (request.pp, pp, Change::Pp),
+        (request.dp, dp, Change::Dp),
+    ] {
+        // what is not given is one, unless `--gpus` would make it more
+        let same = match given {
+            Some(given) => given == size,
+            None => size == 1 && request.gpus.is_none(),
         };
-        let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
-        let fits = Fit::new(&run, allocation.as_ref(), &memory).fits(request.users, run.tokens);
-        fits.then(|| (tp, changed.clone()))
-    })
+        if !same {
+            changes.push(change(size));
+        }
+    }
+    changes
 }
 
 fn alternatives(
     run: &ResolvedRequest<'_>,
     max_users: u64,
     max_seq: Option<u64>,
-    min_gpus: Option<u64>,
+    fewest: Option<Fewest>,
 ) -> Vec<Alternative> {
-    let request = run.request;
+    let (model, request) = (run.model, run.request);
     let own_dtype = request.kv_dtype.is_none() && request.k_dtype.is_none() && request.v_dtype.is_none();
-    let changes = [
-        min_gpus.filter(|_| request.kv_memory.is_none()).map(Change::Gpus),
-        (max_users > 0).then_some(Change::Users(max_users)),
-        max_seq.filter(|tokens| *tokens > 0).map(Change::Seq),
-        own_dtype.then_some(Change::KvDtype("fp8")),
-    ];
-    let try_change = |change: Change| {
-        let changed = change.apply(request);
-        let (run, allocation) = try_allocate(run.model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
-        let fit = Fit::new(&run, allocation.as_ref(), &memory);
-        let max_users = || fit.max_users(run.tokens);
-        fit.fits(changed.users, run.tokens)
-            .then(|| Alternative { changes: vec![change], max_users: max_users() })
+    let fp8 = own_dtype.then_some(Change::KvDtype("fp8"));
+    let offer = |changes: Vec<Change>| {
+        let changed = changed(request, &changes);
+        let most = replan(model, &changed, |fit| {
+            fit.fits(changed.users, fit.run.tokens).then(|| fit.max_users(fit.run.tokens))
+        })??;
+        let max_users = verified(model, &changed, most, Change::Users);
+        Some(Alternative { changes, max_users })
     };
-    changes.into_iter().flatten().filter_map(try_change).collect()
+    let one = [
+        fewest.filter(|_| request.kv_memory.is_none()).map(|fewest| fewest.changes),
+        (max_users > 0).then(|| vec![Change::Users(max_users)]),
+        max_seq.filter(|tokens| *tokens > 0 && *tokens < run.tokens).map(|tokens| vec![Change::Seq(tokens)]),
+        fp8.map(|change| vec![change]),
+    ];
+    let found: Vec<Alternative> =
+        one.into_iter().flatten().filter(|changes| !changes.is_empty()).filter_map(offer).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    // two at once: a smaller type, or one user, and what then is the longest
+    let first = [fp8, (request.users > 1).then_some(Change::Users(1))];
+    let pairs = first.into_iter().flatten().filter_map(|first| {
+        let changed = changed(request, &[first]);
+        let found = replan(model, &changed, |fit| fit.max_seq(changed.users).0)??;
+        let tokens = verified(model, &changed, found.min(run.tokens.saturating_sub(1)), Change::Seq);
+        (tokens > 0).then(|| vec![first, Change::Seq(tokens)])
+    });
+    pairs.filter_map(offer).collect()
 }
 
 /// For each GPU, the fewest that hold weights and cache, and what fits on them.
@@ -277,18 +426,20 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
     let one = |id: &&str| {
         let device = Device::resolve(id).ok()?;
         let request = Request { gpu: Some(device.clone()), gpus: None, kv_memory: None, ..request.clone() };
-        let (count, changed) = fewest_gpus(model, &request)?;
-        let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
-        let fit = Fit::new(&run, allocation.as_ref(), &memory);
-        let (max_seq, limited_by) = fit.max_seq(request.users);
-        Some(Candidate {
-            device,
-            gpus: count,
-            kv_bytes_available: memory.available().first().copied().unwrap_or(0),
-            max_users: fit.max_users(run.tokens),
-            max_seq,
-            limited_by,
+        let (run, _) = resolve(model, &request).ok()?;
+        let Fewest { gpus, parallel, changes } = fewest_gpus(&run)?;
+        let request = changed(&request, &changes);
+        replan(model, &request, |fit| {
+            let (max_seq, limited_by) = fit.max_seq(request.users);
+            Candidate {
+                device,
+                gpus,
+                parallel,
+                kv_bytes_available: fit.available.first().copied().unwrap_or(0),
+                max_users: verified(model, &request, fit.max_users(fit.run.tokens), Change::Users),
+                max_seq: max_seq.map(|found| verified(model, &request, found, Change::Seq)),
+                limited_by,
+            }
         })
     };
     gpus.iter().filter_map(one).collect()

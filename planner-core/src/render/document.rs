@@ -283,6 +283,8 @@ object! {
         min_gpus: Option<u64>,
         /// What limits the length of a session.
         limited_by: Option<Limit>,
+        /// Sessions that run at once at most, whatever the memory; null where memory alone limits them.
+        max_sessions: Option<u64>,
         /// Changes that each make it fit.
         alternatives: Vec<AlternativeDocument>,
     }

@@ -296,6 +296,7 @@ fn verdict_document(verdict: Option<&Verdict>) -> VerdictDocument {
             max_seq: None,
             min_gpus: None,
             limited_by: None,
+            max_sessions: None,
             alternatives: Vec::new(),
         };
     };
@@ -305,6 +306,7 @@ fn verdict_document(verdict: Option<&Verdict>) -> VerdictDocument {
         max_seq: verdict.max_seq,
         min_gpus: verdict.min_gpus,
         limited_by: Some(verdict.limited_by),
+        max_sessions: verdict.max_sessions,
         alternatives: verdict.alternatives.iter().filter_map(alternative_document).collect(),
     }
 }

@@ -335,7 +335,7 @@ flags! {
     /// Data parallel size, at least 1: sessions are divided over replicas. Default 1.
     dp: Option<u64> = None, some(parse_count),
         Flag::new("dp", "N", Where, "Data parallel size", "1")
-            .also(&[alias("--data-parallel-size"), alias("--dp-size")]).reader(Plan);
+            .also(&[alias("--data-parallel-size"), alias("--dp-size")]).reader(Plan).page("dp");
     /// Decode-context parallel size, a divisor of `tp`: tokens are divided. Default 1.
     dcp: Option<u64> = None, some(parse_count),
         Flag::new("dcp", "N", Where, "Decode-context parallel size", "1")
@@ -344,7 +344,7 @@ flags! {
     ep: Option<Ranks> = None, some(Ranks::read),
         Flag::new("ep", "on|N", Where, "Expert parallelism: whole experts, shared out over the ranks of tp × dp", "off")
             .also(&[switch("--enable-expert-parallel", "on"), alias("--ep-size"), alias("--ep_size"), alias("--expert-parallel-size"), alias("--moe_expert_parallel_size")])
-            .reader(Reader::Engines);
+            .reader(Reader::Engines).page("ep");
     /// Copies of experts beside the model's own under expert parallelism (EPLB). Default 0.
     redundant_experts: Option<u64> = None, or_zero(parse_count),
         Flag::new("redundant-experts", "N", Where, "Copies of experts beside the model's own (EPLB)", "0")

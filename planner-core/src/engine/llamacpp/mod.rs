@@ -173,7 +173,7 @@ impl Contexts<'_> {
     /// given.
     fn holds(&self, context: &Context, users: u64, tokens: u64) -> Result<()> {
         let request = self.run.request;
-        if users > context.sequences {
+        if request.n_parallel.is_some() && users > context.sequences {
             return Err(Error::refused(
                 Code::LlamacppTooFewSlots,
                 say!("{0} slots are fewer than {1} sessions", context.sequences, users),
@@ -225,6 +225,10 @@ impl Allocation for Contexts<'_> {
             }
         }
         Ok(devices.chunks(tp).map(|stage| stage.iter().copied().max().unwrap_or(0)).collect())
+    }
+
+    fn max_sessions(&self) -> Option<u64> {
+        Some(self.run.request.n_parallel.unwrap_or(MAX_SEQUENCES))
     }
 
     /// Bytes of the smallest context: one slot of 256 cells.

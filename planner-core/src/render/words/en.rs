@@ -24,6 +24,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::EngineLine => "{0} allocates {1} for one session, {2} for {3}.",
         M::Fits => "fits: {0} at {1} tokens",
         M::DoesNotFit => "does not fit: {0} at {1} tokens need {2} on each GPU, but {3} is free",
+        M::TooManySessions => "does not fit: {0} runs at most {1} at once, the others wait",
         M::WeightsDoNotFit => {
             "does not fit: {0} of weights and {1} for activations and runtime on each GPU are more than its budget of {2}"
         }
@@ -48,6 +49,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnRoom => "KV room per GPU",
         M::ColumnUsers => "users at {0}",
         M::ColumnTokens => "tokens each at {0}",
+        M::FootnoteEngine => {
+            "[1] What {0} {1} leaves for the cache: `explain --gpu` says what stands beside it."
+        }
         M::FootnoteBudget => {
             "[1] {0} of the memory the driver reports, less weights, less {1} per GPU for activations and runtime (--reserve). Engines round up: --engine."
         }

@@ -24,6 +24,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
         M::Fits => "放得下：{0}，每个 {1} 个 token",
         M::DoesNotFit => "放不下：{0}、每个 {1} 个 token，每块 GPU 需要 {2}，但只剩 {3}",
+        M::TooManySessions => "放不下：{0} 最多同时运行 {1}，其余等待",
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 激活与运行时开销超过其预算 {2}",
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
@@ -46,6 +47,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnRoom => "每块 KV 空间",
         M::ColumnUsers => "{0} token 的用户数",
         M::ColumnTokens => "{0} 用户时每个 token 数",
+        M::FootnoteEngine => "[1] {0} {1} 留给缓存的空间：`explain --gpu` 说明其旁边放了什么。",
         M::FootnoteBudget => {
             "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
         }
