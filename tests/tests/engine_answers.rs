@@ -281,7 +281,12 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         ("sglang", "0.5.23", SERVER.to_vec(), true),
         ("transformers", "5.23.0", vec!["cache"], true),
         ("candle", "0.11.1", vec![], true),
-        ("tensorrt-llm", "1.2", vec!["block-size", "max-num-seqs", "max-model-len", "prefix-caching"], true),
+        (
+            "tensorrt-llm",
+            "1.2",
+            vec!["block-size", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "prefix-caching"],
+            true,
+        ),
     ] {
         let (engine, first) = engine::find(id).unwrap();
         assert_eq!(

@@ -25,10 +25,12 @@ pub mod flag_support;
 #[doc(hidden)]
 pub mod llamacpp;
 pub mod memory;
+mod ranks;
 mod registry;
 pub mod report;
 #[doc(hidden)]
 pub mod sglang;
+mod step;
 #[doc(hidden)]
 pub mod tensorrt_llm;
 #[doc(hidden)]
@@ -75,9 +77,11 @@ impl ResolvedRequest<'_> {
 /// What an engine's memory fraction means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShareOf {
-    /// A share of the GPU's memory holds weights, runtime and cache (vLLM, SGLang).
+    /// A share of the GPU's memory holds all that stands there (vLLM).
     Total,
-    /// A share of what is free once the weights are loaded holds the cache (TensorRT-LLM).
+    /// A share of what is free before the weights are loaded holds weights and cache (SGLang).
+    FreeBeforeWeights,
+    /// A share of what is free once the weights are loaded and a step has run holds the cache (TensorRT-LLM).
     FreeAfterWeights,
 }
 
@@ -105,8 +109,8 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Files of the engine's own source that its rule restates; empty for the definition.
     fn citation(&self) -> &'static str;
 
-    /// What stands in a GPU's memory before the cache gets the rest of the engine's share; `None` where the rule is
-    /// weights by the number of GPUs and a reserve.
+    /// What stands in a GPU's memory before the cache gets the rest of the engine's share; `None` where no GPU is named,
+    /// or where the rule is weights by the number of GPUs and a reserve.
     fn before_cache(&self, _run: &ResolvedRequest<'_>) -> Result<Option<memory::BeforeCache>> {
         Ok(None)
     }
@@ -122,6 +126,11 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// The command that starts the engine with a run's settings, for engines that are servers.
     fn command(&self, _run: &ResolvedRequest<'_>) -> Option<command::Command> {
         None
+    }
+
+    /// Figures behind its parts that its code does not say.
+    fn constants(&self) -> &'static [memory::Constant] {
+        &[]
     }
 
     /// Applies the rule, or refuses with the engine's reason.
@@ -151,6 +160,12 @@ pub trait Allocation {
 
     /// Bytes that `users` sessions of `tokens` take on a GPU of each pipeline stage.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
+
+    /// What a step of `users` sessions of `tokens` works in on a GPU of each pipeline stage, beside the cache; nothing
+    /// where the engine sets it aside before it knows of sessions.
+    fn working(&self, _users: u64, _tokens: u64) -> Result<Vec<memory::MemoryPart>> {
+        Ok(Vec::new())
+    }
 
     /// What a session holds before its first token counts: states, rings, whole pages.
     fn min_session_bytes(&self) -> Result<u64>;

@@ -115,6 +115,8 @@ pub struct Candidate {
     pub gpus: u64,
     /// Bytes of room for the cache on each.
     pub kv_bytes_available: u64,
+    /// Whether that is the engine's own rule, not a fixed reserve.
+    pub by_parts: bool,
     /// Most users at the asked length.
     pub max_users: u64,
     /// Longest length for the asked users, as in [`Verdict`].
@@ -150,23 +152,36 @@ fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
 struct Fit<'a> {
     run: &'a ResolvedRequest<'a>,
     allocation: &'a dyn Allocation,
-    available: Vec<u64>,
+    /// Room on a GPU of each stage for the cache and what a step works in.
+    room: Vec<u64>,
+    works: bool,
     weights_fit: bool,
 }
 
 impl<'a> Fit<'a> {
     fn new(run: &'a ResolvedRequest<'a>, allocation: &'a dyn Allocation, memory: &Memory) -> Self {
-        Self { run, allocation, available: memory.available(), weights_fit: memory.weights_fit }
+        Self {
+            run,
+            allocation,
+            room: memory.room.clone(),
+            works: memory.works,
+            weights_fit: memory.weights_fit,
+        }
     }
 
     /// Sizes that overflow do not fit either.
     fn fits(&self, users: u64, tokens: u64) -> bool {
         let users = self.run.parallel.users_per_replica(users);
-        self.weights_fit
-            && self
-                .allocation
-                .stage_bytes(users, tokens)
-                .is_ok_and(|used| used.iter().zip(&self.available).all(|(used, available)| used <= available))
+        self.weights_fit && self.fits_replica(users, tokens).unwrap_or(false)
+    }
+
+    fn fits_replica(&self, users: u64, tokens: u64) -> Result<bool> {
+        let used = self.allocation.stage_bytes(users, tokens)?;
+        let working = if self.works { self.allocation.working(users, tokens)? } else { Vec::new() };
+        let beside = |stage: usize| working.get(stage).map_or(0, |part| part.bytes);
+        let mut stages = used.iter().zip(&self.room).enumerate();
+        Ok(stages
+            .all(|(stage, (used, room))| used.checked_add(beside(stage)).is_some_and(|all| all <= *room)))
     }
 
     fn max_users(&self, tokens: u64) -> u64 {
@@ -231,7 +246,7 @@ fn fewest_gpus(model: &ModelSpec, request: &Request) -> Option<(u64, Request)> {
             ..request.clone()
         };
         let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
+        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
         let fits = Fit::new(&run, allocation.as_ref(), &memory).fits(request.users, run.tokens);
         fits.then(|| (tp, changed.clone()))
     })
@@ -254,7 +269,7 @@ fn alternatives(
     let try_change = |change: Change| {
         let changed = change.apply(request);
         let (run, allocation) = try_allocate(run.model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
+        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
         let fit = Fit::new(&run, allocation.as_ref(), &memory);
         let max_users = || fit.max_users(run.tokens);
         fit.fits(changed.users, run.tokens)
@@ -271,13 +286,14 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
         let request = Request { gpu: Some(device.clone()), gpus: None, kv_memory: None, ..request.clone() };
         let (count, changed) = fewest_gpus(model, &request)?;
         let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
+        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
         let fit = Fit::new(&run, allocation.as_ref(), &memory);
         let (max_seq, limited_by) = fit.max_seq(request.users);
         Some(Candidate {
             device,
             gpus: count,
             kv_bytes_available: memory.available().first().copied().unwrap_or(0),
+            by_parts: memory.gpus.iter().any(|gpu| !gpu.parts.is_empty()),
             max_users: fit.max_users(run.tokens),
             max_seq,
             limited_by,
@@ -294,7 +310,7 @@ pub fn max_users_by_length(model: &ModelSpec, request: &Request, lengths: &[u64]
     let most = |tokens: u64| {
         let changed = Request { seq: Some(tokens), ..request.clone() };
         let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
+        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
         Some(Fit::new(&run, allocation.as_ref(), &memory).max_users(run.tokens))
     };
     lengths.iter().map(|&tokens| (tokens, most(tokens))).collect()

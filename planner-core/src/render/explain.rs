@@ -1,7 +1,8 @@
 //! The formula with the numbers put in, and where each number came from.
 
 use crate::dtype::DType;
-use crate::plan::{LayerGroup, Plan};
+use crate::engine::ShareOf;
+use crate::plan::{GpuMemory, LayerGroup, Plan};
 use crate::render::words::{Message as M, raw, sessions, text};
 use crate::spec::layer::{Content, Extent, Layer, LayerKind, Store};
 use crate::text::Lang;
@@ -43,24 +44,8 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
             )],
         ));
     }
-    if let Some(gpu) = plan.memory.as_ref().and_then(|memory| memory.gpus.first())
-        && let (Some(total), Some(budget), Some(weights), Some(reserve)) =
-            (gpu.total_bytes, gpu.budget_bytes, gpu.weight_bytes, gpu.reserve_bytes)
-    {
-        let utilization = plan.utilization();
-        all.push(section(
-            M::ExplainBudget,
-            vec![
-                format!("{} B × {utilization} = {} B", group_digits(total), group_digits(budget)),
-                format!(
-                    "{} − {} − {} = {} B",
-                    group_digits(budget),
-                    group_digits(weights),
-                    group_digits(reserve),
-                    group_digits(gpu.kv_bytes_available)
-                ),
-            ],
-        ));
+    if let Some(lines) = plan.memory.as_ref().and_then(|memory| budget(plan, memory.gpus.first()?)) {
+        all.push(section(M::ExplainBudget, lines));
     }
     let engine = super::explain_engine::lines(plan, lang);
     if !engine.is_empty() {
@@ -87,6 +72,31 @@ pub fn sections(plan: &Plan<'_>, lang: Lang) -> Vec<Section> {
         ],
     ));
     all
+}
+
+/// How a GPU's room comes about, as sums that add up.
+fn budget(plan: &Plan<'_>, gpu: &GpuMemory) -> Option<Vec<String>> {
+    let (total, shared) = (gpu.total_bytes?, gpu.shared_bytes?);
+    let [total_text, shared_text, budget, weights, reserve, room] =
+        [total, shared, gpu.budget_bytes?, gpu.weight_bytes?, gpu.reserve_bytes?, gpu.kv_bytes_available]
+            .map(group_digits);
+    let share = plan.utilization();
+    let left = format!("{budget} − {weights} − {reserve} = {room} B");
+    Some(match plan.rule().utilization_of() {
+        ShareOf::Total => vec![format!("{total_text} B × {share} = {budget} B"), left],
+        ShareOf::FreeBeforeWeights => {
+            let outside = group_digits(total.saturating_sub(shared));
+            vec![
+                format!("{total_text} − {outside} = {shared_text} B"),
+                format!("{shared_text} × {share} + {outside} = {budget} B"),
+                left,
+            ]
+        }
+        ShareOf::FreeAfterWeights => {
+            let free = format!("{total_text} − {weights} − {reserve} = {shared_text} B");
+            vec![free, format!("{shared_text} × {share} = {room} B")]
+        }
+    })
 }
 
 fn stores<'a>(plan: &'a Plan<'_>, group: &LayerGroup) -> impl Iterator<Item = &'a Store> {

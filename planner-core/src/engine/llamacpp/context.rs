@@ -121,6 +121,7 @@ mod tests {
             indexer: None,
             state: 0,
             extra_state: 0,
+            inner: 0,
         }
     }
 

@@ -85,6 +85,7 @@ impl<'a> Metadata<'a> {
             indexer: None,
             state: 0,
             extra_state: 0,
+            inner: self.inner(count)?,
         };
         self.window(&mut shape)?;
         self.repeat(&mut shape)?;
@@ -92,6 +93,16 @@ impl<'a> Metadata<'a> {
         self.owners(&mut shape);
         self.indexer(&mut shape)?;
         Ok(shape)
+    }
+
+    /// Inner states of a token: those of the widest dense layer, or of all experts that it uses.
+    fn inner(&self, count: usize) -> Result<u64> {
+        let dense = self.per_layer("feed_forward_length", count)?.into_iter().flatten().max().unwrap_or(0);
+        let number = |key: &str| self.number(key).unwrap_or(0);
+        let (used, each) = (number("expert_used_count"), number("expert_feed_forward_length"));
+        let each = if each == 0 { dense } else { each };
+        let shared = number("expert_shared_feed_forward_length");
+        Ok(dense.max(used.saturating_mul(each).saturating_add(shared)))
     }
 
     /// Heads and their widths, as if no layer were a window layer.

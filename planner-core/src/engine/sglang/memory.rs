@@ -74,7 +74,7 @@ pub(super) fn fraction(run: &ResolvedRequest<'_>) -> Ratio {
 
 /// Whether the model reads more than text: the towers of a few classes are off unless asked for
 /// (`mm_disabled_models`).
-fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
+pub(super) fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     let towers = ["vision_config", "audio_config"].iter().any(|key| nested(&model.config, key).is_some());
     (towers || model.text_key.is_some()) && !classes::reads_text_only(&model.architecture)

@@ -45,6 +45,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::FootnoteBudget => {
             "[1] {0} of the memory the driver reports, less weights, less {1} per GPU for activations and runtime (--reserve). Engines round up: --engine."
         }
+        M::FootnoteParts => {
+            "[1] What the engine leaves of each GPU's memory: weights, activations, graphs and runtime are off, by its own rule (--reserve replaces all but the weights)."
+        }
         M::LimitMark => "(limit)",
         M::NoLimit => "no limit",
         M::NotesTitle => "Notes",

@@ -48,6 +48,7 @@ pub enum Message {
     ColumnUsers,
     ColumnTokens,
     FootnoteBudget,
+    FootnoteParts,
     LimitMark,
     NoLimit,
     NotesTitle,

@@ -43,6 +43,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::FootnoteBudget => {
             "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
         }
+        M::FootnoteParts => {
+            "[1] 引擎在每块 GPU 上所余的内存：已按其自身规则减去权重、激活、计算图与运行时占用（--reserve 可取代除权重外的各项）。"
+        }
         M::LimitMark => "（上限）",
         M::NoLimit => "不限",
         M::NotesTitle => "说明",
