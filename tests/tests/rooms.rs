@@ -4,8 +4,12 @@
 use planner_core::catalog;
 use planner_core::engine::memory::PartKind;
 use planner_core::engine::{self, Engine, ShareOf};
-use planner_core::plan::plan;
+use planner_core::plan::{GpuMemory, plan};
+use planner_core::render::explain::sections;
 use planner_core::request::Request;
+use planner_core::source::from_config_json;
+use planner_core::spec::model::ModelSpec;
+use planner_core::text::Lang;
 use planner_tests::rooms::rows;
 
 #[test]
@@ -109,6 +113,89 @@ fn a_reserve_replaces_all_but_the_weights() {
         let kinds: Vec<PartKind> = gpu.parts.iter().map(|part| part.kind).collect();
         assert_eq!(kinds, [PartKind::Weights, PartKind::Reserve], "{}", engine.id());
         assert_eq!(gpu.reserve_bytes, Some(3 << 30), "{}", engine.id());
+    }
+}
+
+/// 64 wide, 4 heads of 16, 2 KV heads, 128 inner, a vocabulary of 100, bf16.
+fn tiny(layers: u64, tied: bool) -> ModelSpec {
+    let config = format!(
+        r#"{{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16", "num_hidden_layers": {layers},
+        "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100,
+        "max_position_embeddings": 64, "tie_word_embeddings": {tied}}}"#
+    );
+    from_config_json(&config, true).unwrap()
+}
+
+/// Bytes of one kind on each GPU.
+fn bytes(model: &ModelSpec, kind: PartKind, request: &Request) -> Vec<u64> {
+    let memory = plan(model, request).unwrap().memory.unwrap();
+    let of = |gpu: &GpuMemory| gpu.parts.iter().filter(|part| part.kind == kind).map(|part| part.bytes).sum();
+    memory.gpus.iter().map(of).collect()
+}
+
+const NORM: u64 = 64 * 2;
+/// Queries and outputs 64 × 64, keys and values 64 × 32, three matrices of 64 × 128, and two norms.
+const LAYER: u64 = (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128) * 2 + 2 * NORM;
+/// 64 positions and 256 more, in whole 128, of 16 elements in f32.
+const ROTARY: u64 = 384 * 16 * 4;
+
+/// Vocabularies of 128 padded rows, one layer more on the later stage, KV heads copied once there are more ranks than
+/// heads.
+#[test]
+fn sglang_s_ranks_hold_what_their_layers_cut() {
+    let table = 128 * 64 * 2;
+    let weights =
+        |layers, tp, pp| bytes(&tiny(layers, false), PartKind::Weights, &asked("sglang", tp, pp, &[]));
+    assert_eq!(weights(3, 1, 1), [2 * table + 3 * LAYER + NORM + ROTARY]);
+    let halves = table + (LAYER - 2 * NORM) / 2 + 2 * NORM + NORM + ROTARY;
+    assert_eq!(weights(1, 2, 1), [halves, halves]);
+    let quarters = (2 * 64 * 16 + 2 * 64 * 16 + 3 * 64 * 32) * 2;
+    assert_eq!(weights(1, 4, 1), [table / 2 + quarters + 3 * NORM + ROTARY; 4]);
+    assert_eq!(weights(3, 1, 2), [table + LAYER + ROTARY, table + 2 * LAYER + NORM + ROTARY]);
+}
+
+/// The table of tokens is on the host, and once more on the last device where the output is that table; three layers
+/// and the output are four places for two devices.
+#[test]
+fn llama_cpp_s_devices_hold_their_layers() {
+    let table = 100 * 64 * 2;
+    let weights = |tied, pp| bytes(&tiny(3, tied), PartKind::Weights, &asked("llama.cpp", 1, pp, &[]));
+    assert_eq!(weights(false, 1), [3 * LAYER + NORM + table]);
+    assert_eq!(weights(true, 1), [3 * LAYER + NORM + table]);
+    assert_eq!(weights(false, 2), [2 * LAYER, LAYER + NORM + table]);
+}
+
+/// 8,192 tokens by three states of 128 and 4.25 of 64 in bf16, and the logits of 128 prompts of 64 tokens, in bf16 and
+/// f32.
+#[test]
+fn tensorrt_llm_runs_a_step_of_prompts() {
+    let activation = bytes(&tiny(1, true), PartKind::Activation, &asked("trtllm", 1, 1, &[]));
+    assert_eq!(activation, [8192 * 2 * (3 * 128 + 17 * 64 / 4) + 128 * 100 * 6]);
+}
+
+/// What `explain` writes of a GPU's memory is true: each line is a difference or a product with its result.
+#[test]
+fn explained_budgets_add_up() {
+    let model = catalog::model("llama3-8b").unwrap();
+    for engine in engine::all() {
+        let request = asked(engine.id(), 1, 1, &[]);
+        let plan = plan(&model, &request).unwrap();
+        let title = "memory of one GPU";
+        let section = sections(&plan, Lang::En).into_iter().find(|section| section.title == title).unwrap();
+        for line in section.lines {
+            let (left, right) = line.split_once(" = ").unwrap();
+            let number = |text: &str| text.replace([',', 'B', ' '], "").parse::<f64>().unwrap();
+            let term = |text: &str| text.split(" × ").map(number).product::<f64>();
+            let sum: f64 = left
+                .split(" + ")
+                .map(|part| {
+                    let mut terms = part.split(" − ").map(term);
+                    let first = terms.next().unwrap();
+                    terms.fold(first, |rest, term| rest - term)
+                })
+                .sum();
+            assert!((sum - number(right)).abs() <= 1.0, "{}: {line}", engine.id());
+        }
     }
 }
 

@@ -83,8 +83,9 @@ impl Engine for LlamaCpp {
     }
 
     fn command(&self, run: &ResolvedRequest<'_>) -> Option<Command> {
-        let slots = run.request.n_parallel.unwrap_or(run.request.users);
-        Some(command::command(run, cells(run, run.request.users, run.tokens).ok()?, slots))
+        let users = run.parallel.users_per_replica(run.request.users);
+        let slots = run.request.n_parallel.unwrap_or(users);
+        Some(command::command(run, cells(run, users, run.tokens).ok()?, slots))
     }
 
     fn allocate<'a>(&self, run: ResolvedRequest<'a>) -> Result<Box<dyn Allocation + 'a>> {
@@ -126,7 +127,7 @@ impl Engine for LlamaCpp {
             .about(&shape.arch));
         }
         let layout = Contexts { run, shape, rows };
-        layout.asked_context(request.users, run.tokens)?;
+        layout.asked_context(run.parallel.users_per_replica(request.users), run.tokens)?;
         Ok(Box::new(layout))
     }
 }
@@ -153,6 +154,11 @@ impl Contexts<'_> {
     fn asked_context(&self, users: u64, tokens: u64) -> Result<Context> {
         let sequences = self.run.request.n_parallel.unwrap_or(users);
         self.context(cells(&self.run, users, tokens)?, sequences)
+    }
+
+    /// Sessions of one server.
+    fn replica_users(&self) -> u64 {
+        self.run.parallel.users_per_replica(self.run.request.users)
     }
 
     fn context(&self, ctx_size: Option<u64>, sequences: u64) -> Result<Context> {
@@ -207,7 +213,7 @@ impl Allocation for Contexts<'_> {
     /// made for one session.
     fn session_bytes(&self, tokens: u64) -> Result<u64> {
         if self.run.request.ctx_size.is_some() {
-            let context = self.asked_context(self.run.request.users, tokens)?;
+            let context = self.asked_context(self.replica_users(), tokens)?;
             return Ok(self.bytes(&context)?.div_ceil(context.sequences));
         }
         let asked = self.run.request.seq.is_some() || self.run.request.users > 1;
@@ -251,7 +257,7 @@ impl Allocation for Contexts<'_> {
     }
 
     fn report(&self, _: Option<&[u64]>) -> Result<EngineReport> {
-        let context = self.asked_context(self.run.request.users, self.run.tokens)?;
+        let context = self.asked_context(self.replica_users(), self.run.tokens)?;
         let caches = self.caches(&context)?;
         let total = |pick: &dyn Fn(&Cache) -> u64| sum(words!("bytes of a context"), caches.iter().map(pick));
         let attention = |cache: &Cache, bytes: u64| if cache.is_attention() { bytes } else { 0 };
