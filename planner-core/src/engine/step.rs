@@ -4,8 +4,7 @@ use super::ResolvedRequest;
 use super::memory::{MemoryPart, PartKind};
 use super::vllm::memory::constants::FORWARD_HIDDEN;
 use crate::error::Result;
-use crate::spec::model::{ModelSpec, WeightModule};
-use crate::spec::value::ModuleKind;
+use crate::spec::model::ModelSpec;
 use crate::text::Words;
 use crate::units::{product, sum};
 
@@ -15,7 +14,7 @@ pub(super) const ACTIVATION: Words = words!("bytes of activations");
 /// around it, as many as logs of vLLM show.
 pub(super) fn token_bytes(run: &ResolvedRequest<'_>) -> Result<u64> {
     let model = run.model;
-    let inner = product(ACTIVATION, &[300, inner_states(model) / run.parallel.tp])?;
+    let inner = product(ACTIVATION, &[300, model.inner_size / run.parallel.tp])?;
     let around = product(ACTIVATION, &[FORWARD_HIDDEN.value, model.hidden_size])?;
     Ok(model.dtype.row_bytes(sum(ACTIVATION, [inner, around])?)? / 100)
 }
@@ -32,30 +31,4 @@ pub(super) fn prompts(run: &ResolvedRequest<'_>, token: u64, users: u64, tokens:
 pub(super) fn logits(model: &ModelSpec, rows: u64) -> Result<u64> {
     let elements = product(ACTIVATION, &[rows, model.vocab_size])?;
     sum(ACTIVATION, [model.dtype.row_bytes(elements)?, product(ACTIVATION, &[elements, 4])?])
-}
-
-/// Inner states of a token in the widest layer: what the modules that lead out of the hidden states give, active
-/// experts together.
-pub fn inner_states(model: &ModelSpec) -> u64 {
-    let share = |part: &str| {
-        let part = model.parts.iter().find(|own| own.name == part);
-        part.map_or((1, 1), |part| (part.active, part.parameters.max(1)))
-    };
-    let (active, all) = share("experts");
-    let of = |module: &WeightModule| {
-        let leads = module.shape.kind == ModuleKind::Linear && module.shape.inputs == model.hidden_size;
-        let back = module.path.contains("down");
-        match module.part {
-            "mlp" | "shared_experts" if leads && !back => module.shape.outputs.saturating_mul(module.count),
-            "experts" if leads && !back => {
-                let used = u128::from(module.count) * u128::from(active) / u128::from(all);
-                module.shape.outputs.saturating_mul(u64::try_from(used).unwrap_or(u64::MAX))
-            }
-            _ => 0,
-        }
-    };
-    let layers = model.modules.chunk_by(|a, b| a.layer == b.layer);
-    let widest = layers.map(|layer| layer.iter().map(of).fold(0, u64::saturating_add)).max();
-    // gate and up lead out of the same states
-    widest.unwrap_or(0) / 2
 }

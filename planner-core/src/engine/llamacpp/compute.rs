@@ -27,6 +27,7 @@ pub struct Graph<'a> {
     shape: &'a Hparams,
     context: &'a Context,
     hidden: u64,
+    inner: u64,
     vocabulary: u64,
     /// Whether attention is computed without its scores (`flash_attn`).
     flash: bool,
@@ -35,7 +36,14 @@ pub struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Of a model in a context.
     pub fn new(shape: &'a Hparams, model: &ModelSpec, context: &'a Context, flash: bool) -> Self {
-        Self { shape, context, hidden: model.hidden_size, vocabulary: model.vocab_size, flash }
+        Self {
+            shape,
+            context,
+            hidden: model.hidden_size,
+            inner: model.inner_size,
+            vocabulary: model.vocab_size,
+            flash,
+        }
     }
 
     /// The buffer of one of so many devices, which has the outputs or not: at least what it is where an output is one
@@ -91,7 +99,7 @@ impl<'a> Graph<'a> {
     pub fn layer(&self) -> Result<u64> {
         let queries = |own: &super::hparams::LayerHparams| own.query_heads.saturating_mul(own.k);
         let queries = self.shape.layers.iter().map(queries).max().unwrap_or(0);
-        let inner = product(BUFFER, &[3, self.shape.inner])?;
+        let inner = product(BUFFER, &[3, self.inner])?;
         let around = product(BUFFER, &[3, self.hidden])?;
         let states = product(BUFFER, &[self.context.n_ubatch, F32, sum(BUFFER, [inner, queries, around])?])?;
         if self.flash {

@@ -121,7 +121,6 @@ mod tests {
             indexer: None,
             state: 0,
             extra_state: 0,
-            inner: 0,
         }
     }
 

@@ -10,7 +10,6 @@ use super::convert_attention as attention;
 use super::convert_state as state;
 use super::hparams::Hparams;
 use super::metadata::Metadata;
-use crate::engine::step::inner_states;
 use crate::error::{Code, Error, Result};
 use crate::spec::model::ModelSpec;
 use crate::suggest;
@@ -62,8 +61,7 @@ pub fn shape(model: &ModelSpec) -> Result<Hparams> {
     state::states(&mut writer, &config)?;
     let missing =
         || Error::refused(Code::LlamacppArchitecture, say!("it has no architecture `{0}`", arch)).about(arch);
-    let shape = Metadata::of(&writer.map).ok_or_else(missing)?.shape()?;
-    Ok(Hparams { inner: inner_states(model), ..shape })
+    Metadata::of(&writer.map).ok_or_else(missing)?.shape()
 }
 
 /// The GGUF architecture that the converter writes, and its class (`get_model_architecture`).

@@ -27,8 +27,6 @@ pub struct Hparams {
     pub state: u64,
     /// Further elements on layers that say so (`ple_conv_state`).
     pub extra_state: u64,
-    /// Elements of a token's inner states in the widest feed-forward layer, active experts together.
-    pub inner: u64,
 }
 
 /// One layer.

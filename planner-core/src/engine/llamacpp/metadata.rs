@@ -85,7 +85,6 @@ impl<'a> Metadata<'a> {
             indexer: None,
             state: 0,
             extra_state: 0,
-            inner: self.inner(count)?,
         };
         self.window(&mut shape)?;
         self.repeat(&mut shape)?;
@@ -96,13 +95,16 @@ impl<'a> Metadata<'a> {
     }
 
     /// Inner states of a token: those of the widest dense layer, or of all experts that it uses.
-    fn inner(&self, count: usize) -> Result<u64> {
-        let dense = self.per_layer("feed_forward_length", count)?.into_iter().flatten().max().unwrap_or(0);
+    ///
+    /// # Errors
+    /// A width that is no whole number.
+    pub fn inner_size(&self) -> Result<u64> {
+        let layers = usize::try_from(self.need("block_count")?.min(MAX_LAYERS)).unwrap_or(0);
+        let dense = self.per_layer("feed_forward_length", layers)?.into_iter().flatten().max().unwrap_or(0);
         let number = |key: &str| self.number(key).unwrap_or(0);
-        let (used, each) = (number("expert_used_count"), number("expert_feed_forward_length"));
-        let each = if each == 0 { dense } else { each };
-        let shared = number("expert_shared_feed_forward_length");
-        Ok(dense.max(used.saturating_mul(each).saturating_add(shared)))
+        let each = self.number("expert_feed_forward_length").unwrap_or(dense);
+        let routed = number("expert_used_count").saturating_mul(each);
+        Ok(dense.max(routed.saturating_add(number("expert_shared_feed_forward_length"))))
     }
 
     /// Heads and their widths, as if no layer were a window layer.
