@@ -4,7 +4,7 @@
 //! takes its memory at once: bytes = Σ layers of row bytes × cells × streams. What a session takes
 //! is its slot, whether it fills it or not.
 //!
-//! [`context`] resolves the settings, [`refuse`] says what the engine refuses, [`mod@caches`] builds the
+//! [`context`] resolves the settings, [`validate`] says what the engine refuses, [`mod@caches`] builds the
 //! tensors of a [`hparams::Hparams`], which comes from GGUF metadata ([`metadata`]) or, through the rules
 //! of its converter, from any other model ([`convert`]).
 
