@@ -1,11 +1,12 @@
 //! The slowest plans of all models and engines: `cargo bench -p planner-tests --bench slowest`.
 //!
-//! Prints, for each engine, how many models it plans, the median and the slowest ones; each plan is the
+//! With the name of a GPU behind `--` each plan searches for what fits on it as well. Prints, for each engine, how many models it plans, the median and the slowest ones; each plan is the
 //! fastest of some runs, so that what else the machine does counts little.
 
 use std::time::{Duration, Instant};
 
 use planner_core::catalog;
+use planner_core::device::Device;
 use planner_core::engine;
 use planner_core::plan::plan;
 use planner_core::request::{EngineId, Request};
@@ -27,10 +28,12 @@ fn fastest(model: &ModelSpec, request: &Request) -> Option<Duration> {
 
 fn main() {
     let models: Vec<ModelSpec> = MODELS.iter().filter_map(|entry| catalog::build(entry).ok()).collect();
+    let gpu = std::env::args().skip(1).find_map(|name| Device::resolve(&name).ok());
     for engine in engine::all() {
         let request = Request {
             seq: Some(1000),
             users: 20,
+            gpu: gpu.clone(),
             engine: Some(EngineId::named(engine.id())),
             ..Request::default()
         };

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 
 pub mod refusals;
 pub mod room;
+pub mod rooms;
 pub mod transformers;
 pub mod weights;
 

@@ -173,6 +173,7 @@ pub fn table() -> String {
         | logs | vLLM | GPU | rows | mean error | worst |\n| --- | --- | --- | ---: | ---: | ---: |\n{groups}{lists}\n\
         ## Constants\n\n\
         What the engine's code does not say: bytes, or hundredths of a byte for the figures of one logit.\n\n\
-        | constant | value | spread | vLLM | source | set on |\n| --- | ---: | ---: | --- | --- | --- |\n{constants}"
+        | constant | value | spread | vLLM | source | set on |\n| --- | ---: | ---: | --- | --- | --- |\n{constants}{}",
+        crate::rooms::table()
     )
 }

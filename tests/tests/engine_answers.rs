@@ -285,8 +285,11 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         (
             "tensorrt-llm",
             "1.2",
-            [&["ep", "dp-attention"][..], &["block-size", "max-num-seqs", "max-model-len", "prefix-caching"]]
-                .concat(),
+            [
+                &["ep", "dp-attention"][..],
+                &["block-size", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "prefix-caching"],
+            ]
+            .concat(),
             true,
         ),
     ] {

@@ -193,10 +193,10 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             format!("{} = {}{device}", human_bytes(budget), parts.join(" + "))
         }
         None if !memory.weights_fit => {
-            let figures = tightest.and_then(|gpu| gpu.budget_bytes.zip(gpu.total_bytes));
-            let (budget, total) = figures.unwrap_or_default();
-            let share = plan.utilization().to_string();
-            text(lang, M::BudgetOf, &[&human_bytes(budget), &share, &human_bytes(total)]) + &device
+            let share = plan.utilization();
+            let shared = tightest.and_then(|gpu| gpu.shared_bytes).unwrap_or(0);
+            let figures = [human_bytes(share.of(shared)), share.to_string(), human_bytes(shared)];
+            text(lang, M::BudgetOf, &figures.each_ref().map(String::as_str)) + &device
         }
         None => text(lang, M::KvMemory, &[&human_bytes(available)]) + &device,
     });
@@ -318,11 +318,12 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
             ),
         ]);
     }
-    let places = [plan.utilization().to_string(), human_bytes(reserve(plan.request))];
-    let footnote = if plan.engine.id == planner_core::engine::ARCHITECTURE.name() {
-        text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str))
+    let by_parts = candidates.iter().all(|candidate| candidate.by_parts);
+    let footnote = if by_parts && plan.request.reserve.is_none() {
+        raw(lang, M::FootnoteParts).to_owned()
     } else {
-        text(lang, M::FootnoteEngine, &[plan.engine.id, plan.engine.version])
+        let places = [plan.utilization().to_string(), human_bytes(reserve(plan.request))];
+        text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str))
     };
     let table: Vec<String> =
         rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();

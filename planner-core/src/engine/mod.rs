@@ -25,10 +25,12 @@ pub mod flag_support;
 #[doc(hidden)]
 pub mod llamacpp;
 pub mod memory;
+mod ranks;
 mod registry;
 pub mod report;
 #[doc(hidden)]
 pub mod sglang;
+mod step;
 #[doc(hidden)]
 pub mod tensorrt_llm;
 #[doc(hidden)]
@@ -85,9 +87,11 @@ impl ResolvedRequest<'_> {
 /// What an engine's memory fraction means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShareOf {
-    /// A share of the GPU's memory holds weights, runtime and cache (vLLM, SGLang).
+    /// A share of the GPU's memory holds all that stands there (vLLM).
     Total,
-    /// A share of what is free once the weights are loaded holds the cache (TensorRT-LLM).
+    /// A share of what is free before the weights are loaded holds weights and cache (SGLang).
+    FreeBeforeWeights,
+    /// A share of what is free once the weights are loaded and a step has run holds the cache (TensorRT-LLM).
     FreeAfterWeights,
 }
 
@@ -149,6 +153,11 @@ pub trait Engine: Sync + std::fmt::Debug {
         None
     }
 
+    /// Figures behind its parts that its code does not say.
+    fn constants(&self) -> &'static [memory::Constant] {
+        &[]
+    }
+
     /// Applies the rule.
     ///
     /// # Errors
@@ -184,6 +193,12 @@ pub trait Allocation {
     /// Sessions that a replica runs at once at most, whatever its memory; the others wait.
     fn max_sessions(&self) -> Option<u64> {
         None
+    }
+
+    /// What a step of `users` sessions of `tokens` works in on a GPU of each pipeline stage, beside the cache; nothing
+    /// where the engine sets it aside before it knows of sessions.
+    fn working(&self, _users: u64, _tokens: u64) -> Result<Vec<memory::MemoryPart>> {
+        Ok(Vec::new())
     }
 
     /// Bytes of a session before its first token: states, rings, whole pages.

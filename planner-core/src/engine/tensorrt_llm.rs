@@ -8,18 +8,21 @@
 //! - A rank has `ceil(num_kv_heads / tp)` heads. MLA is one head of `kv_lora_rank + qk_rope_head_dim` without
 //!   values, whole on every rank. A sparse indexer adds 128 B and a 4 B scale a token.
 //! - `max_attention_window` is unset unless the user sets it, so window layers keep the whole session.
-//! - `tokens_per_block` is 32; `free_gpu_memory_fraction` is 0.9 of the memory that is free after loading.
+//! - `tokens_per_block` is 32; `free_gpu_memory_fraction` is 0.9 of the memory that is free at the peak of a step of
+//!   `max_num_tokens` prompt tokens, which is run with the weights loaded (`KvCacheCreator._cal_max_memory` and
+//!   `_create_dummy_context_requests` of `_torch/pyexecutor/_util.py`).
 
 use serde_json::{Map, Value as Json};
 
 use super::command::Command;
 use super::common::kv_dtypes;
 use super::flag_support;
+use super::memory::{BeforeCache, CENT, Constant, MemoryPart, PartKind, figures};
 use super::report::{EngineReport, Pool, TensorRtLlmReport};
-use super::{Allocation, Engine, ResolvedRequest, ShareOf, Term, Unit, without_shared};
+use super::{Allocation, Engine, ResolvedRequest, ShareOf, Term, Unit, ranks, step, without_shared};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
-use crate::parallel::{Parallel, heads_per_rank, stage_slices};
+use crate::parallel::{Parallel, heads_per_rank, stage_slices, stages};
 use crate::request::Request;
 use crate::spec::layer::{Content, Store};
 use crate::spec::model::Note;
@@ -30,6 +33,41 @@ use crate::units::{Ratio, product, sum};
 const TOKENS_PER_BLOCK: u64 = 32;
 /// `indexer_k_cache_quant_block_size`: elements that share one f32 scale.
 const INDEX_SCALE_BLOCK: u64 = 128;
+
+/// `max_num_tokens` of `TorchLlmArgs`.
+const MAX_NUM_TOKENS: u64 = 8192;
+
+figures! {
+    /// What is outside PyTorch at the peak on one GPU: CUDA context, workspaces of kernels, graphs.
+    OUTSIDE_ONE = 100 * CENT, 80 * CENT, "1.2", "an estimate; no log yet", [];
+    /// The same on several, with NCCL and the workspaces of the all-reduce kernels.
+    OUTSIDE_SEVERAL = 250 * CENT, 150 * CENT, "1.2", "an estimate; no log yet", [];
+}
+
+/// The parts on a GPU of each pipeline stage at the peak of the step that is run; none where no GPU is named.
+fn parts(run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+    let Some(device) = &run.request.gpu else { return Ok(None) };
+    let layers = stages(run.model.config_layers, run.parallel.pp);
+    let tokens = run.request.max_num_batched_tokens.unwrap_or(MAX_NUM_TOKENS);
+    let longest = run.request.max_model_len.or(run.model.max_position).unwrap_or(tokens);
+    let prompts = tokens.div_ceil(longest.clamp(1, tokens.max(1)));
+    let states = product(step::ACTIVATION, &[tokens, step::token_bytes(run)?])?;
+    let activation = sum(step::ACTIVATION, [states, step::logits(run.model, prompts)?])?;
+    let outside = if run.parallel.tp * run.parallel.pp == 1 { OUTSIDE_ONE } else { OUTSIDE_SEVERAL };
+    let of = |weights| {
+        let weights = MemoryPart::exact(PartKind::Weights, weights);
+        match run.request.reserve {
+            Some(reserve) => vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)],
+            None => vec![
+                weights,
+                MemoryPart::estimate(PartKind::Activation, activation, activation / 2),
+                outside.part(PartKind::OutsideTorch),
+            ],
+        }
+    };
+    let stages = ranks::weights(run, &layers, 0)?.into_iter().map(of).collect();
+    Ok(Some(BeforeCache { total_bytes: device.torch_memory(), stages }))
+}
 
 /// TensorRT-LLM's rule.
 #[derive(Debug)]
@@ -56,12 +94,20 @@ impl Engine for TensorRtLlm {
         ShareOf::FreeAfterWeights
     }
 
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        parts(run)
+    }
+
+    fn constants(&self) -> &'static [Constant] {
+        ALL
+    }
+
     fn rule(&self) -> Words {
         words!("whole blocks of 32 tokens out of the memory left after the weights")
     }
 
     fn citation(&self) -> &'static str {
-        "tensorrt_llm/_torch/pyexecutor/resource_manager.py, llmapi/llm_args.py"
+        "tensorrt_llm/_torch/pyexecutor/resource_manager.py, _util.py, llmapi/llm_args.py"
     }
 
     fn expert_group(&self, parallel: Parallel) -> u64 {
@@ -69,7 +115,15 @@ impl Engine for TensorRtLlm {
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
-        &["ep", "dp-attention", "block-size", "max-num-seqs", "max-model-len", "prefix-caching"]
+        &[
+            "ep",
+            "dp-attention",
+            "block-size",
+            "max-num-seqs",
+            "max-num-batched-tokens",
+            "max-model-len",
+            "prefix-caching",
+        ]
     }
 
     /// Flags of `tensorrt_llm/commands/serve.py`. Settings without a flag go into the file of `--config`, under

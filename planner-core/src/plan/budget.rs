@@ -3,8 +3,9 @@
 use super::reserve;
 use crate::engine::common::even_weights;
 use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
-use crate::engine::{ResolvedRequest, ShareOf};
+use crate::engine::{Allocation, ResolvedRequest, ShareOf};
 use crate::error::Result;
+use crate::text::Words;
 use crate::units::sum;
 
 /// One GPU's memory.
@@ -14,10 +15,11 @@ pub struct GpuMemory {
     pub rank: u64,
     /// Pipeline stage it belongs to.
     pub stage: u64,
-    /// The memory that the engine's share is taken of: the driver's total, or PyTorch's under vLLM. `None`
-    /// where only `--kv-memory` is given.
+    /// The driver's total, or PyTorch's where the engine asks that; `None` where only `--kv-memory` is given.
     pub total_bytes: Option<u64>,
-    /// That share in bytes.
+    /// The memory that the engine's share is taken of: the total, or what is free of it before or after loading.
+    pub shared_bytes: Option<u64>,
+    /// Bytes of the budget: weights, what stands beside them, and the room.
     pub budget_bytes: Option<u64>,
     /// Bytes of the weights on this GPU.
     pub weight_bytes: Option<u64>,
@@ -53,99 +55,87 @@ pub struct Memory {
     pub stages: u64,
     /// Whether weights and reserve alone are more than the budget.
     pub weights_fit: bool,
+    /// Room on a GPU of each stage for the cache and what a step works in.
+    pub(super) room: Vec<u64>,
+    /// Whether steps work beside the cache (`Allocation::working`).
+    pub(super) works: bool,
 }
 
 impl Memory {
     /// The memory of a run; `None` where neither a GPU nor `--kv-memory` is given.
-    pub fn of(run: &ResolvedRequest<'_>) -> Result<Option<Self>> {
-        let (request, parallel) = (run.request, run.parallel);
-        let gpus = parallel.gpus();
-        if request.kv_memory.is_none()
-            && let Some(before) = run.engine.before_cache(run)?
-        {
-            return Self::by_parts(run, before).map(Some);
-        }
-        let held = even_weights(run)?;
-        let utilization = run.utilization();
-        let mut weights_fit = true;
-        let one = match (request.kv_memory, &request.gpu) {
-            (None, None) => return Ok(None),
-            (Some(kv_memory), device) => GpuMemory {
+    pub fn of(run: &ResolvedRequest<'_>, allocation: &dyn Allocation) -> Result<Option<Self>> {
+        let device = run.request.gpu.as_ref();
+        if let Some(kv_memory) = run.request.kv_memory {
+            let one = GpuMemory {
                 rank: 0,
                 stage: 0,
-                total_bytes: device.as_ref().map(|device| device.memory_bytes),
+                total_bytes: device.map(|device| device.memory_bytes),
+                shared_bytes: None,
                 budget_bytes: None,
                 weight_bytes: None,
                 reserve_bytes: None,
                 kv_bytes_available: kv_memory,
                 kv_bytes_used: 0,
                 parts: Vec::new(),
-            },
-            (None, Some(device)) => {
-                let reserve = reserve(request);
-                let after = |bytes: u64| bytes.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
-                let room = match run.engine.utilization_of() {
-                    ShareOf::Total => after(utilization.of(device.memory_bytes)),
-                    ShareOf::FreeAfterWeights => after(device.memory_bytes).map(|free| utilization.of(free)),
-                };
-                let budget = match (run.engine.utilization_of(), room) {
-                    (ShareOf::FreeAfterWeights, Some(room)) => sum(words!("budget"), [room, held, reserve])?,
-                    _ => utilization.of(device.memory_bytes),
-                };
-                weights_fit = room.is_some();
-                GpuMemory {
-                    rank: 0,
-                    stage: 0,
-                    total_bytes: Some(device.memory_bytes),
-                    budget_bytes: Some(budget),
-                    weight_bytes: Some(held),
-                    reserve_bytes: Some(reserve),
-                    kv_bytes_available: room.unwrap_or(0),
-                    kv_bytes_used: 0,
-                    parts: vec![
-                        MemoryPart::exact(PartKind::Weights, held),
-                        MemoryPart::exact(PartKind::Reserve, reserve),
-                    ],
-                }
-            }
-        };
-        let gpus = (0..gpus)
-            .map(|rank| GpuMemory { rank, stage: rank / parallel.tp % parallel.pp, ..one.clone() })
-            .collect();
-        Ok(Some(Self { gpus, stages: parallel.pp, weights_fit }))
+            };
+            let stages = vec![one; usize::try_from(run.parallel.pp).unwrap_or(1)];
+            return Ok(Some(Self::on_stages(run, stages, true)));
+        }
+        if let Some(before) = run.engine.before_cache(run)? {
+            return Self::by_parts(run, before, allocation).map(Some);
+        }
+        let Some(device) = device else { return Ok(None) };
+        let parts = vec![
+            MemoryPart::exact(PartKind::Weights, even_weights(run)?),
+            MemoryPart::exact(PartKind::Reserve, reserve(run.request)),
+        ];
+        let stage = stage(run, device.memory_bytes, parts)?;
+        let stages = vec![stage.gpu; usize::try_from(run.parallel.pp).unwrap_or(1)];
+        Ok(Some(Self::on_stages(run, stages, stage.weights_fit)))
     }
 
     /// The memory of a run whose engine computes each part.
-    fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache) -> Result<Self> {
-        let budget = run.utilization().of(before.total_bytes);
+    fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache, allocation: &dyn Allocation) -> Result<Self> {
         let mut weights_fit = true;
-        let mut stages = Vec::new();
+        let mut stages = Vec::with_capacity(before.stages.len());
         for parts in before.stages {
-            let of = |weights: bool| {
-                let own = parts.iter().filter(|part| (part.kind == PartKind::Weights) == weights);
-                sum(words!("budget"), own.map(|part| part.bytes))
-            };
-            let (weights, reserve) = (of(true)?, of(false)?);
-            let room = budget.checked_sub(sum(words!("budget"), [weights, reserve])?);
-            weights_fit &= room.is_some();
-            stages.push(GpuMemory {
-                rank: 0,
-                stage: stages.len() as u64,
-                total_bytes: Some(before.total_bytes),
-                budget_bytes: Some(budget),
-                weight_bytes: Some(weights),
-                reserve_bytes: Some(reserve),
-                kv_bytes_available: room.unwrap_or(0),
-                kv_bytes_used: 0,
-                parts,
-            });
+            let stage = stage(run, before.total_bytes, parts)?;
+            weights_fit &= stage.weights_fit;
+            stages.push(stage.gpu);
         }
+        let mut memory = Self::on_stages(run, stages, weights_fit);
+        if run.request.reserve.is_some() {
+            return Ok(memory);
+        }
+        let working = allocation.working(run.parallel.users_per_replica(run.request.users), run.tokens)?;
+        memory.works = !working.is_empty();
+        for gpu in &mut memory.gpus {
+            let Some(part) = usize::try_from(gpu.stage).ok().and_then(|stage| working.get(stage)) else {
+                continue;
+            };
+            gpu.reserve_bytes = gpu.reserve_bytes.map(|reserve| reserve.saturating_add(part.bytes));
+            gpu.kv_bytes_available = gpu.kv_bytes_available.saturating_sub(part.bytes);
+            gpu.parts.push(*part);
+        }
+        Ok(memory)
+    }
+
+    /// All GPUs, each as the one of its stage.
+    fn on_stages(run: &ResolvedRequest<'_>, stages: Vec<GpuMemory>, weights_fit: bool) -> Self {
         let parallel = run.parallel;
         let gpu = |rank| {
             let stage = rank / parallel.tp % parallel.pp;
-            Some(GpuMemory { rank, ..stages.get(usize::try_from(stage).ok()?)?.clone() })
+            Some(GpuMemory { rank, stage, ..stages.get(usize::try_from(stage).ok()?)?.clone() })
         };
-        Ok(Self { gpus: (0..parallel.gpus()).filter_map(gpu).collect(), stages: parallel.pp, weights_fit })
+        let gpus = (0..parallel.gpus()).filter_map(gpu).collect();
+        let room = stages.iter().map(|gpu| gpu.kv_bytes_available).collect();
+        Self { gpus, stages: parallel.pp, weights_fit, room, works: false }
+    }
+
+    /// Whether the engine's rule says more than weights and a reserve.
+    pub fn has_parts(&self) -> bool {
+        let plain = |part: &MemoryPart| matches!(part.kind, PartKind::Weights | PartKind::Reserve);
+        self.gpus.iter().flat_map(|gpu| &gpu.parts).any(|part| !plain(part))
     }
 
     /// Whether the other answer to "does it fit" is within the error of an estimate.
@@ -171,4 +161,54 @@ impl Memory {
             gpu.kv_bytes_used = stages.get(gpu.stage as usize).copied().unwrap_or(0);
         }
     }
+}
+
+/// A GPU of one stage, and whether what stands there leaves its budget.
+struct Stage {
+    gpu: GpuMemory,
+    weights_fit: bool,
+}
+
+/// What parts and the engine's share leave of a GPU's memory.
+fn stage(run: &ResolvedRequest<'_>, total: u64, parts: Vec<MemoryPart>) -> Result<Stage> {
+    const BUDGET: Words = words!("budget");
+    let share = run.utilization();
+    let of = |wanted: fn(PartKind) -> bool| {
+        sum(BUDGET, parts.iter().filter(|part| wanted(part.kind)).map(|part| part.bytes))
+    };
+    let weights = of(|kind| kind == PartKind::Weights)?;
+    let reserve = of(|kind| kind != PartKind::Weights)?;
+    let held = sum(BUDGET, [weights, reserve])?;
+    let (shared, budget, room) = match run.engine.utilization_of() {
+        ShareOf::Total => {
+            let budget = share.of(total);
+            (total, budget, budget.checked_sub(held))
+        }
+        ShareOf::FreeBeforeWeights => {
+            let outside = of(|kind| kind == PartKind::OutsideTorch)?;
+            let free = total.saturating_sub(outside);
+            let budget = sum(BUDGET, [share.of(free), outside])?;
+            (free, budget, budget.checked_sub(held))
+        }
+        ShareOf::FreeAfterWeights => match total.checked_sub(held) {
+            Some(free) => {
+                let room = share.of(free);
+                (free, sum(BUDGET, [held, room])?, Some(room))
+            }
+            None => (total, total, None),
+        },
+    };
+    let gpu = GpuMemory {
+        rank: 0,
+        stage: 0,
+        total_bytes: Some(total),
+        shared_bytes: Some(shared),
+        budget_bytes: Some(budget),
+        weight_bytes: Some(weights),
+        reserve_bytes: Some(reserve),
+        kv_bytes_available: room.unwrap_or(0),
+        kv_bytes_used: 0,
+        parts,
+    };
+    Ok(Stage { gpu, weights_fit: room.is_some() })
 }

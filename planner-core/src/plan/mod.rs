@@ -148,7 +148,7 @@ fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'
     let (run, mut notes) = resolve(&model, request)?;
     let reference = ReferenceCache::of_definition(run)?;
     let allocation = run.engine.allocate(run)?;
-    let memory = Memory::of(&run)?;
+    let memory = Memory::of(&run, allocation.as_ref())?;
     let available = memory.as_ref().map(Memory::available);
     let report = allocation.report(available.as_deref())?;
     notes.extend(report.notes.iter().cloned());

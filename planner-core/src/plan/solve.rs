@@ -149,6 +149,8 @@ pub struct Candidate {
     pub parallel: Parallel,
     /// Bytes of room for the cache on each GPU.
     pub kv_bytes_available: u64,
+    /// Whether that is the engine's own rule, not a fixed reserve.
+    pub by_parts: bool,
     /// Most users at the asked length.
     pub max_users: u64,
     /// Longest length for the asked users, as in [`Verdict`].
@@ -184,24 +186,29 @@ fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
 struct Fit<'a> {
     run: &'a ResolvedRequest<'a>,
     allocation: &'a dyn Allocation,
-    available: Vec<u64>,
-    weights_fit: bool,
+    memory: &'a Memory,
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a ResolvedRequest<'a>, allocation: &'a dyn Allocation, memory: &Memory) -> Self {
-        Self { run, allocation, available: memory.available(), weights_fit: memory.weights_fit }
+    fn new(run: &'a ResolvedRequest<'a>, allocation: &'a dyn Allocation, memory: &'a Memory) -> Self {
+        Self { run, allocation, memory }
     }
 
     /// Sizes that overflow, or that the engine refuses, do not fit.
     fn fits(&self, users: u64, tokens: u64) -> bool {
         let users = self.run.parallel.users_per_replica(users);
-        self.weights_fit
+        self.memory.weights_fit
             && self.allocation.max_sessions().is_none_or(|most| users <= most)
-            && self
-                .allocation
-                .stage_bytes(users, tokens)
-                .is_ok_and(|used| used.iter().zip(&self.available).all(|(used, available)| used <= available))
+            && self.fits_replica(users, tokens).unwrap_or(false)
+    }
+
+    fn fits_replica(&self, users: u64, tokens: u64) -> Result<bool> {
+        let used = self.allocation.stage_bytes(users, tokens)?;
+        let working = if self.memory.works { self.allocation.working(users, tokens)? } else { Vec::new() };
+        let beside = |stage: usize| working.get(stage).map_or(0, |part| part.bytes);
+        let mut stages = used.iter().zip(&self.memory.room).enumerate();
+        Ok(stages
+            .all(|(stage, (used, room))| used.checked_add(beside(stage)).is_some_and(|all| all <= *room)))
     }
 
     fn max_users(&self, tokens: u64) -> u64 {
@@ -216,7 +223,7 @@ impl<'a> Fit<'a> {
     fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT);
         let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
-        if !self.weights_fit {
+        if !self.memory.weights_fit {
             (Some(max_seq), Limit::Weights)
         } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
             (Some(max_seq), Limit::MaxPosition)
@@ -231,7 +238,7 @@ impl<'a> Fit<'a> {
 /// Plans a changed request as it would be typed and asks something of it; `None` where it is refused or names no memory.
 fn replan<T>(model: &ModelSpec, request: &Request, ask: impl FnOnce(&Fit<'_>) -> T) -> Option<T> {
     let (run, allocation) = try_allocate(model, request)?;
-    let memory = Memory::of(&run).ok()??;
+    let memory = Memory::of(&run, allocation.as_ref()).ok()??;
     Some(ask(&Fit::new(&run, allocation.as_ref(), &memory)))
 }
 
@@ -274,7 +281,7 @@ fn longest(run: &ResolvedRequest<'_>, fit: &Fit<'_>, found: u64, fits: bool) -> 
     let (model, request) = (run.model, run.request);
     let found = match found {
         // an allocation for a length that does not fit may have no room for a shorter session either
-        0 if !fits && fit.weights_fit => {
+        0 if !fits && fit.memory.weights_fit => {
             run.tokens.saturating_sub(1).min(model.max_position.unwrap_or(u64::MAX))
         }
         found => found,
@@ -435,7 +442,8 @@ pub fn candidates(model: &ModelSpec, request: &Request, gpus: &[&str]) -> Vec<Ca
                 device,
                 gpus,
                 parallel,
-                kv_bytes_available: fit.available.first().copied().unwrap_or(0),
+                kv_bytes_available: fit.memory.available().first().copied().unwrap_or(0),
+                by_parts: fit.memory.has_parts(),
                 max_users: verified(model, &request, fit.max_users(fit.run.tokens), Change::Users),
                 max_seq: max_seq.map(|found| verified(model, &request, found, Change::Seq)),
                 limited_by,
@@ -453,7 +461,7 @@ pub fn max_users_by_length(model: &ModelSpec, request: &Request, lengths: &[u64]
     let most = |tokens: u64| {
         let changed = Request { seq: Some(tokens), ..request.clone() };
         let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run).ok()??;
+        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
         Some(Fit::new(&run, allocation.as_ref(), &memory).max_users(run.tokens))
     };
     lengths.iter().map(|&tokens| (tokens, most(tokens))).collect()

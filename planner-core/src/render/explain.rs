@@ -1,6 +1,7 @@
 //! The formula with the numbers put in, and the source of each number.
 
 use crate::dtype::DType;
+use crate::engine::ShareOf;
 use crate::engine::memory::MemoryPart;
 use crate::plan::{GpuMemory, LayerGroup, Plan};
 use crate::render::words::{Message as M, raw, sessions, text};
@@ -257,15 +258,25 @@ fn memory(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         }
     }
     for gpu in &stages {
-        let (Some(total), Some(budget)) = (gpu.total_bytes, gpu.budget_bytes) else { continue };
+        let (Some(total), Some(shared), Some(budget)) = (gpu.total_bytes, gpu.shared_bytes, gpu.budget_bytes)
+        else {
+            continue;
+        };
         if stages.len() > 1 {
             lines.push(text(lang, M::ExplainStage, &[&gpu.stage.to_string()]));
         }
         let share = plan.utilization();
-        lines.push(match budget == share.of(total) {
-            true => format!("{} B × {share} = {} B", group_digits(total), group_digits(budget)),
-            false => format!("{} B", group_digits(budget)),
-        });
+        let share_of = plan.rule().utilization_of();
+        let [total_text, shared_text, budget_text] = [total, shared, budget].map(group_digits);
+        match share_of {
+            ShareOf::Total => lines.push(format!("{total_text} B × {share} = {budget_text} B")),
+            ShareOf::FreeBeforeWeights => {
+                let outside = group_digits(total.saturating_sub(shared));
+                lines.push(format!("{total_text} − {outside} = {shared_text} B"));
+                lines.push(format!("{shared_text} × {share} + {outside} = {budget_text} B"));
+            }
+            ShareOf::FreeAfterWeights => lines.push(format!("{total_text} B")),
+        }
         let range = |range: Option<(u64, u64)>| match range {
             Some((low, high)) => {
                 format!(" ({})", text(lang, M::ExplainRange, &[&group_digits(low), &group_digits(high)]))
@@ -282,13 +293,20 @@ fn memory(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
         };
         lines.extend(gpu.parts.iter().map(part));
         let held: u64 = gpu.parts.iter().map(|part| part.bytes).fold(0, u64::saturating_add);
-        lines.push(match held.checked_sub(budget) {
-            Some(short) if short > 0 => format!("= −{} B", group_digits(short)),
-            _ => {
-                let room = group_digits(gpu.kv_bytes_available);
-                format!("= {room} B {}{}", raw(lang, M::PartRoom), range(gpu.room_range()))
+        let of = if share_of == ShareOf::FreeAfterWeights { total } else { budget };
+        let room = group_digits(gpu.kv_bytes_available);
+        match held.checked_sub(of) {
+            Some(short) if short > 0 => lines.push(format!("= −{} B", group_digits(short))),
+            _ if share_of == ShareOf::FreeAfterWeights => {
+                lines.push(format!("= {shared_text} B"));
+                lines.push(format!(
+                    "{shared_text} × {share} = {room} B {}{}",
+                    raw(lang, M::PartRoom),
+                    range(gpu.room_range())
+                ));
             }
-        });
+            _ => lines.push(format!("= {room} B {}{}", raw(lang, M::PartRoom), range(gpu.room_range()))),
+        }
     }
     lines
 }

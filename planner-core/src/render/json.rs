@@ -179,7 +179,7 @@ fn request(plan: &Plan<'_>) -> Map<String, Json> {
             "k-dtype" => side(&request.k_dtype, plan.kv_dtypes.0.name),
             "v-dtype" => side(&request.v_dtype, plan.kv_dtypes.1.name),
             "memory-utilization" => Some(plan.utilization().to_string().into()),
-            "reserve" => Some(reserve(request).into()),
+            "reserve" => Some(kept_free(plan).into()),
             "max-model-len" => Some(request.max_model_len.unwrap_or(plan.tokens).into()),
             "source-len" => Some(plan.encoder_tokens.into()),
             _ => None,
@@ -263,6 +263,12 @@ fn command_document(command: &Command, lang: Lang) -> CommandDocument {
 
 fn range((low, high): (u64, u64)) -> RangeDocument {
     RangeDocument { low, high }
+}
+
+/// What is kept beside weights and cache on the first GPU.
+fn kept_free(plan: &Plan<'_>) -> u64 {
+    let first = plan.memory.as_ref().and_then(|memory| memory.gpus.first()?.reserve_bytes);
+    first.unwrap_or_else(|| reserve(plan.request))
 }
 
 fn gpu_document(gpu: &GpuMemory) -> GpuDocument {

@@ -364,9 +364,10 @@ flags! {
         Flag::new("memory-utilization", "SHARE", Where, "Share of the GPU's memory the engine may use", "0.92")
             .also(&[alias("--gpu-memory-utilization"), alias("--mem-fraction-static"), alias("--kv_cache_free_gpu_memory_fraction"), alias("--free_gpu_memory_fraction")])
             .reader(Plan).page("mu");
-    /// Bytes kept free on each GPU for activations and runtime. Default 2 GiB.
+    /// Bytes kept free on each GPU in place of what the engine takes beside the weights. Default: what it takes by its
+    /// own rule, 2 GiB by the definition.
     reserve: Option<u64> = None, or_zero(parse_size),
-        Flag::new("reserve", "SIZE", Where, "Kept free on each GPU for activations and runtime", "2GiB").takes_zero().page("rs");
+        Flag::new("reserve", "SIZE", Where, "Kept free on each GPU in place of all that the engine takes beside the weights", "2GiB").takes_zero().page("rs");
 
     /// The engine, and its version. Default: the definition, without any engine's rounding.
     engine: Option<EngineId> = None, |_: &str, text: &str| Ok(Some(EngineId::parse(text))),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::eval::{KeyRead, Scope};
 use super::layer::{Content, Layer, assign_classes};
 use super::model::{Kept, MAX_LAYERS, ModelSpec, Note, Origin, nested};
-use super::parameters::Counter;
+use super::parameters::{Counter, inner_size};
 use super::rules::layer;
 use super::unknown;
 use super::value::Value;
@@ -187,6 +187,7 @@ fn assemble<'a>(
     };
     let (kv_heads, head_dim) = widest(&layers);
     let (parts, modules) = counter.finish();
+    let hidden_size = optional("hidden")?.unwrap_or(0);
     Ok(ModelSpec {
         id: text.model_type.to_owned(),
         location: None,
@@ -196,7 +197,8 @@ fn assemble<'a>(
         family: text.family.name,
         dtype,
         max_position: optional("max_position")?.filter(|&n| n > 0),
-        hidden_size: optional("hidden")?.unwrap_or(0),
+        hidden_size,
+        inner_size: inner_size(&parts, &modules, hidden_size),
         vocab_size: optional("vocab")?.unwrap_or(0),
         attention_heads: layers.iter().map(|layer| layer.query_heads).max().filter(|&heads| heads > 0),
         kv_heads,

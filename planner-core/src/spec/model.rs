@@ -131,6 +131,8 @@ pub struct ModelSpec {
     pub max_position: Option<u64>,
     /// Hidden width.
     pub hidden_size: u64,
+    /// Inner states of a token in the widest feed-forward layer, those of all active experts together.
+    pub inner_size: u64,
     /// Vocabulary size.
     pub vocab_size: u64,
     /// Query heads; `None` without attention.

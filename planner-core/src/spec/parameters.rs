@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::eval::Scope;
 use super::family::{bounded, fill, find, near_types};
 use super::model::{MAX_LAYERS, Part, WeightModule, nested};
-use super::value::Value;
+use super::value::{ModuleKind, Value};
 use super::weights::Storage;
 use crate::error::{Code, Error, Result};
 use crate::units::{product, sum};
@@ -123,4 +123,30 @@ impl Counter {
         let parts = self.parts.into_iter().filter(|part| part.parameters > 0).collect();
         (parts, self.modules)
     }
+}
+
+/// Inner states of a token in the widest layer: what the modules that lead out of the hidden states give, active
+/// experts together.
+pub(super) fn inner_size(parts: &[Part], modules: &[WeightModule], hidden: u64) -> u64 {
+    let share = |part: &str| {
+        let part = parts.iter().find(|own| own.name == part);
+        part.map_or((1, 1), |part| (part.active, part.parameters.max(1)))
+    };
+    let (active, all) = share("experts");
+    let of = |module: &WeightModule| {
+        let leads = module.shape.kind == ModuleKind::Linear && module.shape.inputs == hidden;
+        let back = module.path.contains("down");
+        match module.part {
+            "mlp" | "shared_experts" if leads && !back => module.shape.outputs.saturating_mul(module.count),
+            "experts" if leads && !back => {
+                let used = u128::from(module.count) * u128::from(active) / u128::from(all);
+                module.shape.outputs.saturating_mul(u64::try_from(used).unwrap_or(u64::MAX))
+            }
+            _ => 0,
+        }
+    };
+    let layers = modules.chunk_by(|a, b| a.layer == b.layer);
+    let widest = layers.map(|layer| layer.iter().map(of).fold(0, u64::saturating_add)).max();
+    // gate and up lead out of the same states
+    widest.unwrap_or(0) / 2
 }

@@ -29,15 +29,16 @@
 use serde_json::Value as Json;
 
 use super::common::kept;
+use super::memory::{BeforeCache, CENT, Constant, MemoryPart, PartKind, figures};
 use super::report::{CandleReport, EngineReport};
-use super::{Allocation, Engine, ResolvedRequest, Term};
+use super::{Allocation, Engine, ResolvedRequest, Term, step};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::spec::layer::{Content, Extent, Store};
 use crate::spec::model::{ModelSpec, Note};
 use crate::text::Words;
-use crate::units::{product, sum};
+use crate::units::{Ratio, product, sum};
 
 mod checks;
 mod modules;
@@ -49,6 +50,11 @@ const SESSION: Words = words!("bytes of a session");
 
 /// Rows of the convolution that `mamba.rs` and `mamba2.rs` keep: `D_CONV`.
 const MAMBA_CONV: u64 = 4;
+
+figures! {
+    /// The CUDA context of a process without PyTorch, kernels and cuBLAS included.
+    CONTEXT = 45 * CENT, 25 * CENT, "0.11", "an estimate: 0.3 to 0.7 GiB by the card and the driver", [];
+}
 
 /// The rule of candle.
 #[derive(Debug)]
@@ -71,6 +77,19 @@ impl Engine for Candle {
         "candle-nn/src/kv_cache.rs, candle-transformers/src/models"
     }
 
+    /// It has no share: what a GPU has may be taken.
+    fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
+        Ratio::decimal(1, 0)
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        BeforeCache::without_share(run, CONTEXT.part(PartKind::Driver))
+    }
+
+    fn constants(&self) -> &'static [Constant] {
+        ALL
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &[]
     }
@@ -79,7 +98,8 @@ impl Engine for Candle {
         let model = run.model;
         let module = module(model)?;
         let dtype = checks::all(&run, module)?;
-        Ok(Box::new(Cache { run, module, dtype }))
+        let step = run.request.gpu.as_ref().map(|_| step::token_bytes(&run)).transpose()?;
+        Ok(Box::new(Cache { run, module, dtype, step }))
     }
 }
 
@@ -142,6 +162,8 @@ struct Cache<'a> {
     run: ResolvedRequest<'a>,
     module: &'static Module,
     dtype: DType,
+    /// Bytes that a token of a prompt works in, where a GPU is named.
+    step: Option<u64>,
 }
 
 impl Cache<'_> {
@@ -272,6 +294,17 @@ impl Allocation for Cache<'_> {
 
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>> {
         Ok(vec![self.total_bytes(users, tokens)?])
+    }
+
+    /// A prompt goes through at once, and attention keeps the scores of all its heads, before and after the softmax, in
+    /// f32 (`CausalSelfAttention::forward` of `candle-transformers/src/models/llama.rs`, without its flash attention).
+    fn working(&self, users: u64, tokens: u64) -> Result<Vec<MemoryPart>> {
+        let Some(step) = self.step else { return Ok(Vec::new()) };
+        let part = step::prompts(&self.run, step, users, tokens)?;
+        let heads = self.run.model.attention_heads.unwrap_or(0);
+        let scores = product(step::ACTIVATION, &[users, heads, tokens, tokens, 2, 4])?;
+        let bytes = sum(step::ACTIVATION, [part.bytes, scores])?;
+        Ok(vec![MemoryPart::estimate(PartKind::Activation, bytes, bytes / 2)])
     }
 
     fn min_session_bytes(&self) -> Result<u64> {

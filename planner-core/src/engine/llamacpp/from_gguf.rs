@@ -73,6 +73,7 @@ fn build(id: &str, header: &Header) -> Result<ModelSpec> {
         dtype: float_type(header),
         max_position: shape.trained,
         hidden_size: number("embedding_length").unwrap_or(0),
+        inner_size: metadata.inner_size()?,
         vocab_size: number("vocab_size").or_else(|| vocabulary(header)).unwrap_or(0),
         attention_heads,
         kv_heads: widest.map(|(heads, _)| heads),

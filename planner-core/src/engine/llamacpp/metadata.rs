@@ -94,6 +94,19 @@ impl<'a> Metadata<'a> {
         Ok(shape)
     }
 
+    /// Inner states of a token: those of the widest dense layer, or of all experts that it uses.
+    ///
+    /// # Errors
+    /// A width that is no whole number.
+    pub fn inner_size(&self) -> Result<u64> {
+        let layers = usize::try_from(self.need("block_count")?.min(MAX_LAYERS)).unwrap_or(0);
+        let dense = self.per_layer("feed_forward_length", layers)?.into_iter().flatten().max().unwrap_or(0);
+        let number = |key: &str| self.number(key).unwrap_or(0);
+        let each = self.number("expert_feed_forward_length").unwrap_or(dense);
+        let routed = number("expert_used_count").saturating_mul(each);
+        Ok(dense.max(routed.saturating_add(number("expert_shared_feed_forward_length"))))
+    }
+
     /// Heads and widths of every layer, window layers not yet considered.
     fn heads(&self, count: usize) -> Result<Vec<LayerHparams>> {
         let query = self.per_layer("attention.head_count", count)?.unwrap_or_else(|| vec![0; count]);

@@ -15,18 +15,20 @@ use self::context::{Context, ContextArgs, MAX_SEQUENCES};
 use self::hparams::Hparams;
 use self::metadata::Metadata;
 use super::command::Command;
+use super::memory::{BeforeCache, Constant, MemoryPart};
 use super::report::{CellCache, EngineReport, LlamaCppReport};
 use super::{Allocation, Engine, ResolvedRequest};
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::spec::model::Note;
 use crate::text::Words;
-use crate::units::{product, sum};
+use crate::units::{Ratio, product, sum};
 
 pub mod architectures;
 pub mod caches;
 pub mod classes;
 pub mod command;
+pub mod compute;
 pub mod config;
 pub mod context;
 pub mod convert;
@@ -35,6 +37,7 @@ pub mod convert_state;
 pub mod from_gguf;
 pub mod hparams;
 pub mod metadata;
+mod parts;
 pub mod validate;
 
 /// The engine.
@@ -56,6 +59,19 @@ impl Engine for LlamaCpp {
 
     fn citation(&self) -> &'static str {
         "src/llama-context.cpp, llama-kv-cache*.cpp, llama-memory-recurrent.cpp"
+    }
+
+    /// It has no share: all of a device's memory may be taken.
+    fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
+        Ratio::decimal(1, 0)
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        parts::of(run)
+    }
+
+    fn constants(&self) -> &'static [Constant] {
+        parts::ALL
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
@@ -229,6 +245,16 @@ impl Allocation for Contexts<'_> {
 
     fn max_sessions(&self) -> Option<u64> {
         Some(self.run.request.n_parallel.unwrap_or(MAX_SEQUENCES))
+    }
+
+    /// The compute buffer of each stage's fullest device.
+    fn working(&self, users: u64, tokens: u64) -> Result<Vec<MemoryPart>> {
+        let context = self.asked_context(users, tokens)?;
+        let parallel = self.run.parallel;
+        let devices = parallel.tp.saturating_mul(parallel.pp);
+        let graph = compute::Graph::new(&self.shape, self.run.model, &context, !self.rows.transposed);
+        let of = |stage| graph.buffer(devices, stage + 1 == parallel.pp);
+        (0..parallel.pp).map(of).collect()
     }
 
     /// Bytes of the smallest context: one slot of 256 cells.

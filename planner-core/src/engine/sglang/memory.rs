@@ -77,7 +77,7 @@ pub(super) fn fraction(run: &ResolvedRequest<'_>) -> Ratio {
 
 /// Whether the engine loads more than the language model. A few classes load their towers only when asked to
 /// (`mm_disabled_models`).
-fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
+pub(super) fn is_multimodal(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     let towers = ["vision_config", "audio_config"].iter().any(|key| nested(&model.config, key).is_some());
     (towers || model.text_key.is_some()) && !classes::reads_text_only(&model.architecture)

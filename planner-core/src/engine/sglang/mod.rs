@@ -14,7 +14,8 @@
 //! - A page holds 1 token unless the attention backend or the model's class says otherwise.
 
 use crate::engine::command::Command;
-use crate::engine::{Allocation, Engine, ResolvedRequest};
+use crate::engine::memory::{BeforeCache, Constant};
+use crate::engine::{Allocation, Engine, ResolvedRequest, ShareOf};
 use crate::error::Result;
 use crate::parallel::Parallel;
 use crate::request::Request;
@@ -25,6 +26,7 @@ mod classes;
 mod command;
 mod deepseek_v4;
 mod memory;
+mod parts;
 mod pools;
 mod rows;
 mod settings;
@@ -52,6 +54,18 @@ impl Engine for Sglang {
 
     fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         memory::fraction(run)
+    }
+
+    fn utilization_of(&self) -> ShareOf {
+        ShareOf::FreeBeforeWeights
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        parts::of(run)
+    }
+
+    fn constants(&self) -> &'static [Constant] {
+        parts::ALL
     }
 
     fn rule(&self) -> Words {

@@ -282,16 +282,20 @@ impl<'a> Pools<'a> {
 
 /// Layers of each stage: the remainder goes one each to the last stages (`distributed/utils.py`,
 /// `get_pp_indices`).
-pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
-    let layers = costs.len() as u64;
+pub(super) fn stage_layers(layers: u64, pp: u64) -> Vec<u64> {
     let (each, rest) = (layers / pp, layers % pp);
+    (0..pp).map(|stage| each + u64::from(stage >= pp - rest)).collect()
+}
+
+/// What each stage holds of a list of layers.
+pub(super) fn stage_slices<T>(costs: &[T], pp: u64) -> Vec<&[T]> {
     let mut left = costs;
-    let take = |stage: u64| {
-        let (own, others) = left.split_at((each + u64::from(stage >= pp - rest)) as usize);
+    let take = |layers: u64| {
+        let (own, others) = left.split_at(layers as usize);
         left = others;
         own
     };
-    (0..pp).map(take).collect()
+    stage_layers(costs.len() as u64, pp).into_iter().map(take).collect()
 }
 
 impl Allocation for Pools<'_> {

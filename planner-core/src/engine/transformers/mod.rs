@@ -20,21 +20,27 @@
 //!   tensor under two names; the cache lists both, so both are counted.
 
 use super::common::{self, kv_dtypes, share};
+use super::memory::{BeforeCache, CENT, Constant, MemoryPart, PartKind, figures};
 use super::report::{EngineReport, TransformersReport};
-use super::{Allocation, Engine, ResolvedRequest, Term};
+use super::{Allocation, Engine, ResolvedRequest, Term, step};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::parallel::stage_slices;
 use crate::request::{CacheKind, Request};
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::text::Words;
-use crate::units::{product, sum};
+use crate::units::{Ratio, product, sum};
 use quantized::Stored;
 
 mod quantized;
 
 const ID: &str = "transformers";
 const SESSION: Words = words!("bytes of a session");
+
+figures! {
+    /// The CUDA context of a process with PyTorch, and what its kernels and cuBLAS keep.
+    CONTEXT = 50 * CENT, 25 * CENT, "5.23", "an estimate: 0.3 to 0.5 GiB a process since CUDA 11.7", [];
+}
 
 /// The rule of transformers.
 #[derive(Debug)]
@@ -59,6 +65,19 @@ impl Engine for Transformers {
         "transformers/cache_utils.py"
     }
 
+    /// It has no share: what a GPU has may be taken.
+    fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
+        Ratio::decimal(1, 0)
+    }
+
+    fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+        BeforeCache::without_share(run, CONTEXT.part(PartKind::OutsideTorch))
+    }
+
+    fn constants(&self) -> &'static [Constant] {
+        ALL
+    }
+
     fn reads(&self, request: &Request) -> &'static [&'static str] {
         match request.cache {
             CacheKind::Static => &["cache", "max-model-len"],
@@ -76,7 +95,8 @@ impl Engine for Transformers {
         if let Some(stored) = stored {
             quantized::check(&run, stored, |layer| kept(layer).collect())?;
         }
-        Ok(Box::new(Cache { run, dtype, length, stored }))
+        let step = run.request.gpu.as_ref().map(|_| step::token_bytes(&run)).transpose()?;
+        Ok(Box::new(Cache { run, dtype, length, stored, step }))
     }
 }
 
@@ -134,6 +154,8 @@ struct Cache<'a> {
     length: Option<u64>,
     /// How a quantized cache stores its elements.
     stored: Option<Stored>,
+    /// Bytes that a token of a prompt works in, where a GPU is named.
+    step: Option<u64>,
 }
 
 impl Cache<'_> {
@@ -265,6 +287,13 @@ impl Allocation for Cache<'_> {
         stages.into_iter().map(|own| self.layers(own, users, tokens, parallel.tp)).collect()
     }
 
+    /// `generate` runs all prompts in one forward pass (`_prefill` of `generation/utils.py`).
+    fn working(&self, users: u64, tokens: u64) -> Result<Vec<MemoryPart>> {
+        let Some(step) = self.step else { return Ok(Vec::new()) };
+        let part = step::prompts(&self.run, step, users, tokens)?;
+        Ok(vec![part; usize::try_from(self.run.parallel.pp).unwrap_or(1)])
+    }
+
     fn min_session_bytes(&self) -> Result<u64> {
         self.session_bytes(0)
     }
@@ -328,7 +357,7 @@ mod tests {
         let request = Request::default();
         let (run, _) = crate::plan::resolve(&model, &request)?;
         let held = |length, extent, tokens| {
-            Cache { run, dtype: DType::BF16, length, stored: None }.held(extent, tokens)
+            Cache { run, dtype: DType::BF16, length, stored: None, step: None }.held(extent, tokens)
         };
         assert_eq!(held(None, Extent::Window(128), 127), 127);
         assert_eq!(held(None, Extent::Window(128), 5000), 127);

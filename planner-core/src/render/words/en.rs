@@ -36,6 +36,10 @@ pub(super) fn message(message: Message) -> &'static str {
         M::PartActivation => "activation",
         M::PartOutsideTorch => "outside PyTorch",
         M::PartGraphs => "CUDA graphs",
+        M::PartComputeBuffer => "compute buffer",
+        M::PartDriver => "driver",
+        M::PartMultimodal => "encoder cache",
+        M::PartMargin => "margin",
         M::PartReserve => "reserve",
         M::PartRoom => "KV room",
         M::RoomEstimate => "an estimate: the KV room may be {0} to {1}",
@@ -49,11 +53,11 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnRoom => "KV room per GPU",
         M::ColumnUsers => "users at {0}",
         M::ColumnTokens => "tokens each at {0}",
-        M::FootnoteEngine => {
-            "[1] What {0} {1} leaves for the cache: `explain --gpu` says what stands beside it."
-        }
         M::FootnoteBudget => {
             "[1] {0} of the memory the driver reports, less weights, less {1} per GPU for activations and runtime (--reserve). Engines round up: --engine."
+        }
+        M::FootnoteParts => {
+            "[1] What the engine leaves of each GPU's memory: weights, activations, graphs and runtime are off, by its own rule (--reserve replaces all but the weights)."
         }
         M::LimitMark => "(limit)",
         M::NoLimit => "no limit",

@@ -34,6 +34,10 @@ pub(super) fn message(message: Message) -> &'static str {
         M::PartActivation => "激活",
         M::PartOutsideTorch => "PyTorch 之外",
         M::PartGraphs => "CUDA 图",
+        M::PartComputeBuffer => "计算缓冲区",
+        M::PartDriver => "驱动",
+        M::PartMultimodal => "编码器缓存",
+        M::PartMargin => "余量",
         M::PartReserve => "预留",
         M::PartRoom => "KV 空间",
         M::RoomEstimate => "估计值：KV 空间可能为 {0} 至 {1}",
@@ -47,9 +51,11 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ColumnRoom => "每块 KV 空间",
         M::ColumnUsers => "{0} token 的用户数",
         M::ColumnTokens => "{0} 用户时每个 token 数",
-        M::FootnoteEngine => "[1] {0} {1} 留给缓存的空间：`explain --gpu` 说明其旁边放了什么。",
         M::FootnoteBudget => {
             "[1] 驱动报告内存的 {0}，减去权重，再减去每块 GPU {1} 供激活与运行时使用（--reserve）。引擎会向上取整：--engine。"
+        }
+        M::FootnoteParts => {
+            "[1] 引擎在每块 GPU 上所余的内存：已按其自身规则减去权重、激活、计算图与运行时占用（--reserve 可取代除权重外的各项）。"
         }
         M::LimitMark => "（上限）",
         M::NoLimit => "不限",

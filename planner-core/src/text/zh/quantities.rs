@@ -2,6 +2,7 @@
 
 pub(super) const TABLE: super::Table = &[
     ("bytes of activations", "激活的字节数"),
+    ("bytes of a compute buffer", "计算缓冲区的字节数"),
     ("bytes of CUDA graphs", "CUDA 图的字节数"),
     ("bytes of the rotary tables", "旋转位置表的字节数"),
     ("rotary positions", "旋转位置数"),

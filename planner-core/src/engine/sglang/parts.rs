@@ -1,0 +1,88 @@
+//! What stands in a GPU's memory beside the pools.
+//!
+//! Restates `_profile_available_bytes` of `mem_cache/kv_cache_configurator.py`: what is free once the weights are
+//! loaded, less the share of what was free before that `--mem-fraction-static` leaves out, less the cache of what
+//! encoders give (`mm_runtime_reservation_gb`). Activations and graphs live in the share that is left out.
+
+use serde_json::Value as Json;
+
+use super::{memory, settings};
+use crate::engine::memory::{BeforeCache, CENT, MemoryPart, PartKind, figures};
+use crate::engine::{ResolvedRequest, ranks};
+use crate::error::Result;
+use crate::spec::hf_config::HfConfig;
+use crate::spec::layer::Content;
+use crate::spec::value::ModuleKind;
+use crate::units::{product, sum};
+
+figures! {
+    /// Before the weights, one GPU of a data centre: the CUDA context, and kernels that are loaded by then.
+    OUTSIDE_ONE = 74 * CENT, 36 * CENT, "0.5",
+        "logs: PyTorch's total less what `Load weight begin` leaves", ["qwen3-30b-a3b-fp8", "llama3.1-8b", "qwen2.5-0.5b"];
+    /// The same on several, with NCCL's buffers and those of the all-reduce kernels.
+    OUTSIDE_SEVERAL = 175 * CENT, 30 * CENT, "0.5", "logs of H200: 138.09 GiB free at tp 16, 137.9 at tp 8", [];
+    /// One card of a workstation or a small one of a data centre.
+    OUTSIDE_CARD = 45 * CENT, 20 * CENT, "0.5", "log of an L40S: 44.02 GiB free", [];
+    /// Several cards.
+    OUTSIDE_CARDS = 65 * CENT, 30 * CENT, "0.5", "log of two 24 GB cards: 22.93 GiB free", [];
+    /// What encoders give, kept for prompts to come.
+    MULTIMODAL = 100 << 20, 0, "0.5.23", "environ.py, SGLANG_VLM_CACHE_SIZE_MB", [];
+}
+
+/// The parts on a GPU of each pipeline stage; none where no GPU is named.
+pub(super) fn of(run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
+    let Some(device) = &run.request.gpu else { return Ok(None) };
+    let layers = super::pools::stage_layers(run.model.config_layers, run.parallel.pp);
+    let tables = rotary(run)?;
+    let stages = ranks::weights(run, &layers, ranks::drafts(run))?.into_iter().map(|weights| {
+        let weights = MemoryPart::exact(PartKind::Weights, sum(words!("weight bytes"), [weights, tables])?);
+        if let Some(reserve) = run.request.reserve {
+            return Ok(vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)]);
+        }
+        let mut parts = vec![weights, outside(run)];
+        if memory::is_multimodal(run) {
+            parts.push(MULTIMODAL.part(PartKind::Multimodal));
+        }
+        Ok(parts)
+    });
+    Ok(Some(BeforeCache { total_bytes: device.torch_memory(), stages: stages.collect::<Result<_>>()? }))
+}
+
+fn outside(run: &ResolvedRequest<'_>) -> MemoryPart {
+    let one = run.parallel.tp * run.parallel.pp == 1;
+    let capability = run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0));
+    let has_nvlink = capability == (8, 0) || matches!(capability.0, 9 | 10);
+    let found = match (one, has_nvlink) {
+        (true, true) => OUTSIDE_ONE,
+        (false, true) => OUTSIDE_SEVERAL,
+        (true, false) => OUTSIDE_CARD,
+        (false, false) => OUTSIDE_CARDS,
+    };
+    found.part(PartKind::OutsideTorch)
+}
+
+/// Tables of sines and cosines, in f32 on CUDA (`RotaryEmbedding` of `layers/rotary_embedding/base.py`), of a row for every
+/// position of the longest session and 256 more, in whole 128 (`reserve_rope_cache_for_long_sequences` of
+/// `utils/common.py`).
+fn rotary(run: &ResolvedRequest<'_>) -> Result<u64> {
+    let model = run.model;
+    let placed = |path: &str| path.contains("pos") || path.ends_with("wpe");
+    let mut tables = model.modules.iter().filter(|module| module.part == "embeddings");
+    let placed = tables.any(|module| module.shape.kind == ModuleKind::Table && placed(module.path));
+    if model.attention_heads.is_none() || placed {
+        return Ok(0);
+    }
+    let config = HfConfig::of(model);
+    let rope = model.layers.iter().flat_map(|layer| &layer.stores).find_map(|store| match store.content {
+        Content::Latent { rope, .. } => Some(rope),
+        _ => None,
+    });
+    let head = model.head_dim.unwrap_or(0);
+    let part = config.get("partial_rotary_factor").and_then(Json::as_f64).filter(|part| *part <= 1.0);
+    let width = rope.unwrap_or_else(|| part.map_or(head, |part| (part * head as f64) as u64));
+    let reserved = settings::context(run).saturating_add(256).next_multiple_of(128);
+    let rows = model.max_position.unwrap_or(0).max(reserved);
+    // Gemma 3 and 4 turn windowed layers by parameters of their own
+    let local = config.get("rope_local_base_freq").is_some() || config.model_type.starts_with("gemma3");
+    product(words!("bytes of the rotary tables"), &[rows, width, 4, if local { 2 } else { 1 }])
+}
