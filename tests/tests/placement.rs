@@ -168,3 +168,29 @@ fn more_tensor_ranks_never_raise_the_weights_of_one() {
     }
     assert!(compared > 2000, "{compared} pairs");
 }
+
+/// Parts and room are the budget, on every rank of every engine.
+#[test]
+fn parts_and_room_add_up_to_the_budget() {
+    let mut added = 0;
+    for entry in planner_models::MODELS.iter().step_by(3) {
+        let model = catalog::build(entry).unwrap();
+        for engine in planner_core::engine::all() {
+            for sizes in ["", "--tp 2", "--pp 2", "--tp 8 --ep on", "--reserve 3GiB"] {
+                let line = format!("--engine {} --gpu h200 --seq 1000 --users 2 {sizes}", engine.id());
+                let request = request(&line).unwrap();
+                let Ok(plan) = plan(&model, &request) else { continue };
+                let memory = plan.memory.as_ref().unwrap();
+                for gpu in memory.gpus.iter().filter(|gpu| gpu.kv_bytes_available > 0) {
+                    let parts: u64 = gpu.parts.iter().map(|part| part.bytes).sum();
+                    let budget = gpu.budget_bytes.unwrap();
+                    assert_eq!(parts + gpu.kv_bytes_available, budget, "{} {line}, rank {}", entry.id, gpu.rank);
+                    let ranges = gpu.parts.iter().filter_map(|part| Some((part.bytes, part.range?)));
+                    assert!(ranges.clone().all(|(bytes, (low, high))| low <= bytes && bytes <= high));
+                    added += 1;
+                }
+            }
+        }
+    }
+    assert!(added > 3000, "{added} GPUs");
+}
