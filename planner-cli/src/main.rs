@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     };
     let output = Output::new(matches.subcommand().map_or(&matches, |(_, inner)| inner));
     match cmd::run(&matches, &output) {
+        Ok(_) if output.tell_unwritten() => ExitCode::from(failure::USAGE),
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let error = args::as_typed(error);

@@ -1,17 +1,21 @@
 //! Where and how output goes: format, language, colour, width. The only place that prints.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use anstyle::Style;
 use clap::ArgMatches;
 use planner_core::Error;
-use planner_core::render::words::{Message, error_message, raw};
+use planner_core::render::words::{Message, error_message, raw, text};
 use planner_core::text::Lang;
 
 use crate::failure;
 
 /// Columns when standard output is not a terminal.
 const PIPED_WIDTH: u16 = 80;
+
+/// Why standard output did not take an answer.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
 /// How answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +84,19 @@ impl Output {
     pub fn print(&self, text: &str) {
         let mut out = anstream::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        let _ = write!(out, "{text}{end}");
-        let _ = out.flush();
+        let written = write!(out, "{text}{end}").and_then(|()| out.flush());
+        if let Err(error) = written.as_ref()
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            let _ = UNWRITTEN.set(error.to_string());
+        }
+    }
+
+    /// Tells why an answer could not be written, where one could not.
+    pub fn tell_unwritten(&self) -> bool {
+        let Some(why) = UNWRITTEN.get() else { return false };
+        self.tell(&text(self.lang, Message::Unwritten, &[why]));
+        true
     }
 
     /// Tells of progress, or of what goes beside an answer, on standard error.

@@ -99,15 +99,35 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// Reads a positive number with an optional unit. Number × unit must be whole: `1.5k` is 1,500.
-fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: Words) -> Result<u64> {
+/// Whether every comma of a number stands before groups of three digits, as in `131,072`.
+fn is_grouped(number: &str) -> bool {
+    let whole = number.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let mut rest = groups.peekable();
+    !number.split('.').skip(1).any(|fraction| fraction.contains(','))
+        && (rest.peek().is_none() || (1..=3).contains(&first.len()))
+        && rest.all(|group| group.len() == 3)
+}
+
+/// Reads a positive number with an optional unit. Number × unit must be whole, `1.5k` is 1,500, unless it is
+/// `rounded` down.
+fn scaled(
+    flag: &str,
+    text: &str,
+    scale: impl Fn(&str) -> Option<u64>,
+    rounded: bool,
+    want: Words,
+) -> Result<u64> {
     let bad = || Error::bad_value(flag, text, want);
     let trimmed = text.trim();
     let split = trimmed.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '_'));
     let (number, unit) = trimmed.split_at(split.unwrap_or(trimmed.len()));
+    if !is_grouped(number) {
+        return Err(Error::bad_value(flag, text, words!("one number: a comma in it groups three digits")));
+    }
     let number: String = number.chars().filter(|c| !matches!(c, ',' | '_')).collect();
-    let unit = unit.trim();
-    let (_, scale) = units.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?;
+    let scale = scale(unit.trim()).ok_or_else(bad)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
     let digits = format!("{whole}{fraction}");
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || fraction.len() > 12 {
@@ -116,8 +136,8 @@ fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: Words) -> Result<
     let overflow = || Error::overflow(Sentence::verbatim(flag));
     let digits: u128 = digits.parse().map_err(|_| overflow())?;
     let power = 10_u128.pow(fraction.len() as u32);
-    let value = digits.checked_mul(u128::from(*scale)).ok_or_else(overflow)?;
-    if value % power != 0 || value == 0 {
+    let value = digits.checked_mul(u128::from(scale)).ok_or_else(overflow)?;
+    if value / power == 0 || value % power != 0 && (!rounded || scale == 1) {
         return Err(bad());
     }
     u64::try_from(value / power).map_err(|_| overflow())
@@ -126,30 +146,40 @@ fn scaled(flag: &str, text: &str, units: &[(&str, u64)], want: Words) -> Result<
 /// Reads a token count: `1000`, `1k` = 1,000, `1K` = 1,024, `1m` = 10⁶, `1M` = 1,024².
 pub fn parse_tokens(flag: &str, text: &str) -> Result<u64> {
     const UNITS: &[(&str, u64)] = &[("", 1), ("k", 1_000), ("K", 1 << 10), ("m", 1_000_000), ("M", 1 << 20)];
-    scaled(flag, text, UNITS, words!("a whole number of tokens of at least 1, such as 1000, 32k or 128K"))
+    let scale = |unit: &str| UNITS.iter().find(|(name, _)| *name == unit).map(|(_, scale)| *scale);
+    let want = words!("a whole number of tokens of at least 1, such as 1000, 32k or 128K");
+    scaled(flag, text, scale, false, want)
 }
 
-/// Reads a size in bytes: a bare number is bytes, `GB` = 10⁹, `GiB` = 2³⁰.
+/// Reads a size in bytes, as logs and tools write it, rounded down to whole bytes: a bare number is bytes, `GB` and `G`
+/// are 10⁹, `GiB` and `Gi` 2³⁰, in any letter case.
 pub fn parse_size(flag: &str, text: &str) -> Result<u64> {
-    const UNITS: &[(&str, u64)] = &[
-        ("", 1),
-        ("B", 1),
-        ("kB", 1_000),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-    ];
-    scaled(flag, text, UNITS, words!("a size such as 80GiB, 24GB or a number of bytes"))
+    let scale = |unit: &str| {
+        let unit = unit.to_ascii_lowercase();
+        let (prefix, base) = match unit.strip_suffix("ib").or(unit.strip_suffix('i')) {
+            Some(prefix) => (prefix, 1024_u64),
+            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000),
+        };
+        let power = ["", "k", "m", "g", "t"].iter().position(|known| *known == prefix)?;
+        if power == 0 && base == 1024 { None } else { Some(base.pow(power as u32)) }
+    };
+    scaled(flag, text, scale, true, words!("a size such as 80GiB, 24GB or a number of bytes"))
 }
 
 /// Reads a positive whole number.
 pub fn parse_count(flag: &str, text: &str) -> Result<u64> {
-    scaled(flag, text, &[("", 1)], words!("a whole number of at least 1"))
+    scaled(flag, text, |unit| unit.is_empty().then_some(1), false, words!("a whole number of at least 1"))
+}
+
+/// Distinct values, the least first. For a few of them: each is put in its place.
+pub fn ascending(values: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut sorted = Vec::new();
+    for value in values {
+        if let Err(place) = sorted.binary_search(&value) {
+            sorted.insert(place, value);
+        }
+    }
+    sorted
 }
 
 /// `327680` as `327,680`.
@@ -198,7 +228,9 @@ mod tests {
         ] {
             assert_eq!(parse_tokens("--seq", text), Ok(want), "{text}");
         }
-        for text in ["0", "-5", "many", "", "1.0005k", "1e3", "1kk"] {
+        for text in
+            ["0", "-5", "many", "", "1.0005k", "1e3", "1kk", "500,32000", "1,2,3", "1,00", ",500", "1000,000"]
+        {
             assert!(matches!(parse_tokens("--seq", text), Err(Error::BadValue { .. })), "{text}");
         }
         for text in ["99999999999999999999", "99999999999999999999999999999999999999999999"] {
@@ -211,7 +243,23 @@ mod tests {
         assert_eq!(parse_size("--gpu", "80GiB"), Ok(85_899_345_920));
         assert_eq!(parse_size("--gpu", "80 GB"), Ok(80_000_000_000));
         assert_eq!(parse_size("--gpu", "1.5GiB"), Ok(1_610_612_736));
-        assert!(parse_size("--gpu", "80 gigs").is_err());
+        for (text, want) in [
+            ("80G", 80_000_000_000),
+            ("80g", 80_000_000_000),
+            ("80gb", 80_000_000_000),
+            ("80Gi", 80 << 30),
+            ("512mib", 512 << 20),
+            ("1,024 KiB", 1 << 20),
+            // 17.39 × 2³⁰ = 18,672,370,319.36
+            ("17.39GiB", 18_672_370_319),
+            // 79.65 × 2³⁰ = 85,523,536,281.6
+            ("79.65 GiB", 85_523_536_281),
+        ] {
+            assert_eq!(parse_size("--gpu", text), Ok(want), "{text}");
+        }
+        for text in ["80 gigs", "80ii", "1.5", "80i", "1e9", "0.1B", "4PB"] {
+            assert!(parse_size("--gpu", text).is_err(), "{text}");
+        }
     }
 
     #[test]

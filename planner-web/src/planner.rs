@@ -12,6 +12,7 @@ use planner_core::request::Request;
 use planner_core::source;
 use planner_core::spec::model::ModelSpec;
 use planner_core::text::Lang;
+use planner_core::units::ascending;
 use planner_core::{say, words};
 use serde_json::{Value, json};
 
@@ -210,16 +211,9 @@ pub fn curve(request: &str) -> Value {
     };
     let asked = question.request.seq.unwrap_or(0);
     let last = question.model.max_position.unwrap_or(1 << 17).max(asked);
-    let mut lengths: Vec<u64> = (8..40)
-        .flat_map(|power| [1_u64 << power, 3 << (power - 1)])
-        .filter(|&tokens| tokens <= last)
-        .chain([last])
-        .collect();
-    if asked > 0 {
-        lengths.push(asked);
-    }
-    lengths.sort_unstable();
-    lengths.dedup();
+    let steps = (8..40).flat_map(|power| [1_u64 << power, 3 << (power - 1)]);
+    let ends = [last].into_iter().chain((asked > 0).then_some(asked));
+    let lengths = ascending(steps.filter(|&tokens| tokens <= last).chain(ends));
     let points: Vec<Value> = plan::max_users_by_length(&question.model, &question.request, &lengths)
         .into_iter()
         .map(|(seq, users)| json!({"seq": json::integer(seq), "max_users": users.map(json::integer)}))

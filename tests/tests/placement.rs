@@ -184,7 +184,13 @@ fn parts_and_room_add_up_to_the_budget() {
                 for gpu in memory.gpus.iter().filter(|gpu| gpu.kv_bytes_available > 0) {
                     let parts: u64 = gpu.parts.iter().map(|part| part.bytes).sum();
                     let budget = gpu.budget_bytes.unwrap();
-                    assert_eq!(parts + gpu.kv_bytes_available, budget, "{} {line}, rank {}", entry.id, gpu.rank);
+                    assert_eq!(
+                        parts + gpu.kv_bytes_available,
+                        budget,
+                        "{} {line}, rank {}",
+                        entry.id,
+                        gpu.rank
+                    );
                     let ranges = gpu.parts.iter().filter_map(|part| Some((part.bytes, part.range?)));
                     assert!(ranges.clone().all(|(bytes, (low, high))| low <= bytes && bytes <= high));
                     added += 1;

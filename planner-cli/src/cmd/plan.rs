@@ -45,6 +45,14 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
 
 /// Plans and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
+    let given = |flag: &str| matches.get_one::<String>(flag).is_some();
+    if matches.get_flag("check") && !given("gpu") && !given("kv-memory") {
+        return Err(Error::bad_value(
+            "--check",
+            words!("given without memory"),
+            words!("beside --gpu or --kv-memory"),
+        ));
+    }
     if args::wants_all_engines(matches) {
         if matches.get_flag("verify") {
             return Err(Error::bad_value(

@@ -6,7 +6,7 @@ use crate::engine::architecture::ReferenceCache;
 use crate::error::Result;
 use crate::memo::Memo;
 use crate::spec::layer::{Content, Extent, Layer, Store};
-use crate::units::{lcm, product, sum};
+use crate::units::{ascending, lcm, product, sum};
 
 /// Bytes per token from one position on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +109,8 @@ fn slopes(reference: &ReferenceCache<'_>) -> Result<Vec<Slope>> {
         }
         period = lcm(period, store.tokens_per_row.max(1));
     }
-    edges.sort_unstable();
-    edges.dedup();
     let mut slopes: Vec<Slope> = Vec::new();
-    for from_token in edges {
+    for from_token in ascending(edges) {
         let mut bytes = 0;
         for class in reference.classes() {
             for store in kept(class.stores) {

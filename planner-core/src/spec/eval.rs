@@ -5,7 +5,6 @@
 //! accept.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use planner_models::Family;
 use planner_models::expr::{Expr, Operator, parse};
@@ -64,7 +63,8 @@ pub struct Scope<'a> {
     pub class: &'a str,
     /// `model_type` of the language model.
     pub model_type: &'a str,
-    parsed: RefCell<BTreeMap<&'static str, std::rc::Rc<Expr<'static>>>>,
+    /// Expressions by the text that they were parsed from, which is one place of a family's table.
+    parsed: RefCell<Vec<(&'static str, std::rc::Rc<Expr<'static>>)>>,
     /// Values of definitions, with the layer that they hold for where they read `i`.
     known: RefCell<Vec<(&'static str, Option<u64>, Value<'a>)>>,
     index: Cell<Option<u64>>,
@@ -150,12 +150,12 @@ impl<'a> Scope<'a> {
     }
 
     fn expression(&self, source: &'static str) -> Result<std::rc::Rc<Expr<'static>>> {
-        if let Some(expr) = self.parsed.borrow().get(source) {
+        if let Some((_, expr)) = self.parsed.borrow().iter().find(|(text, _)| std::ptr::eq(*text, source)) {
             return Ok(expr.clone());
         }
         let expr = parse(source).map_err(|why| Error::parse(words!("family"), Sentence::verbatim(why)))?;
         let expr = std::rc::Rc::new(expr);
-        self.parsed.borrow_mut().insert(source, expr.clone());
+        self.parsed.borrow_mut().push((source, expr.clone()));
         Ok(expr)
     }
 

@@ -128,6 +128,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainBudget => "memory of one GPU",
         M::ExplainParameters => "parameters by part",
         M::Error => "error",
+        M::Unwritten => "error: cannot write to standard output: {0}",
         M::Hint => "hint",
     }
 }

@@ -119,6 +119,7 @@ pub enum Message {
     ExplainParameters,
     Error,
     Hint,
+    Unwritten,
 }
 
 /// A text with its arguments put in.

@@ -122,6 +122,7 @@ pub(super) fn message(message: Message) -> &'static str {
         M::ExplainBudget => "一块 GPU 的内存",
         M::ExplainParameters => "各部分参数量",
         M::Error => "错误",
+        M::Unwritten => "错误：无法写入标准输出：{0}",
         M::Hint => "提示",
     }
 }

@@ -3,7 +3,6 @@
 //! Checkpoints start a name in several ways (`model.`, `language_model.model.`) and have several names for an
 //! MLP with experts (`block_sparse_moe`, `ffn`). Both are made canonical before a comparison.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -46,7 +45,8 @@ pub fn canonical(name: &str) -> String {
 /// `re.match` does (compressed-tensors `match_name`).
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
-    names: BTreeSet<String>,
+    /// A set: the values are null.
+    names: Map<String, Json>,
     globs: Vec<String>,
     expressions: Vec<Arc<dyn Expression>>,
 }
@@ -79,7 +79,7 @@ impl Patterns {
             } else if pattern.contains(['*', '?', '[']) {
                 read.globs.push(glob(&canonical(pattern)));
             } else {
-                let _ = read.names.insert(canonical(pattern));
+                let _ = read.names.insert(canonical(pattern), Json::Null);
             }
         }
         Ok(read)
@@ -108,7 +108,7 @@ impl Patterns {
                 // The end of a name matches every module that ends so.
                 let mut end = rest;
                 loop {
-                    if self.names.contains(end) {
+                    if self.names.contains_key(end) {
                         return true;
                     }
                     match end.split_once('.') {

@@ -47,6 +47,9 @@ pub(super) const TABLE: super::Table = &[
         "--dp {0} 作为 --tp {1} 之内的数据并行注意力组（--dp-attention on）：{2} 不支持跨节点的副本",
     ),
     ("--gpus as --tp {0} --dp {1}", "--gpus 按 --tp {0} --dp {1} 计"),
+    ("one number: a comma in it groups three digits", "一个数：其中的逗号按三位分组"),
+    ("given without memory", "在未指定显存时给出"),
+    ("beside --gpu or --kv-memory", "与 --gpu 或 --kv-memory 一起给出"),
     ("one engine here; a plan compares all", "这里只选一个引擎；方案会并列所有引擎"),
     (
         "left out, or with a --model that is a GGUF file or a folder of safetensors",
