@@ -60,8 +60,28 @@ fn model() -> Arg {
         .help_heading("What")
 }
 
+/// What a log measured, in place of estimates: a file, which the core does not read.
+fn profile() -> Arg {
+    Arg::new("profile")
+        .long("profile")
+        .value_name("FILE")
+        .help("What `explain-log --calibrate` measured of this machine, or vLLM's own startup_plan file, in place of estimates")
+        .help_heading("Where")
+}
+
 fn plan_flags() -> impl Iterator<Item = Arg> {
-    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag))
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([profile()])
+}
+
+fn log_flags() -> [Arg; 2] {
+    [
+        Arg::new("log").value_name("FILE").required(true).help("The log, or - for standard input"),
+        Arg::new("calibrate")
+            .long("calibrate")
+            .value_name("FILE")
+            .help("Also keep what the log measured in FILE, beside what it holds of other runs, for --profile")
+            .help_heading("Output"),
+    ]
 }
 
 /// The whole command line.
@@ -95,6 +115,12 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("explain")
                 .about("Show the formula with the numbers put in, and where each came from")
+                .args(plan_flags()),
+        )
+        .subcommand(
+            Command::new("explain-log")
+                .about("Set kvplan's figures beside those of an engine's start-up log, and say which part differs")
+                .args(log_flags())
                 .args(plan_flags()),
         )
         .subcommand(

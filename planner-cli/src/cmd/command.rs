@@ -5,12 +5,11 @@ use planner_core::plan::plan;
 use planner_core::render::json;
 use planner_core::{Error, Result, words};
 
-use crate::args;
 use crate::output::{Format, Output, to_text};
 
 /// Prints the command; what it cannot say goes to standard error.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request(matches)?;
+    let (request, note) = super::profile::request(matches)?;
     let model = super::plan::model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let command = plan.command().ok_or_else(|| {
@@ -24,7 +23,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Format::Json => output.print(&to_text(&json::command(&command, output.lang))),
         Format::Table | Format::Csv | Format::Markdown => {
             output.print(&command.shell());
-            command.notes.iter().for_each(|said| output.tell(&said.text.text(output.lang)));
+            command.notes.iter().chain(&note).for_each(|said| output.tell(&said.text.text(output.lang)));
         }
     }
     Ok(0)

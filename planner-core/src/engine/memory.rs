@@ -11,7 +11,7 @@ pub enum PartKind {
     OutsideTorch,
     /// Captured CUDA graphs, where the engine takes them off the room for the cache.
     Graphs,
-    /// What the user keeps free (`--reserve`), in place of the last three.
+    /// What the user keeps free (`--reserve`) in place of the last three, or what a log measured of them in one sum.
     Reserve,
 }
 

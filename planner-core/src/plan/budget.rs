@@ -1,6 +1,6 @@
 //! A GPU's memory: budget, weights, reserve, and the room that is left for the cache.
 
-use super::reserve;
+use super::{measured, reserve};
 use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
 use crate::engine::{ResolvedRequest, ShareOf};
 use crate::error::Result;
@@ -71,7 +71,10 @@ impl Memory {
                 parts: Vec::new(),
             },
             (None, Some(device)) => {
-                let reserve = reserve(request);
+                let (held, reserve) = match measured::of(run)? {
+                    Some(measured) => measured::weights_and_rest(measured, held),
+                    None => (held, reserve(request)),
+                };
                 let after = |bytes: u64| bytes.checked_sub(held).and_then(|rest| rest.checked_sub(reserve));
                 let room = match run.engine.utilization_of() {
                     ShareOf::Total => after(utilization.of(device.memory_bytes)),
@@ -102,7 +105,10 @@ impl Memory {
     }
 
     /// The budget of a run whose engine says what each part takes.
-    fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache) -> Result<Self> {
+    fn by_parts(run: &ResolvedRequest<'_>, mut before: BeforeCache) -> Result<Self> {
+        if let Some(measured) = measured::of(run)? {
+            before.stages.iter_mut().zip(&measured.stages).for_each(|(parts, stage)| *parts = measured::parts(stage, parts));
+        }
         let budget = run.utilization().of(before.total_bytes);
         let mut weights_fit = true;
         let mut stages = Vec::new();

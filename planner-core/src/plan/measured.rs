@@ -1,0 +1,139 @@
+//! Parts of a GPU's memory as a start-up log measured them, where the log is of the planned run.
+
+use crate::engine::ResolvedRequest;
+use crate::engine::memory::{MemoryPart, PartKind};
+use crate::error::Result;
+use crate::request::{FLAGS, Measured, MeasuredStage, Request};
+use crate::spec::model::Note;
+use crate::text::Sentence;
+
+/// What figures printed to a hundredth of a GiB, four of them, can leave.
+const ROUNDING: u64 = 32 << 20;
+
+/// The measurement of a run; none where memory is given by other means.
+pub(super) fn of<'a>(run: &ResolvedRequest<'a>) -> Result<Option<&'a Measured>> {
+    if run.request.kv_memory.is_some() || run.request.reserve.is_some() {
+        return Ok(None);
+    }
+    for measured in &run.request.measured {
+        if differences(run, measured)?.is_empty() {
+            return Ok(Some(measured));
+        }
+    }
+    Ok(None)
+}
+
+/// What is said of the measurements that a request brings.
+pub(super) fn note(run: &ResolvedRequest<'_>) -> Result<Option<Note>> {
+    let request = run.request;
+    if request.measured.is_empty() {
+        return Ok(None);
+    }
+    if let Some(flag) = ["kv-memory", "reserve"].iter().find(|name| given(request, name)) {
+        let flag = format!("--{flag}");
+        return Ok(Some(Note::new("measured_unused", say!("what was measured is not used beside {0}", flag))));
+    }
+    if request.gpu.is_none() {
+        return Ok(Some(Note::new("measured_unused", words!("what was measured is not used without --gpu"))));
+    }
+    if of(run)?.is_some() {
+        let text = say!("measured by {0} {1} on {2}, not estimated: what its memory holds beside the cache", run.engine.id(), run.version, gpu(run));
+        return Ok(Some(Note::new("measured", text)));
+    }
+    let each = request.measured.iter().map(|measured| differences(run, measured));
+    let each: Vec<Vec<&str>> = each.collect::<Result<_>>()?;
+    let nearest = each.into_iter().min_by_key(Vec::len).unwrap_or_default();
+    let text = say!("nothing was measured of this run, whose parts are estimates: the nearest differs in {0}", Sentence::list(nearest));
+    Ok(Some(Note::new("measured_unused", text)))
+}
+
+fn given(request: &Request, name: &str) -> bool {
+    FLAGS.iter().any(|flag| flag.name == name && flag.is_given(request))
+}
+
+fn gpu<'a>(run: &ResolvedRequest<'a>) -> &'a str {
+    run.request.gpu.as_ref().map_or("", |device| device.id.as_str())
+}
+
+/// In what a measurement is of another run.
+fn differences(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<Vec<&'static str>> {
+    let parallel = run.parallel;
+    let same = [
+        ("engine", measured.engine == run.engine.id()),
+        ("version", measured.version == run.version),
+        ("model", measured.model == run.model.id),
+        ("--gpu", measured.gpu == gpu(run)),
+        ("--tp", measured.tp == parallel.tp),
+        ("--pp", measured.pp == parallel.pp && measured.stages.len() as u64 == parallel.pp),
+        ("--dp", measured.dp == parallel.dp),
+        ("--dcp", measured.dcp == parallel.dcp),
+    ];
+    let mut differ: Vec<&'static str> = same.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
+    if differ.is_empty() && !same_settings(run, measured)? {
+        differ.extend(Measured::SETTINGS.iter().filter(|name| setting(run.request, name) != measured.settings.get(**name).cloned()));
+    }
+    Ok(differ)
+}
+
+/// A setting of a request as text; nothing where it is the engine's default.
+pub(crate) fn setting(request: &Request, name: &str) -> Option<String> {
+    let flag = FLAGS.iter().find(|flag| flag.name == name && flag.is_given(request))?;
+    let json = flag.json(request);
+    Some(json.as_str().map_or_else(|| json.to_string(), str::to_owned))
+}
+
+/// Whether both runs have one step: settings that are equal, or one given where the other has it by default, which
+/// shows in equal estimates.
+fn same_settings(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<bool> {
+    let mut other = run.request.clone();
+    let mut differs = false;
+    for name in Measured::SETTINGS {
+        let (own, its) = (setting(run.request, name), measured.settings.get(name));
+        if own.as_ref() == its {
+            continue;
+        }
+        differs = true;
+        match (own, its) {
+            (None, Some(its)) if other.set(name, its).is_ok() => {}
+            _ => return Ok(false),
+        }
+    }
+    if !differs {
+        return Ok(true);
+    }
+    let estimate = run.engine.before_cache(run)?;
+    let its = run.engine.before_cache(&ResolvedRequest { request: &other, ..*run })?;
+    Ok(estimate.is_none() || estimate == its)
+}
+
+/// A stage's parts as measured: what the log does not print apart is one sum, so that all together are exact.
+pub(super) fn parts(stage: &MeasuredStage, estimated: &[MemoryPart]) -> Vec<MemoryPart> {
+    let all = stage.before_cache_bytes;
+    let own = estimated.iter().find(|part| part.kind == PartKind::Weights).map(|part| part.bytes);
+    let weights = stage.weights_bytes.or(own).unwrap_or(0).min(all);
+    let mut parts = vec![MemoryPart::exact(PartKind::Weights, weights)];
+    let mut left = all - weights;
+    let logged = [
+        (PartKind::OutsideTorch, stage.outside_torch_bytes),
+        (PartKind::Graphs, stage.graphs_bytes),
+        (PartKind::Activation, stage.activation_bytes),
+    ];
+    for (kind, bytes) in logged {
+        let Some(bytes) = bytes else { continue };
+        let is_last = kind == PartKind::Activation && left.abs_diff(bytes) <= ROUNDING;
+        let bytes = if is_last { left } else { bytes.min(left) };
+        parts.push(MemoryPart::exact(kind, bytes));
+        left -= bytes;
+    }
+    if left > 0 {
+        parts.push(MemoryPart::exact(PartKind::Reserve, left));
+    }
+    parts
+}
+
+/// Weights and all else of the stage that holds most, for engines whose rule has no parts.
+pub(super) fn weights_and_rest(measured: &Measured, weights: u64) -> (u64, u64) {
+    let all = measured.stages.iter().map(|stage| stage.before_cache_bytes).max().unwrap_or(0);
+    let weights = weights.min(all);
+    (weights, all - weights)
+}

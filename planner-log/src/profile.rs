@@ -1,0 +1,169 @@
+//! What logs measured of a machine, kept in a file: one entry a run, the newest of equal ones.
+
+use std::collections::BTreeMap;
+
+use planner_core::engine::ShareOf;
+use planner_core::plan::{Plan, plan};
+use planner_core::request::{FLAGS, Measured, MeasuredStage, Request};
+use planner_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::compare::tightest;
+use crate::figure::{Figure, Quantity};
+use crate::log::{Rank, StartupLog};
+use crate::messages;
+use crate::startup_plan::StartupPlan;
+
+/// The file's version.
+const SCHEMA: u64 = 1;
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    schema: u64,
+    /// Runs that were measured.
+    pub measured: Vec<Measured>,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { schema: SCHEMA, measured: Vec::new() }
+    }
+}
+
+/// What a file of `--profile` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// Measured runs.
+    Profile(Profile),
+    /// vLLM's own start-up plan.
+    Startup(StartupPlan),
+}
+
+impl Kept {
+    /// Reads a file of either kind.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self> {
+        if let Some(plan) = StartupPlan::read(bytes) {
+            return Ok(Self::Startup(plan));
+        }
+        Profile::read(name, bytes).map(Self::Profile)
+    }
+}
+
+impl Profile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is another, or of a later version.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self> {
+        let read: Option<Self> = serde_json::from_slice(bytes).ok();
+        read.filter(|profile| profile.schema == SCHEMA)
+            .ok_or_else(|| Error::unreadable(name, messages::NO_PROFILE.say(&[])))
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Adds a run, in place of an earlier measurement of the same.
+    pub fn add(&mut self, measured: Measured) {
+        let same = |other: &Measured| Measured { stages: Vec::new(), ..other.clone() };
+        match self.measured.iter_mut().find(|other| same(other) == same(&measured)) {
+            Some(other) => *other = measured,
+            None => self.measured.push(measured),
+        }
+    }
+}
+
+/// What a log measured of the run of a plan.
+///
+/// # Errors
+/// The log prints no room; the plan has no budget.
+pub fn measured(log: &StartupLog, planned: &Plan<'_>) -> Result<Measured> {
+    let no_room = || Error::unreadable(log.engine, messages::NO_ROOM.say(&[]));
+    let least = tightest(log).ok_or_else(no_room)?;
+    let stages = (0..planned.parallel.pp()).map(|number| {
+        let parallel = planned.parallel;
+        let own = log.ranks.iter().find(|rank| {
+            rank.place.stage(parallel.tp(), parallel.pp()) == number && rank.figures.contains_key(&Quantity::Room)
+        });
+        stage(log, own.unwrap_or(least), planned, number)
+    });
+    let stages: Option<Vec<MeasuredStage>> = stages.collect();
+    let request = planned.request;
+    let settings = Measured::SETTINGS.iter().filter_map(|name| {
+        let flag = FLAGS.iter().find(|flag| flag.name == *name && flag.is_given(request))?;
+        let json = flag.json(request);
+        Some(((*name).to_owned(), json.as_str().map_or_else(|| json.to_string(), str::to_owned)))
+    });
+    Ok(Measured {
+        engine: planned.engine.id.to_owned(),
+        version: planned.engine.version.to_owned(),
+        model: planned.model.id.clone(),
+        gpu: request.gpu.as_ref().map_or_else(String::new, |device| device.id.clone()),
+        tp: planned.parallel.tp(),
+        pp: planned.parallel.pp(),
+        dp: planned.parallel.dp(),
+        dcp: planned.parallel.dcp(),
+        settings: settings.collect::<BTreeMap<_, _>>(),
+        stages: stages.ok_or_else(no_room)?,
+    })
+}
+
+/// A GPU of one stage.
+fn stage(log: &StartupLog, rank: &Rank, planned: &Plan<'_>, number: u64) -> Option<MeasuredStage> {
+    let gpu = planned.memory.as_ref()?.gpus.iter().find(|gpu| gpu.stage == number)?;
+    let of = |quantity: Quantity| rank.figures.get(&quantity).copied();
+    let bytes = |quantity: Quantity| of(quantity).and_then(|figure| u64::try_from(figure.value).ok());
+    let room = exact_room(log, of(Quantity::Room)?, planned)?;
+    let before_cache_bytes = match planned.rule().utilization_of() {
+        ShareOf::Total => gpu.budget_bytes?.saturating_sub(room),
+        ShareOf::FreeAfterWeights => {
+            let total = gpu.total_bytes?;
+            total.saturating_sub(least(total, |free| planned.utilization().of(free) >= room))
+        }
+    };
+    // the estimate is what is taken off; where there is none, nothing is
+    let takes_graphs = gpu.parts.iter().any(|part| part.kind == planner_core::engine::memory::PartKind::Graphs);
+    Some(MeasuredStage {
+        before_cache_bytes,
+        weights_bytes: bytes(Quantity::Weights).filter(|_| of(Quantity::Consumed).is_none()),
+        activation_bytes: bytes(Quantity::Activation),
+        outside_torch_bytes: bytes(Quantity::OutsideTorch),
+        graphs_bytes: bytes(Quantity::GraphsEstimate).filter(|_| takes_graphs),
+    })
+}
+
+/// The room that gives the tokens of the log, of all that print as its room does.
+fn exact_room(log: &StartupLog, room: Figure, planned: &Plan<'_>) -> Option<u64> {
+    let printed = u64::try_from(room.value).ok()?;
+    let rounding = u64::try_from(room.rounding).ok()?;
+    let wanted = match log.figure(Quantity::Tokens).and_then(|tokens| u64::try_from(tokens.value).ok()) {
+        Some(tokens) => tokens,
+        None => return Some(printed),
+    };
+    let tokens = |room: u64| {
+        let request = Request { kv_memory: Some(room.max(1)), ..planned.request.clone() };
+        plan(&planned.model, &request).ok()?.engine.report.pool()?.kv_cache_tokens
+    };
+    if tokens(printed) == Some(wanted) {
+        return Some(printed);
+    }
+    let from = printed.saturating_sub(rounding);
+    let more = least(rounding.saturating_mul(2), |more| tokens(from + more).is_some_and(|tokens| tokens >= wanted));
+    Some(if tokens(from + more) == Some(wanted) { from + more } else { printed })
+}
+
+/// The least number up to a most for which something holds, which holds for all above it.
+fn least(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, most);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
