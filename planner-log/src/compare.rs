@@ -6,6 +6,7 @@ use planner_core::plan::{GpuMemory, Plan};
 
 use crate::figure::{Figure, Quantity};
 use crate::log::{Rank, StartupLog};
+use crate::room;
 
 /// One figure of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +49,17 @@ pub struct Comparison {
     pub difference: Option<i64>,
     /// What that difference is made of, largest first.
     pub causes: Vec<Cause>,
-    /// Tokens as printed, and as planned in the room that was printed.
-    pub cache: Option<(Figure, i64)>,
+    /// The cache of the plan in the engine's own room, where both print tokens.
+    pub cache: Option<Cache>,
+}
+
+/// Tokens in one and the same room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cache {
+    /// As the engine printed them.
+    pub logged: i64,
+    /// As planned: the engine's, where a room that is printed as its own gives them.
+    pub planned: i64,
 }
 
 impl Comparison {
@@ -59,8 +69,8 @@ impl Comparison {
     }
 }
 
-/// Compares a log with a plan of the same run, and with one in the room that the log prints.
-pub fn compare(log: &StartupLog, plan: Option<&Plan<'_>>, in_room: Option<&Plan<'_>>) -> Comparison {
+/// Compares a log with a plan of the same run.
+pub fn compare(log: &StartupLog, plan: Option<&Plan<'_>>) -> Comparison {
     let mut comparison = Comparison::default();
     for rank in &log.ranks {
         for figure in rank.figures.values() {
@@ -72,12 +82,17 @@ pub fn compare(log: &StartupLog, plan: Option<&Plan<'_>>, in_room: Option<&Plan<
     merge_equal(&mut comparison.rows);
     if let Some(plan) = plan {
         (comparison.difference, comparison.causes) = causes(log, plan);
+        comparison.cache = cache(log, plan);
     }
-    comparison.cache = in_room.and_then(|plan| {
-        let logged = log.figure(Quantity::Tokens)?;
-        Some((logged, pool(plan, Quantity::Tokens)?))
-    });
     comparison
+}
+
+/// The cache in the room of the GPU with the least.
+fn cache(log: &StartupLog, plan: &Plan<'_>) -> Option<Cache> {
+    let room = *tightest(log)?.figures.get(&Quantity::Room)?;
+    let logged = log.figure(Quantity::Tokens)?.value;
+    let tokens = room::tokens(plan, room::of(log, room, plan)?)?;
+    Some(Cache { logged, planned: i64::try_from(tokens).ok()? })
 }
 
 /// Ranks that print and plan the same are one row.

@@ -14,13 +14,14 @@ pub mod messages;
 pub mod pattern;
 pub mod profile;
 mod question;
+mod room;
 pub mod settings;
 mod sglang;
 pub mod startup_plan;
 mod tensorrt_llm;
 mod vllm;
 
-pub use compare::{Cause, Comparison, Row, compare};
+pub use compare::{Cache, Cause, Comparison, Row, compare};
 pub use figure::{Figure, Quantity};
 pub use log::{Rank, Setting, StartupLog};
 pub use profile::Profile;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use planner_core::engine::ShareOf;
-use planner_core::plan::{Plan, plan};
-use planner_core::request::{FLAGS, Measured, MeasuredStage, Request};
+use planner_core::engine::memory::PartKind;
+use planner_core::plan::Plan;
+use planner_core::request::{FLAGS, Measured, MeasuredStage};
 use planner_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::tightest;
-use crate::figure::{Figure, Quantity};
+use crate::figure::Quantity;
 use crate::log::{Rank, StartupLog};
-use crate::messages;
+use crate::{messages, room};
 use crate::startup_plan::StartupPlan;
 
 /// The file's version.
@@ -119,16 +120,16 @@ fn stage(log: &StartupLog, rank: &Rank, planned: &Plan<'_>, number: u64) -> Opti
     let gpu = planned.memory.as_ref()?.gpus.iter().find(|gpu| gpu.stage == number)?;
     let of = |quantity: Quantity| rank.figures.get(&quantity).copied();
     let bytes = |quantity: Quantity| of(quantity).and_then(|figure| u64::try_from(figure.value).ok());
-    let room = exact_room(log, of(Quantity::Room)?, planned)?;
+    let room = room::of(log, of(Quantity::Room)?, planned)?;
     let before_cache_bytes = match planned.rule().utilization_of() {
         ShareOf::Total => gpu.budget_bytes?.saturating_sub(room),
         ShareOf::FreeAfterWeights => {
             let total = gpu.total_bytes?;
-            total.saturating_sub(least(total, |free| planned.utilization().of(free) >= room))
+            total.saturating_sub(room::least(total, |free| planned.utilization().of(free) >= room))
         }
     };
     // the estimate is what is taken off; where there is none, nothing is
-    let takes_graphs = gpu.parts.iter().any(|part| part.kind == planner_core::engine::memory::PartKind::Graphs);
+    let takes_graphs = gpu.parts.iter().any(|part| part.kind == PartKind::Graphs);
     Some(MeasuredStage {
         before_cache_bytes,
         weights_bytes: bytes(Quantity::Weights).filter(|_| of(Quantity::Consumed).is_none()),
@@ -136,34 +137,4 @@ fn stage(log: &StartupLog, rank: &Rank, planned: &Plan<'_>, number: u64) -> Opti
         outside_torch_bytes: bytes(Quantity::OutsideTorch),
         graphs_bytes: bytes(Quantity::GraphsEstimate).filter(|_| takes_graphs),
     })
-}
-
-/// The room that gives the tokens of the log, of all that print as its room does.
-fn exact_room(log: &StartupLog, room: Figure, planned: &Plan<'_>) -> Option<u64> {
-    let printed = u64::try_from(room.value).ok()?;
-    let rounding = u64::try_from(room.rounding).ok()?;
-    let wanted = match log.figure(Quantity::Tokens).and_then(|tokens| u64::try_from(tokens.value).ok()) {
-        Some(tokens) => tokens,
-        None => return Some(printed),
-    };
-    let tokens = |room: u64| {
-        let request = Request { kv_memory: Some(room.max(1)), ..planned.request.clone() };
-        plan(&planned.model, &request).ok()?.engine.report.pool()?.kv_cache_tokens
-    };
-    if tokens(printed) == Some(wanted) {
-        return Some(printed);
-    }
-    let from = printed.saturating_sub(rounding);
-    let more = least(rounding.saturating_mul(2), |more| tokens(from + more).is_some_and(|tokens| tokens >= wanted));
-    Some(if tokens(from + more) == Some(wanted) { from + more } else { printed })
-}
-
-/// The least number up to a most for which something holds, which holds for all above it.
-fn least(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
-    let (mut low, mut high) = (0, most);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if holds(middle) { high = middle } else { low = middle + 1 }
-    }
-    low
 }

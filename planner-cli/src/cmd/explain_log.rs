@@ -3,13 +3,12 @@
 use std::io::Read;
 
 use clap::ArgMatches;
-use planner_core::plan::{Plan, plan};
+use planner_core::plan::plan;
 use planner_core::render::words::error_message;
-use planner_core::request::Request;
 use planner_core::spec::model::{ModelSpec, Note};
 use planner_core::error::Code;
 use planner_core::{Error, Result, catalog};
-use planner_log::{Quantity, StartupLog, StartupPlan, compare, messages, question};
+use planner_log::{StartupLog, StartupPlan, compare, messages, question};
 
 use super::profile;
 use crate::output::Output;
@@ -53,10 +52,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             None
         }
     };
-    let room = least_room(&log);
-    let in_room = room.map(|room| Request { kv_memory: Some(room), measured: Vec::new(), ..asked.request.clone() });
-    let in_room: Option<Plan<'_>> = model.as_ref().zip(in_room.as_ref()).and_then(|(model, request)| plan(model, request).ok());
-    let comparison = compare(&log, planned.as_ref(), in_room.as_ref());
+    let comparison = compare(&log, planned.as_ref());
     notes.extend(planned.iter().flat_map(|plan| plan.notes.iter().cloned()));
     let shown = render::log::Shown { log: &log, plan: planned.as_ref(), comparison: &comparison, notes: &notes };
     output.print(&shown.render(output));
@@ -89,10 +85,4 @@ fn known(names: &[String], strict: bool) -> Option<ModelSpec> {
         .iter()
         .find_map(|name| catalog::find(name).and_then(|_| catalog::model(name).ok()))
         .or_else(|| printed.filter(|name| std::path::Path::new(name).exists()).and_then(|name| source::load(name, strict).ok()))
-}
-
-/// The room that the engine had on the GPU with the least.
-fn least_room(log: &StartupLog) -> Option<u64> {
-    let rooms = log.ranks.iter().filter_map(|rank| rank.figures.get(&Quantity::Room));
-    rooms.filter_map(|room| u64::try_from(room.value).ok()).filter(|room| *room > 0).min()
 }

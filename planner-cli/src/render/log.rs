@@ -5,7 +5,7 @@ use planner_core::render::json;
 use planner_core::render::words::{Message as M, raw};
 use planner_core::spec::model::Note;
 use planner_core::text::Lang;
-use planner_core::units::{group_digits, human_bytes};
+use planner_core::units::group_digits;
 use planner_log::messages;
 use planner_log::{Comparison, Quantity, Row, StartupLog};
 use serde_json::{Map, Value as Json, json};
@@ -26,23 +26,31 @@ pub struct Shown<'a> {
     pub notes: &'a [Note],
 }
 
-/// A figure as logs print it.
-fn shown(quantity: Quantity, value: i64) -> String {
-    let sign = if value < 0 { "-" } else { "" };
-    let magnitude = value.unsigned_abs();
-    match quantity {
-        Quantity::Concurrency => format!("{sign}{}.{:02}x", magnitude / 100, magnitude % 100),
-        quantity if quantity.is_bytes() => format!("{sign}{}", human_bytes(magnitude)),
-        _ => format!("{sign}{}", group_digits(magnitude)),
-    }
-}
-
-fn with_sign(quantity: Quantity, value: i64) -> String {
-    let plus = if value > 0 { "+" } else { "" };
-    format!("{plus}{}", shown(quantity, value))
+/// To two decimals of a unit.
+fn decimals(magnitude: u64, scale: u64) -> String {
+    let hundredths = (u128::from(magnitude) * 100 + u128::from(scale / 2)) / u128::from(scale);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 impl Shown<'_> {
+    /// A figure as the engine's log prints it.
+    fn figure(&self, quantity: Quantity, value: i64) -> String {
+        let sign = if value < 0 { "-" } else { "" };
+        let magnitude = value.unsigned_abs();
+        let text = match quantity {
+            Quantity::Concurrency => format!("{}x", decimals(magnitude, 100)),
+            quantity if !quantity.is_bytes() => group_digits(magnitude),
+            _ if self.log.engine == "llama.cpp" => format!("{} MiB", decimals(magnitude, 1 << 20)),
+            _ => format!("{} GiB", decimals(magnitude, 1 << 30)),
+        };
+        format!("{sign}{text}")
+    }
+
+    fn difference(&self, quantity: Quantity, value: i64) -> String {
+        let plus = if value > 0 { "+" } else { "" };
+        format!("{plus}{}", self.figure(quantity, value))
+    }
+
     /// In the output's format.
     pub fn render(&self, output: &Output) -> String {
         let rows = self.rows(output.lang);
@@ -86,11 +94,11 @@ impl Shown<'_> {
             let quantity = row.logged.quantity;
             let mut cells = vec![messages::quantity(quantity).raw(lang).to_owned()];
             cells.extend(ranks.then(|| row.rank.clone()));
-            cells.push(shown(quantity, row.logged.value));
-            cells.push(row.planned.map_or_else(String::new, |planned| shown(quantity, planned)));
+            cells.push(self.figure(quantity, row.logged.value));
+            cells.push(row.planned.map_or_else(String::new, |planned| self.figure(quantity, planned)));
             cells.push(row.difference().map_or_else(String::new, |difference| match row.agrees() {
                 true => "0".to_owned(),
-                false => with_sign(quantity, difference),
+                false => self.difference(quantity, difference),
             }));
             rows.push_row(cells);
         }
@@ -108,18 +116,18 @@ impl Shown<'_> {
             Some(difference) => {
                 let causes = self.comparison.causes.iter();
                 let causes: Vec<String> = causes
-                    .map(|cause| format!("{} {}", name(cause.part), with_sign(Quantity::Room, cause.bytes)))
+                    .map(|cause| format!("{} {}", name(cause.part), self.difference(Quantity::Room, cause.bytes)))
                     .collect();
                 let causes = causes.join(if lang == Lang::Zh { "、" } else { ", " });
                 let words = if difference > 0 { messages::ROOM_MORE } else { messages::ROOM_LESS };
-                let line = words.text(lang, &[&shown(Quantity::Room, difference.abs()), &causes]);
+                let line = words.text(lang, &[&self.figure(Quantity::Room, difference.abs()), &causes]);
                 let most = self.comparison.largest().map(|cause| messages::LARGEST.text(lang, &[name(cause.part)]));
                 let joint = if lang == Lang::Zh { "" } else { " " };
                 said.push([Some(line), most].into_iter().flatten().collect::<Vec<_>>().join(joint));
             }
         }
-        if let Some((logged, planned)) = self.comparison.cache {
-            let [logged, ours] = [logged.value, planned].map(|tokens| shown(Quantity::Tokens, tokens));
+        if let Some(cache) = self.comparison.cache {
+            let [logged, ours] = [cache.logged, cache.planned].map(|tokens| self.figure(Quantity::Tokens, tokens));
             said.push(match logged == ours {
                 true => messages::CACHE_SAME.text(lang, &[&ours]),
                 false => messages::CACHE_OTHER.text(lang, &[&ours, &logged]),
@@ -155,7 +163,7 @@ impl Shown<'_> {
             "figures": figures.collect::<Vec<_>>(),
             "room_difference": self.comparison.difference,
             "causes": causes.collect::<Vec<_>>(),
-            "tokens_in_logged_room": self.comparison.cache.map(|(_, planned)| planned),
+            "tokens_in_logged_room": self.comparison.cache.map(|cache| cache.planned),
             "notes": notes.collect::<Vec<_>>(),
         })
     }
