@@ -79,7 +79,9 @@ fn log_flags() -> [Arg; 2] {
         Arg::new("calibrate")
             .long("calibrate")
             .value_name("FILE")
-            .help("Also keep what the log measured in FILE, beside what it holds of other runs, for --profile")
+            .help(
+                "Also keep what the log measured in FILE, beside what it holds of other runs, for --profile",
+            )
             .help_heading("Output"),
     ]
 }

@@ -100,7 +100,8 @@ fn merge_equal(rows: &mut Vec<Row>) {
     let mut at = 0;
     while at < rows.len() {
         let quantity = rows[at].logged.quantity;
-        let end = rows[at..].iter().position(|row| row.logged.quantity != quantity).map_or(rows.len(), |n| at + n);
+        let end =
+            rows[at..].iter().position(|row| row.logged.quantity != quantity).map_or(rows.len(), |n| at + n);
         let same = |row: &Row| (row.logged, row.planned) == (rows[at].logged, rows[at].planned);
         if end - at > 1 && rows[at..end].iter().all(same) {
             rows[at].rank.clear();
@@ -193,7 +194,8 @@ fn causes(log: &StartupLog, plan: &Plan<'_>) -> (Option<i64>, Vec<Cause>) {
         let more = ours.saturating_sub(logged.value);
         roundings = roundings.saturating_add(logged.rounding);
         let bytes = if larger_is_more { more } else { -more };
-        causes.push(Cause { part: Some(logged.quantity), bytes: if logged.agrees(ours) { 0 } else { bytes } });
+        causes
+            .push(Cause { part: Some(logged.quantity), bytes: if logged.agrees(ours) { 0 } else { bytes } });
     };
     explain(of(Quantity::Budget), true);
     match (of(Quantity::Weights), of(Quantity::OutsideTorch), of(Quantity::Consumed)) {

@@ -16,8 +16,7 @@ const DEEPEST: usize = 4;
 /// Text from the bytes of a file: UTF-8, or UTF-16 with its mark, as PowerShell's `>` writes it.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     let pairs = |of: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> =
-            bytes[2..].chunks_exact(2).map(|pair| of([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| of([pair[0], pair[1]])).collect();
         Cow::Owned(String::from_utf16_lossy(&units))
     };
     match bytes {
@@ -67,8 +66,7 @@ fn message(text: &str) -> Option<String> {
         Json::String(message) => Some(message.clone()),
         // journald writes bytes where a message holds colours
         Json::Array(bytes) => {
-            let bytes: Option<Vec<u8>> =
-                bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
+            let bytes: Option<Vec<u8>> = bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
             Some(String::from_utf8_lossy(&bytes?).into_owned())
         }
         _ => None,
@@ -175,7 +173,8 @@ mod tests {
 
     #[test]
     fn utf_16_is_read() {
-        let bytes: Vec<u8> = std::iter::once(0xfeff_u16).chain("a\nb".encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let bytes: Vec<u8> =
+            std::iter::once(0xfeff_u16).chain("a\nb".encode_utf16()).flat_map(u16::to_le_bytes).collect();
         assert_eq!(text(&bytes), "a\nb");
     }
 

@@ -15,10 +15,19 @@ pub const RULES: Rules = Rules {
     lines: &[
         Pattern::new("main: build = {version} (", "examples/server/server.cpp", "to b3000").starting(),
         Pattern::new("build: {version} (", "common/common.cpp, common_init", "b3000 to b7000").starting(),
-        Pattern::new("common_params_print_info: build {version} (", "common/common.cpp, common_params_print_info", "from b9000").starting(),
+        Pattern::new(
+            "common_params_print_info: build {version} (",
+            "common/common.cpp, common_params_print_info",
+            "from b9000",
+        )
+        .starting(),
         Pattern::new("load_model: loading model '{model}'", SERVER, "all"),
         Pattern::new(" from {model} (version GGUF", LOADER, "all"),
-        Pattern::new(" Device 0: {gpu}, compute capability", "ggml/src/ggml-cuda/ggml-cuda.cu, ggml_cuda_init", "all"),
+        Pattern::new(
+            " Device 0: {gpu}, compute capability",
+            "ggml/src/ggml-cuda/ggml-cuda.cu, ggml_cuda_init",
+            "all",
+        ),
         Pattern::new("using device CUDA0 ({gpu}) (", MODEL, "all"),
         Pattern::new(" model buffer size = {weights:MiB} MiB", MODEL, "all"),
         // the context that counts is the last: `--fit` tries others before
@@ -31,7 +40,11 @@ pub const RULES: Rules = Rules {
         Pattern::new("n_batch = {--batch}", CONTEXT, "all"),
         Pattern::new("n_ubatch = {--ubatch}", CONTEXT, "all"),
         Pattern::new("llama_context: kv_unified = {--kv-unified}", CONTEXT, "from b5700"),
-        Pattern::new(" initializing, n_slots = {--n-parallel}, n_ctx_slot = {--max-model-len}, kv_unified = '{--kv-unified}'", SERVER, "from b9000"),
+        Pattern::new(
+            " initializing, n_slots = {--n-parallel}, n_ctx_slot = {--max-model-len}, kv_unified = '{--kv-unified}'",
+            SERVER,
+            "from b9000",
+        ),
         Pattern::new(" output buffer size = {output:MiB} MiB", CONTEXT, "all"),
         Pattern::new(" KV buffer size = {room:MiB} MiB", CACHE, "all"),
         Pattern::new(" RS buffer size = {states:MiB} MiB", "src/llama-memory-recurrent.cpp", "from b5000"),

@@ -41,6 +41,8 @@ pub const NO_PROFILE: Bilingual = text(
     "it is neither what --calibrate writes nor vLLM's startup_plan file",
     "它既不是 --calibrate 写出的文件，也不是 vLLM 的 startup_plan 文件",
 );
+pub(crate) const MISSING: Bilingual = text("missing", "未给出");
+pub(crate) const NAMED_GPU: Bilingual = text("the GPU, which the log does not name", "日志未写明的 GPU");
 /// A log that prints no room.
 pub const NO_ROOM: Bilingual =
     text("the log prints no room for the cache to keep", "日志未打印缓存可用空间，没有可保存的内容");
@@ -58,8 +60,10 @@ pub const COLUMNS: [Bilingual; 5] = [
     text("difference", "差"),
 ];
 /// Both rooms agree.
-pub const ROOM_SAME: Bilingual =
-    text("The room for the cache is the engine's, to the rounding of its log.", "缓存空间与引擎一致（在日志的舍入之内）。");
+pub const ROOM_SAME: Bilingual = text(
+    "The room for the cache is the engine's, to the rounding of its log.",
+    "缓存空间与引擎一致（在日志的舍入之内）。",
+);
 /// The plan's is larger.
 pub const ROOM_MORE: Bilingual = text(
     "kvplan leaves the cache {0} more than the engine did: {1}.",
@@ -85,10 +89,13 @@ pub const CACHE_OTHER: Bilingual = text(
     "在日志所打印的空间中，kvplan 的缓存可容纳 {0} 个 token，引擎为 {1}：缓存本身不同。",
 );
 /// Why nothing stands beside the engine's figures.
-pub const NOT_PLANNED: Bilingual = text("no figures of kvplan beside these: {0}", "未列出 kvplan 的数值：{0}");
+pub const NOT_PLANNED: Bilingual =
+    text("no figures of kvplan beside these: {0}", "未列出 kvplan 的数值：{0}");
 /// A model whose name the catalogue does not hold.
-pub const MODEL_UNKNOWN: Bilingual =
-    text("the model {0} is not known by this name (--model names it)", "不认识名为 {0} 的模型（请用 --model 指定）");
+pub const MODEL_UNKNOWN: Bilingual = text(
+    "the model {0} is not known by this name (--model names it)",
+    "不认识名为 {0} 的模型（请用 --model 指定）",
+);
 /// A log that names none.
 pub const MODEL_UNNAMED: Bilingual =
     text("the log names no model (--model names it)", "日志未写明模型（请用 --model 指定）");

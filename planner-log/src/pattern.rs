@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_figure_is_found_anywhere_in_a_line() {
-        let found = find("took {weights:GiB} GiB", "INFO [x.py:1] Model loading took 2.5 GiB memory").unwrap();
+        let found =
+            find("took {weights:GiB} GiB", "INFO [x.py:1] Model loading took 2.5 GiB memory").unwrap();
         assert_eq!(bytes(&found[0]), 5 << 29);
         assert_eq!(find("took {weights:GiB} GiB", "took no GiB"), None);
         assert_eq!(find("took {weights:GiB} GiB", "took 2.5"), None);

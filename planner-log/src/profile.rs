@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::compare::tightest;
 use crate::figure::Quantity;
 use crate::log::{Rank, StartupLog};
-use crate::{messages, room};
 use crate::startup_plan::StartupPlan;
+use crate::{messages, room};
 
 /// The file's version.
 const SCHEMA: u64 = 1;
@@ -83,14 +83,18 @@ impl Profile {
 /// What a log measured of the run of a plan.
 ///
 /// # Errors
-/// The log prints no room; the plan has no budget.
+/// The log prints no room; neither it nor the request names a GPU.
 pub fn measured(log: &StartupLog, planned: &Plan<'_>) -> Result<Measured> {
     let no_room = || Error::unreadable(log.engine, messages::NO_ROOM.say(&[]));
     let least = tightest(log).ok_or_else(no_room)?;
+    if planned.request.gpu.is_none() {
+        return Err(Error::bad_value("--gpu", messages::MISSING.say(&[]), messages::NAMED_GPU.say(&[])));
+    }
     let stages = (0..planned.parallel.pp()).map(|number| {
         let parallel = planned.parallel;
         let own = log.ranks.iter().find(|rank| {
-            rank.place.stage(parallel.tp(), parallel.pp()) == number && rank.figures.contains_key(&Quantity::Room)
+            rank.place.stage(parallel.tp(), parallel.pp()) == number
+                && rank.figures.contains_key(&Quantity::Room)
         });
         stage(log, own.unwrap_or(least), planned, number)
     });

@@ -42,7 +42,9 @@ fn literal(text: &str) -> Option<&str> {
 pub fn as_flag(flag: &str, value: &str) -> Option<String> {
     Some(match (flag, value) {
         (_, "auto") => return None,
-        ("kv-dtype", dtype) => dtype.trim_start_matches("torch.").replace("bfloat16", "bf16").replace("float16", "f16"),
+        ("kv-dtype", dtype) => {
+            dtype.trim_start_matches("torch.").replace("bfloat16", "bf16").replace("float16", "f16")
+        }
         (_, "True" | "true") => "on".to_owned(),
         (_, "False" | "false") => "off".to_owned(),
         (_, value) if value.bytes().all(|b| b.is_ascii_digit() || b == b',') => value.replace(',', ""),

@@ -38,8 +38,16 @@ pub const RULES: Rules = Rules {
             LOAD,
             "all",
         ),
-        Pattern::new("KV Cache is allocated. {_}#tokens: {tokens:n}, K size: {keys:GiB} GB, V size: {values:GiB} GB", POOL, "all"),
-        Pattern::new("KV Cache is allocated. {_}#tokens: {tokens:n}, KV size: {room:GiB} GB", POOL, "all, latent caches"),
+        Pattern::new(
+            "KV Cache is allocated. {_}#tokens: {tokens:n}, K size: {keys:GiB} GB, V size: {values:GiB} GB",
+            POOL,
+            "all",
+        ),
+        Pattern::new(
+            "KV Cache is allocated. {_}#tokens: {tokens:n}, KV size: {room:GiB} GB",
+            POOL,
+            "all, latent caches",
+        ),
         Pattern::new(
             "Mamba Cache is allocated. {_}conv_state size: {states:GiB}GB, ssm_state size: {states:GiB}GB",
             POOL,

@@ -35,10 +35,8 @@ impl StartupPlan {
 impl StartupPlan {
     /// The file as a log that prints nothing but the room.
     pub fn as_log(&self) -> StartupLog {
-        let bytes = [
-            (Quantity::Room, self.kv_cache_memory_bytes),
-            (Quantity::FreeBefore, self.free_memory_baseline),
-        ];
+        let bytes =
+            [(Quantity::Room, self.kv_cache_memory_bytes), (Quantity::FreeBefore, self.free_memory_baseline)];
         let figures = bytes.iter().filter_map(|(quantity, bytes)| {
             Some((*quantity, Figure { quantity: *quantity, value: i64::try_from(*bytes).ok()?, rounding: 0 }))
         });

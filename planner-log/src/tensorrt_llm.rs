@@ -51,7 +51,11 @@ pub const RULES: Rules = Rules {
             MANAGER,
             "0.9 to 1.0",
         ),
-        Pattern::new("Loaded engine size: {weights:MiB} MiB", "cpp/tensorrt_llm/runtime/tllmRuntime.cpp", "all"),
+        Pattern::new(
+            "Loaded engine size: {weights:MiB} MiB",
+            "cpp/tensorrt_llm/runtime/tllmRuntime.cpp",
+            "all",
+        ),
         Pattern::new(
             "Allocated {activation:MiB} MiB for execution context memory.",
             "cpp/tensorrt_llm/runtime/tllmRuntime.cpp",
@@ -65,7 +69,11 @@ pub const RULES: Rules = Rules {
         ),
         Pattern::new("Number of blocks in KV cache primary pool: {blocks:n}", MANAGER, "0.9 to 0.20"),
         Pattern::new("Number of tokens per block: {block_size:n}.", MANAGER, "all"),
-        Pattern::new("Allocated {room:GiB} GiB for max tokens in paged KV cache ({tokens:n})", MANAGER, "from 0.9"),
+        Pattern::new(
+            "Allocated {room:GiB} GiB for max tokens in paged KV cache ({tokens:n})",
+            MANAGER,
+            "from 0.9",
+        ),
         Pattern::new("Allocate {room:B} bytes for k/v cache.", MANAGER, "0.6 to 0.8"),
         Pattern::new("Using {tokens:n} tokens in paged KV cache.", MANAGER, "0.6 to 0.8"),
         Pattern::new(
@@ -74,5 +82,8 @@ pub const RULES: Rules = Rules {
             "from 0.17",
         ),
     ],
-    dumps: &[Dump { after: "LLM Args:", keys: KEYS }, Dump { after: "TensorRT-LLM engine args: ", keys: KEYS }],
+    dumps: &[
+        Dump { after: "LLM Args:", keys: KEYS },
+        Dump { after: "TensorRT-LLM engine args: ", keys: KEYS },
+    ],
 };

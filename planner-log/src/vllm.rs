@@ -16,12 +16,29 @@ const CACHE: &str = "vllm/v1/core/kv_cache_utils.py";
 pub const RULES: Rules = Rules {
     engine: "vllm",
     lines: &[
-        Pattern::new("vLLM API server version {version}", "vllm/entrypoints/openai/api_server.py", "0.2 to 0.28").starting(),
+        Pattern::new(
+            "vLLM API server version {version}",
+            "vllm/entrypoints/openai/api_server.py",
+            "0.2 to 0.28",
+        )
+        .starting(),
         Pattern::new("█ version {version}", BANNER, "from 0.16").starting(),
         Pattern::new("█ model {model}", BANNER, "from 0.16"),
-        Pattern::new("Initializing a V1 LLM engine (v{version}) with config: {_}", "vllm/v1/engine/core.py", "from 0.8"),
-        Pattern::new("Initializing a V0 LLM engine (v{version}) with config: {_}", "vllm/engine/llm_engine.py", "0.8 to 0.10"),
-        Pattern::new("Initializing an LLM engine (v{version}) with config: {_}", "vllm/engine/llm_engine.py", "to 0.7"),
+        Pattern::new(
+            "Initializing a V1 LLM engine (v{version}) with config: {_}",
+            "vllm/v1/engine/core.py",
+            "from 0.8",
+        ),
+        Pattern::new(
+            "Initializing a V0 LLM engine (v{version}) with config: {_}",
+            "vllm/engine/llm_engine.py",
+            "0.8 to 0.10",
+        ),
+        Pattern::new(
+            "Initializing an LLM engine (v{version}) with config: {_}",
+            "vllm/engine/llm_engine.py",
+            "to 0.7",
+        ),
         Pattern::new("Starting to load model {model}...", RUNNER, "all"),
         Pattern::new("Using max model len {--max-model-len}", "vllm/config/model.py", "from 0.9"),
         Pattern::new(
@@ -29,11 +46,27 @@ pub const RULES: Rules = Rules {
             "vllm/config/scheduler.py",
             "from 0.4",
         ),
-        Pattern::new("Setting attention block size to {block_size:n} tokens", "vllm/model_executor/models/config.py", "from 0.11"),
-        Pattern::new("device_name={gpu},", "vllm/model_executor/layers/fused_moe/fused_moe.py, get_config_file_name", "all"),
-        Pattern::new("device_name={gpu}.json", "vllm/model_executor/layers/fused_moe/fused_moe.py, get_config_file_name", "all"),
+        Pattern::new(
+            "Setting attention block size to {block_size:n} tokens",
+            "vllm/model_executor/models/config.py",
+            "from 0.11",
+        ),
+        Pattern::new(
+            "device_name={gpu},",
+            "vllm/model_executor/layers/fused_moe/fused_moe.py, get_config_file_name",
+            "all",
+        ),
+        Pattern::new(
+            "device_name={gpu}.json",
+            "vllm/model_executor/layers/fused_moe/fused_moe.py, get_config_file_name",
+            "all",
+        ),
         // weights
-        Pattern::new("Loading model weights took {weights:GiB} GB", "vllm/worker/model_runner.py, load_model", "to 0.7"),
+        Pattern::new(
+            "Loading model weights took {weights:GiB} GB",
+            "vllm/worker/model_runner.py, load_model",
+            "to 0.7",
+        ),
         Pattern::new("Model loading took {weights:GiB} G", RUNNER, "from 0.7"),
         // the profiled step
         Pattern::new(
@@ -59,11 +92,23 @@ pub const RULES: Rules = Rules {
             PROFILE,
             "from 0.27, at debug level",
         ),
-        Pattern::new("Requested memory: {--memory-utilization} (util), {budget:GiB} GiB", WORKER, "from 0.11, at debug level"),
+        Pattern::new(
+            "Requested memory: {--memory-utilization} (util), {budget:GiB} GiB",
+            WORKER,
+            "from 0.11, at debug level",
+        ),
         Pattern::new("Estimated CUDA graph memory: {graphs_estimate:GiB} GiB total", RUNNER, "from 0.18"),
         Pattern::new("Available KV cache memory: {room:GiB} GiB", WORKER, "from 0.9"),
-        Pattern::new("reserved {room:GiB} GiB memory for KV Cache as specified by kv_cache_memory_bytes", WORKER, "from 0.11"),
-        Pattern::new("The current --gpu-memory-utilization={--memory-utilization} is equivalent", WORKER, "from 0.18"),
+        Pattern::new(
+            "reserved {room:GiB} GiB memory for KV Cache as specified by kv_cache_memory_bytes",
+            WORKER,
+            "from 0.11",
+        ),
+        Pattern::new(
+            "The current --gpu-memory-utilization={--memory-utilization} is equivalent",
+            WORKER,
+            "from 0.18",
+        ),
         // what was used, once graphs are captured
         Pattern::new(
             "/{total:GiB} GiB) on startup. Desired GPU memory utilization is ({--memory-utilization}, {budget:GiB} GiB). \
@@ -87,7 +132,11 @@ pub const RULES: Rules = Rules {
             "from 0.9",
         ),
         Pattern::new("Graph capturing finished in {_} took {graphs:GiB} GiB", RUNNER, "all"),
-        Pattern::new("CUDA graph pool memory: {graphs:GiB} GiB (actual), {graphs_estimate:GiB} GiB (estimated)", WARM_UP, "from 0.20"),
+        Pattern::new(
+            "CUDA graph pool memory: {graphs:GiB} GiB (actual), {graphs_estimate:GiB} GiB (estimated)",
+            WARM_UP,
+            "from 0.20",
+        ),
         // the cache
         Pattern::new("# GPU blocks: {blocks:n},", "vllm/executor/executor_base.py", "to 0.10"),
         Pattern::new("# cuda blocks: {blocks:n},", "vllm/executor/executor_base.py", "0.8 to 0.10"),
@@ -95,8 +144,16 @@ pub const RULES: Rules = Rules {
         Pattern::new("GPU KV cache size: {tokens:n} tokens", CACHE, "from 0.8"),
         Pattern::new("CPU KV cache size: {tokens:n} tokens", CACHE, "from 0.29"),
         Pattern::new("XPU KV cache size: {tokens:n} tokens", CACHE, "from 0.29"),
-        Pattern::new("Maximum concurrency for {--max-model-len} tokens per request: {concurrency:x}x", CACHE, "all"),
-        Pattern::new("num_gpu_blocks is: {blocks:n}", "vllm/v1/metrics/loggers.py, log_engine_initialized", "from 0.9"),
+        Pattern::new(
+            "Maximum concurrency for {--max-model-len} tokens per request: {concurrency:x}x",
+            CACHE,
+            "all",
+        ),
+        Pattern::new(
+            "num_gpu_blocks is: {blocks:n}",
+            "vllm/v1/metrics/loggers.py, log_engine_initialized",
+            "from 0.9",
+        ),
     ],
     dumps: &[
         Dump {

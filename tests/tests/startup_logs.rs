@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 struct Row(Json);
 
 fn rows() -> Vec<Row> {
-    let text = planner_tests::text(fixture("logs/logs.json"));
+    let text = planner_tests::text(&fixture("logs/logs.json"));
     let rows: Vec<Json> = serde_json::from_str(&text).unwrap();
     rows.into_iter().map(Row).collect()
 }
@@ -147,7 +147,8 @@ fn causes_add_up_to_the_difference() {
         let comparison = compare(&log, Some(&plan));
         let Some(difference) = comparison.difference else { continue };
         let sum: i64 = comparison.causes.iter().map(|cause| cause.bytes).sum();
-        let roundings: i64 = row.printed().iter().filter(|f| f.quantity.is_bytes()).map(|f| f.rounding + 1).sum();
+        let roundings: i64 =
+            row.printed().iter().filter(|f| f.quantity.is_bytes()).map(|f| f.rounding + 1).sum();
         assert!((sum - difference).abs() <= roundings, "{}: {sum}, not {difference}", row.name());
         told += 1;
     }
@@ -169,12 +170,14 @@ fn a_measured_run_is_planned_as_the_engine_had_it() {
     for row in rows() {
         let Some((model, mut request)) = row.planned() else { continue };
         let log = row.log();
-        let Some(room) = log.figure(Quantity::Room) else { continue };
+        let Some(room) = log.figure(Quantity::Room).filter(|room| room.value > 0) else { continue };
         let first = plan(&model, &request).unwrap();
         let (kept, cache) = (measured(&log, &first).unwrap(), compare(&log, Some(&first)).cache);
         let mut profile = Profile::default();
         profile.add(kept);
-        let Kept::Profile(profile) = Kept::read("profile", profile.text().as_bytes()).unwrap() else { panic!() };
+        let Kept::Profile(profile) = Kept::read("profile", profile.text().as_bytes()).unwrap() else {
+            panic!()
+        };
         request.measured = profile.measured;
         let again = plan(&model, &request).unwrap();
         assert!(has_note(&again, "measured"), "{}", row.name());
@@ -185,7 +188,12 @@ fn a_measured_run_is_planned_as_the_engine_had_it() {
         assert!(parts == 0 || parts + gpu.kv_bytes_available == gpu.budget_bytes.unwrap(), "{}", row.name());
         rooms += 1;
         if cache.is_some_and(|cache| cache.logged == cache.planned) {
-            assert_eq!(tokens(&again), Some(log.figure(Quantity::Tokens).unwrap().value as u64), "{}", row.name());
+            assert_eq!(
+                tokens(&again),
+                Some(log.figure(Quantity::Tokens).unwrap().value as u64),
+                "{}",
+                row.name()
+            );
             exact += 1;
         }
     }
@@ -199,7 +207,9 @@ fn what_was_measured_is_of_that_run_alone() {
     let entry = measured(&row.log(), &plan(&model, &request).unwrap()).unwrap();
     request.measured = vec![entry.clone()];
     assert!(has_note(&plan(&model, &request).unwrap(), "measured"));
-    for (flag, value) in [("tp", "2"), ("gpu", "a100-80gb"), ("engine", "vllm@0.20.0"), ("max-num-seqs", "64")] {
+    for (flag, value) in
+        [("tp", "2"), ("gpu", "a100-80gb"), ("engine", "vllm@0.20.0"), ("max-num-seqs", "64")]
+    {
         let mut other = request.clone();
         other.set(flag, value).unwrap();
         let plan = plan(&model, &other).unwrap();
@@ -225,8 +235,15 @@ fn vllm_s_own_startup_plan_is_read() {
     assert_eq!((plan.kv_cache_memory_bytes, plan.free_memory_baseline), (62_277_025_792, 84_557_168_640));
     assert_eq!(plan.as_log().figure(Quantity::Room).unwrap().value, 62_277_025_792);
     assert!(matches!(Kept::read("plan", text.as_bytes()), Ok(Kept::Startup(_))));
-    for other in ["{}", "[]", r#"{"schema": 2, "fingerprint": "", "kv_cache_memory_bytes": 1, "free_memory_baseline": 1}"#] {
-        assert!(StartupPlan::read(other.as_bytes()).is_none() && Kept::read("x", other.as_bytes()).is_err(), "{other}");
+    for other in [
+        "{}",
+        "[]",
+        r#"{"schema": 2, "fingerprint": "", "kv_cache_memory_bytes": 1, "free_memory_baseline": 1}"#,
+    ] {
+        assert!(
+            StartupPlan::read(other.as_bytes()).is_none() && Kept::read("x", other.as_bytes()).is_err(),
+            "{other}"
+        );
     }
 }
 
@@ -234,7 +251,9 @@ fn vllm_s_own_startup_plan_is_read() {
 fn what_is_no_log_is_not_recognised() {
     let readme = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let noise: Vec<u8> = (0..=255).cycle().take(1 << 16).collect();
-    for bytes in [Vec::new(), b"\n\n{}\n[1]\n".to_vec(), vec![0xff, 0xfe], vec![0xff, 0xfe, 0x41], readme, noise] {
+    for bytes in
+        [Vec::new(), b"\n\n{}\n[1]\n".to_vec(), vec![0xff, 0xfe], vec![0xff, 0xfe, 0x41], readme, noise]
+    {
         assert_eq!(StartupLog::read(&bytes), None);
     }
 }
@@ -244,7 +263,7 @@ fn what_is_no_log_is_not_recognised() {
 fn a_log_may_be_cut_anywhere_and_damaged() {
     for row in rows() {
         let bytes = row.bytes();
-        let step = (bytes.len() / 60).max(1);
+        let step = (bytes.len() / 12).max(1);
         for at in (0..bytes.len()).step_by(step) {
             let mut damaged = bytes.clone();
             damaged[at] = damaged[at].wrapping_add(13);

@@ -3,10 +3,10 @@
 use std::io::Read;
 
 use clap::ArgMatches;
+use planner_core::error::Code;
 use planner_core::plan::plan;
 use planner_core::render::words::error_message;
 use planner_core::spec::model::{ModelSpec, Note};
-use planner_core::error::Code;
 use planner_core::{Error, Result, catalog};
 use planner_log::{StartupLog, StartupPlan, compare, messages, question};
 
@@ -26,9 +26,10 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
                 .way_out(messages::UNRECOGNISED_HINT.say(&[]))
         })?,
     };
-    let typed = profile::request(matches)?.0;
+    let (typed, note) = profile::request(matches)?;
     let asked = question(&log, typed);
     let mut notes = asked.notes;
+    notes.extend(note);
     let name = matches.get_one::<String>("model");
     let calibrate = matches.get_one::<String>("calibrate");
     let model = match name {
@@ -54,7 +55,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     };
     let comparison = compare(&log, planned.as_ref());
     notes.extend(planned.iter().flat_map(|plan| plan.notes.iter().cloned()));
-    let shown = render::log::Shown { log: &log, plan: planned.as_ref(), comparison: &comparison, notes: &notes };
+    let shown =
+        render::log::Shown { log: &log, plan: planned.as_ref(), comparison: &comparison, notes: &notes };
     output.print(&shown.render(output));
     if let Some(path) = calibrate {
         let planned = planned.as_ref().ok_or_else(|| {
@@ -81,8 +83,9 @@ fn read(path: &str) -> Result<Vec<u8>> {
 /// The first of several names that is one: of the catalogue, or of a file or folder.
 fn known(names: &[String], strict: bool) -> Option<ModelSpec> {
     let printed = names.first();
-    names
-        .iter()
-        .find_map(|name| catalog::find(name).and_then(|_| catalog::model(name).ok()))
-        .or_else(|| printed.filter(|name| std::path::Path::new(name).exists()).and_then(|name| source::load(name, strict).ok()))
+    names.iter().find_map(|name| catalog::find(name).and_then(|_| catalog::model(name).ok())).or_else(|| {
+        printed
+            .filter(|name| std::path::Path::new(name).exists())
+            .and_then(|name| source::load(name, strict).ok())
+    })
 }

@@ -58,14 +58,16 @@ impl Shown<'_> {
             Format::Json => to_text(&self.json(output.lang)),
             Format::Csv => rows.render(output, &Json::Null, None),
             Format::Markdown => {
-                let said: Vec<String> = self.said(output.lang).into_iter().map(|line| format!("\n{line}\n")).collect();
+                let said: Vec<String> =
+                    self.said(output.lang).into_iter().map(|line| format!("\n{line}\n")).collect();
                 format!("### {}\n\n{}{}", self.title(output.lang), rows.markdown(), said.concat())
             }
             Format::Table => {
                 let said = self.said(output.lang);
                 let said = said.iter().map(|line| wrap(line, output.width, 0));
                 let notes = self.notes.iter().map(|note| wrap(&note.text.text(output.lang), output.width, 2));
-                let mut text = format!("{}\n\n{}\n", bold(&self.title(output.lang)), rows.table(output.width));
+                let mut text =
+                    format!("{}\n\n{}\n", bold(&self.title(output.lang)), rows.table(output.width));
                 said.for_each(|line| text.push_str(&format!("\n{line}\n")));
                 if !self.notes.is_empty() {
                     text.push_str(&format!("\n{}\n", raw(output.lang, M::NotesTitle)));
@@ -88,7 +90,8 @@ impl Shown<'_> {
         let ranks = self.comparison.rows.iter().any(|row| !row.rank.is_empty());
         let columns = messages::COLUMNS.iter().enumerate().filter(|(at, _)| ranks || *at != 1);
         let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
-        let aligns: Vec<Align> = aligns.into_iter().enumerate().filter(|(at, _)| ranks || *at != 1).map(|(_, a)| a).collect();
+        let aligns: Vec<Align> =
+            aligns.into_iter().enumerate().filter(|(at, _)| ranks || *at != 1).map(|(_, a)| a).collect();
         let mut rows = Rows::new(columns.map(|(_, column)| column.raw(lang)), &aligns);
         for row in &self.comparison.rows {
             let quantity = row.logged.quantity;
@@ -109,25 +112,31 @@ impl Shown<'_> {
     fn said(&self, lang: Lang) -> Vec<String> {
         let name = |part: Option<Quantity>| part.map_or(messages::REST, messages::quantity).raw(lang);
         let mut said = Vec::new();
-        let agrees = |quantity| self.comparison.rows.iter().filter(|row| row.logged.quantity == quantity).all(Row::agrees);
+        let agrees = |quantity| {
+            self.comparison.rows.iter().filter(|row| row.logged.quantity == quantity).all(Row::agrees)
+        };
         match self.comparison.difference {
             None => {}
             Some(_) if agrees(Quantity::Room) => said.push(messages::ROOM_SAME.raw(lang).to_owned()),
             Some(difference) => {
                 let causes = self.comparison.causes.iter();
                 let causes: Vec<String> = causes
-                    .map(|cause| format!("{} {}", name(cause.part), self.difference(Quantity::Room, cause.bytes)))
+                    .map(|cause| {
+                        format!("{} {}", name(cause.part), self.difference(Quantity::Room, cause.bytes))
+                    })
                     .collect();
                 let causes = causes.join(if lang == Lang::Zh { "、" } else { ", " });
                 let words = if difference > 0 { messages::ROOM_MORE } else { messages::ROOM_LESS };
                 let line = words.text(lang, &[&self.figure(Quantity::Room, difference.abs()), &causes]);
-                let most = self.comparison.largest().map(|cause| messages::LARGEST.text(lang, &[name(cause.part)]));
+                let most =
+                    self.comparison.largest().map(|cause| messages::LARGEST.text(lang, &[name(cause.part)]));
                 let joint = if lang == Lang::Zh { "" } else { " " };
                 said.push([Some(line), most].into_iter().flatten().collect::<Vec<_>>().join(joint));
             }
         }
         if let Some(cache) = self.comparison.cache {
-            let [logged, ours] = [cache.logged, cache.planned].map(|tokens| self.figure(Quantity::Tokens, tokens));
+            let [logged, ours] =
+                [cache.logged, cache.planned].map(|tokens| self.figure(Quantity::Tokens, tokens));
             said.push(match logged == ours {
                 true => messages::CACHE_SAME.text(lang, &[&ours]),
                 false => messages::CACHE_OTHER.text(lang, &[&ours, &logged]),
@@ -151,7 +160,9 @@ impl Shown<'_> {
             })
         });
         let causes = self.comparison.causes.iter();
-        let causes = causes.map(|cause| json!({ "part": cause.part.map_or("unlogged", Quantity::name), "bytes": cause.bytes }));
+        let causes = causes.map(
+            |cause| json!({ "part": cause.part.map_or("unlogged", Quantity::name), "bytes": cause.bytes }),
+        );
         let notes = self.notes.iter().map(|note| json!({ "code": note.code, "text": note.text.text(lang) }));
         json!({
             "schema": json::SCHEMA,

@@ -107,7 +107,11 @@ impl Memory {
     /// The budget of a run whose engine says what each part takes.
     fn by_parts(run: &ResolvedRequest<'_>, mut before: BeforeCache) -> Result<Self> {
         if let Some(measured) = measured::of(run)? {
-            before.stages.iter_mut().zip(&measured.stages).for_each(|(parts, stage)| *parts = measured::parts(stage, parts));
+            before
+                .stages
+                .iter_mut()
+                .zip(&measured.stages)
+                .for_each(|(parts, stage)| *parts = measured::parts(stage, parts));
         }
         let budget = run.utilization().of(before.total_bytes);
         let mut weights_fit = true;

@@ -31,19 +31,30 @@ pub(super) fn note(run: &ResolvedRequest<'_>) -> Result<Option<Note>> {
     }
     if let Some(flag) = ["kv-memory", "reserve"].iter().find(|name| given(request, name)) {
         let flag = format!("--{flag}");
-        return Ok(Some(Note::new("measured_unused", say!("what was measured is not used beside {0}", flag))));
+        return Ok(Some(Note::new(
+            "measured_unused",
+            say!("what was measured is not used beside {0}", flag),
+        )));
     }
     if request.gpu.is_none() {
         return Ok(Some(Note::new("measured_unused", words!("what was measured is not used without --gpu"))));
     }
     if of(run)?.is_some() {
-        let text = say!("measured by {0} {1} on {2}, not estimated: what its memory holds beside the cache", run.engine.id(), run.version, gpu(run));
+        let text = say!(
+            "measured by {0} {1} on {2}, not estimated: what its memory holds beside the cache",
+            run.engine.id(),
+            run.version,
+            gpu(run)
+        );
         return Ok(Some(Note::new("measured", text)));
     }
     let each = request.measured.iter().map(|measured| differences(run, measured));
     let each: Vec<Vec<&str>> = each.collect::<Result<_>>()?;
     let nearest = each.into_iter().min_by_key(Vec::len).unwrap_or_default();
-    let text = say!("nothing was measured of this run, whose parts are estimates: the nearest differs in {0}", Sentence::list(nearest));
+    let text = say!(
+        "nothing was measured of this run, whose parts are estimates: the nearest differs in {0}",
+        Sentence::list(nearest)
+    );
     Ok(Some(Note::new("measured_unused", text)))
 }
 
@@ -68,9 +79,14 @@ fn differences(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<Vec<&'s
         ("--dp", measured.dp == parallel.dp),
         ("--dcp", measured.dcp == parallel.dcp),
     ];
-    let mut differ: Vec<&'static str> = same.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
+    let mut differ: Vec<&'static str> =
+        same.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
     if differ.is_empty() && !same_settings(run, measured)? {
-        differ.extend(Measured::SETTINGS.iter().filter(|name| setting(run.request, name) != measured.settings.get(**name).cloned()));
+        differ.extend(
+            Measured::SETTINGS
+                .iter()
+                .filter(|name| setting(run.request, name) != measured.settings.get(**name).cloned()),
+        );
     }
     Ok(differ)
 }
