@@ -65,6 +65,7 @@ fn profile() -> Arg {
     Arg::new("profile")
         .long("profile")
         .value_name("FILE")
+        .value_hint(clap::ValueHint::FilePath)
         .help("What `explain-log --calibrate` measured of this machine, or vLLM's own startup_plan file, in place of estimates")
         .help_heading("Where")
 }
@@ -75,7 +76,7 @@ fn plan_flags() -> impl Iterator<Item = Arg> {
 
 fn log_flags() -> [Arg; 2] {
     [
-        Arg::new("log").value_name("FILE").required(true).help("The log, or - for standard input"),
+        Arg::new("log").value_name("FILE").value_hint(clap::ValueHint::FilePath).required(true).help("The log, or - for standard input"),
         Arg::new("calibrate")
             .long("calibrate")
             .value_name("FILE")

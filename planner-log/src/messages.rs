@@ -18,8 +18,8 @@ pub(crate) const OTHER_VERSION: Bilingual = text(
     "{0} {1} 按 {2} 规划，即规则已知的最接近版本",
 );
 pub(crate) const GPU_OF_MEMORY: Bilingual = text(
-    "the log names no GPU: taken for {0}, whose {1} it prints (--gpu names another)",
-    "日志未写明 GPU：按 {0} 规划，其内存正是所打印的 {1}（可用 --gpu 另行指定）",
+    "the log names no GPU: taken for {0}, whose memory gives the {1} that it prints (--gpu names another)",
+    "日志未写明 GPU：按 {0} 规划，由其内存可得所打印的 {1}（可用 --gpu 另行指定）",
 );
 pub(crate) const GPU_OF_SIZE: Bilingual = text(
     "the log names no GPU: planned on one of {0} (--gpu names it)",
@@ -53,7 +53,7 @@ pub const TITLE: Bilingual = text("{0} started with {1}", "{0} 启动，模型 {
 pub const NO_NAME: Bilingual = text("a model that the log does not name", "日志未写明");
 /// The columns.
 pub const COLUMNS: [Bilingual; 5] = [
-    text("", "数值"),
+    text("figure", "数值"),
     text("rank", "进程"),
     text("log", "日志"),
     text("kvplan", "kvplan"),

@@ -4,11 +4,12 @@ use planner_core::device::Device;
 use planner_core::engine;
 use planner_core::request::{EngineId, FLAGS, Request};
 use planner_core::spec::model::Note;
+use planner_core::units::Ratio;
 use planner_models::GPUS;
 
-use crate::figure::{Figure, Quantity};
+use crate::figure::Quantity;
 use crate::log::StartupLog;
-use crate::messages;
+use crate::{messages, room};
 
 /// A log as a question.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub fn question(log: &StartupLog, typed: Request) -> Asked {
         request.seq = request.seq.filter(|tokens| *tokens > 0);
     }
     if request.gpu.is_none() {
-        request.gpu = gpu_of(log, &mut notes);
+        request.gpu = gpu_of(log, &request, &mut notes);
     }
     if !log.unplanned.is_empty() {
         notes.push(Note::new("log_unplanned", messages::UNPLANNED.say(&[&log.unplanned.join(", ")])));
@@ -86,33 +87,35 @@ fn numbers(version: &str) -> Option<Vec<u64>> {
     (numbers.len() > 1).then_some(numbers)
 }
 
-/// The GPU that the log names, the one whose memory it prints, or a GPU of that memory.
-fn gpu_of(log: &StartupLog, notes: &mut Vec<Note>) -> Option<Device> {
+/// The GPU that the log names, the one whose memory or share of it it prints, or a GPU of that memory.
+fn gpu_of(log: &StartupLog, request: &Request, notes: &mut Vec<Note>) -> Option<Device> {
     if let Some(device) = log.gpu.as_deref().and_then(|name| Device::resolve(name).ok()) {
         return Some(device);
     }
-    let total = log.figure(Quantity::Total).or_else(|| free_at_start(log))?;
-    let printed = gib(total.value);
-    let agrees = |bytes: u64| i64::try_from(bytes).is_ok_and(|bytes| total.agrees(bytes));
+    let whole = Ratio::decimal(1, 0);
+    let (printed, share) = match (log.figure(Quantity::Total), log.figure(Quantity::Budget)) {
+        (Some(total), _) => (total, whole),
+        (None, Some(budget)) => (budget, request.memory_utilization?),
+        // what SGLang calls available before it loads anything
+        (None, None) => (log.figure(Quantity::FreeBefore)?, whole),
+    };
+    let agrees = |bytes: u64| i64::try_from(share.of(bytes)).is_ok_and(|bytes| printed.agrees(bytes));
     let mut alike = GPUS.iter().filter(|gpu| gpu.torch_memory_bytes.is_some_and(agrees));
     if let (Some(gpu), None) = (alike.next(), alike.next()) {
-        notes.push(Note::new("log_gpu", messages::GPU_OF_MEMORY.say(&[&gpu.id, &printed])));
+        notes.push(Note::new("log_gpu", messages::GPU_OF_MEMORY.say(&[&gpu.id, &gib(printed.value)])));
         return Device::resolve(gpu.id).ok();
     }
-    let bytes = u64::try_from(total.value).ok().filter(|bytes| *bytes > 0)?;
-    notes.push(Note::new("log_gpu", messages::GPU_OF_SIZE.say(&[&printed])));
+    let wanted = u64::try_from(printed.value).ok().filter(|bytes| *bytes > 0)?;
+    let bytes = room::least(wanted.saturating_mul(1000), |bytes| share.of(bytes) >= wanted);
+    let size = gib(i64::try_from(bytes).ok()?);
+    notes.push(Note::new("log_gpu", messages::GPU_OF_SIZE.say(&[&size])));
     Some(Device {
-        id: printed.clone(),
-        name: printed,
+        id: size.clone(),
+        name: size,
         memory_bytes: bytes,
         torch_memory_bytes: Some(bytes),
         compute_capability: None,
     })
-}
-
-/// What SGLang calls available before it loads anything.
-fn free_at_start(log: &StartupLog) -> Option<Figure> {
-    log.figure(Quantity::FreeBefore)
 }
 
 /// `79.19GiB`.

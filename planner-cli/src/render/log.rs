@@ -58,9 +58,10 @@ impl Shown<'_> {
             Format::Json => to_text(&self.json(output.lang)),
             Format::Csv => rows.render(output, &Json::Null, None),
             Format::Markdown => {
-                let said: Vec<String> =
-                    self.said(output.lang).into_iter().map(|line| format!("\n{line}\n")).collect();
-                format!("### {}\n\n{}{}", self.title(output.lang), rows.markdown(), said.concat())
+                let said = self.said(output.lang).into_iter().map(|line| format!("\n{line}\n"));
+                let notes = self.notes.iter().map(|note| format!("\n- {}", note.text.text(output.lang)));
+                let text = said.chain(notes).collect::<String>();
+                format!("### {}\n\n{}{text}", self.title(output.lang), rows.markdown())
             }
             Format::Table => {
                 let said = self.said(output.lang);
