@@ -76,7 +76,11 @@ fn plan_flags() -> impl Iterator<Item = Arg> {
 
 fn log_flags() -> [Arg; 2] {
     [
-        Arg::new("log").value_name("FILE").value_hint(clap::ValueHint::FilePath).required(true).help("The log, or - for standard input"),
+        Arg::new("log")
+            .value_name("FILE")
+            .value_hint(clap::ValueHint::FilePath)
+            .required(true)
+            .help("The log, or - for standard input"),
         Arg::new("calibrate")
             .long("calibrate")
             .value_name("FILE")

@@ -44,12 +44,15 @@ fn unwrapped(line: &str, depth: usize) -> Vec<String> {
             .filter(|line| !line.trim().is_empty())
             .flat_map(|line| unwrapped(line, depth + 1))
             .collect(),
-        None => vec![with_single_spaces(&line)],
+        None => vec![with_single_spaces(line)],
     }
 }
 
 /// A line without the spaces that fill up columns, whose widths differ between releases.
-fn with_single_spaces(line: &str) -> String {
+fn with_single_spaces(line: Cow<'_, str>) -> String {
+    if !line.contains("  ") {
+        return line.into_owned();
+    }
     let mut single = String::with_capacity(line.len());
     for c in line.chars() {
         if !(c == ' ' && single.ends_with(' ')) {

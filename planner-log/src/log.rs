@@ -1,11 +1,13 @@
 //! A start-up log as data: engine, version, model, settings, and figures of every rank.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aho_corasick::AhoCorasick;
 
 use crate::engine::{ALL, Rules};
 use crate::figure::{Figure, Quantity};
 use crate::lines::{Place, messages, text};
-use crate::pattern::Found;
+use crate::pattern::{Found, Pattern};
 use crate::settings;
 
 /// Bytes of a file that are read: a start-up stands at its beginning.
@@ -65,9 +67,11 @@ impl StartupLog {
     /// Reads the bytes of a log; nothing where no line is any engine's.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let text = text(bytes.get(..MOST_BYTES).unwrap_or(bytes));
-        let mut readers = ALL.map(Reader::new);
+        let (mut readers, starts) = (ALL.map(Reader::new), Starts::of_all()?);
         for message in messages(&text) {
-            readers.iter_mut().for_each(|reader| reader.line(&message));
+            for (reader, found) in readers.iter_mut().zip(starts.in_line(&message)) {
+                reader.line(&message, &found);
+            }
         }
         // the first of equals
         let best = readers.into_iter().rev().max_by_key(|reader| reader.log.lines)?;
@@ -87,6 +91,39 @@ impl StartupLog {
     /// A figure that all ranks share, such as tokens: that of the first rank that prints it.
     pub fn figure(&self, quantity: Quantity) -> Option<Figure> {
         self.ranks.iter().find_map(|rank| rank.figures.get(&quantity)).copied()
+    }
+}
+
+/// The texts that lines of all engines start with, looked for at once: a log is long, and few of its lines are any of
+/// them.
+struct Starts {
+    automaton: AhoCorasick,
+    /// Engine and line of each.
+    owners: Vec<(usize, usize)>,
+}
+
+impl Starts {
+    fn of_all() -> Option<Self> {
+        let lines = ALL.iter().enumerate().flat_map(|(engine, rules)| {
+            let lines =
+                rules.lines.iter().map(Pattern::start).chain(rules.dumps.iter().map(|dump| dump.after));
+            lines.enumerate().map(move |(line, start)| (start, (engine, line)))
+        });
+        let (starts, owners): (Vec<&str>, Vec<_>) = lines.unzip();
+        Some(Self { automaton: AhoCorasick::new(starts).ok()?, owners })
+    }
+
+    /// Lines, then dumps, of each engine that a message may be.
+    fn in_line(&self, message: &str) -> [BTreeSet<usize>; ALL.len()] {
+        let mut found = [const { BTreeSet::new() }; ALL.len()];
+        for start in self.automaton.find_overlapping_iter(message) {
+            if let Some((engine, line)) = self.owners.get(start.pattern().as_usize())
+                && let Some(lines) = found.get_mut(*engine)
+            {
+                lines.insert(*line);
+            }
+        }
+        found
     }
 }
 
@@ -111,9 +148,10 @@ impl Reader {
         Self { rules, log }
     }
 
-    fn line(&mut self, line: &str) {
+    /// Takes in a line that may be some of the engine's, its dumps counted after its lines.
+    fn line(&mut self, line: &str, candidates: &BTreeSet<usize>) {
         let mut recognised = false;
-        for pattern in self.rules.lines {
+        for pattern in candidates.iter().filter_map(|at| self.rules.lines.get(*at)) {
             let Some(found) = pattern.find(line) else { continue };
             recognised = true;
             // further API servers come up when the engine has told its figures
@@ -126,7 +164,8 @@ impl Reader {
             let place = Place::of(line);
             found.into_iter().for_each(|found| self.keep(&place, found));
         }
-        for dump in self.rules.dumps {
+        let dumps = candidates.iter().filter_map(|at| at.checked_sub(self.rules.lines.len()));
+        for dump in dumps.filter_map(|at| self.rules.dumps.get(at)) {
             let Some(at) = line.find(dump.after) else { continue };
             recognised = true;
             let rest = &line[at + dump.after.len()..];

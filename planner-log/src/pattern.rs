@@ -40,6 +40,11 @@ impl Pattern {
         Self { starts: true, ..self }
     }
 
+    /// The text up to its first slot, without which no line is this one.
+    pub fn start(&self) -> &'static str {
+        self.text.split('{').next().unwrap_or_default()
+    }
+
     /// What the line holds, where it is this one.
     pub fn find(&self, line: &str) -> Option<Vec<Found>> {
         let mut pieces = self.text.split(['{', '}']);

@@ -229,6 +229,39 @@ fn what_was_measured_is_of_that_run_alone() {
 }
 
 #[test]
+fn the_public_table_is_up_to_date() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/logs.md")).unwrap();
+    assert!(
+        page == planner_tests::log_lines::table(),
+        "docs/logs.md is out of date: cargo run -p planner-tests --example logs > docs/logs.md"
+    );
+}
+
+/// Every slot of a line is a figure in a unit, a flag of kvplan, or a name that is kept.
+#[test]
+fn lines_speak_of_known_figures_and_flags() {
+    use planner_core::request::FLAGS;
+    use planner_log::engine;
+    let is_flag = |name: &str| FLAGS.iter().any(|flag| flag.name == name);
+    for rules in engine::ALL {
+        for line in rules.lines {
+            assert!(!line.by.is_empty() && !line.versions.is_empty(), "{}", line.text);
+            for slot in line.text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()) {
+                let known = match (slot.split_once(':'), slot.strip_prefix("--")) {
+                    (Some((name, unit)), _) => Quantity::named(name).is_some() && Unit::named(unit).is_some(),
+                    (None, Some(flag)) => is_flag(flag),
+                    (None, None) => ["_", "model", "version", "gpu"].contains(&slot),
+                };
+                assert!(known, "{}: {slot}", line.text);
+            }
+        }
+        for key in rules.dumps.iter().flat_map(|dump| dump.keys) {
+            assert!(key.flag.is_empty() || key.flag == "model" || is_flag(key.flag), "{}", key.key);
+        }
+    }
+}
+
+#[test]
 fn vllm_s_own_startup_plan_is_read() {
     let text = r#"{"schema": 1, "fingerprint": "0123456789abcdef", "kv_cache_memory_bytes": 62277025792, "free_memory_baseline": 84557168640}"#;
     let plan = StartupPlan::read(text.as_bytes()).unwrap();
