@@ -126,7 +126,7 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("explain-log")
-                .about("Set kvplan's figures beside those of an engine's start-up log, and say which part differs")
+                .about("Read an engine's start-up log: its figures beside kvplan's, and why they differ")
                 .args(log_flags())
                 .args(plan_flags()),
         )

@@ -1,6 +1,7 @@
 //! A start-up log as data: engine, version, model, settings, and figures of every rank.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
@@ -67,7 +68,7 @@ impl StartupLog {
     /// Reads the bytes of a log; nothing where no line is any engine's.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let text = text(bytes.get(..MOST_BYTES).unwrap_or(bytes));
-        let (mut readers, starts) = (ALL.map(Reader::new), Starts::of_all()?);
+        let (mut readers, starts) = (ALL.map(Reader::new), STARTS.as_ref()?);
         for message in messages(&text) {
             for (reader, found) in readers.iter_mut().zip(starts.in_line(&message)) {
                 reader.line(&message, &found);
@@ -101,6 +102,8 @@ struct Starts {
     /// Engine and line of each.
     owners: Vec<(usize, usize)>,
 }
+
+static STARTS: LazyLock<Option<Starts>> = LazyLock::new(Starts::of_all);
 
 impl Starts {
     fn of_all() -> Option<Self> {
