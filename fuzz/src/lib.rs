@@ -2,7 +2,7 @@
 
 use planner_core::engine;
 use planner_core::plan::plan;
-use planner_core::request::Request;
+use planner_core::request::{EngineId, Request};
 use planner_core::spec::model::ModelSpec;
 
 /// Plans a model under every engine; an error must have a message.
@@ -13,8 +13,7 @@ use planner_core::spec::model::ModelSpec;
 pub fn plan_everywhere(model: &ModelSpec) {
     for engine in engine::all() {
         let request = Request {
-            engine,
-            engine_version: engine.versions()[0],
+            engine: Some(EngineId::named(engine.id())),
             kv_memory: Some(40 << 30),
             ..Request::default()
         };

@@ -193,7 +193,7 @@ fn causes(log: &StartupLog, plan: &Plan<'_>) -> (Option<i64>, Vec<Cause>) {
         let Some(ours) = planned(plan, rank, logged.quantity) else { return };
         let more = ours.saturating_sub(logged.value);
         roundings = roundings.saturating_add(logged.rounding);
-        let bytes = if larger_is_more { more } else { -more };
+        let bytes = if larger_is_more { more } else { more.saturating_neg() };
         causes
             .push(Cause { part: Some(logged.quantity), bytes: if logged.agrees(ours) { 0 } else { bytes } });
     };
@@ -207,12 +207,12 @@ fn causes(log: &StartupLog, plan: &Plan<'_>) -> (Option<i64>, Vec<Cause>) {
     }
     explain(of(Quantity::Activation), false);
     explain(of(Quantity::GraphsEstimate).or(of(Quantity::Graphs)), false);
-    let explained: i64 = causes.iter().map(|cause| cause.bytes).sum();
+    let explained = causes.iter().fold(0_i64, |sum, cause| sum.saturating_add(cause.bytes));
     let rest = difference.saturating_sub(explained);
-    if rest.abs() > roundings {
+    if rest.saturating_abs() > roundings {
         causes.push(Cause { part: None, bytes: rest });
     }
     causes.retain(|cause| cause.bytes != 0);
-    causes.sort_by_key(|cause| -cause.bytes.abs());
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.bytes.unsigned_abs()));
     (Some(difference), causes)
 }

@@ -269,8 +269,8 @@ impl Reader {
             let graphs = graphs.map_or((0, 0), |graphs| (graphs.value, graphs.rounding));
             rank.figures.entry(Quantity::Activation).or_insert(Figure {
                 quantity: Quantity::Activation,
-                value: both.value - graphs.0,
-                rounding: both.rounding + graphs.1,
+                value: both.value.saturating_sub(graphs.0),
+                rounding: both.rounding.saturating_add(graphs.1),
             });
         }
         self.log

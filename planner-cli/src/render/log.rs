@@ -128,7 +128,8 @@ impl Shown<'_> {
                     .collect();
                 let causes = causes.join(if lang == Lang::Zh { "、" } else { ", " });
                 let words = if difference > 0 { messages::ROOM_MORE } else { messages::ROOM_LESS };
-                let line = words.text(lang, &[&self.figure(Quantity::Room, difference.abs()), &causes]);
+                let line =
+                    words.text(lang, &[&self.figure(Quantity::Room, difference.saturating_abs()), &causes]);
                 let most =
                     self.comparison.largest().map(|cause| messages::LARGEST.text(lang, &[name(cause.part)]));
                 let joint = if lang == Lang::Zh { "" } else { " " };
