@@ -10,7 +10,7 @@ use planner_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::tightest;
-use crate::figure::Quantity;
+use crate::figure::{Figure, Quantity};
 use crate::log::{Rank, StartupLog};
 use crate::startup_plan::StartupPlan;
 use crate::{messages, room};
@@ -86,17 +86,20 @@ impl Profile {
 /// The log prints no room; neither it nor the request names a GPU.
 pub fn measured(log: &StartupLog, planned: &Plan<'_>) -> Result<Measured> {
     let no_room = || Error::unreadable(log.engine, messages::NO_ROOM.say(&[]));
-    let least = tightest(log).ok_or_else(no_room)?;
+    if tightest(log).is_none() {
+        return Err(no_room());
+    }
     if planned.request.gpu.is_none() {
         return Err(Error::bad_value("--gpu", messages::MISSING.say(&[]), messages::NAMED_GPU.say(&[])));
     }
-    let stages = (0..planned.parallel.pp()).map(|number| {
-        let parallel = planned.parallel;
-        let own = log.ranks.iter().find(|rank| {
-            rank.place.stage(parallel.tp(), parallel.pp()) == number
-                && rank.figures.contains_key(&Quantity::Room)
-        });
-        stage(log, own.unwrap_or(least), planned, number)
+    let parallel = planned.parallel;
+    let stages = (0..parallel.pp()).map(|number| {
+        let own = log.ranks.iter().filter(|rank| rank.place.stage(parallel.tp(), parallel.pp()) == number);
+        let own = own.filter_map(|rank| Some((rank, *rank.figures.get(&Quantity::Room)?)));
+        match own.min_by_key(|(_, room)| room.value) {
+            Some((rank, room)) => stage(log, rank, room, planned, number),
+            None => estimated(planned, number),
+        }
     });
     let stages: Option<Vec<MeasuredStage>> = stages.collect();
     let request = planned.request;
@@ -119,12 +122,30 @@ pub fn measured(log: &StartupLog, planned: &Plan<'_>) -> Result<Measured> {
     })
 }
 
-/// A GPU of one stage.
-fn stage(log: &StartupLog, rank: &Rank, planned: &Plan<'_>, number: u64) -> Option<MeasuredStage> {
+/// A GPU of a stage that the log does not print, as it is planned.
+fn estimated(planned: &Plan<'_>, number: u64) -> Option<MeasuredStage> {
+    let gpu = planned.memory.as_ref()?.gpus.iter().find(|gpu| gpu.stage == number)?;
+    Some(MeasuredStage {
+        before_cache_bytes: gpu.budget_bytes?.saturating_sub(gpu.kv_bytes_available),
+        weights_bytes: None,
+        activation_bytes: None,
+        outside_torch_bytes: None,
+        graphs_bytes: None,
+    })
+}
+
+/// A GPU of one stage, by the rank of it that has the least room.
+fn stage(
+    log: &StartupLog,
+    rank: &Rank,
+    room: Figure,
+    planned: &Plan<'_>,
+    number: u64,
+) -> Option<MeasuredStage> {
     let gpu = planned.memory.as_ref()?.gpus.iter().find(|gpu| gpu.stage == number)?;
     let of = |quantity: Quantity| rank.figures.get(&quantity).copied();
     let bytes = |quantity: Quantity| of(quantity).and_then(|figure| u64::try_from(figure.value).ok());
-    let room = room::of(log, of(Quantity::Room)?, planned)?;
+    let room = room::of(log, room, planned)?;
     let before_cache_bytes = match planned.rule().utilization_of() {
         ShareOf::Total => gpu.budget_bytes?.saturating_sub(room),
         ShareOf::FreeAfterWeights => {

@@ -19,7 +19,7 @@ A log may be cut at both ends, coloured, in JSON lines (Docker, journald, Kubern
 
 ## What is kept of a machine
 
-`--calibrate FILE` keeps one entry a run: engine, release, model, GPU, parallel sizes, the settings that memory depends on (`--weight-dtype`, `--max-num-batched-tokens`, `--max-num-seqs`, `--attention-backend`, `--speculative`, `--kv-heads`), and on a GPU of each pipeline stage what stood in memory before the cache had the rest: in all, and weights, activation, outside PyTorch and graphs where the log prints them. A printed room is rounded; of all that print alike the one is kept that gives the tokens of the log. Entries of other runs stay.
+`--calibrate FILE` keeps one entry a run: engine, release, model, GPU, parallel sizes, the settings that memory depends on (`--weight-dtype`, `--max-num-batched-tokens`, `--max-num-seqs`, `--attention-backend`, `--speculative`, `--kv-heads`), and on a GPU of each pipeline stage what stood in memory before the cache had the rest: in all, and weights, activation, outside PyTorch and graphs where the log prints them. A printed room is rounded; of all that print alike the one is kept that gives the tokens of the log; a pipeline stage that the log does not print keeps its estimate. Entries of other runs stay.
 
 `--profile FILE` takes the entry of the very run that is planned in place of estimates, and a note says so; sessions, lengths and the share of memory may differ, since they change none of it. Where no entry is of this run, a note names what differs. `--kv-memory` and `--reserve` stand above it.
 

@@ -31,7 +31,7 @@ def vllm(row):
             names = [f"VllmWorker rank={rank}" for rank in range(tp * pp)]
         else:
             stage = lambda rank: f"PP{rank // tp}_" if pp > 1 else ""
-            names = [f"Worker_{stage(rank)}TP{rank % tp}" if tp > 1 else f"Worker_PP{rank}" for rank in range(pp * tp)]
+            names = [f"Worker_{stage(rank)}TP{rank % tp}" if tp > 1 else f"Worker_PP{rank}" for rank in range(tp)]  # of a pipeline its first stage
     server = "APIServer" if at >= (0, 10) else ""
     core = "EngineCore" if at >= (0, 10) else ""
     lines = []
