@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use planner_core::engine::ShareOf;
 use planner_core::engine::memory::PartKind;
 use planner_core::plan::Plan;
-use planner_core::request::{FLAGS, Measured, MeasuredStage};
+use planner_core::request::{Measured, MeasuredStage};
 use planner_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -103,11 +103,8 @@ pub fn measured(log: &StartupLog, planned: &Plan<'_>) -> Result<Measured> {
     });
     let stages: Option<Vec<MeasuredStage>> = stages.collect();
     let request = planned.request;
-    let settings = Measured::SETTINGS.iter().filter_map(|name| {
-        let flag = FLAGS.iter().find(|flag| flag.name == *name && flag.is_given(request))?;
-        let json = flag.json(request);
-        Some(((*name).to_owned(), json.as_str().map_or_else(|| json.to_string(), str::to_owned)))
-    });
+    let settings = Measured::SETTINGS.iter();
+    let settings = settings.filter_map(|name| Some(((*name).to_owned(), Measured::setting(request, name)?)));
     Ok(Measured {
         engine: planned.engine.id.to_owned(),
         version: planned.engine.version.to_owned(),

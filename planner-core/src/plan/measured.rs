@@ -83,19 +83,12 @@ fn differences(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<Vec<&'s
         same.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
     if differ.is_empty() && !same_settings(run, measured)? {
         differ.extend(
-            Measured::SETTINGS
-                .iter()
-                .filter(|name| setting(run.request, name) != measured.settings.get(**name).cloned()),
+            Measured::SETTINGS.iter().filter(|name| {
+                Measured::setting(run.request, name) != measured.settings.get(**name).cloned()
+            }),
         );
     }
     Ok(differ)
-}
-
-/// A setting of a request as text; nothing where it is the engine's default.
-pub(crate) fn setting(request: &Request, name: &str) -> Option<String> {
-    let flag = FLAGS.iter().find(|flag| flag.name == name && flag.is_given(request))?;
-    let json = flag.json(request);
-    Some(json.as_str().map_or_else(|| json.to_string(), str::to_owned))
 }
 
 /// Whether both runs have one step: settings that are equal, or one given where the other has it by default, which
@@ -104,7 +97,7 @@ fn same_settings(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<bool>
     let mut other = run.request.clone();
     let mut differs = false;
     for name in Measured::SETTINGS {
-        let (own, its) = (setting(run.request, name), measured.settings.get(name));
+        let (own, its) = (Measured::setting(run.request, name), measured.settings.get(name));
         if own.as_ref() == its {
             continue;
         }
@@ -118,8 +111,9 @@ fn same_settings(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<bool>
         return Ok(true);
     }
     let estimate = run.engine.before_cache(run)?;
-    let its = run.engine.before_cache(&ResolvedRequest { request: &other, ..*run })?;
-    Ok(estimate.is_none() || estimate == its)
+    // a setting that this run could not have is another run's
+    let its = run.engine.before_cache(&ResolvedRequest { request: &other, ..*run });
+    Ok(its.is_ok_and(|its| estimate.is_none() || estimate == its))
 }
 
 /// A stage's parts as measured: what the log does not print apart is one sum, so that all together are exact.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::flags::{FLAGS, Request};
+
 /// One run's measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measured {
@@ -55,4 +57,11 @@ impl Measured {
         "speculative",
         "kv-heads",
     ];
+
+    /// One of them as a request says it; nothing where the engine's default holds.
+    pub fn setting(request: &Request, name: &str) -> Option<String> {
+        let flag = FLAGS.iter().find(|flag| flag.name == name && flag.is_given(request))?;
+        let json = flag.json(request);
+        Some(json.as_str().map_or_else(|| json.to_string(), str::to_owned))
+    }
 }
