@@ -221,6 +221,13 @@ fn what_was_measured_is_of_that_run_alone() {
         other.set(flag, value).unwrap();
         assert!(has_note(&plan(&model, &other).unwrap(), "measured"), "{flag} {value}");
     }
+    // what the log prints is a default of this GPU: left out here, or of another run's log there
+    let left_out = Request { max_num_batched_tokens: None, max_num_seqs: None, ..request.clone() };
+    assert!(has_note(&plan(&model, &left_out).unwrap(), "measured"));
+    let mut silent = entry.clone();
+    silent.settings.clear();
+    request.measured = vec![silent];
+    assert!(has_note(&plan(&model, &request).unwrap(), "measured"));
     let mut profile = Profile::default();
     profile.add(entry.clone());
     profile.add(planner_core::request::Measured { tp: 2, ..entry.clone() });

