@@ -16,12 +16,8 @@ const CACHE: &str = "vllm/v1/core/kv_cache_utils.py";
 pub const RULES: Rules = Rules {
     engine: "vllm",
     lines: &[
-        Pattern::new(
-            "vLLM API server version {version}",
-            "vllm/entrypoints/openai/api_server.py",
-            "0.2 to 0.28",
-        )
-        .starting(),
+        Pattern::new("vLLM API server version {version}", "vllm/entrypoints/openai/api_server.py", "to 0.15")
+            .starting(),
         Pattern::new("█ version {version}", BANNER, "from 0.16").starting(),
         Pattern::new("█ model {model}", BANNER, "from 0.16"),
         Pattern::new(
@@ -67,7 +63,7 @@ pub const RULES: Rules = Rules {
             "vllm/worker/model_runner.py, load_model",
             "to 0.7",
         ),
-        Pattern::new("Model loading took {weights:GiB} G", RUNNER, "from 0.7"),
+        Pattern::new("Model loading took {weights:GiB} G", RUNNER, "from 0.8"),
         // the profiled step
         Pattern::new(
             "total_gpu_memory ({total:GiB}GiB) x gpu_memory_utilization ({--memory-utilization}) = {budget:GiB}GiB",
@@ -142,8 +138,8 @@ pub const RULES: Rules = Rules {
         Pattern::new("# cuda blocks: {blocks:n},", "vllm/executor/executor_base.py", "0.8 to 0.10"),
         Pattern::new("# rocm blocks: {blocks:n},", "vllm/executor/executor_base.py", "0.8 to 0.10"),
         Pattern::new("GPU KV cache size: {tokens:n} tokens", CACHE, "from 0.8"),
-        Pattern::new("CPU KV cache size: {tokens:n} tokens", CACHE, "from 0.29"),
-        Pattern::new("XPU KV cache size: {tokens:n} tokens", CACHE, "from 0.29"),
+        Pattern::new("CPU KV cache size: {tokens:n} tokens", CACHE, "from 0.32"),
+        Pattern::new("XPU KV cache size: {tokens:n} tokens", CACHE, "from 0.32"),
         Pattern::new(
             "Maximum concurrency for {--max-model-len} tokens per request: {concurrency:x}x",
             CACHE,

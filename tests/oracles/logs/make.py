@@ -70,7 +70,7 @@ def vllm(row):
         add(name, "INFO", "gpu_model_runner.py:4735", f"Starting to load model {row['model']}...")
         weights = figures.get("weights")
         if weights is not None:
-            if at < (0, 7):
+            if at < (0, 8):
                 text = f"Loading model weights took {weights:.4f} GB"
             elif at < (0, 16):
                 text = f"Model loading took {weights:.4f} GiB and 12.345678 seconds"
