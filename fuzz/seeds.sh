@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Fills fuzz/corpus with seeds: the fixtures' configurations and GGUF files, and the families' expressions.
+# Fills fuzz/corpus with seeds: the fixtures' configurations, GGUF files and start-up logs, and the families' expressions.
 set -euo pipefail
 cd "$(dirname "$0")"
-mkdir -p corpus/{config,gguf,yaml,expr}
+mkdir -p corpus/{config,gguf,yaml,expr,startup_log}
 cp ../tests/fixtures/configs/*.json ../tests/fixtures/vllm/configs/*.json corpus/config/
 cp ../tests/fixtures/gguf/*.gguf corpus/gguf/
+cp ../tests/fixtures/logs/*.log corpus/startup_log/
 cp ../tests/fixtures/configs/*.json corpus/yaml/ # JSON is YAML
 cp ../models/catalog/*.yaml corpus/yaml/
 # What stands in quotes or after a key of a family is mostly an expression.

@@ -65,8 +65,35 @@ fn model() -> Arg {
         .help_heading("What")
 }
 
+/// What a log measured, in place of estimates: a file, which the core does not read.
+fn profile() -> Arg {
+    Arg::new("profile")
+        .long("profile")
+        .value_name("FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .help("What `explain-log --calibrate` measured of this machine, or vLLM's own startup_plan file, in place of estimates")
+        .help_heading("Where")
+}
+
 fn plan_flags() -> impl Iterator<Item = Arg> {
-    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag))
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([profile()])
+}
+
+fn log_flags() -> [Arg; 2] {
+    [
+        Arg::new("log")
+            .value_name("FILE")
+            .value_hint(clap::ValueHint::FilePath)
+            .required(true)
+            .help("The log, or - for standard input"),
+        Arg::new("calibrate")
+            .long("calibrate")
+            .value_name("FILE")
+            .help(
+                "Also keep what the log measured in FILE, beside what it holds of other runs, for --profile",
+            )
+            .help_heading("Output"),
+    ]
 }
 
 /// The whole command line.
@@ -100,6 +127,12 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("explain")
                 .about("Show the formula with the numbers put in, and where each came from")
+                .args(plan_flags()),
+        )
+        .subcommand(
+            Command::new("explain-log")
+                .about("Read an engine's start-up log: its figures beside kvplan's, and why they differ")
+                .args(log_flags())
                 .args(plan_flags()),
         )
         .subcommand(
@@ -218,11 +251,11 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
 /// The value of `--engine` that is no engine.
 const ALL_ENGINES: &str = "all";
 
-/// The request of a subcommand that answers for one engine.
+/// Refuses `--engine all` where a subcommand answers for one engine.
 ///
 /// # Errors
-/// What a flag's text should be; `--engine all`.
-pub fn request_of_one_engine(matches: &ArgMatches) -> Result<Request> {
+/// `--engine all`.
+pub fn one_engine(matches: &ArgMatches) -> Result<()> {
     if wants_all_engines(matches) {
         return Err(Error::bad_value(
             "--engine",
@@ -230,7 +263,7 @@ pub fn request_of_one_engine(matches: &ArgMatches) -> Result<Request> {
             words!("one engine here; a plan compares all"),
         ));
     }
-    request(matches)
+    Ok(())
 }
 
 /// Reads every given flag of a plan. An error names the flag as it was typed.

@@ -10,6 +10,7 @@ use planner_core::to_json::ToJson as _;
 use planner_core::{Error, Result};
 use serde_json::{Map, Value as Json};
 
+pub mod log_lines;
 pub mod refusals;
 pub mod room;
 pub mod rooms;

@@ -10,7 +10,8 @@ use crate::output::{Format, Output, to_text};
 
 /// Prints the command. Notes on it go to standard error.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request_of_one_engine(matches)?;
+    args::one_engine(matches)?;
+    let (request, note) = super::profile::request(matches)?;
     let model = super::plan::model(matches, &request)?;
     let plan = plan(&model, &request)?;
     let command = plan.command().ok_or_else(|| {
@@ -24,7 +25,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Format::Json => output.print(&to_text(&json::command(&command, output.lang))),
         Format::Table | Format::Csv | Format::Markdown => {
             output.print(&command.shell());
-            command.notes.iter().for_each(|said| output.tell(&said.text.text(output.lang)));
+            command.notes.iter().chain(&note).for_each(|said| output.tell(&said.text.text(output.lang)));
         }
     }
     Ok(0)

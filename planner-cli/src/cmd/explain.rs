@@ -10,9 +10,11 @@ use crate::output::{Format, Output, bold, to_text};
 
 /// Explains and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request_of_one_engine(matches)?;
+    args::one_engine(matches)?;
+    let (request, note) = super::profile::request(matches)?;
     let model = super::plan::model(matches, &request)?;
-    let plan = plan(&model, &request)?;
+    let mut plan = plan(&model, &request)?;
+    plan.notes.extend(note);
     let sections = explain::sections(&plan, output.lang);
     let text = match output.format {
         Format::Json => to_text(&json::explanation(&plan, &sections)),

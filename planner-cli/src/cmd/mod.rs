@@ -8,9 +8,11 @@ use crate::output::Output;
 mod bench;
 mod command;
 mod explain;
+mod explain_log;
 mod gpus;
 mod models;
 mod plan;
+mod profile;
 mod real;
 mod verify;
 
@@ -27,6 +29,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Some(("models", inner)) => models::run(inner, output),
         Some(("gpus", inner)) => gpus::run(inner, output),
         Some(("command", inner)) => command::run(inner, output),
+        Some(("explain-log", inner)) => explain_log::run(inner, output),
         Some(("explain", inner)) => explain::run(inner, output),
         Some(("completions", inner)) => {
             let shell =

@@ -29,9 +29,10 @@ pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> 
 
 /// Every engine side by side.
 fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
-    let request = args::request(matches)?;
+    let (request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
-    let plan = plan(&model, &request)?;
+    let mut plan = plan(&model, &request)?;
+    plan.notes.extend(note);
     let engines = compare(&model, &request);
     let json = json::plan_and_engines(&plan, &engines, output.lang);
     output.print(&render::engines::render(&plan, &engines, &json, output));
@@ -63,9 +64,10 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
         return compare_engines(matches, output);
     }
-    let request = args::request(matches)?;
+    let (request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
-    let plan = plan(&model, &request)?;
+    let mut plan = plan(&model, &request)?;
+    plan.notes.extend(note);
     let verified = if matches.get_flag("verify") {
         Some(super::verify::run(matches, &plan.model, &request, output)?)
     } else {

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod csv;
 pub mod engines;
+pub mod log;
 pub mod markdown;
 #[cfg(feature = "verify")]
 pub mod plot;

@@ -29,6 +29,10 @@ fn every_command_s_json_is_in_the_schema() {
         "gpus",
         "gpus l4",
         "gpus mi300x",
+        "explain-log ../tests/fixtures/logs/vllm-0.19.0-n027.log",
+        "explain-log ../tests/fixtures/logs/sglang-o023.log",
+        "explain-log ../tests/fixtures/logs/tensorrt-llm-o009.log --model kimi-k2 --lang zh",
+        "explain-log ../tests/fixtures/logs/llamacpp-o032.log --model qwen3-30b-a3b",
     ] {
         let output = run(&format!("{line} --format json"));
         assert_eq!(output.status.code(), Some(0), "{line}");
@@ -49,6 +53,9 @@ fn every_failure_s_json_is_in_the_schema() {
         ("command --model gpt2", 2),
         ("gpus h100-81gb", 2),
         ("models lama3-70b", 2),
+        ("explain-log ../README.md", 3),
+        ("explain-log /nonexistent.log", 3),
+        ("--model gpt2 --profile ../README.md", 3),
     ] {
         let output = run(&format!("{line} --format json"));
         assert_eq!(output.status.code(), Some(code), "{line}");

@@ -23,7 +23,8 @@ pub enum PartKind {
     Multimodal,
     /// What llama.cpp's `--fit` leaves free on a device.
     Margin,
-    /// What the user keeps free (`--reserve`), in place of all but the weights.
+    /// What the user keeps free (`--reserve`), in place of all but the weights, or what a log
+    /// measured of it in one sum.
     Reserve,
 }
 

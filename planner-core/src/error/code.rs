@@ -298,6 +298,8 @@ codes! {
     MeasureWeights = "measure.weights",
     /// The text, or its tokens, cannot be read.
     MeasureText = "measure.text",
+    /// No line of a log is one that an engine prints at its start, or it does not say what is asked of it.
+    LogUnrecognised = "log.unrecognised",
     /// bench-cache does not run this model so.
     BenchModel = "bench.model",
 }

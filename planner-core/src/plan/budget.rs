@@ -1,6 +1,6 @@
 //! A GPU's memory: budget, weights, reserve, and the room for the cache.
 
-use super::reserve;
+use super::{measured, reserve};
 use crate::engine::common::even_weights;
 use crate::engine::memory::{BeforeCache, MemoryPart, PartKind};
 use crate::engine::{Allocation, ResolvedRequest, ShareOf};
@@ -95,7 +95,15 @@ impl Memory {
     }
 
     /// The memory of a run whose engine computes each part.
-    fn by_parts(run: &ResolvedRequest<'_>, before: BeforeCache, allocation: &dyn Allocation) -> Result<Self> {
+    fn by_parts(
+        run: &ResolvedRequest<'_>,
+        mut before: BeforeCache,
+        allocation: &dyn Allocation,
+    ) -> Result<Self> {
+        if let Some(measured) = measured::of(run, allocation)? {
+            let stages = before.stages.iter_mut().zip(&measured.stages);
+            stages.for_each(|(parts, stage)| *parts = measured::parts(run, stage, parts));
+        }
         let mut weights_fit = true;
         let mut stages = Vec::with_capacity(before.stages.len());
         for parts in before.stages {

@@ -20,6 +20,7 @@ use crate::units::{Ratio, product};
 mod budget;
 mod compare;
 mod definition;
+mod measured;
 mod resolve;
 mod solve;
 
@@ -149,6 +150,7 @@ fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'
     let reference = ReferenceCache::of_definition(run)?;
     let allocation = run.engine.allocate(run)?;
     let memory = Memory::of(&run, allocation.as_ref())?;
+    notes.extend(measured::note(&run, allocation.as_ref())?);
     let available = memory.as_ref().map(Memory::available);
     let report = allocation.report(available.as_deref())?;
     notes.extend(report.notes.iter().cloned());

@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 
+use super::measured::Measured;
 use super::values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative, on_off};
 use crate::device::Device;
 use crate::dtype::DType;
@@ -223,11 +224,14 @@ macro_rules! flags {
         #[derive(Debug, Clone)]
         pub struct Request {
             $($(#[doc = $doc])+ pub $field: $type,)*
+            /// What start-up logs measured: the one of this very run stands in for estimates. No flag: a program
+            /// reads it from where it keeps it.
+            pub measured: Vec<Measured>,
         }
 
         impl Default for Request {
             fn default() -> Self {
-                Self { $($field: $default,)* }
+                Self { $($field: $default,)* measured: Vec::new() }
             }
         }
 

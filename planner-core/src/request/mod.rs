@@ -5,9 +5,11 @@ use crate::parallel::Parallel;
 use crate::suggest;
 
 pub mod flags;
+mod measured;
 mod values;
 
 pub use flags::{FLAGS, Flag, Request};
+pub use measured::{Measured, MeasuredStage};
 pub use values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative};
 
 impl Request {

@@ -18,6 +18,17 @@ pub(super) const TABLE: super::Table = &[
     ("from {0} to {1}", "{0} 到 {1}"),
     ("from 1 to {0}", "1 到 {0}"),
     ("at most {0} layers in all", "总共不超过 {0} 层"),
+    // what was measured
+    ("what was measured is not used beside {0}", "给出 {0} 时不采用测得的数值"),
+    ("what was measured is not used without --gpu", "未给出 --gpu 时不采用测得的数值"),
+    (
+        "measured by {0} {1} on {2}, not estimated: what its memory holds beside the cache",
+        "缓存之外的内存由 {0} {1} 在 {2} 上测得，并非估计",
+    ),
+    (
+        "nothing was measured of this run, whose parts are estimates: the nearest differs in {0}",
+        "没有本次运行的测量值，各部分为估计：最接近的一次在 {0} 上不同",
+    ),
     // flags
     ("`auto` or one of {0}", "`auto` 或下列之一：{0}"),
     ("auto, on or off", "auto、on 或 off"),
@@ -50,6 +61,10 @@ pub(super) const TABLE: super::Table = &[
     ("one number: a comma in it groups three digits", "一个数：其中的逗号按三位分组"),
     ("given without memory", "在未指定显存时给出"),
     ("beside --gpu or --kv-memory", "与 --gpu 或 --kv-memory 一起给出"),
+    (
+        "what was measured is not used: under {0} it grows with the sessions",
+        "未使用实测值：在 {0} 下它随会话增长",
+    ),
     ("one engine here; a plan compares all", "这里只选一个引擎；方案会并列所有引擎"),
     (
         "left out, or with a --model that is a GGUF file or a folder of safetensors",
