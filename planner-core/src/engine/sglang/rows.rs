@@ -8,6 +8,7 @@ use super::states;
 use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error, Result};
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Extent, Layer, Store};
 use crate::text::Sentence;
 use crate::units::{product, sum};
@@ -67,7 +68,9 @@ pub(super) fn has_window_pool(run: &ResolvedRequest<'_>) -> bool {
     let model = run.model;
     match model.architecture.as_str() {
         "BeamForCausalLM" => model.layers.iter().flat_map(stores).any(|store| window_of(store).is_some()),
-        "LagunaForCausalLM" => model.text_config().get("sliding_window").and_then(Json::as_u64) != Some(0),
+        "LagunaForCausalLM" => {
+            HfConfig::of(model).text.get("sliding_window").and_then(Json::as_u64) != Some(0)
+        }
         class => classes::has_window_pool(class),
     }
 }

@@ -99,7 +99,7 @@ const CONTEXT: u64 = 2048;
 /// The longest session that the configuration admits (`get_context_length` of
 /// `utils/hf_transformers/common.py`).
 fn bound(run: &ResolvedRequest<'_>) -> u64 {
-    let config = run.model.text_config();
+    let config = HfConfig::of(run.model).text;
     let own = CONTEXT_KEYS.iter().find_map(|key| config.get(*key).and_then(Json::as_u64));
     let length = own.or(run.model.max_position).unwrap_or(CONTEXT);
     let rope = ["rope_scaling", "rope_parameters"].iter().find_map(|key| config.get(*key)?.as_object());
@@ -187,7 +187,7 @@ fn check_backend(run: &ResolvedRequest<'_>, (major, _): (u64, u64)) -> Result<()
 /// called by `model_loader/loader.py`).
 fn check_quantization(run: &ResolvedRequest<'_>, own: (u64, u64)) -> Result<()> {
     let quantized = nested(&run.model.config, "quantization_config")
-        .or_else(|| nested(run.model.text_config(), "quantization_config"));
+        .or_else(|| nested(HfConfig::of(run.model).text, "quantization_config"));
     let Some(map) = quantized else { return Ok(()) };
     let text = |key: &str| map.get(key).and_then(Json::as_str).unwrap_or_default().to_ascii_lowercase();
     let method = text("quant_method");
@@ -222,7 +222,8 @@ fn drafts(run: &ResolvedRequest<'_>) -> Result<u64> {
     let Some(speculative) = &run.request.speculative else { return Ok(0) };
     let refused = |want: Words| Err(Error::bad_value("--speculative", speculative.to_string(), want));
     let not_restated = |want| refused(want).map_err(|error| error.coded(Code::SglangNotRestatedDrafts));
-    let layers = run.model.text_config().get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
+    let layers =
+        HfConfig::of(run.model).text.get("num_nextn_predict_layers").and_then(Json::as_u64).unwrap_or(0);
     let class = run.model.architecture.as_str();
     match speculative {
         Speculative::Mtp(_) if layers == 0 => refused(words!("left out: the model has no prediction layers")),

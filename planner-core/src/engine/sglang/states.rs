@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::dtype::DType;
 use crate::engine::ResolvedRequest;
 use crate::error::{Code, Error, Result};
+use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::{Content, Layer, Store};
 use crate::text::Words;
 use crate::units::{product, sum};
@@ -29,7 +30,7 @@ fn recurrent_dtype(run: &ResolvedRequest<'_>, mixer: &str) -> DType {
         }
         _ => false,
     };
-    let said = run.model.text_config().get("mamba_ssm_dtype").and_then(Json::as_str).filter(|_| asks);
+    let said = HfConfig::of(run.model).text.get("mamba_ssm_dtype").and_then(Json::as_str).filter(|_| asks);
     match said {
         Some("bfloat16") => DType::BF16,
         Some("float16") => DType::F16,
@@ -44,7 +45,7 @@ fn inner(run: &ResolvedRequest<'_>, own: u64) -> Result<u64> {
     if class != "Mamba2ForCausalLM" {
         return Ok(own);
     }
-    run.model.text_config().get("intermediate_size").and_then(Json::as_u64).ok_or_else(|| {
+    HfConfig::of(run.model).text.get("intermediate_size").and_then(Json::as_u64).ok_or_else(|| {
         Error::quoted(Code::SglangMissingKey, "'Mamba2Config' object has no attribute 'intermediate_size'")
             .about("intermediate_size")
             .way_out(say!("add `{0}` to config.json", "intermediate_size"))
