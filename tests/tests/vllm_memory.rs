@@ -7,7 +7,7 @@ use planner_core::catalog;
 use planner_core::engine::memory::{MemoryPart, PartKind};
 use planner_core::engine::vllm::memory::{self, constants};
 use planner_core::plan::{plan, resolve};
-use planner_core::request::Request;
+use planner_core::request::{Ranks, Request};
 use planner_tests::engine_keys;
 use planner_tests::room::{GIB, compared, logs, mean, table};
 
@@ -109,12 +109,12 @@ fn more_ranks_never_raise_the_weights_of_one() {
     let mut compared = 0;
     for entry in planner_models::MODELS {
         let model = catalog::build(entry).unwrap();
-        for expert_parallel in [false, true] {
+        for ep in [None, Some(Ranks::On)] {
             let mut before = u64::MAX;
             for tp in [1, 2, 4, 8, 16] {
-                let request = asked(tp, 1);
+                let request = asked(tp, 1).ep(ep);
                 let Ok((run, _)) = resolve(&model, &request) else { continue };
-                let parts = &memory::parts(&run, expert_parallel).unwrap().unwrap().stages[0];
+                let parts = &memory::parts(&run).unwrap().unwrap().stages[0];
                 let inside = |part: &MemoryPart| {
                     part.range.is_none_or(|(low, high)| (low..=high).contains(&part.bytes))
                 };

@@ -81,7 +81,7 @@ pub struct Constant {
     pub releases: &'static str,
     /// Where it comes from: file and function of the engine, or logs.
     pub source: &'static str,
-    /// Logs that it was set on, by id in `tests/fixtures/rooms.json`.
+    /// Logs that it was set on, by id in `tests/fixtures/vllm_memory.json` or `rooms.json`.
     pub derived_on: &'static [&'static str],
 }
 

@@ -1,8 +1,8 @@
 //! Weights of one rank of each pipeline stage, as engines with Megatron's layers load them.
 //!
 //! Restates `layers/linear.py` (`ColumnParallelLinear`, `RowParallelLinear`, `QKVParallelLinear`, `ReplicatedLinear`) and
-//! `layers/vocab_parallel_embedding.py` of SGLang 0.5.23, which TensorRT-LLM's `_torch/modules/linear.py`, `attention.py`
-//! and `embedding.py` follow: columns and rows are cut, KV heads that are fewer than ranks are copied, norms, routers and
+//! `layers/vocab_parallel_embedding.py` of SGLang 0.5.23 and vLLM 0.19.0 and 0.33.0 (`vllm/model_executor/layers/`), which
+//! TensorRT-LLM's `_torch/modules/linear.py`, `attention.py` and `embedding.py` follow: columns and rows are cut, KV heads that are fewer than ranks are copied, norms, routers and
 //! the first of two factors stand on every rank.
 
 use super::ResolvedRequest;
@@ -15,7 +15,8 @@ use crate::spec::value::ModuleKind;
 use crate::text::Words;
 use crate::units::{product, sum};
 
-const WEIGHTS: Words = words!("weight bytes");
+/// What a sum of weights is called.
+pub(super) const WEIGHTS: Words = words!("weight bytes");
 
 /// Modules that every rank holds whole, by the last part of their path.
 const WHOLE: [&str; 10] = [
@@ -46,6 +47,31 @@ const VOCABULARY: u64 = 64;
 /// Sums beyond 64 bits.
 pub(super) fn weights(run: &ResolvedRequest<'_>, layers: &[u64], drafts: u64) -> Result<Vec<u64>> {
     let model = run.model;
+    let of_layer = |block: &[WeightModule]| {
+        sum(WEIGHTS, block.iter().map(|module| held(run, module)).collect::<Result<Vec<_>>>()?)
+    };
+    let mut stages = on_stages(run, layers, |module| on_rank(run, module), of_layer)?;
+    let last_layer =
+        model.modules.chunk_by(|a, b| a.layer == b.layer).rfind(|block| block[0].layer.is_some());
+    if let Some(block) = last_layer.filter(|_| drafts > 0) {
+        let bytes = draft_bytes(run, of_layer(block)?, drafts)?;
+        add(&mut stages, layers.len().saturating_sub(1), bytes)?;
+    }
+    Ok(stages)
+}
+
+/// Bytes on a rank of each pipeline stage of so many layers: `of_module` those of a module outside layers, `of_layer` of
+/// one layer.
+///
+/// # Errors
+/// Sums beyond 64 bits.
+pub(super) fn on_stages(
+    run: &ResolvedRequest<'_>,
+    layers: &[u64],
+    of_module: impl Fn(&WeightModule) -> Result<u64>,
+    of_layer: impl Fn(&[WeightModule]) -> Result<u64>,
+) -> Result<Vec<u64>> {
+    let model = run.model;
     let mut stages = vec![0; layers.len()];
     if model.modules.is_empty() {
         let ranks = product(WEIGHTS, &[run.parallel.tp, run.parallel.pp])?;
@@ -54,14 +80,14 @@ pub(super) fn weights(run: &ResolvedRequest<'_>, layers: &[u64], drafts: u64) ->
     }
     let last = stages.len().saturating_sub(1);
     let tied = !model.modules.iter().any(|module| module.part == "head");
-    // a layer that holds what the one before it does takes as much
-    let mut before: Option<(&[WeightModule], u64)> = None;
+    // layers that differ, with their bytes
+    let mut seen: Vec<(&[WeightModule], u64)> = Vec::new();
     let mut stage = 0;
     let mut end = layers.first().copied().unwrap_or(0);
     for block in model.modules.chunk_by(|a, b| a.layer == b.layer) {
         let Some(layer) = block.first().and_then(|module| module.layer) else {
             for module in block {
-                let bytes = on_rank(run, module)?;
+                let bytes = of_module(module)?;
                 let at = if matches!(module.part, "head" | "norm") { last } else { 0 };
                 add(&mut stages, at, bytes)?;
                 if at != last && tied && is_vocabulary(module) {
@@ -74,19 +100,24 @@ pub(super) fn weights(run: &ResolvedRequest<'_>, layers: &[u64], drafts: u64) ->
             stage += 1;
             end = end.saturating_add(layers.get(stage).copied().unwrap_or(0));
         }
-        let bytes = match before.filter(|(other, _)| alike(other, block)) {
-            Some((_, bytes)) => bytes,
-            None => sum(WEIGHTS, block.iter().map(|module| held(run, module)).collect::<Result<Vec<_>>>()?)?,
+        let bytes = match seen.iter().find(|(other, _)| alike(other, block)) {
+            Some((_, bytes)) => *bytes,
+            None => {
+                let bytes = of_layer(block)?;
+                seen.push((block, bytes));
+                bytes
+            }
         };
-        before = Some((block, bytes));
         add(&mut stages, stage, bytes)?;
     }
-    if let Some((_, layer)) = before.filter(|_| drafts > 0) {
-        // `eh_proj`, two hidden states to one, is not cut
-        let joins = model.dtype.row_bytes(product(WEIGHTS, &[2, model.hidden_size, model.hidden_size])?)?;
-        add(&mut stages, last, product(WEIGHTS, &[sum(WEIGHTS, [layer, joins])?, drafts])?)?;
-    }
     Ok(stages)
+}
+
+/// Prediction layers of `layer` bytes, each with `eh_proj`, from two hidden states to one, which is not cut.
+pub(super) fn draft_bytes(run: &ResolvedRequest<'_>, layer: u64, drafts: u64) -> Result<u64> {
+    let hidden = run.model.hidden_size;
+    let joins = run.model.dtype.row_bytes(product(WEIGHTS, &[2, hidden, hidden])?)?;
+    product(WEIGHTS, &[sum(WEIGHTS, [layer, joins])?, drafts])
 }
 
 /// Prediction layers that `--speculative` loads.
@@ -100,7 +131,8 @@ pub(super) fn drafts(run: &ResolvedRequest<'_>) -> u64 {
     }
 }
 
-fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
+/// Adds to one stage.
+pub(super) fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
     if let Some(held) = stages.get_mut(stage) {
         *held = sum(WEIGHTS, [*held, bytes])?;
     }
@@ -120,15 +152,20 @@ pub(super) fn is_vocabulary(module: &WeightModule) -> bool {
     table && !module.path.contains("pos") && !module.path.ends_with("wpe") && !module.path.contains("type")
 }
 
-/// Bytes of a module of a layer, with the copies of a latent's second factor that decoding multiplies by instead
-/// (`w_kc`, `w_vc` of SGLang's `models/deepseek_common/`, `k_b_proj_trans` and `v_b_proj` of TensorRT-LLM).
+/// Bytes of a module of a layer, with its copy.
 fn held(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
-    let own = on_rank(run, module)?;
+    sum(WEIGHTS, [on_rank(run, module)?, absorbed(run, module)?])
+}
+
+/// The copy of a latent's second factor that decoding multiplies by instead (vLLM's `W_UK_T` and `W_UV` of
+/// `layers/attention/mla_attention.py`, SGLang's `w_kc` and `w_vc` of `models/deepseek_common/`, TensorRT-LLM's
+/// `k_b_proj_trans` and `v_b_proj`).
+pub(super) fn absorbed(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
     if module.part != "attention" || !module.path.ends_with("kv_b_proj") {
-        return Ok(own);
+        return Ok(0);
     }
     let elements = product(WEIGHTS, &[module.shape.inputs, module.shape.outputs])?;
-    sum(WEIGHTS, [own, run.model.dtype.row_bytes(elements)?.div_ceil(run.parallel.tp)])
+    Ok(run.model.dtype.row_bytes(elements)?.div_ceil(run.parallel.tp))
 }
 
 /// Bytes of a module on one tensor-parallel rank.
@@ -137,33 +174,42 @@ fn on_rank(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
     // groups of data-parallel attention hold attention and embeddings whole, and cut the rest together
     let of_group = module.part == "attention" || is_vocabulary(module);
     let tp = if of_group { run.parallel.tp } else { run.parallel.tensor_ranks() };
-    let last = module.path.rsplit('.').next().unwrap_or_default();
-    if is_vocabulary(module) || module.part == "head" {
-        let rows = if module.part == "head" { module.shape.outputs } else { module.shape.inputs };
-        return scaled(bytes, rows.next_multiple_of(VOCABULARY), product(WEIGHTS, &[rows, tp])?);
+    match run.expert_ranks().filter(|_| module.part == "experts" && !is_whole(run, module)) {
+        Some(ranks) => {
+            let own = scaled(bytes, experts_per_rank(run, module.count, ranks), module.count)?;
+            Ok(own.div_ceil((tp / ranks).max(1)))
+        }
+        None => share(run, module, bytes, tp),
     }
-    let whole = module.shape.kind != ModuleKind::Linear
+}
+
+/// Whether every rank holds a module whole.
+fn is_whole(run: &ResolvedRequest<'_>, module: &WeightModule) -> bool {
+    let last = module.path.rsplit('.').next().unwrap_or_default();
+    module.shape.kind != ModuleKind::Linear
         || module.shape.outputs <= 1
         || WHOLE_PARTS.contains(&module.part)
         || WHOLE.contains(&last)
         || module.path.contains("compressor.")
-        // DeepSeek V4: one key of all heads, and the mixing of its streams
-        || run.model.model_type.starts_with("deepseek_v4") && matches!(last, "kv_proj" | "fn" | "hc_fn");
-    if whole {
-        return Ok(bytes);
+        // DeepSeek V4: a single key for all heads, and the mixing of its streams
+        || run.model.model_type.starts_with("deepseek_v4") && matches!(last, "kv_proj" | "fn" | "hc_fn")
+}
+
+/// What one of `tp` ranks has of the bytes of a module.
+pub(super) fn share(run: &ResolvedRequest<'_>, module: &WeightModule, bytes: u64, tp: u64) -> Result<u64> {
+    if is_vocabulary(module) || module.part == "head" {
+        let rows = if module.part == "head" { module.shape.outputs } else { module.shape.inputs };
+        return scaled(bytes, rows.next_multiple_of(VOCABULARY), product(WEIGHTS, &[rows, tp])?);
     }
-    if module.part == "experts"
-        && let Some(ranks) = run.expert_ranks()
-    {
-        let own = scaled(bytes, experts_per_rank(run, module.count, ranks), module.count)?;
-        return Ok(own.div_ceil((tp / ranks).max(1)));
+    if is_whole(run, module) {
+        return Ok(bytes);
     }
     let kv_heads = run.model.kv_heads.unwrap_or(1).max(1);
     if module.part != "attention" || tp <= kv_heads {
         return Ok(bytes.div_ceil(tp));
     }
-    // fewer KV heads than ranks: each holds one of them
-    match (last, run.model.attention_heads) {
+    // fewer KV heads than ranks: each rank holds one of them
+    match (module.path.rsplit('.').next().unwrap_or_default(), run.model.attention_heads) {
         ("k_proj" | "v_proj", _) => scaled(bytes, 1, kv_heads),
         ("qkv_proj" | "query_key_value", Some(heads)) => {
             scaled(bytes, heads.div_ceil(tp).saturating_add(2), heads.saturating_add(2 * kv_heads))
@@ -182,7 +228,7 @@ pub(super) fn loaded(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result
 }
 
 /// `bytes × part / whole`, rounded up.
-fn scaled(bytes: u64, part: u64, whole: u64) -> Result<u64> {
+pub(super) fn scaled(bytes: u64, part: u64, whole: u64) -> Result<u64> {
     let exact = u128::from(bytes) * u128::from(part);
     u64::try_from(exact.div_ceil(u128::from(whole.max(1)))).map_err(|_| Error::overflow(WEIGHTS))
 }

@@ -460,9 +460,7 @@ pub fn max_users_by_length(model: &ModelSpec, request: &Request, lengths: &[u64]
     };
     let most = |tokens: u64| {
         let changed = Request { seq: Some(tokens), ..request.clone() };
-        let (run, allocation) = try_allocate(model, &changed)?;
-        let memory = Memory::of(&run, allocation.as_ref()).ok()??;
-        Some(Fit::new(&run, allocation.as_ref(), &memory).max_users(run.tokens))
+        replan(model, &changed, |fit| fit.max_users(fit.run.tokens))
     };
     lengths.iter().map(|&tokens| (tokens, most(tokens))).collect()
 }

@@ -48,7 +48,7 @@ impl Engine for Vllm {
     }
 
     fn before_cache(&self, run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
-        memory::parts(run, run.expert_ranks().is_some())
+        memory::parts(run)
     }
 
     fn rule(&self) -> Words {

@@ -133,7 +133,7 @@ fn routed(run: &Run<'_>) -> Result<Option<Routed>> {
     let Some((expert, part)) = run.part("experts").find(back).zip(part) else { return Ok(None) };
     let active = product(ACTIVATION, &[expert.count, part.active])?.div_ceil(part.parameters.max(1));
     let cut = product(ACTIVATION, &[run.tp, run.resolved.parallel.dp])?;
-    let ranks = if run.expert_parallel { 1 } else { cut };
+    let ranks = if run.resolved.expert_ranks().is_some() { 1 } else { cut };
     Ok(Some(Routed { active, inner: expert.shape.inputs / ranks }))
 }
 

@@ -1,36 +1,8 @@
 //! Measured constants: figures of this folder that the engine's code does not say, with their sources.
 
-/// One measured figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Constant {
-    /// What it is.
-    pub name: &'static str,
-    /// The figure, in bytes unless its documentation says otherwise.
-    pub value: u64,
-    /// How far logs differ from it, either way, in the same unit.
-    pub spread: u64,
-    /// Releases in which it was seen.
-    pub releases: &'static str,
-    /// Its source: the engine's code that produces it, or logs.
-    pub source: &'static str,
-    /// Logs that it was set on: ids in `tests/fixtures/vllm_memory.json`.
-    pub derived_on: &'static [&'static str],
-}
+use crate::engine::memory::{CENT, figures};
 
-/// A hundredth of a GiB, in which logs are rounded.
-const CENT: u64 = (1 << 30) / 100;
-
-macro_rules! constants {
-    ($($(#[$doc:meta])* $id:ident = $value:expr, $spread:expr, $releases:literal, $source:literal, [$($log:literal),*];)*) => {
-        $($(#[$doc])* pub const $id: Constant = Constant {
-            name: stringify!($id), value: $value, spread: $spread, releases: $releases, source: $source, derived_on: &[$($log),*],
-        };)*
-        /// All of them.
-        pub const ALL: &[Constant] = &[$($id),*];
-    };
-}
-
-constants! {
+figures! {
     /// Hundredths of a byte for each logit while the first runner's sampler sorts.
     SORTED_LOGIT = 3803, 10, "to 0.16",
         "logs; logits, their copy in f32, sorted values, 8-byte indices, probabilities and their sums in vllm/v1/sample", ["0.16.0-qwen3-14b"];

@@ -23,9 +23,9 @@ use run::Run;
 ///
 /// # Errors
 /// Sums beyond 64 bits.
-pub fn parts(resolved: &ResolvedRequest<'_>, expert_parallel: bool) -> Result<Option<BeforeCache>> {
+pub fn parts(resolved: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
     let Some(device) = &resolved.request.gpu else { return Ok(None) };
-    let run = Run::of(resolved, expert_parallel)?;
+    let run = Run::of(resolved)?;
     let weights = weights::stages(&run)?;
     let last = weights.len().saturating_sub(1);
     let stages = weights.into_iter().enumerate().map(|(stage, weights)| {

@@ -54,8 +54,6 @@ pub struct Run<'a> {
     pub tp: u64,
     /// Whether any weights are quantized.
     pub quantized: bool,
-    /// Whether ranks hold whole experts (`--enable-expert-parallel`).
-    pub expert_parallel: bool,
 }
 
 impl<'a> Run<'a> {
@@ -63,7 +61,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// A step's size that the engine refuses.
-    pub fn of(resolved: &'a ResolvedRequest<'a>, expert_parallel: bool) -> Result<Self> {
+    pub fn of(resolved: &'a ResolvedRequest<'a>) -> Result<Self> {
         let (model, request) = (resolved.model, resolved.request);
         let config = HfConfig::of(model);
         let version = Version::of(resolved.version);
@@ -84,7 +82,6 @@ impl<'a> Run<'a> {
             sequences: request.max_num_seqs.unwrap_or(sequences).min(tokens),
             tp: resolved.parallel.tp,
             quantized: config.quantization().is_some() || request.weight_dtype.is_some(),
-            expert_parallel,
         })
     }
 

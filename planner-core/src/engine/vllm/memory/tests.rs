@@ -6,15 +6,15 @@ use crate::plan::resolve;
 use crate::request::Request;
 use crate::source::from_config_json;
 
-/// Bytes of one kind on each stage; `expert_parallel` as vLLM's flag.
-fn bytes(config: &str, kind: PartKind, expert_parallel: bool, flags: &[(&str, &str)]) -> Result<Vec<u64>> {
+/// Bytes of one kind on each stage.
+fn bytes(config: &str, kind: PartKind, flags: &[(&str, &str)]) -> Result<Vec<u64>> {
     let model = from_config_json(config, true)?;
     let mut request = Request::default();
     for (flag, value) in [("engine", "vllm"), ("gpu", "h100-80gb"), ("seq", "8")].iter().chain(flags) {
         request.set(flag, value)?;
     }
     let (run, _) = resolve(&model, &request)?;
-    let before = super::parts(&run, expert_parallel)?.unwrap();
+    let before = super::parts(&run)?.unwrap();
     let of = |parts: &Vec<_>| {
         parts
             .iter()
@@ -26,7 +26,7 @@ fn bytes(config: &str, kind: PartKind, expert_parallel: bool, flags: &[(&str, &s
 }
 
 fn weights(config: &str, flags: &[(&str, &str)]) -> Result<Vec<u64>> {
-    bytes(config, PartKind::Weights, false, flags)
+    bytes(config, PartKind::Weights, flags)
 }
 
 /// 64 wide, 4 heads of 16, 2 KV heads, 128 inner, a vocabulary of 100.
@@ -75,12 +75,12 @@ fn experts_are_cut_over_all_replicas() {
     // attention, a router of four rows, and the rest as above
     let rest = 2 * TABLE + (2 * 64 * 64 + 2 * 64 * 32) * 2 + 64 * 4 * 2 + 3 * NORM + ROTARY;
     let expert = 3 * 64 * 128 * 2;
-    let held = |flags: &[(&str, &str)], parallel| bytes(&config, PartKind::Weights, parallel, flags);
-    assert_eq!(held(&[], false), Ok(vec![rest + 4 * expert]));
-    assert_eq!(held(&[("dp", "8")], false), Ok(vec![rest + expert / 2]));
+    let held = |flags: &[(&str, &str)]| weights(&config, flags);
+    assert_eq!(held(&[]), Ok(vec![rest + 4 * expert]));
+    assert_eq!(held(&[("dp", "8")]), Ok(vec![rest + expert / 2]));
     // whole experts: eight ranks hold one each
-    assert_eq!(held(&[("dp", "8")], true), Ok(vec![rest + expert]));
-    assert_eq!(held(&[("dp", "2")], true), Ok(vec![rest + 2 * expert]));
+    assert_eq!(held(&[("dp", "8"), ("ep", "on")]), Ok(vec![rest + expert]));
+    assert_eq!(held(&[("dp", "2"), ("ep", "on")]), Ok(vec![rest + 2 * expert]));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_sampler_is_the_peak_of_a_small_step() {
     let flags = [("engine", "vllm@0.19.0"), ("max-num-batched-tokens", "8"), ("max-num-seqs", "4")];
     // logits at 14 B, four programs' rows of f32, 8 hidden states, 4 in f32, cuBLAS
     let sampler = 14 * 4 * 100 + 4 * 4 * 100 + 2 * 8 * 64 + 4 * 4 * 64 + (32 << 20);
-    let activation = |flags: &[(&str, &str)]| bytes(&llama(2, ""), PartKind::Activation, false, flags);
+    let activation = |flags: &[(&str, &str)]| bytes(&llama(2, ""), PartKind::Activation, flags);
     assert_eq!(activation(&flags), Ok(vec![sampler]));
     // the first of two stages runs its layer alone: gate, up and their product, 4.25 hidden states, and those handed on
     let step = 3 * 8 * 256 + 17 * 8 * 64 / 2 + 4 * 8 * 64;
@@ -122,7 +122,7 @@ fn the_sampler_is_the_peak_of_a_small_step() {
 fn graphs_count_from_0_20_on() {
     let graphs = |version: &str| {
         let flags = [("engine", version), ("max-num-batched-tokens", "8"), ("max-num-seqs", "4")];
-        bytes(&llama(2, ""), PartKind::Graphs, false, &flags)
+        bytes(&llama(2, ""), PartKind::Graphs, &flags)
     };
     // sizes 1, 2, 4, 8 in pieces, 1, 2, 4 whole, over two layers
     let further = 3 * 2 * (17 * (1 << 20) / 100) + 2 * 2 * (15 * (1 << 20) / 100);
@@ -135,9 +135,9 @@ fn graphs_count_from_0_20_on() {
 
 #[test]
 fn a_reserve_stands_for_all_but_the_weights() {
-    let reserved = bytes(&llama(2, ""), PartKind::Reserve, false, &[("reserve", "1GiB")]);
+    let reserved = bytes(&llama(2, ""), PartKind::Reserve, &[("reserve", "1GiB")]);
     assert_eq!(reserved, Ok(vec![1 << 30]));
-    let others = bytes(&llama(2, ""), PartKind::Activation, false, &[("reserve", "1GiB")]);
+    let others = bytes(&llama(2, ""), PartKind::Activation, &[("reserve", "1GiB")]);
     assert_eq!(others, Ok(vec![0]));
 }
 

@@ -8,105 +8,28 @@
 use super::rotary;
 use super::run::Run;
 use crate::engine::common::experts_per_rank;
+use crate::engine::ranks::{self, WEIGHTS, add, scaled};
 use crate::engine::vllm::math::round_up;
 use crate::error::Result;
 use crate::parallel::stages as stage_layers;
-use crate::request::Speculative;
 use crate::spec::model::WeightModule;
-use crate::spec::value::ModuleKind;
-use crate::text::Words;
 use crate::units::{product, sum};
-
-const WEIGHTS: Words = words!("weight bytes");
-
-/// Vocabularies are padded to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
-const VOCABULARY: u64 = 64;
-
-/// Modules that every rank holds whole (`ReplicatedLinear`, `disable_tp`), by the last part of their path: the
-/// first of two factors, and modules around experts or layers.
-const WHOLE: [&str; 10] = [
-    "f_a_proj",
-    "fc1_latent_proj",
-    "fc2_latent_proj",
-    "g_a_proj",
-    "kv_a_proj_with_mqa",
-    "per_layer_input_gate",
-    "per_layer_projection",
-    "q_a_proj",
-    "routed_expert_down_proj",
-    "routed_expert_up_proj",
-];
-
-/// Parts that every rank holds whole.
-const WHOLE_PARTS: [&str; 3] = ["indexer", "norm", "router"];
-
-/// Parts whose linear layers stay in the model's dtype under `--quantization`.
-const NOT_QUANTIZED: [&str; 3] = ["embeddings", "head", "router"];
 
 /// Bytes on a rank of each pipeline stage.
 ///
 /// # Errors
 /// Sums beyond 64 bits.
 pub fn stages(run: &Run<'_>) -> Result<Vec<u64>> {
-    let pp = run.resolved.parallel.pp;
-    let mut stages = vec![0; usize::try_from(pp).unwrap_or(1)];
+    let layers = stage_layers(run.model.config_layers, run.resolved.parallel.pp);
+    let of_module = |module: &WeightModule| Ok(counted(run, on_rank(run, module)?));
+    let mut stages = ranks::on_stages(run.resolved, &layers, of_module, |block| tensors(run, block))?;
     if run.model.modules.is_empty() {
-        let each = run.model.weight_bytes.div_ceil(product(WEIGHTS, &[run.tp, pp])?.max(1));
-        stages.fill(each);
         return Ok(stages);
-    }
-    let ends: Vec<u64> = stage_layers(run.model.config_layers, pp)
-        .into_iter()
-        .scan(0, |end, layers| {
-            *end += layers;
-            Some(*end)
-        })
-        .collect();
-    let last = stages.len().saturating_sub(1);
-    let tied = !run.model.modules.iter().any(|module| module.part == "head");
-    // layers that differ, with their bytes
-    let mut seen: Vec<(&[WeightModule], u64)> = Vec::new();
-    for block in run.model.modules.chunk_by(|a, b| a.layer == b.layer) {
-        if let Some(layer) = block.first().and_then(|module| module.layer) {
-            let bytes = match seen.iter().find(|(other, _)| alike(other, block)) {
-                Some((_, bytes)) => *bytes,
-                None => {
-                    let bytes = tensors(run, block)?;
-                    seen.push((block, bytes));
-                    bytes
-                }
-            };
-            add(&mut stages, ends.iter().position(|end| layer < *end).unwrap_or(last), bytes)?;
-            continue;
-        }
-        for module in block {
-            let bytes = counted(run, on_rank(run, module)?);
-            let stage = if matches!(module.part, "head" | "norm") { last } else { 0 };
-            add(&mut stages, stage, bytes)?;
-            if stage != last && tied && is_vocabulary(module) {
-                add(&mut stages, last, bytes)?;
-            }
-        }
     }
     let tables = rotary::bytes(run)?;
     (0..stages.len()).try_for_each(|stage| add(&mut stages, stage, tables))?;
-    add(&mut stages, last, draft(run)?)?;
+    add(&mut stages, layers.len().saturating_sub(1), draft(run)?)?;
     Ok(stages)
-}
-
-fn add(stages: &mut [u64], stage: usize, bytes: u64) -> Result<()> {
-    if let Some(held) = stages.get_mut(stage) {
-        *held = sum(WEIGHTS, [*held, bytes])?;
-    }
-    Ok(())
-}
-
-/// Whether two layers have equal modules, made by the same rules.
-fn alike(a: &[WeightModule], b: &[WeightModule]) -> bool {
-    let same = |(a, b): (&WeightModule, &WeightModule)| {
-        std::ptr::eq(a.path, b.path) && (a.bytes, a.count, a.shape) == (b.bytes, b.count, b.shape)
-    };
-    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// Bytes of modules on a rank, as the allocator counts their tensors.
@@ -119,7 +42,7 @@ fn tensors(run: &Run<'_>, modules: &[WeightModule]) -> Result<u64> {
             Some((_, _, tensor)) => *tensor = sum(WEIGHTS, [*tensor, bytes])?,
             None => tensors.push((module.part, name, bytes)),
         }
-        copies = sum(WEIGHTS, [copies, absorbed(run, module)?])?;
+        copies = sum(WEIGHTS, [copies, ranks::absorbed(run.resolved, module)?])?;
     }
     sum(WEIGHTS, tensors.into_iter().map(|(_, _, bytes)| counted(run, bytes)).chain([copies]))
 }
@@ -143,71 +66,19 @@ fn counted(run: &Run<'_>, bytes: u64) -> u64 {
     if kept { segment } else { bytes }
 }
 
-/// Copies of a latent's second factor, which decoding multiplies by (`W_UK_T`, `W_UV` of
-/// `process_weights_after_loading` in `vllm/model_executor/layers/attention/mla_attention.py`).
-fn absorbed(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
-    if module.part != "attention" || !module.path.ends_with("kv_b_proj") {
-        return Ok(0);
-    }
-    let elements = product(WEIGHTS, &[module.shape.inputs, module.shape.outputs])?;
-    Ok(run.model.dtype.row_bytes(elements)?.div_ceil(run.tp))
-}
-
-fn is_vocabulary(module: &WeightModule) -> bool {
-    let table = module.shape.kind == ModuleKind::Table && module.part == "embeddings";
-    table && !module.path.contains("pos") && !module.path.ends_with("wpe") && !module.path.contains("type")
-}
-
 /// Bytes of a module on one tensor-parallel rank.
 fn on_rank(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
-    let bytes = stored(run, module)?;
-    let tp = run.tp;
-    let last = module.path.rsplit('.').next().unwrap_or_default();
-    if is_vocabulary(module) || module.part == "head" {
-        let rows = if module.part == "head" { module.shape.outputs } else { module.shape.inputs };
-        return scaled(bytes, round_up(rows, VOCABULARY), product(WEIGHTS, &[rows, tp])?);
+    let bytes = ranks::loaded(run.resolved, module)?;
+    match module.part {
+        "experts" => experts(run, module, bytes),
+        _ => ranks::share(run.resolved, module, bytes, run.tp),
     }
-    if module.part == "experts" {
-        return experts(run, module, bytes);
-    }
-    let whole = module.shape.kind != ModuleKind::Linear
-        || module.shape.outputs <= 1
-        || WHOLE_PARTS.contains(&module.part)
-        || WHOLE.contains(&last)
-        || module.path.contains("compressor.")
-        // DeepSeek V4: a single key for all heads, and the mixing of its streams
-        || run.config.model_type.starts_with("deepseek_v4") && (last == "kv_proj" || last == "fn" || last == "hc_fn");
-    if whole {
-        return Ok(bytes);
-    }
-    let kv_heads = run.model.kv_heads.unwrap_or(1).max(1);
-    if module.part != "attention" || tp <= kv_heads {
-        return Ok(bytes.div_ceil(tp));
-    }
-    // fewer KV heads than ranks: each rank holds one of them
-    match (last, run.model.attention_heads) {
-        ("k_proj" | "v_proj", _) => scaled(bytes, 1, kv_heads),
-        ("qkv_proj" | "query_key_value", Some(heads)) => {
-            scaled(bytes, heads.div_ceil(tp).saturating_add(2), heads.saturating_add(2 * kv_heads))
-        }
-        _ => Ok(bytes.div_ceil(tp)),
-    }
-}
-
-/// Bytes of a module as the engine loads it. `--weight-dtype` applies to the modules that the engine quantizes.
-fn stored(run: &Run<'_>, module: &WeightModule) -> Result<u64> {
-    let Some(dtype) = run.resolved.request.weight_dtype else { return Ok(module.bytes) };
-    let elements = product(WEIGHTS, &[module.shape.parameters()?, module.count])?;
-    let quantized = module.shape.kind == ModuleKind::Linear && !NOT_QUANTIZED.contains(&module.part);
-    let plain = run.model.dtype;
-    let is_whole = dtype.elements == 1 && dtype.bytes >= 2;
-    if quantized || is_whole { dtype.row_bytes(elements) } else { plain.row_bytes(elements) }
 }
 
 /// Experts are divided over the ranks of all replicas. Under expert parallelism each rank holds whole experts.
 fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     let ranks = product(WEIGHTS, &[run.tp, run.resolved.parallel.dp])?;
-    if run.expert_parallel {
+    if run.resolved.expert_ranks().is_some() {
         return scaled(bytes, experts_per_rank(run.resolved, module.count, ranks), module.count);
     }
     let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
@@ -235,25 +106,14 @@ fn tile(run: &Run<'_>, is_down: bool, ranks: u64) -> (u64, u64) {
     }
 }
 
-/// What a draft adds to the last stage: layers as wide as the model's, and the projection that joins them.
+/// What drafts add to the last stage: layers as wide as the model's.
 fn draft(run: &Run<'_>) -> Result<u64> {
-    let layers = match run.resolved.request.speculative {
-        Some(Speculative::Mtp(_)) => run.config.number(&["num_nextn_predict_layers"]).unwrap_or(1).max(1),
-        Some(Speculative::Eagle(_)) => 1,
-        Some(Speculative::Ngram(_)) | None => return Ok(0),
-    };
+    let drafts = ranks::drafts(run.resolved);
+    if drafts == 0 {
+        return Ok(0);
+    }
     let own =
         run.model.modules.iter().filter(|module| module.layer == run.model.config_layers.checked_sub(1));
     let layer = sum(WEIGHTS, own.map(|module| on_rank(run, module)).collect::<Result<Vec<_>>>()?)?;
-    // `eh_proj`, from two hidden states to one, is whole on every rank
-    let hidden = run.model.hidden_size;
-    let joins = run.model.dtype.row_bytes(product(WEIGHTS, &[2, hidden, hidden])?)?;
-    product(WEIGHTS, &[sum(WEIGHTS, [layer, joins])?, layers])
-}
-
-/// `bytes × part / whole`, rounded up.
-fn scaled(bytes: u64, part: u64, whole: u64) -> Result<u64> {
-    let exact = u128::from(bytes) * u128::from(part);
-    u64::try_from(exact.div_ceil(u128::from(whole.max(1))))
-        .map_err(|_| crate::error::Error::overflow(WEIGHTS))
+    ranks::draft_bytes(run.resolved, layer, drafts)
 }
