@@ -89,6 +89,8 @@ codes! {
 
     /// The engine keeps keys and values in one type, and two were given.
     EngineOneKvDtype = "engine.one_kv_dtype",
+    /// The engine has no data-parallel attention within a tensor-parallel group.
+    EngineNoDpAttention = "engine.no_dp_attention",
     /// kvplan has no rule for decode context parallelism in this engine.
     EngineNotRestatedDcp = "engine.not_restated.dcp",
     /// kvplan has no rule for the draft layers of `--speculative` in this engine.

@@ -328,6 +328,9 @@ flags! {
     /// Number of GPUs, from 1 to 4,096. Default: `tp` × `pp` × `dp`.
     gpus: Option<u64> = None, some(parse_count),
         Flag::new("gpus", "N", Where, "Number of GPUs", "tp × pp × dp").short('n').page("n");
+    /// Nodes that the GPUs stand in, a divisor of their number. Default: nodes of 8 GPUs.
+    nnodes: Option<u64> = None, some(parse_count),
+        Flag::new("nnodes", "N", Where, "Nodes that the GPUs stand in", "nodes of 8 GPUs").reader(Plan);
     /// Tensor parallel size, at least 1: heads are divided. Default 1.
     tp: Option<u64> = None, some(parse_count),
         Flag::new("tp", "N", Where, "Tensor parallel size", "1")

@@ -36,6 +36,7 @@ pub(super) const TABLE: super::Table = &[
     ("dynamic, static or quantized", "dynamic、static 或 quantized"),
     ("a multiple of --tp × --pp × --dp", "--tp × --pp × --dp 的倍数"),
     ("the product of --tp, --pp and --dp", "--tp、--pp 与 --dp 之积"),
+    ("a divisor of the {0} GPUs", "{0} 块 GPU 的约数"),
     ("a divisor of --tp, which is {0}", "--tp（即 {0}）的约数"),
     ("a divisor of the model's {0} attention heads", "该模型 {0} 个注意力头的约数"),
     ("a divisor of {0}, which is {1}", "{0}（其值为 {1}）的约数"),
