@@ -27,6 +27,20 @@ fn sglang_leaves_what_its_logs_say() {
     }
 }
 
+/// 61 layers of 16 groups x 1,024 x 4,096: bf16 on Hopper; on Blackwell the checkpoint's FP8, with a byte of scale for each
+/// 128 x 128.
+#[test]
+fn sglang_loads_deepseek_v4_s_grouped_projection_by_the_card() {
+    let model = catalog::model("deepseek-v4-pro").unwrap();
+    let weights = |gpu: &str| {
+        let request = planner_tests::request(&format!("engine sglang gpu {gpu} tp 8 seq 8000")).unwrap();
+        plan(&model, &request).unwrap().memory.unwrap().gpus[0].weight_bytes.unwrap()
+    };
+    let parameters = 61 * 16 * 1024 * 4096_u64;
+    let by_hand = (2 * parameters - parameters - parameters / (128 * 128)) / 8;
+    assert!((weights("h200") - weights("b200")).abs_diff(by_hand) <= 61, "{by_hand}");
+}
+
 #[test]
 fn constants_were_set_on_logs() {
     let ids: Vec<&str> = rows("sglang").iter().map(|row| row.id()).collect();

@@ -6,12 +6,14 @@
 
 use serde_json::Value as Json;
 
-use super::{memory, settings};
+use super::{classes, memory, settings};
+use crate::dtype::DType;
 use crate::engine::memory::{BeforeCache, CENT, MemoryPart, PartKind, figures};
 use crate::engine::{ResolvedRequest, ranks};
 use crate::error::Result;
 use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::Content;
+use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
 use crate::units::{product, sum};
 
@@ -34,8 +36,10 @@ pub(super) fn of(run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
     let Some(device) = &run.request.gpu else { return Ok(None) };
     let layers = super::pools::stage_layers(run.model.config_layers, run.parallel.pp);
     let tables = rotary(run)?;
-    let stages = ranks::weights(run, &layers, ranks::drafts(run))?.into_iter().map(|weights| {
-        let weights = MemoryPart::exact(PartKind::Weights, sum(words!("weight bytes"), [weights, tables])?);
+    let stages = ranks::weights(run, &layers, ranks::drafts(run))?.into_iter();
+    let stages = stages.zip(unquantized(run, &layers)?).map(|(weights, more)| {
+        let weights = sum(ranks::WEIGHTS, [weights, more, tables])?;
+        let weights = MemoryPart::exact(PartKind::Weights, weights);
         if let Some(reserve) = run.request.reserve {
             return Ok(vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)]);
         }
@@ -59,6 +63,29 @@ fn outside(run: &ResolvedRequest<'_>) -> MemoryPart {
         (false, false) => OUTSIDE_CARDS,
     };
     found.part(PartKind::OutsideTorch)
+}
+
+/// What DeepSeek V4's grouped output projection takes beyond its checkpoint: it is loaded in bf16 where DeepGEMM does not
+/// run it in FP8 (`SGLANG_OPT_FP8_WO_A_GEMM`, which `arg_groups/serving_hook.py` turns off below sm_100).
+fn unquantized(run: &ResolvedRequest<'_>, layers: &[u64]) -> Result<Vec<u64>> {
+    let capability = run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0));
+    if !classes::is_v4(&run.model.architecture) || capability.0 >= 10 {
+        return Ok(vec![0; layers.len()]);
+    }
+    let of_layer = |block: &[WeightModule]| {
+        let grouped = block.iter().filter(|module| module.path.ends_with("o_a_proj"));
+        sum(
+            ranks::WEIGHTS,
+            grouped
+                .map(|module| {
+                    let elements = product(ranks::WEIGHTS, &[module.shape.parameters()?, module.count])?;
+                    let more = DType::BF16.row_bytes(elements)?.saturating_sub(ranks::loaded(run, module)?);
+                    Ok(more.div_ceil(run.parallel.tp))
+                })
+                .collect::<Result<Vec<_>>>()?,
+        )
+    };
+    ranks::on_stages(run, layers, |_| Ok(0), of_layer)
 }
 
 /// Tables of sines and cosines, in f32 on CUDA (`RotaryEmbedding` of `layers/rotary_embedding/base.py`), of a row for every
