@@ -84,6 +84,8 @@ codes! {
     WeightsSparse = "weights.sparse",
     /// Two rules of `quantization_config` name the same module.
     WeightsTwoRules = "weights.two_rules",
+    /// `--weight-dtype` names a quantizer for a file whose tensors are known.
+    WeightsOfFile = "weights.of_file",
     /// A list of modules holds regular expressions, which this build does not read.
     WeightsNoPatterns = "weights.no_patterns",
 

@@ -7,7 +7,7 @@ use crate::engine::common::check_parallel;
 use crate::engine::{self, Allocation, ResolvedRequest, flag_support};
 use crate::error::{Error, Result};
 use crate::parallel::Parallel;
-use crate::request::Request;
+use crate::request::{Request, WeightType};
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, Note};
 
@@ -50,12 +50,23 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
         ));
         model.kv_heads = Some(wanted);
     }
-    if let Some(dtype) = request.weight_dtype {
-        model.weight_bytes = dtype.row_bytes(model.parameters)?;
-        model.notes.push(Note::new(
-            "weight_dtype_overridden",
-            say!("--weight-dtype {0}: parameters counted in it, without scales", dtype.name),
-        ));
+    match request.weight_dtype {
+        None => {}
+        Some(WeightType::One(dtype)) => {
+            model.weight_bytes = dtype.row_bytes(model.parameters)?;
+            model.notes.push(Note::new(
+                "weight_dtype_overridden",
+                say!("--weight-dtype {0}: parameters counted in it, without scales", dtype.name),
+            ));
+        }
+        #[cfg(feature = "quantizers")]
+        Some(WeightType::Written(form)) => {
+            form.store(&mut model)?;
+            model.notes.push(Note::new(
+                "weight_dtype_written",
+                say!("--weight-dtype {0}: as its quantizer writes them unless told otherwise", form.name()),
+            ));
+        }
     }
     Ok(Cow::Owned(model))
 }

@@ -119,6 +119,12 @@ pub(super) const TABLE: super::Table = &[
     ),
     ("--kv-heads {0}: not the model's own number of KV heads", "--kv-heads {0}：不是该模型自身的 KV 头数"),
     (
+        "--weight-dtype {0}: as its quantizer writes them unless told otherwise",
+        "--weight-dtype {0}：按其量化工具的默认方式存放",
+    ),
+    ("a file's tensors are in the types that it names", "文件中的张量已注明各自的类型"),
+    ("leave it out, or name the model that the file was made from", "请去掉它，或给出制作该文件所用的模型"),
+    (
         "--weight-dtype {0}: parameters counted in it, without scales",
         "--weight-dtype {0}：参数按此类型计，不含缩放系数",
     ),
