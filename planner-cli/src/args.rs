@@ -75,8 +75,18 @@ fn profile() -> Arg {
         .help_heading("Where")
 }
 
+/// Sessions of mixed lengths: text or a file, which the core does not read.
+fn lengths() -> Arg {
+    Arg::new("lengths")
+        .long("lengths")
+        .value_name("MIX|FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .help("Sessions of mixed lengths: 2k:80%,32k:20%, lognormal:p50=1400,p99=4200, or a CSV or JSON lines file with input and output tokens, or length and weight")
+        .help_heading("What")
+}
+
 fn plan_flags() -> impl Iterator<Item = Arg> {
-    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([profile()])
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([lengths(), profile()])
 }
 
 fn log_flags() -> [Arg; 2] {

@@ -64,8 +64,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
         return compare_engines(matches, output);
     }
-    let (request, note) = super::profile::request(matches)?;
+    let (mut request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
+    let lengths = super::lengths::given(matches)?;
+    if let Some(lengths) = &lengths {
+        request.seq.get_or_insert(lengths.longest());
+    }
+    let lengths = lengths.map(|lengths| super::lengths::answer(&model, &request, lengths)).transpose()?;
     let mut plan = plan(&model, &request)?;
     plan.notes.extend(note);
     let verified = if matches.get_flag("verify") {
@@ -77,6 +82,9 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
+    }
+    if let Some(lengths) = &lengths {
+        json["lengths"] = lengths.json();
     }
     if let Some(generated) = &generated {
         json["generated"] = generated.json();
@@ -93,6 +101,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     };
     output.print(&text);
     if matches!(output.format, Format::Table | Format::Markdown) {
+        let lengths = lengths.as_ref().map(|lengths| lengths.text(&plan, output.lang));
+        lengths.into_iter().for_each(|text| output.print(&format!("\n{text}\n")));
         let verified = verified.as_ref().map(|verified| verified.text(output));
         let generated = generated.as_ref().map(|generated| generated.text(output));
         verified.into_iter().chain(generated).for_each(|text| output.print(&format!("\n{text}")));

@@ -143,6 +143,11 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Names of the flags that its figures depend on.
     fn reads(&self, request: &Request) -> &'static [&'static str];
 
+    /// Whether a session takes its own length, not that of the longest.
+    fn keeps_lengths_apart(&self) -> bool {
+        true
+    }
+
     /// Whether keys and values have one type.
     fn one_kv_dtype(&self) -> bool {
         true

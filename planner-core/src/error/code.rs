@@ -91,6 +91,8 @@ codes! {
 
     /// The engine keeps keys and values in one type, and two were given.
     EngineOneKvDtype = "engine.one_kv_dtype",
+    /// The engine gives every session the place of the longest, and lengths are mixed.
+    EngineOneLength = "engine.one_length",
     /// The engine has no data-parallel attention within a tensor-parallel group.
     EngineNoDpAttention = "engine.no_dp_attention",
     /// kvplan has no rule for decode context parallelism in this engine.

@@ -20,6 +20,8 @@ use crate::units::{Ratio, product};
 mod budget;
 mod compare;
 mod definition;
+#[cfg(feature = "lengths")]
+mod lengths;
 mod measured;
 mod resolve;
 mod solve;
@@ -27,6 +29,8 @@ mod solve;
 pub use budget::{GpuMemory, Memory};
 pub use compare::{Allocated, Compared, compare};
 pub use definition::{AllHeads, Kv, LayerGroup, Slope};
+#[cfg(feature = "lengths")]
+pub use lengths::{Lengths, Mixed, mixed};
 pub use resolve::{DEFAULT_SEQ_CAP, adjusted, reserve, resolve};
 pub use solve::{Alternative, Candidate, Change, Limit, Verdict, candidates, max_users_by_length};
 
