@@ -6,10 +6,10 @@ mod args;
 mod cmd;
 mod failure;
 mod gguf;
+mod lists;
 #[cfg(feature = "verify")]
 mod messages;
 mod output;
-#[cfg(feature = "verify")]
 mod progress;
 mod render;
 mod source;

@@ -2,10 +2,13 @@
 
 #[cfg(feature = "verify")]
 pub mod bench;
+pub mod chart;
 pub mod csv;
 pub mod engines;
+pub mod list_words;
 pub mod log;
 pub mod markdown;
+pub mod matrix;
 #[cfg(feature = "verify")]
 pub mod plot;
 pub mod rows;

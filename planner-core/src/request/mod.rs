@@ -5,6 +5,8 @@ use crate::parallel::Parallel;
 use crate::suggest;
 
 pub mod flags;
+#[cfg(feature = "lists")]
+pub mod lists;
 mod measured;
 mod values;
 
