@@ -185,7 +185,7 @@ fn row(model: &ModelSpec, found: &Combination<'_>, lang: Lang) -> [String; 20] {
     let engine = request.engine.as_ref().map_or("architecture", |engine| engine.name());
     let mut row = [const { String::new() }; 20];
     row[0].clone_from(&model.id);
-    row[3] = auto(request.weight_dtype.map(|dtype| dtype.name));
+    row[3] = auto(request.weight_dtype.map(planner_core::request::WeightType::name));
     row[4] = auto(request.kv_dtype.as_deref());
     row[5] = request.gpu.as_ref().map_or_else(String::new, |gpu| gpu.id.clone());
     row[11] = request.users.to_string();

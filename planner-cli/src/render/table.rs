@@ -288,7 +288,7 @@ fn placed(gpus: u64, parallel: Parallel) -> String {
 fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
     let lang = output.lang;
     let users = group_digits(plan.request.users);
-    let dtype = plan.request.weight_dtype.unwrap_or(plan.model.dtype).name;
+    let dtype = plan.request.weight_dtype.map_or_else(|| plan.model.weights_in(), |given| given.name());
     let title = text(lang, M::Fewest, &[&human_bytes(plan.model.weight_bytes), dtype]);
     let columns = [
         raw(lang, M::ColumnGpu).to_owned(),

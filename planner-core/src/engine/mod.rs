@@ -118,8 +118,8 @@ pub trait Engine: Sync + std::fmt::Debug {
         ShareOf::Total
     }
 
-    /// Groups of data-parallel attention that `--dp` means where replicas of so many GPUs do not run.
-    fn attention_groups(&self, _: Parallel) -> u64 {
+    /// Groups of data-parallel attention that `--dp` means where replicas over nodes of `node` GPUs do not run.
+    fn attention_groups(&self, _: Parallel, _node: u64) -> u64 {
         1
     }
 

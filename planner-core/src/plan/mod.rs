@@ -23,6 +23,8 @@ mod definition;
 mod measured;
 #[cfg(feature = "lists")]
 mod outcome;
+#[cfg(feature = "recommend")]
+mod recommend;
 mod resolve;
 mod solve;
 
@@ -31,6 +33,8 @@ pub use compare::{Allocated, Compared, compare};
 pub use definition::{AllHeads, Kv, LayerGroup, Slope};
 #[cfg(feature = "lists")]
 pub use outcome::{Fitting, Outcome, notes, outcomes};
+#[cfg(feature = "recommend")]
+pub use recommend::{By, Choices, LeftOut, Placement, Recommendation, Recommended, ranked, recommend};
 pub use resolve::{DEFAULT_SEQ_CAP, adjusted, reserve, resolve};
 pub use solve::{Alternative, Candidate, Change, Limit, Verdict, candidates, max_users_by_length};
 

@@ -268,7 +268,7 @@ fn verified(model: &ModelSpec, request: &Request, found: u64, change: fn(u64) ->
 }
 
 /// Whether so many users fit at the asked length.
-#[cfg(feature = "lists")]
+#[cfg(any(feature = "lists", feature = "recommend"))]
 pub(super) fn fits(
     run: &ResolvedRequest<'_>,
     allocation: &dyn Allocation,
@@ -284,11 +284,15 @@ pub(super) fn max_users(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, 
     verified(run.model, run.request, found, Change::Users)
 }
 
-pub(super) fn verdict(
-    run: &ResolvedRequest<'_>,
-    allocation: &dyn Allocation,
-    memory: &Memory,
-) -> Result<Verdict> {
+/// What fits, without a search for other GPUs or settings.
+pub(super) struct Limits {
+    pub(super) fits: bool,
+    pub(super) max_users: u64,
+    pub(super) max_seq: Option<u64>,
+    pub(super) limited_by: Limit,
+}
+
+pub(super) fn limits(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, memory: &Memory) -> Limits {
     let fit = Fit::new(run, allocation, memory);
     let (model, request) = (run.model, run.request);
     let fits = fit.fits(request.users, run.tokens);
@@ -299,6 +303,15 @@ pub(super) fn verdict(
         (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
         (limit, _) => limit,
     };
+    Limits { fits, max_users, max_seq, limited_by }
+}
+
+pub(super) fn verdict(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+) -> Result<Verdict> {
+    let Limits { fits, max_users, max_seq, limited_by } = limits(run, allocation, memory);
     let fewest = fewest_gpus(run);
     let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };

@@ -6,9 +6,8 @@
 //! value is read by the flag's own reader.
 
 use super::flags::{FLAGS, Flag, Request};
-use super::values::EngineId;
+use super::values::{EngineId, WeightType};
 use crate::device::Device;
-use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::units::is_grouped_number;
 
@@ -31,7 +30,7 @@ pub enum Value {
     /// A type of keys and values; none for `auto`.
     KvDtype(Option<String>),
     /// A type of the weights; none for `auto`.
-    WeightDtype(Option<DType>),
+    WeightDtype(Option<WeightType>),
 }
 
 /// As it is typed.
@@ -42,7 +41,7 @@ impl std::fmt::Display for Value {
             Self::Gpu(device) => f.write_str(&device.id),
             Self::Engine(engine) => write!(f, "{engine}"),
             Self::KvDtype(name) => f.write_str(name.as_deref().unwrap_or("auto")),
-            Self::WeightDtype(dtype) => f.write_str(dtype.map_or("auto", |dtype| dtype.name)),
+            Self::WeightDtype(dtype) => f.write_str(dtype.map_or("auto", WeightType::name)),
         }
     }
 }
