@@ -154,6 +154,7 @@ pub fn command() -> Command {
                 .about("Print the command that starts --engine with these settings")
                 .args(plan_flags()),
         )
+        .subcommand(recommendation())
         .subcommand(
             Command::new("completions").about("Print a shell's completion script").arg(
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
@@ -202,6 +203,46 @@ fn verify_flags() -> [Arg; 4] {
             .hide(true)
             .help("Self-test: adds BYTES to every prediction, which --verify must find (exit 4)"),
     ]
+}
+
+/// `recommend`, where `--gpus` is a limit and `--engine` a server.
+fn recommendation() -> Command {
+    Command::new("recommend")
+        .about("Rank GPUs and placements on which a model serves these users, and what starts them")
+        .args(plan_flags())
+        .mut_arg("gpus", |arg| arg.help("The most GPUs [default: 16]"))
+        .mut_arg("gpu", |arg| arg.help("GPUs to choose from [default: all of `kvplan gpus`]"))
+        .mut_arg("kv-dtype", |arg| {
+            arg.help("Types of cached keys and values to choose from, the preferred first [default: auto]")
+        })
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("WHAT")
+                .value_parser(["gpus", "cost", "headroom"])
+                .help("Rank by fewest GPUs, by cost an hour, or by most users [default: gpus; with --prices cost]")
+                .help_heading("Output"),
+        )
+        .arg(
+            Arg::new("prices")
+                .long("prices")
+                .value_name("FILE")
+                .value_hint(clap::ValueHint::FilePath)
+                .help("What GPUs cost an hour, such as models/prices.example.yaml")
+                .help_heading("Output"),
+        )
+        .arg(switch("all", "Every placement that fits, not the best on each GPU", "Output"))
+        .arg(
+            Arg::new("top")
+                .long("top")
+                .value_name("N")
+                .help("Rows to show [default: 10 in a table, else all]")
+                .help_heading("Output"),
+        )
+        .after_help(
+            "Examples:\n  kvplan recommend --model llama3.1-70b --users 50 --seq 16k\n  kvplan recommend --model \
+             gpt-oss-120b --users 8 --seq 32k --gpu h100,l40s --kv-dtype auto,fp8 --prices models/prices.example.yaml",
+        )
 }
 
 fn chart_flags() -> [Arg; 2] {

@@ -10,6 +10,7 @@ mod lists;
 #[cfg(feature = "verify")]
 mod messages;
 mod output;
+mod prices;
 mod progress;
 mod render;
 mod source;

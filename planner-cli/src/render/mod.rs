@@ -11,6 +11,8 @@ pub mod markdown;
 pub mod matrix;
 #[cfg(feature = "verify")]
 pub mod plot;
+pub mod recommend;
+pub mod recommend_words;
 pub mod rows;
 pub mod table;
 
