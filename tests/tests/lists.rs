@@ -138,3 +138,37 @@ fn a_list_sets_its_flag_to_each_value() {
         }
     }
 }
+
+/// Ranks hold equal shares: two unequal GPUs have the room of two of the smaller one.
+#[test]
+fn unequal_gpus_are_bound_by_the_least() {
+    let model = catalog::model("llama3.1-8b").unwrap();
+    // an RTX 4090 of 24,564 MiB and an RTX 3060 of 12,288 MiB
+    for (engine, sizes) in
+        [("architecture", ""), ("vllm", "--tp 2"), ("sglang", "--pp 2"), ("tensorrt-llm", "--tp 2")]
+    {
+        let plan_of = |gpu: &str, sizes: &str| {
+            let line = format!("--engine {engine} --gpu {gpu} --seq 2000 --users 4 {sizes}");
+            let request = request(&line).unwrap();
+            let plan = plan(&model, &request).unwrap();
+            let memory = plan.memory.as_ref().unwrap().gpus[0].total_bytes;
+            let codes: Vec<&str> = plan.notes.iter().map(|note| note.code).collect();
+            (plan.parallel.gpus(), memory, plan.max_users(), codes.contains(&"unequal_gpus"))
+        };
+        let (gpus, memory, users, told) = plan_of("rtx-4090+rtx-3060-12gb", sizes);
+        let of_two = if sizes.is_empty() { "--gpus 2" } else { sizes };
+        let (_, least, fewest, untold) = plan_of("rtx-3060-12gb", of_two);
+        assert_eq!((gpus, memory, users), (2, least, fewest), "{engine}");
+        assert!(told && !untold, "{engine}");
+        assert_ne!(plan_of("rtx-4090", of_two).2, users, "{engine}");
+    }
+    for (line, subject) in [
+        ("--gpu rtx-4090+rtx-3060-12gb --engine llama.cpp", "--gpu"),
+        ("--gpu rtx-4090+rtx-3060-12gb --gpus 3", "--gpus"),
+        ("--gpu rtx-4090+rtx-3060-12gb --tp 4", "--gpus"),
+    ] {
+        let error = plan(&model, &request(line).unwrap()).map(|_| ()).unwrap_err();
+        assert_eq!(error.subject(), Some(subject), "{line}: {error}");
+    }
+    assert!(request("--gpu rtx-4090+rtx-3061").is_err());
+}
