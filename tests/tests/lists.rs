@@ -44,8 +44,12 @@ fn compare(model: &str, line: &str, users: &[u64]) -> usize {
                 );
                 assert_eq!(outcome.session_bytes, plan.engine.session_bytes, "{what}");
                 assert_eq!(outcome.total_bytes, plan.engine.total_bytes, "{what}");
-                let fitting = outcome.fitting.map(|fitting| (fitting.fits, fitting.max_users));
-                let verdict = plan.verdict.as_ref().map(|verdict| (verdict.fits, verdict.max_users));
+                let fitting =
+                    outcome.fitting.map(|fitting| (fitting.fits, fitting.max_users, fitting.steady_users));
+                let verdict = plan
+                    .verdict
+                    .as_ref()
+                    .map(|verdict| (verdict.fits, verdict.max_users, verdict.steady_users));
                 assert_eq!(fitting, verdict, "{what}");
                 if let (Some(fitting), Some(memory)) = (outcome.fitting, &plan.memory) {
                     let most = memory.gpus.iter().map(|gpu| gpu.kv_bytes_used).max();

@@ -136,7 +136,7 @@ pub fn run(matches: &ArgMatches, lists: &Lists, output: &Output) -> Result<u8> {
 }
 
 /// The columns of CSV.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "model",
     "engine",
     "version",
@@ -151,6 +151,7 @@ const COLUMNS: [&str; 20] = [
     "users",
     "fits",
     "max_users",
+    "steady_users",
     "session_bytes",
     "total_bytes",
     "kv_bytes_available",
@@ -178,12 +179,12 @@ fn csv(
     let _ = writer.flush();
 }
 
-fn row(model: &ModelSpec, found: &Combination<'_>, lang: Lang) -> [String; 20] {
+fn row(model: &ModelSpec, found: &Combination<'_>, lang: Lang) -> [String; 21] {
     let request = found.request;
     let auto = |name: Option<&str>| name.unwrap_or("auto").to_owned();
     let size = |given: Option<u64>| given.map_or_else(String::new, |size| size.to_string());
     let engine = request.engine.as_ref().map_or("architecture", |engine| engine.name());
-    let mut row = [const { String::new() }; 20];
+    let mut row = [const { String::new() }; 21];
     row[0].clone_from(&model.id);
     row[3] = auto(request.weight_dtype.map(planner_core::request::WeightType::name));
     row[4] = auto(request.kv_dtype.as_deref());
@@ -199,13 +200,14 @@ fn row(model: &ModelSpec, found: &Combination<'_>, lang: Lang) -> [String; 20] {
             row[8] = parallel.pp().to_string();
             row[9] = request.dp.unwrap_or(parallel.replicas()).to_string();
             row[10] = outcome.tokens.to_string();
-            row[14] = outcome.session_bytes.to_string();
-            row[15] = outcome.total_bytes.to_string();
+            row[15] = outcome.session_bytes.to_string();
+            row[16] = outcome.total_bytes.to_string();
             if let Some(fitting) = outcome.fitting {
                 row[12] = fitting.fits.to_string();
                 row[13] = fitting.max_users.to_string();
-                row[16] = fitting.kv_bytes_available.to_string();
-                row[17] = fitting.kv_bytes_used.to_string();
+                row[14] = fitting.steady_users.to_string();
+                row[17] = fitting.kv_bytes_available.to_string();
+                row[18] = fitting.kv_bytes_used.to_string();
             }
         }
         Err(error) => {
@@ -215,8 +217,8 @@ fn row(model: &ModelSpec, found: &Combination<'_>, lang: Lang) -> [String; 20] {
             row[8] = size(request.pp);
             row[9] = size(request.dp);
             row[10] = size(request.seq);
-            row[18] = error.code().as_str().to_owned();
-            row[19] = error_message(lang, error);
+            row[19] = error.code().as_str().to_owned();
+            row[20] = error_message(lang, error);
         }
     }
     row

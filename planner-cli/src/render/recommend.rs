@@ -103,7 +103,7 @@ pub fn render(asked: &Asked<'_>, shown: &[Shown], output: &Output) -> String {
 }
 
 /// The columns of CSV.
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "rank",
     "model",
     "engine",
@@ -118,6 +118,7 @@ const COLUMNS: [&str; 21] = [
     "ep",
     "kv_dtype",
     "max_users",
+    "steady_users",
     "max_seq",
     "limited_by",
     "currency",
@@ -151,6 +152,7 @@ fn csv(asked: &Asked<'_>, shown: &[Shown]) -> String {
             (if placement.ep { "on" } else { "" }).to_owned(),
             kv_dtype(row).unwrap_or_default(),
             row.max_users.to_string(),
+            row.steady_users.to_string(),
             optional(row.max_seq),
             row.limited_by.name().to_owned(),
             hourly.map_or_else(String::new, |_| {
@@ -226,6 +228,7 @@ fn row_json(asked: &Asked<'_>, question: &Question, at: usize, row: &Recommendat
         "ep": row.placement.ep.then_some("on"),
         "kv_dtype": kv_dtype(row),
         "max_users": json::integer(row.max_users),
+        "steady_users": json::integer(row.steady_users),
         "max_seq": row.max_seq.map(json::integer),
         "limited_by": row.limited_by.name(),
         "kv_bytes_available": json::integer(row.kv_bytes_available),

@@ -73,6 +73,7 @@ fn every_row_is_the_combination_typed_alone() {
                 ("gpus", "/request/gpus"),
                 ("fits", "/verdict/fits"),
                 ("max_users", "/verdict/max_users"),
+                ("steady_users", "/verdict/steady_users"),
                 ("session_bytes", "/engine/session_bytes"),
                 ("total_bytes", "/engine/total_bytes"),
                 ("kv_bytes_available", "/memory/gpus/0/kv_bytes_available"),

@@ -36,6 +36,7 @@ fn compare(line: &str) -> usize {
                 ("gpu", "/request/gpu"),
                 ("gpus", "/request/gpus"),
                 ("max_users", "/verdict/max_users"),
+                ("steady_users", "/verdict/steady_users"),
                 ("max_seq", "/verdict/max_seq"),
                 ("limited_by", "/verdict/limited_by"),
                 ("command", "/engine/command"),

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::solve::{fits, max_users};
+use super::solve::{fits, most_users};
 use super::{Kv, Memory, definition, report_notes, resolve, told};
 use crate::engine::architecture::ReferenceCache;
 use crate::engine::{Allocation, ResolvedRequest};
@@ -40,6 +40,8 @@ pub struct Fitting {
     pub fits: bool,
     /// Most users at that length.
     pub max_users: u64,
+    /// Most that run at once, at least `max_users`.
+    pub steady_users: u64,
     /// Whether weights and reserve leave room for a cache at all.
     pub weights_fit: bool,
     /// Room for the cache on the GPU whose sessions take most.
@@ -97,7 +99,7 @@ fn allocated<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Allocated
 
 impl Allocated<'_> {
     /// `most` is the most users, where they are searched already.
-    fn outcome(&self, users: u64, most: &mut Option<u64>) -> Result<Outcome> {
+    fn outcome(&self, users: u64, most: &mut Option<(u64, u64)>) -> Result<Outcome> {
         let (run, allocation) = (&self.run, self.allocation.as_ref());
         let per_replica = run.parallel.users_per_replica(users);
         // in the order in which a plan refuses what is beyond 64 bits
@@ -107,11 +109,13 @@ impl Allocated<'_> {
         let fitting = match &self.memory {
             Some(memory) => {
                 let used = allocation.stage_bytes(per_replica, run.tokens)?;
-                let max_users = *most.get_or_insert_with(|| max_users(run, allocation, memory));
+                let (max_users, steady_users) =
+                    *most.get_or_insert_with(|| most_users(run, allocation, memory));
                 let (kv_bytes_available, kv_bytes_used) = memory.fullest(&used);
                 Some(Fitting {
                     fits: fits(run, allocation, memory, users),
                     max_users,
+                    steady_users,
                     weights_fit: memory.weights_fit,
                     kv_bytes_available,
                     kv_bytes_used,

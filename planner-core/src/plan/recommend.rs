@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use super::resolve::GPUS_OF_A_NODE;
-use super::solve::{Limit, Limits, fits, limits, max_users};
+use super::solve::{Limit, Limits, fits, limits, most_users};
 use super::{Memory, adjusted, resolve, told};
 use crate::device::Device;
 use crate::engine::command::Command;
@@ -106,6 +106,8 @@ pub struct Recommendation {
     pub tokens: u64,
     /// Most users at that length.
     pub max_users: u64,
+    /// Most that run at once, at least `max_users`.
+    pub steady_users: u64,
     /// Longest session for the asked users; `None` where nothing limits it.
     pub max_seq: Option<u64>,
     /// What sets the limit.
@@ -285,7 +287,7 @@ fn tried(
     if run.parallel.gpus() != gpus || !fits(&run, allocation.as_ref(), &memory, placed.users) {
         return Ok(Err(if memory.weights_fit { LeftOut::KvCache } else { LeftOut::Weights }));
     }
-    Ok(Ok(if counted { max_users(&run, allocation.as_ref(), &memory) } else { 0 }))
+    Ok(Ok(if counted { most_users(&run, allocation.as_ref(), &memory).0 } else { 0 }))
 }
 
 /// The deployment of a placement that fits.
@@ -300,13 +302,15 @@ fn row(
     let allocation: Box<dyn Allocation + '_> = run.engine.allocate(run)?;
     let ResolvedRequest { engine, parallel, tokens, .. } = run;
     let Some(memory) = Memory::of(&run, allocation.as_ref())? else { return Ok(None) };
-    let Limits { fits, max_users, max_seq, limited_by } = limits(&run, allocation.as_ref(), &memory);
+    let Limits { fits, max_users, steady_users, max_seq, limited_by } =
+        limits(&run, allocation.as_ref(), &memory);
     Ok(fits.then(|| Recommendation {
         device: device.clone(),
         gpus: sized.gpus,
         parallel,
         tokens,
         max_users,
+        steady_users,
         max_seq,
         limited_by,
         kv_bytes_available: memory.available().into_iter().min().unwrap_or(0),

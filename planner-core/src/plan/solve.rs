@@ -47,6 +47,8 @@ pub struct Verdict {
     pub fits: bool,
     /// Most users at that length; 0 where not one fits.
     pub max_users: u64,
+    /// Sessions of that length that run at once once all of them decode, by the engine's scheduler; at least `max_users`.
+    pub steady_users: u64,
     /// Longest session for the asked users, at most the model's maximum; 0 where none fits; `None` where
     /// nothing limits it.
     pub max_seq: Option<u64>,
@@ -207,7 +209,10 @@ impl<'a> Fit<'a> {
     }
 
     fn fits_replica(&self, users: u64, tokens: u64) -> Result<bool> {
-        let used = self.allocation.stage_bytes(users, tokens)?;
+        self.has_room(&self.allocation.stage_bytes(users, tokens)?, users, tokens)
+    }
+
+    fn has_room(&self, used: &[u64], users: u64, tokens: u64) -> Result<bool> {
         let working = if self.memory.works { self.allocation.working(users, tokens)? } else { Vec::new() };
         let beside = |stage: usize| working.get(stage).map_or(0, |part| part.bytes);
         let mut stages = used.iter().zip(&self.memory.room).enumerate();
@@ -228,6 +233,19 @@ impl<'a> Fit<'a> {
             |(used, room): (&u64, &u64)| u128::from(*room) * u128::from(amount) / u128::from((*used).max(1));
         let least = used.iter().zip(&self.memory.room).map(times).min();
         least.and_then(|least| u64::try_from(least).ok()).unwrap_or(amount)
+    }
+
+    /// Most sessions that run at once, where `granted` are granted.
+    fn steady_users(&self, tokens: u64, granted: u64) -> u64 {
+        let runs = |users: u64| match self.allocation.running_bytes(users, tokens) {
+            Ok(Some(used)) => self.has_room(&used, users, tokens).unwrap_or(false),
+            Ok(None) | Err(_) => false,
+        };
+        let differs = self.memory.weights_fit && runs(1);
+        let most = self.allocation.max_sessions().unwrap_or(SEARCH_LIMIT);
+        let guess = granted / self.run.parallel.dp.max(1);
+        let found = if differs { max_satisfying(most, guess, runs) } else { 0 };
+        found.saturating_mul(self.run.parallel.dp).max(granted)
     }
 
     /// The longest session for `users`, and what limits it.
@@ -278,16 +296,22 @@ pub(super) fn fits(
     Fit::new(run, allocation, memory).fits(users, run.tokens)
 }
 
-/// Most users at the asked length.
-pub(super) fn max_users(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, memory: &Memory) -> u64 {
-    let found = Fit::new(run, allocation, memory).max_users(run.tokens);
-    verified(run.model, run.request, found, Change::Users)
+/// Most users at the asked length: those granted, and those that run at once.
+pub(super) fn most_users(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+) -> (u64, u64) {
+    let fit = Fit::new(run, allocation, memory);
+    let granted = verified(run.model, run.request, fit.max_users(run.tokens), Change::Users);
+    (granted, fit.steady_users(run.tokens, granted))
 }
 
 /// What fits, without a search for other GPUs or settings.
 pub(super) struct Limits {
     pub(super) fits: bool,
     pub(super) max_users: u64,
+    pub(super) steady_users: u64,
     pub(super) max_seq: Option<u64>,
     pub(super) limited_by: Limit,
 }
@@ -296,14 +320,14 @@ pub(super) fn limits(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, mem
     let fit = Fit::new(run, allocation, memory);
     let (model, request) = (run.model, run.request);
     let fits = fit.fits(request.users, run.tokens);
-    let max_users = max_users(run, allocation, memory);
+    let (max_users, steady_users) = most_users(run, allocation, memory);
     let (max_seq, limited_by) = fit.max_seq(request.users);
     let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
     let limited_by = match (limited_by, max_seq) {
         (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
         (limit, _) => limit,
     };
-    Limits { fits, max_users, max_seq, limited_by }
+    Limits { fits, max_users, steady_users, max_seq, limited_by }
 }
 
 pub(super) fn verdict(
@@ -311,12 +335,12 @@ pub(super) fn verdict(
     allocation: &dyn Allocation,
     memory: &Memory,
 ) -> Result<Verdict> {
-    let Limits { fits, max_users, max_seq, limited_by } = limits(run, allocation, memory);
+    let Limits { fits, max_users, steady_users, max_seq, limited_by } = limits(run, allocation, memory);
     let fewest = fewest_gpus(run);
     let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };
     let max_sessions = allocation.max_sessions().map(|most| most.saturating_mul(run.parallel.dp));
-    Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
+    Ok(Verdict { fits, max_users, steady_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
 }
 
 /// The longest session that fits when it is planned, where the allocation made for the asked length says `found`.
