@@ -11,7 +11,7 @@ use planner_core::units::{group_digits, human_bytes};
 
 use super::list_words as words;
 use super::rows::{Align, Rows};
-use super::{display_width, wrap};
+use super::{display_width, titled, wrap};
 use crate::lists::{Combination, Lists};
 use crate::output::{Format, Output, bold};
 
@@ -172,7 +172,7 @@ impl<'a> Matrix<'a> {
         };
         match self.output.format {
             Format::Markdown => format!("**{}**: {what}", self.model),
-            _ => format!("{}   {what}", bold(&self.model)),
+            _ => titled(&self.model, &what, self.output.width),
         }
     }
 
@@ -359,7 +359,7 @@ impl<'a> Single<'a> {
         let footer = self.footer.text(self.output);
         let (head, body) = match self.output.format {
             Format::Markdown => (format!("**{}**: {title}", self.model), self.rows.markdown()),
-            _ => (format!("{}   {title}", bold(&self.model)), self.rows.table(self.output.width)),
+            _ => (titled(&self.model, &title, self.output.width), self.rows.table(self.output.width)),
         };
         self.output.print(format!("{head}\n\n{}\n\n{footer}", body.trim_end()).trim_end());
     }

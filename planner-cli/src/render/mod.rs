@@ -38,6 +38,15 @@ pub fn wrap(text: &str, width: u16, indent: usize) -> String {
     textwrap::fill(text, options)
 }
 
+/// A model's name in bold, and what is told of it.
+pub fn titled(model: &str, text: &str, width: u16) -> String {
+    let lines = wrap(&format!("{model}   {text}"), width, 0);
+    match lines.strip_prefix(model) {
+        Some(rest) => format!("{}{rest}", crate::output::bold(model)),
+        None => lines,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::wrap;

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::recommend_words as words;
 use super::rows::{Align, Rows};
-use super::wrap;
+use super::{titled, wrap};
 use crate::failure;
 use crate::output::{Format, Output, bold, to_text};
 use crate::prices::{Prices, cost, part, shared};
@@ -261,7 +261,7 @@ fn table(asked: &Asked<'_>, shown: &Shown, output: &Output) -> String {
         .text(lang, &[&users(lang, question.users), &group_digits(question.tokens), &engine, by.raw(lang)]);
     let mut parts = vec![match markdown {
         true => format!("**{}**: {title}", asked.model.name),
-        false => format!("{}   {title}", bold(&asked.model.name)),
+        false => titled(&asked.model.name, &title, output.width),
     }];
     let kept = top(asked, &shown.rows, if markdown { usize::MAX } else { TOP });
     if kept.is_empty() {
