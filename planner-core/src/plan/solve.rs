@@ -163,7 +163,7 @@ pub struct Candidate {
 
 /// The largest `n` up to `limit` for which `fits` is true, looked for from `guess` outwards; 0 where it is false even
 /// for 1.
-fn max_satisfying(limit: u64, guess: u64, fits: impl Fn(u64) -> bool) -> u64 {
+fn max_satisfying(limit: u64, guess: u64, fits: &dyn Fn(u64) -> bool) -> u64 {
     if limit == 0 {
         return 0;
     }
@@ -223,7 +223,7 @@ impl<'a> Fit<'a> {
     fn max_users(&self, tokens: u64) -> u64 {
         let dp = self.run.parallel.dp;
         let fits = |per_replica: u64| self.fits(per_replica.saturating_mul(dp), tokens);
-        max_satisfying(SEARCH_LIMIT / dp.max(1), self.grown(1, 1, tokens), fits).saturating_mul(dp)
+        max_satisfying(SEARCH_LIMIT / dp.max(1), self.grown(1, 1, tokens), &fits).saturating_mul(dp)
     }
 
     /// A guess how often `amount` fits, where `users` sessions of `tokens` are that much.
@@ -244,7 +244,7 @@ impl<'a> Fit<'a> {
         let differs = self.memory.weights_fit && runs(1);
         let most = self.allocation.max_sessions().unwrap_or(SEARCH_LIMIT);
         let guess = granted / self.run.parallel.dp.max(1);
-        let found = if differs { max_satisfying(most, guess, runs) } else { 0 };
+        let found = if differs { max_satisfying(most, guess, &runs) } else { 0 };
         found.saturating_mul(self.run.parallel.dp).max(granted)
     }
 
@@ -253,7 +253,7 @@ impl<'a> Fit<'a> {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT);
         let tokens = self.run.tokens;
         let guess = self.grown(tokens, self.run.parallel.users_per_replica(users), tokens);
-        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), guess, |tokens| self.fits(users, tokens));
+        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), guess, &|tokens| self.fits(users, tokens));
         if !self.memory.weights_fit {
             (Some(max_seq), Limit::Weights)
         } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
@@ -282,7 +282,7 @@ fn fits_when_planned(model: &ModelSpec, request: &Request) -> bool {
 /// or one length may answer otherwise for another.
 fn verified(model: &ModelSpec, request: &Request, found: u64, change: fn(u64) -> Change) -> u64 {
     let fits = |value| fits_when_planned(model, &changed(request, &[change(value)]));
-    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, found - 1, fits) }
+    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, found - 1, &fits) }
 }
 
 /// Whether so many users fit at the asked length.
@@ -540,10 +540,10 @@ mod tests {
     fn the_search_finds_the_last_that_fits() {
         for last in [0, 1, 2, 3, 7, 8, 9, 1000, 4095, 4096] {
             for guess in [0, 1, last, last + 1, 3000, u64::MAX] {
-                assert_eq!(max_satisfying(1 << 40, guess, |n| n <= last), last);
-                assert_eq!(max_satisfying(5, guess, |n| n <= last), last.min(5));
+                assert_eq!(max_satisfying(1 << 40, guess, &|n| n <= last), last);
+                assert_eq!(max_satisfying(5, guess, &|n| n <= last), last.min(5));
             }
-            assert_eq!(max_satisfying(0, 7, |n| n <= last), 0);
+            assert_eq!(max_satisfying(0, 7, &|n| n <= last), 0);
         }
     }
 }
