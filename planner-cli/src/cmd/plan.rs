@@ -7,13 +7,14 @@ use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, words};
 
 use crate::output::{Format, Output, to_text};
-use crate::{args, render, source};
+use crate::render::list_words;
+use crate::{args, lists, render, source};
 
 /// GPUs whose fewest number is shown where no GPU is named.
 const SHOWN_GPUS: &[&str] = &["h200-141gb", "h100-80gb", "a100-80gb", "l40s", "rtx-4090"];
 
 /// Exit code of `--check` when it does not fit.
-const DOES_NOT_FIT: u8 = 1;
+pub const DOES_NOT_FIT: u8 = 1;
 
 /// The model that a command line names.
 pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> Result<ModelSpec> {
@@ -54,6 +55,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             words!("beside --gpu or --kv-memory"),
         ));
     }
+    for (flag, text) in lists::ambiguous(matches) {
+        output.tell(&list_words::ONE_NUMBER.text(output.lang, &[&flag, &text]));
+    }
+    if let Some(lists) = lists::of(matches)? {
+        return super::matrix::run(matches, &lists, output);
+    }
+    super::matrix::refuse_charts(matches)?;
     if args::wants_all_engines(matches) {
         if matches.get_flag("verify") {
             return Err(Error::bad_value(

@@ -4,7 +4,9 @@
 
 mod gguf;
 mod golden_values;
+mod lists;
 mod output;
+mod recommend;
 mod schema;
 mod transcripts;
 #[cfg(feature = "verify")]

@@ -153,6 +153,11 @@ pub trait Engine: Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether an allocation depends on `--users`; one that does not serves for every number of them.
+    fn allocates_for_users(&self) -> bool {
+        true
+    }
+
     /// The command that starts the engine with these settings; `None` for engines that are not servers.
     fn command(&self, _run: &ResolvedRequest<'_>) -> Option<command::Command> {
         None

@@ -99,6 +99,8 @@ codes! {
     EngineNotRestatedDcp = "engine.not_restated.dcp",
     /// kvplan has no rule for the draft layers of `--speculative` in this engine.
     EngineNotRestatedDrafts = "engine.not_restated.drafts",
+    /// kvplan has no rule for how this engine divides a model over unequal GPUs.
+    EngineNotRestatedUnequal = "engine.not_restated.unequal_gpus",
 
     /// vLLM does not run the class, by itself or through its Transformers backend.
     VllmClass = "vllm.class",
