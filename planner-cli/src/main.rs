@@ -6,6 +6,7 @@ mod args;
 mod cmd;
 mod failure;
 mod gguf;
+mod input;
 #[cfg(feature = "verify")]
 mod messages;
 mod output;

@@ -64,6 +64,8 @@ codes! {
     ModelNotDescribed = "model.not_described",
     /// Some files of a split GGUF model are missing.
     GgufMissingFiles = "gguf.missing_files",
+    /// llama.cpp's loader refuses the metadata of this GGUF file.
+    GgufRefused = "gguf.refused",
     /// `quantization_config` names no `quant_method`.
     WeightsNoMethod = "weights.no_method",
     /// The bytes of this `quant_method` are not known.

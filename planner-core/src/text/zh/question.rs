@@ -88,7 +88,22 @@ pub(super) const TABLE: super::Table = &[
     ("no space is left", "磁盘空间不足"),
     ("the system reports a failure", "系统报告读写失败"),
     ("the folder holds no config.json", "文件夹中没有 config.json"),
-    ("{0} bytes is too large for a configuration", "有 {0} 字节，作为配置文件过大"),
+    ("more than {0} bytes is too large for a configuration", "超过 {0} 字节，作为配置文件过大"),
+    ("line {0} is nested too deeply, at most {1}", "第 {0} 行嵌套过深，至多 {1} 层"),
+    ("it is binary, not a configuration", "是二进制文件，不是配置"),
+    ("it is compressed with gzip", "是 gzip 压缩文件"),
+    (
+        "it is a safetensors file, which holds weights: name its folder, or the config.json beside it",
+        "是存放权重的 safetensors 文件：请给出其文件夹，或旁边的 config.json",
+    ),
+    (
+        "it is a ZIP archive, as PyTorch writes weights: name the config.json beside it",
+        "是 ZIP 归档（PyTorch 的权重格式）：请给出旁边的 config.json",
+    ),
+    (
+        "it is an HDF5 file, which holds weights: name the config.json beside it",
+        "是存放权重的 HDF5 文件：请给出旁边的 config.json",
+    ),
     ("{0} bytes are too many", "{0} 字节过大"),
     ("YAML model file", "YAML 模型文件"),
     ("it is not YAML in line {0}, column {1}", "第 {0} 行第 {1} 列不是有效的 YAML"),
