@@ -115,14 +115,14 @@ pub fn command() -> Command {
         .arg(color_choice())
         .subcommand(
             Command::new("models")
-                .about("List the models of the catalogue, or show one with its sources")
-                .arg(Arg::new("name").value_name("MODEL"))
+                .about("List the models of the catalogue, those whose name holds a word, or show one with its sources")
+                .arg(Arg::new("name").value_name("WORD").help("An id or hub id, or a part of one"))
                 .arg(switch("families", "List the model_type values that are known, by family", "What")),
         )
         .subcommand(
             Command::new("gpus")
-                .about("List the GPUs, or show one with its sources")
-                .arg(Arg::new("name").value_name("GPU")),
+                .about("List the GPUs, those whose name holds a word, or show one with its sources")
+                .arg(Arg::new("name").value_name("WORD").help("An id, or a part of an id, name or vendor")),
         )
         .subcommand(
             Command::new("explain")

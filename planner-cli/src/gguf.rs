@@ -7,6 +7,7 @@ use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, say};
 
+use crate::escape;
 use crate::input::Input;
 use crate::source::path_id;
 
@@ -33,5 +34,12 @@ pub fn from_input(input: Input, path: &Path) -> Result<ModelSpec> {
             header.append(Header::read(&mut Input::open(&path.with_file_name(name))?.header())?)?;
         }
     }
-    from_gguf::model(&path_id(path), &header)
+    let strings = std::mem::take(&mut header.metadata);
+    if let serde_json::Value::Object(shown) = escape::value(strings.into()) {
+        header.metadata = shown;
+    }
+    from_gguf::model(&escape::line(&path_id(path)), &header).map_err(|error| match &error {
+        Error::Refused(refusal) if refusal.subject.is_none() => error.about(path.display().to_string()),
+        _ => error,
+    })
 }

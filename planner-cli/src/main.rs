@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 mod args;
 mod cmd;
+mod escape;
 mod failure;
 mod gguf;
 mod input;
-#[cfg(feature = "verify")]
+#[cfg_attr(not(feature = "verify"), allow(dead_code))]
 mod messages;
 mod output;
 #[cfg(feature = "verify")]
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         args::with_own_names(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return usage(error, &arguments),
     };
     let output = Output::new(matches.subcommand().map_or(&matches, |(_, inner)| inner));
     match cmd::run(&matches, &output) {
@@ -37,7 +38,10 @@ fn main() -> ExitCode {
 }
 
 /// Prints help and version as clap formats them; a command line that does not parse also as JSON, where asked.
-fn usage(error: &clap::Error, arguments: &[String]) -> ExitCode {
+fn usage(error: clap::Error, arguments: &[String]) -> ExitCode {
+    // the same, with what was typed shown as escapes
+    let shown = arguments.iter().map(|argument| escape::line(argument).into_owned());
+    let error = args::command().try_get_matches_from(shown).err().unwrap_or(error);
     let output = Output::of_raw_arguments(arguments);
     if error.use_stderr() && output.format == Format::Json {
         let text = error.to_string();

@@ -9,7 +9,7 @@ use planner_core::Error;
 use planner_core::render::words::{Message, error_message, raw, text};
 use planner_core::text::Lang;
 
-use crate::failure;
+use crate::{escape, failure};
 
 /// Columns when standard output is not a terminal.
 const PIPED_WIDTH: u16 = 80;
@@ -59,7 +59,9 @@ impl Output {
                 _ => Format::Table,
             },
             lang: text("lang").and_then(Lang::parse).unwrap_or_default(),
-            width: terminal_size::terminal_size().map_or(PIPED_WIDTH, |(width, _)| width.0),
+            // of standard output alone: what is redirected does not depend on the terminal
+            width: terminal_size::terminal_size_of(std::io::stdout())
+                .map_or(PIPED_WIDTH, |(width, _)| width.0),
         }
     }
 
@@ -84,6 +86,7 @@ impl Output {
     pub fn print(&self, text: &str) {
         let mut out = anstream::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
+        let text = escape::page(text);
         let written = write!(out, "{text}{end}").and_then(|()| out.flush());
         if let Err(error) = written.as_ref()
             && error.kind() != ErrorKind::BrokenPipe
@@ -101,7 +104,7 @@ impl Output {
 
     /// Tells of progress, or of what goes beside an answer, on standard error.
     pub fn tell(&self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = writeln!(anstream::stderr().lock(), "{}", escape::page(text));
     }
 
     /// Writes a failure: the message to standard error, and in JSON to standard output as well.
@@ -116,9 +119,10 @@ impl Output {
             err,
             "{red}{}{red:#}: {}",
             raw(self.lang, Message::Error),
-            error_message(self.lang, error)
+            escape::line(&error_message(self.lang, error))
         );
         if let Some(hint) = failure::hint(self.lang, error) {
+            let hint = escape::line(&hint);
             let _ = writeln!(err, "\n{bold}{}{bold:#}: {hint}", raw(self.lang, Message::Hint));
         }
     }

@@ -8,6 +8,7 @@ use planner_core::spec::model::ModelSpec;
 use planner_core::text::Sentence;
 use planner_core::{Error, Result, catalog, say, source, words};
 
+use crate::escape;
 use crate::input::{Input, unreadable};
 
 /// The model that `--model` names.
@@ -61,12 +62,13 @@ fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
         return Ok(spec);
     }
     let text = input.text()?;
+    let text = if ["yaml", "yml"].contains(&extension) { text.into() } else { escape::json(&text) };
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
         _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
     };
     if path != Path::new("-") {
-        spec.id = path_id(path);
+        spec.id = escape::line(&path_id(path)).into_owned();
     }
     // engines load a folder by the config.json in it
     let folder = path.parent().filter(|_| path.file_name().is_some_and(|name| name == "config.json"));
@@ -89,14 +91,14 @@ fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
     let parse = |why: Sentence| Error::parse(words!("YAML model file"), why);
     source::check_size(text).map_err(parse)?;
     check_nesting(text).map_err(parse)?;
-    let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
+    let read: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
         let instead = match error.location() {
             Some(at) => say!("it is not YAML in line {0}, column {1}", at.line(), at.column()),
             None => words!("it is not YAML").into(),
         };
         parse(Sentence::foreign(error, instead))
     })?;
-    let serde_json::Value::Object(mut map) = value else {
+    let serde_json::Value::Object(mut map) = escape::value(read) else {
         return Err(parse(words!("it is not a map of keys").into()));
     };
     let name = map.get("name").and_then(|name| name.as_str()).map(str::to_owned);

@@ -5,8 +5,8 @@ use planner_core::plan::plan;
 use planner_core::render::json;
 use planner_core::{Error, Result, words};
 
-use crate::args;
 use crate::output::{Format, Output, to_text};
+use crate::{args, render};
 
 /// Prints the command. Notes on it go to standard error.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
@@ -21,6 +21,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             words!("a server that a command starts: vllm, sglang, tensorrt-llm, llama.cpp"),
         )
     })?;
+    if let Some(first) = render::table::verdict_lines(&plan, output.lang).first()
+        && plan.verdict.as_ref().is_some_and(|verdict| !verdict.fits)
+    {
+        output.tell(first);
+    }
     match output.format {
         Format::Json => output.print(&to_text(&json::command(&command, output.lang))),
         Format::Table | Format::Csv | Format::Markdown => {

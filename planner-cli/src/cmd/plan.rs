@@ -1,7 +1,7 @@
 //! The plan itself.
 
 use clap::ArgMatches;
-use planner_core::plan::{Compared, candidates, compare, plan};
+use planner_core::plan::{Candidate, Compared, candidates, compare, plan};
 use planner_core::render::json;
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, words};
@@ -44,6 +44,16 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
     Ok(if matches.get_flag("check") && !engines.iter().all(fits) { DOES_NOT_FIT } else { 0 })
 }
 
+/// The fewest GPUs of one kind that hold weights and cache.
+fn fewest_json(candidate: &Candidate) -> serde_json::Value {
+    serde_json::json!({
+        "gpu": candidate.device.id, "gpus": candidate.gpus, "tp": candidate.parallel.tp(),
+        "pp": candidate.parallel.pp(), "dp": candidate.parallel.dp(),
+        "kv_bytes_available": json::integer(candidate.kv_bytes_available),
+        "max_users": json::integer(candidate.max_users), "max_seq": candidate.max_seq.map(json::integer),
+    })
+}
+
 /// Plans and prints.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let given = |flag: &str| matches.get_one::<String>(flag).is_some();
@@ -74,7 +84,11 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         None
     };
     let generated = super::real::run(matches, &plan.model, &request, output)?;
+    let shown = if plan.memory.is_none() { candidates(&model, &request, SHOWN_GPUS) } else { Vec::new() };
     let mut json = json::plan(&plan, output.lang);
+    if !shown.is_empty() {
+        json["fewest_gpus"] = shown.iter().map(fewest_json).collect();
+    }
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
     }
@@ -84,12 +98,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let text = match output.format {
         Format::Json => to_text(&json),
         Format::Csv => render::csv::json(&json),
-        Format::Markdown => render::markdown::plan(&plan, output),
-        Format::Table => {
-            let shown =
-                if plan.memory.is_none() { candidates(&model, &request, SHOWN_GPUS) } else { Vec::new() };
-            render::table::plan(&plan, &shown, output)
-        }
+        Format::Markdown => render::markdown::plan(&plan, &shown, output),
+        Format::Table => render::table::plan(&plan, &shown, output),
     };
     output.print(&text);
     if matches!(output.format, Format::Table | Format::Markdown) {

@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod plot;
 pub mod rows;
 pub mod table;
+mod why;
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 

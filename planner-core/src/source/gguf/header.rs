@@ -106,8 +106,9 @@ impl Reader<'_> {
             10..=12 => Some(8),
             kind => return Err(error(say!("`{0}` is a list of the unknown value type {1}", key, kind))),
         };
-        if let (true, Some(_)) = (length <= KEPT_LIST && !key.starts_with(TOKENIZER), width) {
-            self.keep(length.saturating_mul(size_of::<Json>() as u64))?;
+        let memory = length.saturating_mul(size_of::<Json>() as u64);
+        let is_kept = length <= KEPT_LIST && width.is_some() && !key.starts_with(TOKENIZER);
+        if is_kept && self.keep(memory).is_ok() {
             return (0..length).map(|_| self.value(kind, key)).collect();
         }
         match width {

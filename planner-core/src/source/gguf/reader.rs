@@ -130,13 +130,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Counts memory to be kept.
+    /// Counts memory to be kept, where there is room for it.
     pub(super) fn keep(&mut self, bytes: u64) -> Result<()> {
-        self.kept = self.kept.saturating_add(bytes);
-        match self.kept > KEPT_BYTES {
-            true => Err(error(say!("its metadata is beyond {0} bytes at byte {1}", KEPT_BYTES, self.at))),
-            false => Ok(()),
+        let kept = self.kept.saturating_add(bytes);
+        if kept > KEPT_BYTES {
+            return Err(error(say!("its metadata is beyond {0} bytes at byte {1}", KEPT_BYTES, self.at)));
         }
+        self.kept = kept;
+        Ok(())
     }
 
     pub(super) fn count(&mut self, what: &dyn Argument, most: u64) -> Result<u64> {
