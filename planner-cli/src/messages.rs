@@ -30,7 +30,7 @@ pub const WHY_WINDOW: Bilingual = text(
     "滑动窗口层还保留正在处理的一步的 token（--max-num-batched-tokens）",
 );
 pub const WHY_REPLICAS: Bilingual =
-    text("each of the {0} replicas is counted with {1} of them", "{0} 个副本各按 {1} 个会话计");
+    text("each of the {0} replicas is counted with {1} {1:session/sessions}", "{0} 个副本各按 {1} 个会话计");
 pub const WHY_SLOTS: Bilingual = text("all {0} slots are allocated at start", "启动时即分配全部 {0} 个 slot");
 pub const ENGINE_IN_ALL: Bilingual =
     text("{0} allocates {1} for one session, {2} in all.", "{0} 为一个会话分配 {1}，共分配 {2}。");

@@ -112,17 +112,22 @@ impl Output {
         if self.format == Format::Json {
             self.print(&to_text(&failure::to_json(self.lang, error)));
         }
+        let message = escape::line(&error_message(self.lang, error)).into_owned();
+        self.tell_failure(&message, failure::hint(self.lang, error).as_deref());
+    }
+
+    /// Writes what is wrong with a command line in Chinese, to standard error.
+    pub fn print_usage(&self, complaint: &str, hint: Option<&str>) {
+        self.tell_failure(complaint, Some(hint.unwrap_or("kvplan --help")));
+    }
+
+    fn tell_failure(&self, message: &str, hint: Option<&str>) {
         let red = Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
         let bold = Style::new().bold();
         let mut err = anstream::stderr().lock();
-        let _ = writeln!(
-            err,
-            "{red}{}{red:#}: {}",
-            raw(self.lang, Message::Error),
-            escape::line(&error_message(self.lang, error))
-        );
-        if let Some(hint) = failure::hint(self.lang, error) {
-            let hint = escape::line(&hint);
+        let _ = writeln!(err, "{red}{}{red:#}: {message}", raw(self.lang, Message::Error));
+        if let Some(hint) = hint {
+            let hint = escape::line(hint);
             let _ = writeln!(err, "\n{bold}{}{bold:#}: {hint}", raw(self.lang, Message::Hint));
         }
     }

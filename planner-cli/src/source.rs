@@ -50,7 +50,7 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         }
         return from_path(&inside, strict);
     }
-    from_input(Input::open(path)?, path, strict)
+    from_input(Input::open(path)?, path, strict).map_err(|error| in_file(error, path))
 }
 
 /// A model from what was opened under a name.
@@ -65,7 +65,7 @@ fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
     let text = if ["yaml", "yml"].contains(&extension) { text.into() } else { escape::json(&text) };
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
-        _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
+        _ => from_json(&text, path, strict)?,
     };
     if path != Path::new("-") {
         spec.id = escape::line(&path_id(path)).into_owned();
@@ -77,6 +77,26 @@ fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
         false => folder.display().to_string(),
     });
     Ok(spec)
+}
+
+fn from_json(text: &str, path: &Path, strict: bool) -> Result<ModelSpec> {
+    source::keys::check(&source::parse_object(text)?)?;
+    source::from_config_files(text, beside(path).as_deref(), strict)
+}
+
+/// The error with the file's name, where it does not say it.
+fn in_file(error: Error, path: &Path) -> Error {
+    let shown = || path.display().to_string();
+    match error {
+        Error::Parse { why, .. } => Error::parse(shown(), why),
+        Error::MissingField { field, .. } => Error::missing(field, Sentence::verbatim(shown())),
+        Error::BadValue { code, field, got, want }
+            if !field.name().is_some_and(|name| name.starts_with("--")) =>
+        {
+            Error::BadValue { code, field, got, want: say!("{0}, in {1}", want, shown()) }
+        }
+        other => other,
+    }
 }
 
 /// The quantization that older checkpoints have in a file beside their config.json.
@@ -105,6 +125,7 @@ fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
     if let Some(serde_json::Value::Object(config)) = map.remove("config") {
         map = config;
     }
+    source::keys::check(&map)?;
     let mut spec = family::build(Arc::new(map), strict)?;
     if let Some(name) = name {
         spec.name = name;

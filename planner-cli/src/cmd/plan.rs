@@ -3,8 +3,10 @@
 use clap::ArgMatches;
 use planner_core::plan::{Candidate, Compared, candidates, compare, plan};
 use planner_core::render::json;
-use planner_core::spec::model::ModelSpec;
-use planner_core::{Error, Result, words};
+use planner_core::request::Request;
+use planner_core::spec::model::{ModelSpec, Note};
+use planner_core::text::Sentence;
+use planner_core::{Error, Result, say, words};
 
 use crate::output::{Format, Output, to_text};
 use crate::{args, render, source};
@@ -44,6 +46,21 @@ fn compare_engines(matches: &ArgMatches, output: &Output) -> Result<u8> {
     Ok(if matches.get_flag("check") && !engines.iter().all(fits) { DOES_NOT_FIT } else { 0 })
 }
 
+/// Names parallel sizes that change no figure: the definition has no ranks, and no GPU is named to divide.
+fn without_effect(matches: &ArgMatches, request: &Request, engine: &str) -> Option<Note> {
+    if request.gpu.is_some() || request.kv_memory.is_some() || engine != "architecture" {
+        return None;
+    }
+    let given = |flag: &&str| matches.get_one::<String>(flag).is_some();
+    let flags = ["tp", "pp", "dp", "dcp", "gpus"].into_iter().filter(given).map(|flag| format!("--{flag}"));
+    let flags: Vec<String> = flags.collect();
+    let said = say!(
+        "{0} has no effect without --gpu or --kv-memory under --engine architecture",
+        Sentence::list(&flags)
+    );
+    (!flags.is_empty()).then(|| Note::new("without_effect", said))
+}
+
 /// The fewest GPUs of one kind that hold weights and cache.
 fn fewest_json(candidate: &Candidate) -> serde_json::Value {
     serde_json::json!({
@@ -64,6 +81,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             words!("beside --gpu or --kv-memory"),
         ));
     }
+    if given("device") && !matches.get_flag("verify") && !given("prompt") {
+        return Err(Error::bad_value(
+            "--device",
+            words!("given without --verify"),
+            words!("beside --verify or --prompt"),
+        ));
+    }
     if args::wants_all_engines(matches) {
         if matches.get_flag("verify") {
             return Err(Error::bad_value(
@@ -78,6 +102,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let model = model(matches, &request)?;
     let mut plan = plan(&model, &request)?;
     plan.notes.extend(note);
+    plan.notes.extend(without_effect(matches, &request, plan.engine.id));
     let verified = if matches.get_flag("verify") {
         Some(super::verify::run(matches, &plan.model, &request, output)?)
     } else {

@@ -10,6 +10,7 @@ use crate::spec::model::ModelSpec;
 use crate::text::Sentence;
 
 pub mod gguf;
+pub mod keys;
 
 /// Reads the text of a `config.json`.
 pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {

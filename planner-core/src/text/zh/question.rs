@@ -91,6 +91,22 @@ pub(super) const TABLE: super::Table = &[
     ("more than {0} bytes is too large for a configuration", "超过 {0} 字节，作为配置文件过大"),
     ("line {0} is nested too deeply, at most {1}", "第 {0} 行嵌套过深，至多 {1} 层"),
     ("one of {0}", "以下之一：{0}"),
+    ("a whole number of at least 1", "不小于 1 的整数"),
+    ("a whole number", "整数"),
+    (
+        "it is the draft of a speculative decoder, which is not built as the class that it is named after",
+        "它是推测解码的草稿模型，其构造与类名所指的模型不同",
+    ),
+    ("plan the model that it drafts for, with --speculative", "请规划它所服务的模型，并给出 --speculative"),
+    ("at most {0}, the number of num_attention_heads", "至多 {0}，即 num_attention_heads 的数目"),
+    ("an object that names its quant_method", "一个给出 quant_method 的对象"),
+    ("{0}, in {1}", "{0}（{1}）"),
+    (
+        "{0} has no effect without --gpu or --kv-memory under --engine architecture",
+        "没有 --gpu 或 --kv-memory 且 --engine 为 architecture 时，{0} 不起作用",
+    ),
+    ("given without --verify", "给出时没有 --verify"),
+    ("beside --verify or --prompt", "与 --verify 或 --prompt 同时给出"),
     ("it is binary, not a configuration", "是二进制文件，不是配置"),
     ("it is compressed with gzip", "是 gzip 压缩文件"),
     (
