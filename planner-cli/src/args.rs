@@ -206,7 +206,9 @@ fn whole() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Plan KV-cache memory for LLM serving")
         .after_help(examples() + "\n\n--help shows every flag, kvplan man the manual page.")
-        .after_long_help([examples(), lines("Exit codes", EXIT_CODES), lines("Environment", ENVIRONMENT)].join("\n\n"))
+        .after_long_help(
+            [examples(), lines("Exit codes", EXIT_CODES), lines("Environment", ENVIRONMENT)].join("\n\n"),
+        )
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .args(plan_flags())
@@ -220,13 +222,13 @@ fn whole() -> Command {
         .arg(color_choice())
         .subcommand(
             Command::new("models")
-                .about("List the models of the catalogue, those whose name holds a word, or show one with its sources")
+                .about("List the models, or those that a word finds, or show one with its sources")
                 .arg(Arg::new("name").value_name("WORD").help("An id or hub id, or a part of one"))
                 .arg(switch("families", "List the model_type values that are known, by family", "What")),
         )
         .subcommand(
             Command::new("gpus")
-                .about("List the GPUs, those whose name holds a word, or show one with its sources")
+                .about("List the GPUs, or those that a word finds, or show one with its sources")
                 .arg(Arg::new("name").value_name("WORD").help("An id, or a part of an id, name or vendor")),
         )
         .subcommand(

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -71,7 +70,7 @@ def mutate(rng, config):
         elif kind < 0.5 and isinstance(at[last], int):
             at[last] = rng.choice([at[last] + 1, at[last] * 2, at[last] // 2, at[last] * 2**20, -at[last]])
         else:
-            at[last] = rng.choice(ODD)
+            at[last] = json.loads(json.dumps(rng.choice(ODD)))
     return config
 
 
@@ -192,7 +191,24 @@ def run(program, line):
     _, status, usage = os.wait4(child.pid, 0)
     timer.cancel()
     child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, output, time.monotonic() - started, usage
+    return child.returncode, output.decode("latin-1"), time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+def serve(program):
+    """Runs command lines of standard input. A child's ru_maxrss is at least its parent's memory, so this one is small."""
+    for line in sys.stdin:
+        print(json.dumps(run(program, json.loads(line))), flush=True)
+
+
+class Runner:
+    def __init__(self, program):
+        self.process = subprocess.Popen([sys.executable, __file__, program, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, line):
+        self.process.stdin.write(json.dumps(line) + "\n")
+        self.process.stdin.flush()
+        code, output, wall, seconds, memory = json.loads(self.process.stdout.readline())
+        return code, output.encode("latin-1"), wall, seconds, memory * 1024
 
 
 def main():
@@ -201,19 +217,22 @@ def main():
     parser.add_argument("--count", type=int, default=15_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.serve:
+        return serve(asked.program)
     sources, names = configs(), flag_names(asked.program)
-    base = run(asked.program, ["--version"])[3].ru_maxrss * 1024
+    base = Runner(asked.program).run(["--version"])[4]
     faults, kinds, codes, lock = [], {}, {}, threading.Lock()
     worst = {"seconds": (0, ""), "bytes": (0, "")}
     with tempfile.TemporaryDirectory() as folder:
         def work(first):
+            runner = Runner(asked.program)
             for number in range(first, asked.count, asked.jobs):
                 line, path, kind = case(asked.seed, number, sources, names, Path(folder))
                 size = path.stat().st_size if path.exists() else 0
-                code, output, wall, usage = run(asked.program, line)
-                seconds = usage.ru_utime + usage.ru_stime
-                memory = usage.ru_maxrss * 1024 - base - size
+                code, output, _, seconds, memory = runner.run(line)
+                memory -= base + size
                 told = []
                 if code not in (0, 1, 2, 3, 4) or b"panicked" in output:
                     told.append(f"panic {code}")

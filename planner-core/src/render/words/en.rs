@@ -121,7 +121,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "Decoding reads every past K and V row, but only the newest Q row. Keeping K and V turns the work per token from O(n²) into O(n); the price is memory: 2 × layers × heads × head_dim × tokens × bytes."
         }
         M::ExplainMeasured => {
-            "João Lages (Transformers KV Caching Explained, https://medium.com/@joaolages/kv-caching-explained-276520203249) measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
+            "João Lages (Transformers KV Caching Explained, medium.com/@joaolages) measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
         }
         M::ExplainStage => "pipeline stage {0}",
         M::ExplainRange => "an estimate: {0} to {1}",

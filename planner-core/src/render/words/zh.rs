@@ -115,7 +115,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "解码要读取所有历史 K、V 行，但只用最新的一行 Q。保留 K、V 使每个 token 的工作量从 O(n²) 降为 O(n)；代价是内存：2 × 层数 × 头数 × 头维度 × token 数 × 字节。"
         }
         M::ExplainMeasured => {
-            "João Lages（《Transformers KV Caching Explained》，https://medium.com/@joaolages/kv-caching-explained-276520203249）测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
+            "João Lages（《Transformers KV Caching Explained》，medium.com/@joaolages）测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
         }
         M::ExplainStage => "流水线阶段 {0}",
         M::ExplainRange => "估计值：{0} 至 {1}",

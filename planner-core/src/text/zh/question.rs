@@ -8,7 +8,6 @@ pub(super) const TABLE: super::Table = &[
         "不小于 1 的整数个 token，例如 1000、32k 或 128K",
     ),
     ("a size such as 80GiB, 24GB or a number of bytes", "大小，例如 80GiB、24GB，或字节数"),
-    ("a whole number of at least 1", "不小于 1 的整数"),
     (
         "a size of at least 1MiB, such as 80GiB (a bare number is bytes)",
         "不小于 1MiB 的大小，例如 80GiB（不带单位即字节）",
