@@ -277,7 +277,7 @@ fn every_engine_says_its_version_and_the_flags_it_reads() {
         "prefix-caching",
     ];
     for (id, version, reads, one_type) in [
-        ("architecture", "1", vec!["dcp", "ep", "redundant-experts"], false),
+        ("architecture", "1", vec!["dcp", "ep", "redundant-experts", "dp-attention"], false),
         ("vllm", "0.33.0", [&["dcp", "ep", "redundant-experts"][..], &SERVER].concat(), true),
         ("sglang", "0.5.23", [&["ep", "redundant-experts", "dp-attention"][..], &SERVER].concat(), true),
         ("transformers", "5.23.0", vec!["cache"], true),

@@ -87,6 +87,9 @@ fn data_parallel_attention_takes_no_further_gpus() {
         ("--engine sglang --tp 8 --dp 8", 8, 1, 8),
         ("--engine sglang --tp 16 --dp-attention 4", 16, 4, 4),
         ("--engine sglang --tp 8 --dp 2 --dp-attention 4", 16, 2, 8),
+        // one node of 16; two of 4
+        ("--engine sglang --tp 8 --dp 2 --nnodes 1", 16, 8, 2),
+        ("--engine sglang --tp 4 --dp 2 --nnodes 2", 4, 2, 2),
         ("--engine sglang --tp 2 --dp 4", 8, 2, 4),
         ("--engine tensorrt-llm --tp 8 --dp-attention on", 8, 1, 8),
         ("--engine vllm --tp 8 --dp 8", 64, 8, 8),
@@ -118,6 +121,9 @@ fn sizes_that_no_engine_takes_are_refused_by_their_flag() {
         ),
         ("deepseek-v3", "--engine sglang --tp 8 --ep 3", "bad_value", "--ep"),
         ("deepseek-v3", "--engine sglang --tp 8 --dp-attention 3", "bad_value", "--dp-attention"),
+        ("deepseek-v3", "--engine sglang --tp 8 --nnodes 3", "bad_value", "--nnodes"),
+        ("deepseek-v3", "--engine vllm --tp 8 --dp-attention 8", "engine.no_dp_attention", "--dp-attention"),
+        ("llama3-8b", "--engine candle --tp 2 --dp-attention on", "engine.no_dp_attention", "--dp-attention"),
     ] {
         let request = request(line).unwrap();
         let error = plan(&model(name), &request).expect_err(line);

@@ -27,6 +27,42 @@ fn sglang_leaves_what_its_logs_say() {
     }
 }
 
+/// 61 layers of 16 groups x 1,024 x 4,096: bf16 on Hopper; on Blackwell the checkpoint's FP8, with a byte of scale for each
+/// 128 x 128.
+#[test]
+fn sglang_loads_deepseek_v4_s_grouped_projection_by_the_card() {
+    let model = catalog::model("deepseek-v4-pro").unwrap();
+    let weights = |gpu: &str| {
+        let request = planner_tests::request(&format!("engine sglang gpu {gpu} tp 8 seq 8000")).unwrap();
+        plan(&model, &request).unwrap().memory.unwrap().gpus[0].weight_bytes.unwrap()
+    };
+    let parameters = 61 * 16 * 1024 * 4096_u64;
+    let by_hand = (2 * parameters - parameters - parameters / (128 * 128)) / 8;
+    assert!((weights("h200") - weights("b200")).abs_diff(by_hand) <= 61, "{by_hand}");
+}
+
+/// gpt-oss-120b: 36 layers of 128 experts, three matrices of 2,880 x 2,880 in 17/32 B. FlashInfer's kernel takes 2,944 x
+/// 3,072, Triton's on Hopper pads what it sums over to 3,072; experts that are shared out over Hopper's ranks are bf16.
+#[test]
+fn sglang_pads_mxfp4_experts_to_their_kernel() {
+    let model = catalog::model("gpt-oss-120b").unwrap();
+    let weights = |flags: &str| {
+        let request = planner_tests::request(&format!("engine sglang seq 8000 {flags}")).unwrap();
+        plan(&model, &request).unwrap().memory.unwrap().gpus[0].weight_bytes.unwrap()
+    };
+    let plain = weights("gpu a100-80gb");
+    let mxfp4 = |area: u64| 36 * 128 * area / 32 * 17;
+    // biases, 76 MB, are padded as their matrices are
+    let near = |ours: u64, by_hand: u64| assert!(ours.abs_diff(by_hand) < 16 << 20, "{ours} {by_hand}");
+    near(weights("gpu b200") - plain, mxfp4(3 * (2944 * 3072 - 2880 * 2880)));
+    near(weights("gpu h100-80gb") - plain, mxfp4(3 * (3072 * 2880 - 2880 * 2880)));
+    let (divided, shared) = (weights("gpu a100-80gb tp 2"), weights("gpu h100-80gb tp 2 ep on"));
+    // 1,440 a rank is 1,472 in Triton's tile
+    let experts = 36 * 64 * 3 * 2880 * 2880 * 2;
+    let cut = mxfp4(3 * 1472 * 2880);
+    near(shared + cut, divided + experts);
+}
+
 #[test]
 fn constants_were_set_on_logs() {
     let ids: Vec<&str> = rows("sglang").iter().map(|row| row.id()).collect();

@@ -15,6 +15,7 @@ type Probe = (&'static str, &'static [&'static str], &'static [(&'static str, &'
 
 const PROBES: &[Probe] = &[
     ("dcp", &["2"], &[("tp", "16")]),
+    ("nnodes", &["3"], &[("tp", "4")]),
     ("ep", &["on"], &[("tp", "4")]),
     ("redundant-experts", &["4", "8"], &[("tp", "4"), ("ep", "on")]),
     ("dp-attention", &["on", "4"], &[("tp", "4")]),

@@ -190,11 +190,25 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     } else if let Some(most) = verdict.max_sessions.filter(|most| plan.request.users > *most) {
         lines.push(text(lang, M::TooManySessions, &[plan.engine.id, &sessions(lang, most)]));
     } else {
-        lines.push(text(
-            lang,
-            M::DoesNotFit,
-            &[&asked, &tokens, &human_bytes(used), &human_bytes(available)],
-        ));
+        let exact = |bytes: u64| format!("{} B", group_digits(bytes));
+        let [need, free] = match human_bytes(used) == human_bytes(available) {
+            true => [exact(used), exact(available)],
+            false => [human_bytes(used), human_bytes(available)],
+        };
+        lines.push(text(lang, M::DoesNotFit, &[&asked, &tokens, &need, &free]));
+        if let ReportKind::Vllm(report) = &plan.engine.report.kind
+            && let Some(block) = report.block_bytes.iter().max().filter(|block| used - available <= **block)
+        {
+            lines.push(text(lang, M::NullBlock, &[&human_bytes(*block)]));
+        }
+    }
+    if verdict.steady_users > verdict.max_users {
+        let figures = [
+            users(lang, verdict.steady_users),
+            plan.rule().name().to_owned(),
+            group_digits(verdict.max_users),
+        ];
+        lines.push(text(lang, M::Steady, &figures.each_ref().map(String::as_str)));
     }
     let device = plan.request.gpu.as_ref().map_or_else(String::new, |gpu| {
         format!(" ({})", text(lang, M::PerGpu, &[&memory.gpus.len().to_string(), &gpu.name]))
@@ -331,7 +345,7 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
 
 fn fewest_parts(plan: &Plan<'_>, candidates: &[Candidate], lang: Lang) -> (String, Rows, String) {
     let users = group_digits(plan.request.users);
-    let dtype = plan.request.weight_dtype.unwrap_or(plan.model.dtype).name;
+    let dtype = plan.request.weight_dtype.map_or_else(|| plan.model.weights_in(), |given| given.name());
     let title = text(lang, M::Fewest, &[&human_bytes(plan.model.weight_bytes), dtype]);
     let columns = [
         raw(lang, M::ColumnGpu).to_owned(),

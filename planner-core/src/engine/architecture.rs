@@ -36,7 +36,7 @@ impl Engine for Architecture {
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {
-        &["dcp", "ep", "redundant-experts"]
+        &["dcp", "ep", "redundant-experts", "dp-attention"]
     }
 
     fn one_kv_dtype(&self) -> bool {

@@ -35,7 +35,8 @@ pub fn kv_dtype(request: &Request) -> Option<&str> {
 /// Refuses flags that change what an engine allocates and that its rule does not cover.
 ///
 /// # Errors
-/// Two types of keys and values; context parallelism or drafts without a rule for them.
+/// Two types of keys and values; data-parallel attention, context parallelism or drafts where the engine or kvplan
+/// has none; ranks of experts that do not divide.
 pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
     let request = run.request;
     let engine = run.engine;
@@ -55,6 +56,14 @@ pub fn check(run: &ResolvedRequest<'_>) -> Result<()> {
         let refusal =
             Error::refused(Code::EngineNotRestatedDcp, words!("decode context parallelism (--dcp)"));
         return Err(told(refusal.about("--dcp").way_out(way_out)));
+    }
+    let groups = run.parallel.attention_groups;
+    if groups > 1 && !reads("dp-attention") {
+        let reason = words!("it has no data-parallel attention within a tensor-parallel group");
+        let [tp, dp] = [run.parallel.tp(), run.parallel.dp()];
+        let way_out = say!("use {0}", format!("--tp {tp} --dp {dp}"));
+        let refusal = Error::refused(Code::EngineNoDpAttention, reason);
+        return Err(told(refusal.about("--dp-attention").way_out(way_out)));
     }
     if let Some(Ranks::Size(ranks)) = request.ep
         && reads("ep")

@@ -118,8 +118,8 @@ pub trait Engine: Sync + std::fmt::Debug {
         ShareOf::Total
     }
 
-    /// Groups of data-parallel attention that `--dp` means where replicas of so many GPUs do not run.
-    fn attention_groups(&self, _: Parallel) -> u64 {
+    /// Groups of data-parallel attention that `--dp` means where replicas over nodes of `node` GPUs do not run.
+    fn attention_groups(&self, _: Parallel, _node: u64) -> u64 {
         1
     }
 
@@ -189,6 +189,12 @@ pub trait Allocation {
 
     /// Bytes of `users` sessions of `tokens`, on a GPU of each pipeline stage.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
+
+    /// Bytes that `users` sessions of `tokens` need to run at once, on a GPU of each pipeline stage; `None` where the
+    /// engine grants as many as run ([`Allocation::stage_bytes`]).
+    fn running_bytes(&self, _users: u64, _tokens: u64) -> Result<Option<Vec<u64>>> {
+        Ok(None)
+    }
 
     /// Sessions that a replica runs at once at most, whatever its memory; the others wait.
     fn max_sessions(&self) -> Option<u64> {

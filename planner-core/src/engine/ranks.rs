@@ -8,7 +8,7 @@
 use super::ResolvedRequest;
 use super::common::experts_per_rank;
 use crate::error::{Error, Result};
-use crate::request::Speculative;
+use crate::request::{Speculative, WeightType};
 use crate::spec::hf_config::HfConfig;
 use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
@@ -169,7 +169,7 @@ pub(super) fn absorbed(run: &ResolvedRequest<'_>, module: &WeightModule) -> Resu
 }
 
 /// Bytes of a module on one tensor-parallel rank.
-fn on_rank(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
+pub(super) fn on_rank(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
     let bytes = loaded(run, module)?;
     // groups of data-parallel attention hold attention and embeddings whole, and cut the rest together
     let of_group = module.part == "attention" || is_vocabulary(module);
@@ -218,9 +218,26 @@ pub(super) fn share(run: &ResolvedRequest<'_>, module: &WeightModule, bytes: u64
     }
 }
 
+/// What one of `ranks` has of the bytes of experts whose kernel pads the inner and the outer width to the multiples of
+/// `tile`, which takes whether it is the way down. Gate and up are cut by rows, down by columns: along the inner width.
+pub(super) fn tiled(
+    module: &WeightModule,
+    bytes: u64,
+    ranks: u64,
+    tile: impl Fn(bool) -> (u64, u64),
+) -> Result<u64> {
+    let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
+    let is_down = module.path.contains("down");
+    let (inner, hidden) = if is_down { (inputs, outputs) } else { (outputs, inputs) };
+    let (to_inner, to_hidden) = tile(is_down);
+    let up = |width: u64, tile: u64| width.checked_next_multiple_of(tile).unwrap_or(u64::MAX);
+    let padded = product(WEIGHTS, &[up(inner.div_ceil(ranks), to_inner), up(hidden, to_hidden)])?;
+    scaled(bytes, padded, product(WEIGHTS, &[inputs, outputs])?)
+}
+
 /// Bytes of a whole module as it is loaded: a `--weight-dtype` is taken by what the engine quantizes.
 pub(super) fn loaded(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
-    let Some(dtype) = run.request.weight_dtype else { return Ok(module.bytes) };
+    let Some(dtype) = run.request.weight_dtype.and_then(WeightType::dtype) else { return Ok(module.bytes) };
     let elements = product(WEIGHTS, &[module.shape.parameters()?, module.count])?;
     let quantized = module.shape.kind == ModuleKind::Linear && !NOT_QUANTIZED.contains(&module.part);
     let is_plain = dtype.elements == 1 && dtype.bytes >= 2;

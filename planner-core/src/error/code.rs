@@ -88,11 +88,15 @@ codes! {
     WeightsSparse = "weights.sparse",
     /// Two rules of `quantization_config` name the same module.
     WeightsTwoRules = "weights.two_rules",
+    /// `--weight-dtype` names a quantizer for a file whose tensors are known.
+    WeightsOfFile = "weights.of_file",
     /// A list of modules holds regular expressions, which this build does not read.
     WeightsNoPatterns = "weights.no_patterns",
 
     /// The engine keeps keys and values in one type, and two were given.
     EngineOneKvDtype = "engine.one_kv_dtype",
+    /// The engine has no data-parallel attention within a tensor-parallel group.
+    EngineNoDpAttention = "engine.no_dp_attention",
     /// kvplan has no rule for decode context parallelism in this engine.
     EngineNotRestatedDcp = "engine.not_restated.dcp",
     /// kvplan has no rule for the draft layers of `--speculative` in this engine.

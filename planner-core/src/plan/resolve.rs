@@ -7,7 +7,7 @@ use crate::engine::common::check_parallel;
 use crate::engine::{self, Allocation, ResolvedRequest, flag_support};
 use crate::error::{Error, Result};
 use crate::parallel::Parallel;
-use crate::request::Request;
+use crate::request::{Request, WeightType};
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, Note};
 
@@ -50,21 +50,45 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
         ));
         model.kv_heads = Some(wanted);
     }
-    if let Some(dtype) = request.weight_dtype {
-        model.weight_bytes = dtype.row_bytes(model.parameters)?;
-        model.notes.push(Note::new(
-            "weight_dtype_overridden",
-            say!("--weight-dtype {0}: parameters counted in it, without scales", dtype.name),
-        ));
+    match request.weight_dtype {
+        None => {}
+        Some(WeightType::One(dtype)) => {
+            model.weight_bytes = dtype.row_bytes(model.parameters)?;
+            model.notes.push(Note::new(
+                "weight_dtype_overridden",
+                say!("--weight-dtype {0}: parameters counted in it, without scales", dtype.name),
+            ));
+        }
+        #[cfg(feature = "quantizers")]
+        Some(WeightType::Written(form)) => {
+            form.store(&mut model)?;
+            model.notes.push(Note::new(
+                "weight_dtype_written",
+                say!("--weight-dtype {0}: as its quantizer writes them unless told otherwise", form.name()),
+            ));
+        }
     }
     Ok(Cow::Owned(model))
 }
 
-/// Tensor ranks within a node, where more GPUs than a node has do not divide the attention heads: a GB200 NVL72 runs 9
-/// replicas of 8 ranks, not 72 stages.
-fn node_group(heads: Option<u64>, gpus: u64) -> Option<u64> {
-    let heads = heads.filter(|heads| gpus > 8 && heads % gpus != 0)?;
-    [8, 4].into_iter().find(|group| gpus.is_multiple_of(*group) && heads.is_multiple_of(*group))
+/// GPUs of a usual node.
+const GPUS_OF_A_NODE: u64 = 8;
+
+/// GPUs of each node: all of them over `--nnodes`, 8 where it is not given.
+fn gpus_of_a_node(request: &Request, gpus: u64) -> Result<u64> {
+    match request.nnodes {
+        None => Ok(GPUS_OF_A_NODE),
+        Some(nodes) if gpus.is_multiple_of(nodes) => Ok(gpus / nodes),
+        Some(nodes) => Err(Error::bad_value("--nnodes", nodes, say!("a divisor of the {0} GPUs", gpus))),
+    }
+}
+
+/// Tensor ranks within a node of `node` GPUs, where more than 8 GPUs do not divide the attention heads: a GB200 NVL72
+/// runs 9 replicas of 8 ranks, not 72 stages.
+fn node_group(heads: Option<u64>, gpus: u64, node: u64) -> Option<u64> {
+    let heads = heads.filter(|heads| gpus > GPUS_OF_A_NODE && heads % gpus != 0)?;
+    let mut groups = [node, GPUS_OF_A_NODE, 4].into_iter().filter(|&group| group <= node);
+    groups.find(|&group| gpus.is_multiple_of(group) && heads.is_multiple_of(group))
 }
 
 /// A request with its defaults put in, and notes on them.
@@ -99,7 +123,8 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     }
     let (engine, version) = engine::resolve(request.engine.as_ref())?;
     let mut parallel = request.parallel()?;
-    let groups = if request.gpus.is_none() { engine.attention_groups(parallel) } else { 1 };
+    let node = gpus_of_a_node(request, parallel.gpus())?;
+    let groups = if request.gpus.is_none() { engine.attention_groups(parallel, node) } else { 1 };
     if groups > 1 && parallel.attention_groups == 1 {
         notes.push(Note::new(
             "dp_as_attention",
@@ -115,7 +140,7 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     }
     if request.gpus.is_some()
         && request.tp.is_none()
-        && let Some(tp) = node_group(model.attention_heads, parallel.tp)
+        && let Some(tp) = node_group(model.attention_heads, parallel.tp, node)
     {
         let groups = parallel.tp / tp;
         parallel = Parallel::new(tp, parallel.pp, parallel.dp * groups, parallel.dcp)?;

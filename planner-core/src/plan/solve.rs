@@ -49,6 +49,8 @@ pub struct Verdict {
     pub fits: bool,
     /// Most users at that length; 0 where not one fits.
     pub max_users: u64,
+    /// Sessions of that length that run at once once all of them decode, by the engine's scheduler; at least `max_users`.
+    pub steady_users: u64,
     /// Longest session for the asked users, at most the model's maximum; 0 where none fits; `None` where
     /// nothing limits it.
     pub max_seq: Option<u64>,
@@ -205,7 +207,10 @@ impl<'a> Fit<'a> {
     }
 
     fn fits_replica(&self, users: u64, tokens: u64) -> Result<bool> {
-        let used = self.allocation.stage_bytes(users, tokens)?;
+        self.has_room(&self.allocation.stage_bytes(users, tokens)?, users, tokens)
+    }
+
+    fn has_room(&self, used: &[u64], users: u64, tokens: u64) -> Result<bool> {
         let working = if self.memory.works { self.allocation.working(users, tokens)? } else { Vec::new() };
         let beside = |stage: usize| working.get(stage).map_or(0, |part| part.bytes);
         let mut stages = used.iter().zip(&self.memory.room).enumerate();
@@ -219,6 +224,18 @@ impl<'a> Fit<'a> {
             self.fits(per_replica.saturating_mul(dp), tokens)
         })
         .saturating_mul(dp)
+    }
+
+    /// Most sessions that run at once, where `granted` are granted.
+    fn steady_users(&self, tokens: u64, granted: u64) -> u64 {
+        let runs = |users: u64| match self.allocation.running_bytes(users, tokens) {
+            Ok(Some(used)) => self.has_room(&used, users, tokens).unwrap_or(false),
+            Ok(None) | Err(_) => false,
+        };
+        let differs = self.memory.weights_fit && runs(1);
+        let most = self.allocation.max_sessions().unwrap_or(SEARCH_LIMIT);
+        let found = if differs { max_satisfying(most, runs) } else { 0 };
+        found.saturating_mul(self.run.parallel.dp).max(granted)
     }
 
     /// The longest session for `users`, and what limits it.
@@ -265,6 +282,7 @@ pub(super) fn verdict(
     let (model, request) = (run.model, run.request);
     let fits = fit.fits(request.users, run.tokens);
     let max_users = verified(model, request, fit.max_users(run.tokens), Change::Users);
+    let steady_users = fit.steady_users(run.tokens, max_users);
     let (max_seq, limited_by) = fit.max_seq(request.users);
     let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
     let limited_by = match (limited_by, max_seq) {
@@ -275,7 +293,7 @@ pub(super) fn verdict(
     let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };
     let max_sessions = allocation.max_sessions().map(|most| most.saturating_mul(run.parallel.dp));
-    Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
+    Ok(Verdict { fits, max_users, steady_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
 }
 
 /// The longest session that fits when it is planned, where the allocation made for the asked length says `found`.

@@ -10,7 +10,7 @@ mod values;
 
 pub use flags::{FLAGS, Flag, Request};
 pub use measured::{Measured, MeasuredStage};
-pub use values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative};
+pub use values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative, WeightType};
 
 impl Request {
     /// A question with every default: one session on no GPU.

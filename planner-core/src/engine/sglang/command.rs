@@ -9,6 +9,7 @@ use crate::request::Speculative;
 
 /// Settings of a request that the command says.
 const SAID: &[&str] = &[
+    "nnodes",
     "pp",
     "dp",
     "ep",
@@ -33,6 +34,7 @@ pub(super) fn command(run: &ResolvedRequest<'_>) -> Command {
     let mut command = Command::serving(&["python", "-m", "sglang.launch_server", "--model-path"], run);
     command.size("--tp-size", run.parallel.tensor_ranks());
     command.size("--pp-size", run.parallel.pp);
+    command.given("--nnodes", request.nnodes);
     command.size("--dp-size", run.parallel.replicas());
     command.size("--attn-dp-size", run.parallel.attention_groups);
     command.size("--ep-size", run.expert_ranks().unwrap_or(1));

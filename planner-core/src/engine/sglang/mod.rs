@@ -32,9 +32,6 @@ mod rows;
 mod settings;
 mod states;
 
-/// GPUs of a usual node.
-const GPUS_OF_A_NODE: u64 = 8;
-
 /// SGLang's rule.
 #[derive(Debug)]
 pub struct Sglang;
@@ -80,8 +77,8 @@ impl Engine for Sglang {
 
     /// `check_server_args` of `arg_groups/validation_hook.py`: "multi-node data-parallel replicas are not supported; use
     /// attention DP (--attn-dp-size) across nodes".
-    fn attention_groups(&self, parallel: Parallel) -> u64 {
-        let over_nodes = parallel.dp > 1 && parallel.gpus() > GPUS_OF_A_NODE;
+    fn attention_groups(&self, parallel: Parallel, node: u64) -> u64 {
+        let over_nodes = parallel.dp > 1 && parallel.gpus() > node;
         if over_nodes && parallel.tp.is_multiple_of(parallel.dp) { parallel.dp } else { 1 }
     }
 

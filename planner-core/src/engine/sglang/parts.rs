@@ -6,12 +6,15 @@
 
 use serde_json::Value as Json;
 
-use super::{memory, settings};
+use super::{classes, memory, settings};
+use crate::dtype::DType;
+use crate::engine::common::experts_per_rank;
 use crate::engine::memory::{BeforeCache, CENT, MemoryPart, PartKind, figures};
 use crate::engine::{ResolvedRequest, ranks};
 use crate::error::Result;
 use crate::spec::hf_config::HfConfig;
 use crate::spec::layer::Content;
+use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
 use crate::units::{product, sum};
 
@@ -34,8 +37,10 @@ pub(super) fn of(run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
     let Some(device) = &run.request.gpu else { return Ok(None) };
     let layers = super::pools::stage_layers(run.model.config_layers, run.parallel.pp);
     let tables = rotary(run)?;
-    let stages = ranks::weights(run, &layers, ranks::drafts(run))?.into_iter().map(|weights| {
-        let weights = MemoryPart::exact(PartKind::Weights, sum(words!("weight bytes"), [weights, tables])?);
+    let stages = ranks::weights(run, &layers, ranks::drafts(run))?.into_iter();
+    let stages = stages.zip(beyond_checkpoint(run, &layers)?).map(|(weights, more)| {
+        let weights = sum(ranks::WEIGHTS, [weights, more, tables])?;
+        let weights = MemoryPart::exact(PartKind::Weights, weights);
         if let Some(reserve) = run.request.reserve {
             return Ok(vec![weights, MemoryPart::exact(PartKind::Reserve, reserve)]);
         }
@@ -59,6 +64,73 @@ fn outside(run: &ResolvedRequest<'_>) -> MemoryPart {
         (false, false) => OUTSIDE_CARDS,
     };
     found.part(PartKind::OutsideTorch)
+}
+
+/// What a rank of each stage holds beyond its share of the checkpoint.
+fn beyond_checkpoint(run: &ResolvedRequest<'_>, layers: &[u64]) -> Result<Vec<u64>> {
+    let quantization = HfConfig::of(run.model).quantization();
+    let method = quantization.and_then(|given| given.get("quant_method")).and_then(Json::as_str);
+    let more: fn(&ResolvedRequest<'_>, &WeightModule) -> Result<u64> = match method {
+        _ if classes::is_v4(&run.model.architecture) => grouped_projection,
+        Some("mxfp4") => mxfp4_experts,
+        _ => return Ok(vec![0; layers.len()]),
+    };
+    let of_layer = |block: &[WeightModule]| {
+        sum(ranks::WEIGHTS, block.iter().map(|module| more(run, module)).collect::<Result<Vec<_>>>()?)
+    };
+    ranks::on_stages(run, layers, |_| Ok(0), of_layer)
+}
+
+fn capability(run: &ResolvedRequest<'_>) -> u64 {
+    run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).map_or(9, |(major, _)| major)
+}
+
+fn in_bf16(module: &WeightModule) -> Result<u64> {
+    DType::BF16.row_bytes(product(ranks::WEIGHTS, &[module.shape.parameters()?, module.count])?)
+}
+
+/// DeepSeek V4's grouped output projection is loaded in bf16 where DeepGEMM does not run it in FP8
+/// (`SGLANG_OPT_FP8_WO_A_GEMM`, which `arg_groups/serving_hook.py` turns off below sm_100).
+fn grouped_projection(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
+    if capability(run) >= 10 || !module.path.ends_with("o_a_proj") {
+        return Ok(0);
+    }
+    let more = in_bf16(module)?.saturating_sub(ranks::loaded(run, module)?);
+    Ok(more.div_ceil(run.parallel.tp))
+}
+
+/// Experts in MXFP4 are padded to their kernel's tile: FlashInfer's from sm_100 on, Triton's below it
+/// (`Mxfp4MoEMethod.create_weights` of `layers/quantization/mxfp4.py`; `FusedMoE` rounds the hidden width to 256 for
+/// FlashInfer). Triton's run no expert parallelism: the experts are then cast to bf16
+/// (`arg_groups/model_overrides/gpt_oss.py`).
+fn mxfp4_experts(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
+    if module.part != "experts" || module.shape.kind != ModuleKind::Linear {
+        return Ok(0);
+    }
+    let held = ranks::on_rank(run, module)?;
+    let experts = run.expert_ranks().filter(|&ranks| ranks > 1);
+    let tile = |is_down| match capability(run) {
+        10.. => (128, 256),
+        // Hopper's layout pads inputs to 256
+        9 if experts.is_none() => {
+            if is_down {
+                (256, 1)
+            } else {
+                (64, 256)
+            }
+        }
+        _ => (64, 1),
+    };
+    let cast = experts.is_some() && capability(run) < 10;
+    let whole = if cast { in_bf16(module)? } else { ranks::loaded(run, module)? };
+    let (own, cut) = match experts {
+        Some(ranks) => {
+            let count = experts_per_rank(run, module.count, ranks);
+            (ranks::scaled(whole, count, module.count)?, (run.parallel.tensor_ranks() / ranks).max(1))
+        }
+        None => (whole, run.parallel.tensor_ranks()),
+    };
+    Ok(ranks::tiled(module, own, cut, tile)?.saturating_sub(held))
 }
 
 /// Tables of sines and cosines, in f32 on CUDA (`RotaryEmbedding` of `layers/rotary_embedding/base.py`), of a row for every

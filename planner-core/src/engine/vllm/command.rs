@@ -16,6 +16,7 @@ use crate::spec::model::Note;
 
 /// Settings that the command says.
 const SAID: &[&str] = &[
+    "nnodes",
     "pp",
     "dp",
     "dcp",
@@ -42,6 +43,7 @@ pub fn command(run: &ResolvedRequest) -> Command {
     let mut command = Command::serving(&["vllm", "serve"], run);
     command.size("--tensor-parallel-size", parallel.tp);
     command.size("--pipeline-parallel-size", parallel.pp);
+    command.given("--nnodes", run.request.nnodes);
     command.size("--data-parallel-size", parallel.dp);
     command.size("--decode-context-parallel-size", parallel.dcp);
     if run.expert_ranks().is_some() {

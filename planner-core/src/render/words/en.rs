@@ -30,6 +30,10 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "room for {0} at {1} tokens",
+        M::Steady => {
+            "once all decode, {0} run at once: {1} grants {2}, for each a window and a whole step in flight"
+        }
+        M::NullBlock => "of what is free {0} are vLLM's null block, which no session gets",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
         M::PartWeights => "weights",

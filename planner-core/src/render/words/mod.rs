@@ -36,6 +36,8 @@ pub enum Message {
     WeightsDoNotFit,
     BudgetOf,
     RoomFor,
+    Steady,
+    NullBlock,
     LongestFor,
     LimitIsModel,
     PartWeights,

@@ -28,6 +28,10 @@ pub(super) fn message(message: Message) -> &'static str {
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 激活与运行时开销超过其预算 {2}",
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
+        M::Steady => {
+            "全部进入解码后，可同时运行 {0}：{1} 启动时只承诺 {2}，因为它为每个会话预留一个窗口和一整步的在途 token"
+        }
+        M::NullBlock => "可用空间中有 {0} 是 vLLM 的空块，不分配给任何会话",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
         M::PartWeights => "权重",

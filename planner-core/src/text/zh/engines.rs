@@ -167,6 +167,10 @@ pub(super) const TABLE: super::Table = &[
         "keys in {0} and values in {1}: it keeps both in one type",
         "键为 {0}、值为 {1}，而两者只能是同一种类型",
     ),
+    (
+        "it has no data-parallel attention within a tensor-parallel group",
+        "它没有张量并行组内的数据并行注意力",
+    ),
     ("decode context parallelism (--dcp)", "解码上下文并行（--dcp）"),
     ("the draft layers of --speculative", "--speculative 的草稿层"),
     (

@@ -35,6 +35,7 @@ pub(super) const TABLE: super::Table = &[
     ("dynamic, static or quantized", "dynamic、static 或 quantized"),
     ("a multiple of --tp × --pp × --dp", "--tp × --pp × --dp 的倍数"),
     ("the product of --tp, --pp and --dp", "--tp、--pp 与 --dp 之积"),
+    ("a divisor of the {0} GPUs", "{0} 块 GPU 的约数"),
     ("a divisor of --tp, which is {0}", "--tp（即 {0}）的约数"),
     ("a divisor of the model's {0} attention heads", "该模型 {0} 个注意力头的约数"),
     ("a divisor of {0}, which is {1}", "{0}（其值为 {1}）的约数"),
@@ -148,6 +149,12 @@ pub(super) const TABLE: super::Table = &[
         "配置未给出 dtype：按 bfloat16 计；可用 --kv-dtype 与 --weight-dtype 指定",
     ),
     ("--kv-heads {0}: not the model's own number of KV heads", "--kv-heads {0}：不是该模型自身的 KV 头数"),
+    (
+        "--weight-dtype {0}: as its quantizer writes them unless told otherwise",
+        "--weight-dtype {0}：按其量化工具的默认方式存放",
+    ),
+    ("a file's tensors are in the types that it names", "文件中的张量已注明各自的类型"),
+    ("leave it out, or name the model that the file was made from", "请去掉它，或给出制作该文件所用的模型"),
     (
         "--weight-dtype {0}: parameters counted in it, without scales",
         "--weight-dtype {0}：参数按此类型计，不含缩放系数",

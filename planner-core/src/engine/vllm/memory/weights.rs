@@ -81,17 +81,10 @@ fn experts(run: &Run<'_>, module: &WeightModule, bytes: u64) -> Result<u64> {
     if run.resolved.expert_ranks().is_some() {
         return scaled(bytes, experts_per_rank(run.resolved, module.count, ranks), module.count);
     }
-    let (inputs, outputs) = (module.shape.inputs, module.shape.outputs);
     if !run.is_mxfp4() {
         return Ok(bytes.div_ceil(ranks));
     }
-    // gate and up are divided by rows, down by columns: along the inner width
-    let is_down = module.path.contains("down");
-    let inner = if is_down { inputs } else { outputs }.div_ceil(ranks);
-    let hidden = if is_down { outputs } else { inputs };
-    let (to_inner, to_hidden) = tile(run, is_down, ranks);
-    let padded = product(WEIGHTS, &[round_up(inner, to_inner), round_up(hidden, to_hidden)])?;
-    scaled(bytes, padded, product(WEIGHTS, &[inputs, outputs])?)
+    ranks::tiled(module, bytes, ranks, |is_down| tile(run, is_down, ranks))
 }
 
 /// Multiples to which the kernels of MXFP4 experts pad the inner and the outer width
