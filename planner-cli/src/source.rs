@@ -80,8 +80,17 @@ fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
 }
 
 fn from_json(text: &str, path: &Path, strict: bool) -> Result<ModelSpec> {
-    source::keys::check(&source::parse_object(text)?)?;
-    source::from_config_files(text, beside(path).as_deref(), strict)
+    let map = source::parse_object(text)?;
+    source::keys::check(&map)?;
+    // a head's width is computed from the model's where it is not given
+    source::from_config_files(text, beside(path).as_deref(), strict).map_err(|error| match error {
+        Error::MissingField { field, looked_in }
+            if field == "head_dim" && !map.contains_key("hidden_size") =>
+        {
+            Error::missing("hidden_size", looked_in)
+        }
+        other => other,
+    })
 }
 
 /// The error with the file's name, where it does not say it.

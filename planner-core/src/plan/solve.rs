@@ -329,7 +329,7 @@ struct Fewest {
 const TRIED_BEYOND: u64 = 64;
 
 /// GPUs of all placements together after which the search gives up: only a model beyond any that exists takes more.
-const MOST_TRIED: u64 = 1 << 18;
+const MOST_TRIED: u64 = 1 << 20;
 
 /// Searches tensor, pipeline and data parallel sizes, a number of GPUs at a time, from the least that could hold weights
 /// and cache. A `--dp` that is given stays.

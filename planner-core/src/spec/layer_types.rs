@@ -67,3 +67,21 @@ fn rename(map: &mut Map<String, Json>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn old_names_become_today_s_in_every_part() {
+        let of = |value: Json| current(Arc::new(value.as_object().cloned().unwrap_or_default()));
+        let old = json!({"layer_types": ["mamba", "attention"], "text_config": {"layer_types": ["qwen_sparse_attention"]}});
+        let new = json!({"layer_types": ["linear_attention", "full_attention"], "text_config": {"layer_types": ["indexed_attention"]}});
+        assert_eq!(of(old).ok().map(|map| json!(*map)), Some(new));
+        let error =
+            of(json!({"layer_types": ["sparse"]})).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with("`layer_types` is sparse, but must be one of full_attention"), "{error}");
+    }
+}
