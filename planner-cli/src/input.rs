@@ -1,7 +1,7 @@
 //! Bytes from outside: a file, a pipe or standard input, read once and never without a limit.
 
 use std::fs::File;
-use std::io::{Chain, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use planner_core::text::{Sentence, Words};
@@ -53,7 +53,7 @@ impl Input {
     }
 
     /// Its bytes from the first, as far as a GGUF header may go.
-    pub fn header(self) -> std::io::Take<Chain<Cursor<Vec<u8>>, Box<dyn Read>>> {
+    pub fn header(self) -> impl Read {
         Cursor::new(self.start).chain(self.rest).take(MAX_HEADER_BYTES)
     }
 
