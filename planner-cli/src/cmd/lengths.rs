@@ -92,7 +92,7 @@ fn wrong(path: &str, why: impl Into<planner_core::text::Sentence>) -> Error {
 
 /// A histogram or a trace: CSV with a header, or one JSON object a line.
 fn read(path: &str) -> Result<Lengths> {
-    let size = std::fs::metadata(path).map_err(|error| crate::source::unreadable(path, &error))?.len();
+    let size = std::fs::metadata(path).map_err(|error| crate::input::unreadable(path, &error))?.len();
     if size > LONGEST_FILE {
         return Err(wrong(path, say!("it is longer than {0}", human_bytes(LONGEST_FILE))));
     }

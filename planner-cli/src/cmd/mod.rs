@@ -11,6 +11,7 @@ mod explain;
 mod explain_log;
 mod gpus;
 mod lengths;
+mod man;
 mod matrix;
 mod models;
 mod plan;
@@ -39,7 +40,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             let shell =
                 inner.get_one::<clap_complete::Shell>("shell").copied().unwrap_or(clap_complete::Shell::Bash);
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut crate::args::command(), "kvplan", &mut script);
+            clap_complete::generate(shell, &mut crate::args::completing(), "kvplan", &mut script);
             output.print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
@@ -49,9 +50,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             Ok(0)
         }
         Some(("man", _)) => {
-            let mut page = Vec::new();
-            let _ = clap_mangen::Man::new(crate::args::command()).render(&mut page);
-            output.print(&String::from_utf8_lossy(&page));
+            output.print(&man::page());
             Ok(0)
         }
         _ => plan::run(matches, output),

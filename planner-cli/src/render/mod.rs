@@ -15,6 +15,7 @@ pub mod recommend;
 pub mod recommend_words;
 pub mod rows;
 pub mod table;
+mod why;
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 

@@ -4,6 +4,7 @@
 
 mod gguf;
 mod golden_values;
+mod input;
 mod lists;
 mod output;
 mod recommend;

@@ -62,8 +62,12 @@ codes! {
     ModelUnknownTower = "model.unknown_tower",
     /// The family is known, and this variant of it is not described.
     ModelNotDescribed = "model.not_described",
+    /// The configuration is a speculative decoder's draft, not a model.
+    ModelDraft = "model.draft",
     /// Some files of a split GGUF model are missing.
     GgufMissingFiles = "gguf.missing_files",
+    /// llama.cpp's loader refuses the metadata of this GGUF file.
+    GgufRefused = "gguf.refused",
     /// `quantization_config` names no `quant_method`.
     WeightsNoMethod = "weights.no_method",
     /// The bytes of this `quant_method` are not known.

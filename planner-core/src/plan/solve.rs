@@ -1,5 +1,7 @@
 //! What fits: most users, longest session, fewest GPUs, and changes that make it fit.
 
+use std::cell::Cell;
+
 use super::resolve::{resolve, try_allocate};
 use super::{Memory, adjusted};
 use crate::device::Device;
@@ -375,6 +377,9 @@ struct Fewest {
 /// Numbers of GPUs tried beyond the least that could hold weights and cache.
 const TRIED_BEYOND: u64 = 64;
 
+/// GPUs of all placements together after which the search gives up: only a model beyond any that exists takes more.
+const MOST_TRIED: u64 = 1 << 20;
+
 /// Searches tensor, pipeline and data parallel sizes, a number of GPUs at a time, from the least that could hold weights
 /// and cache. A `--dp` that is given stays.
 fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
@@ -387,7 +392,8 @@ fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
     let heads = model.attention_heads.unwrap_or(64);
     let last = least.saturating_mul(2).saturating_add(TRIED_BEYOND).min(MAX_GPUS);
     let given = request.dp;
-    (least..=last).find_map(|gpus| {
+    let tried = Cell::new(0_u64);
+    (least..=last).take_while(|_| tried.get() < MOST_TRIED).find_map(|gpus| {
         let divisors = |n: u64| (1..=n).filter(move |size| n.is_multiple_of(*size));
         // tensor ranks before replicas before stages
         let sizes = divisors(gpus)
@@ -396,6 +402,7 @@ fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
         let fitting = |(tp, pp, dp): (u64, u64, u64)| {
             let possible = tp <= heads && divides(tp) && given.is_none_or(|given| given == dp);
             let changes = possible.then(|| placement(request, tp, pp, dp))?;
+            tried.set(tried.get().saturating_add(gpus));
             let placed = |changes: &[Change]| {
                 let typed = changed(request, changes);
                 let fits = |fit: &Fit<'_>| {

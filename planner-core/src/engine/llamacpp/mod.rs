@@ -40,6 +40,9 @@ pub mod metadata;
 mod parts;
 pub mod validate;
 
+/// The commit whose rules these are.
+const VERSION: &str = "0c1e57098";
+
 /// The engine.
 #[derive(Debug)]
 pub struct LlamaCpp;
@@ -50,7 +53,7 @@ impl Engine for LlamaCpp {
     }
 
     fn versions(&self) -> &'static [&'static str] {
-        &["0c1e57098"]
+        &[VERSION]
     }
 
     fn rule(&self) -> Words {

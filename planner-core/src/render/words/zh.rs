@@ -16,9 +16,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Sessions => "{0} 个会话",
         M::OneSessionOnly => "一个会话",
         M::Users => "{0} 个用户",
-        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4}共 {3}。",
+        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（为其 {2}），{4}共 {3}。",
         M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
-        M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
+        M::AllHeadsSame => "每个头都缓存，故缓存全部头同样是每 token {0} 字节。",
         M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
         M::EngineLineOne => "{0} 为一个会话分配 {1}。",
         M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
@@ -124,7 +124,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "解码要读取所有历史 K、V 行，但只用最新的一行 Q。保留 K、V 使每个 token 的工作量从 O(n²) 降为 O(n)；代价是内存：2 × 层数 × 头数 × 头维度 × token 数 × 字节。"
         }
         M::ExplainMeasured => {
-            "文章测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
+            "João Lages（《Transformers KV Caching Explained》，medium.com/@joaolages）测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
         }
         M::ExplainStage => "流水线阶段 {0}",
         M::ExplainRange => "估计值：{0} 至 {1}",
