@@ -47,7 +47,11 @@ impl Rows {
     fn widths(&self, column: usize) -> (usize, usize) {
         let cells = || self.rows.iter().chain([&self.header]).filter_map(|row| row.get(column));
         let widest = cells().map(|cell| display_width(cell)).max().unwrap_or(0);
-        let words = cells().flat_map(|cell| cell.split(' ')).map(display_width).max().unwrap_or(0);
+        // the header above a number may be cut
+        let is_text = self.aligns.get(column) == Some(&Align::Left);
+        let header = self.header.get(column).filter(|_| is_text);
+        let cells = self.rows.iter().filter_map(|row| row.get(column)).chain(header);
+        let words = cells.flat_map(|cell| cell.split(' ')).map(display_width).max().unwrap_or(0);
         (widest, words)
     }
 
