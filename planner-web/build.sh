@@ -43,9 +43,9 @@ rm "$work/planner_web.wasm"
 if [ -z "${NO_WASM_OPT:-}" ]; then # for a quick build
     features="--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int"
     features="$features --enable-reference-types --enable-sign-ext" # what rustc makes use of
-    # -Oz would make the files 4 % smaller and their gzip larger: what travels counts
+    # twice, as the second pass still finds something; -Oz would make the files 4 % smaller and their gzip larger: what travels counts
     for file in "$work"/parts/*.wasm; do
-        planner-web/node_modules/.bin/wasm-opt -O2 $features --strip-debug --strip-producers --strip-target-features \
+        planner-web/node_modules/.bin/wasm-opt -O2 -O2 $features --strip-debug --strip-producers --strip-target-features \
             -o "$file" "$file"
     done
 fi

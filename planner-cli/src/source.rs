@@ -80,6 +80,7 @@ fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
 }
 
 fn from_json(text: &str, path: &Path, strict: bool) -> Result<ModelSpec> {
+    source::check_size(text).map_err(|why| Error::parse("config.json", why))?;
     let map = source::parse_object(text)?;
     source::keys::check(&map)?;
     // a head's width is computed from the model's where it is not given

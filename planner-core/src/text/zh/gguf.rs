@@ -2,7 +2,7 @@
 
 pub(super) const TABLE: super::Table = &[
     ("the GGUF metadata", "GGUF 元数据"),
-    ("it has more than {0} values, too many for a configuration", "其中的值超过 {0} 个，作为配置过多"),
+    ("it has too many values for a configuration", "其中的值过多，不会是一份配置"),
     ("{0} is given without {1}", "给出了 {0}，却没有 {1}"),
     ("{0} has KV heads of width 0", "{0} 的 KV 头宽度为 0"),
     ("all files have {0} tensors, at most {1}", "各文件共有 {0} 个张量，至多 {1} 个"),

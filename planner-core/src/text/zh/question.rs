@@ -40,6 +40,7 @@ pub(super) const TABLE: super::Table = &[
         "2k:80%,32k:20%、lognormal:p50=1400,p99=4200 或一个文件",
     ),
     ("a length or weight of its own", "不成立的长度或权重"),
+    ("a name that transformers knows", "transformers 认识的名称"),
     ("a p99 above p50", "大于 p50 的 p99"),
     ("every session has the place of the longest", "每个会话都占用最长会话的位置"),
     ("it is longer than {0}", "它超过 {0}"),
