@@ -103,7 +103,7 @@ function plainError(error) {
   const asked = FLAGS.find(({ flag }) => flag === error.field);
   if (asked?.isCount) {
     const text = get(asked.key).trim();
-    if (text === "") return t("ask.error_empty");
+    if (text === "") return asked.isNeeded ? t("ask.error_empty") : error.message;
     if (/^-?[0.,]+$/.test(text)) return t("ask.error_zero");
     if (error.code === "overflow" || /^\d{15,}$/.test(text)) return t("ask.error_large");
     if (error.code === "bad_value" && !/^\d+[kKmM]?$/.test(text)) return t("ask.error_number", { text });
