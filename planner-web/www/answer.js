@@ -82,7 +82,7 @@ function afterPainting(work) {
 function refuse(error) {
   busy(["result"], false);
   const field = FIELDS.includes(error.field) ? error.field : "";
-  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
+  const text = t("result.error_hint", { message: inLabels(plainError(error)), hint: inLabels(error.hint ?? "") }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
   let stale = result.querySelector(".stale");
@@ -97,6 +97,12 @@ function refuse(error) {
   say(`${t("result.error")}: ${text}`);
   $("loading")?.remove();
 }
+
+/** Flags in quotes, as the labels of their fields where the page has them. */
+const inLabels = (text) => text.replace(/`--([a-z-]+)`/g, (quoted, flag) => {
+  const label = document.querySelector(`label[for="field-${flag}"]`);
+  return label ? `“${label.textContent}”` : quoted;
+});
 
 /** Numbers that people get wrong have a sentence of their own. */
 function plainError(error) {

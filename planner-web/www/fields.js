@@ -204,15 +204,19 @@ function chooseModel(model) {
   onChange();
 }
 
+/** A model page's link says owner/name; it is looked up in the catalogue, never asked for. */
+const hubId = (text) => /^https?:\/\/(?:www\.)?(?:huggingface\.co|hf-mirror\.com|modelscope\.cn\/models)\/([^/?#]+\/[^/?#]+)/i.exec(text)?.[1] ?? text;
+
 /** What was typed and not picked: a name the core knows, or it says why not. */
 function chooseTyped() {
   openList(false);
   const text = $("field-model").value.trim();
-  const known = data.models.find((model) => [model.id, model.name].some((name) => name.toLowerCase() === text.toLowerCase()));
+  const asked = hubId(text).toLowerCase();
+  const known = data.models.find((model) => [model.id, model.name, ...model.hub].some((name) => name.toLowerCase() === asked));
   if ((pasted && text === t("ask.config_name")) || (ggufName && text === ggufName)) return;
   if (text === "") { showModel(); return; }
-  const id = known?.id ?? text;
-  if (id === get("m") && !pasted && !ggufName) return;
+  const id = known?.id ?? hubId(text);
+  if (id === get("m") && !pasted && !ggufName) { showModel(); return; }
   step({ m: id, cfg: "" }); // before the field is written anew from the state
   forgetConfig();
   onChange();
