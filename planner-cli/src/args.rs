@@ -5,9 +5,12 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use planner_core::request::flags::Group;
+use planner_core::request::lists::is_list;
 use planner_core::request::{FLAGS, Flag, Request};
 use planner_core::text::Sentence;
 use planner_core::{Error, Result, words};
+
+use crate::lists;
 
 fn heading(group: Group) -> &'static str {
     match group {
@@ -35,11 +38,42 @@ fn plan_flag(flag: &'static Flag) -> Arg {
     if flag.is_switch() {
         return arg.help(help).action(ArgAction::SetTrue);
     }
-    if !flag.aliases.is_empty() {
-        let aliases: Vec<&str> = flag.aliases.iter().map(|alias| alias.typed).collect();
-        help.push_str(&format!(" [also: {}]", aliases.join(", ")));
-    }
+    let aliases: Vec<&str> = flag.aliases.iter().map(|alias| alias.typed).collect();
+    let arg = match aliases.as_slice() {
+        [] => arg,
+        aliases => arg.long_help(format!("{help} [also: {}]", aliases.join(", "))),
+    };
     arg.help(help).value_name(flag.value).allow_negative_numbers(true)
+}
+
+/// The flags that `-h` shows; `--help` shows all.
+const SHORT_HELP: &[&str] = &[
+    "model",
+    "seq",
+    "users",
+    "gpu",
+    "gpus",
+    "tp",
+    "engine",
+    "kv-dtype",
+    "weight-dtype",
+    "memory-utilization",
+    "check",
+    "verify",
+    "format",
+    "lang",
+];
+
+/// Leaves the flags that few people use out of `-h`.
+fn shortened(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let is_shown = arg.is_positional() || SHORT_HELP.contains(&arg.get_id().as_str());
+        arg.hide_short_help(!is_shown)
+    });
+    command.mut_subcommands(|inner| match inner.get_name() {
+        "explain" | "command" | "explain-log" => shortened(inner),
+        _ => inner,
+    })
 }
 
 fn switch(name: &'static str, help: &'static str, heading: &'static str) -> Arg {
@@ -75,8 +109,18 @@ fn profile() -> Arg {
         .help_heading("Where")
 }
 
+/// Sessions of mixed lengths: text or a file, which the core does not read.
+fn lengths() -> Arg {
+    Arg::new("lengths")
+        .long("lengths")
+        .value_name("MIX|FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .help("Sessions of mixed lengths: 2k:80%,32k:20%, lognormal:p50=1400,p99=4200, or a CSV or JSON lines file with input and output tokens, or length and weight")
+        .help_heading("What")
+}
+
 fn plan_flags() -> impl Iterator<Item = Arg> {
-    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([profile()])
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([lengths(), profile()])
 }
 
 fn log_flags() -> [Arg; 2] {
@@ -96,17 +140,108 @@ fn log_flags() -> [Arg; 2] {
     ]
 }
 
+/// How a flag takes several values.
+const LISTS: &str = "\
+Lists: --engine, --weight-dtype, --kv-dtype, --gpu, --gpus, --tp, --pp, --dp, --seq and --users take a,b,c; numbers \
+also take ranges: 1k..128k doubles, 1..9:2 adds, 1k..1M:x4 multiplies. The answer is a table or a matrix; --format csv \
+has a row, --format json a line for each combination. Commas in one number group three digits: 32,000.";
+
+/// Examples of the help.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("kvplan -m llama3-70b -s 1000 -u 20", "what 20 sessions of 1,000 tokens take"),
+    (
+        "kvplan -m qwen3-32b -g h100-80gb --tp 2 -e vllm -s 32k -u 8",
+        "whether 8 sessions fit on two GPUs under vLLM",
+    ),
+    (
+        "kvplan -m ./config.json -g 24GiB -e llama.cpp --kv-dtype q8_0",
+        "a model of one's own on a card of any size",
+    ),
+    ("kvplan -m llama3.1-70b -g h100,h200,b200 --tp 4 -s 4k..128k -e vllm", "a table of GPUs and lengths"),
+    ("kvplan recommend -m qwen3-32b -s 16k -u 50", "which GPUs, how many, and the command"),
+    ("kvplan models qwen3", "the models whose name holds a word"),
+];
+
+/// What the exit codes mean.
+pub const EXIT_CODES: &[(&str, &str)] = &[
+    ("0", "computed"),
+    ("1", "--check was given and it does not fit"),
+    ("2", "the question is wrong: a flag, a name; or the answer could not be written"),
+    ("3", "the model cannot be read or is not supported"),
+    ("4", "--verify measured other bytes than planned"),
+];
+
+/// The environment variables that are read.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    ("NO_COLOR", "no colours, where it is set and not empty"),
+    ("CLICOLOR_FORCE", "colours although the output is no terminal, where it is set and not 0"),
+];
+
+fn lines(title: &str, rows: &[(&str, &str)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let rows: String = rows.iter().map(|(name, what)| format!("\n  {name:width$}  {what}")).collect();
+    format!("{title}:{rows}")
+}
+
+/// The same, each explanation below its example.
+fn examples() -> String {
+    let rows: String = EXAMPLES.iter().map(|(line, what)| format!("\n  {line}\n      {what}")).collect();
+    format!("Examples:{rows}")
+}
+
+/// The command line for a shell's completion script, which knows models, GPUs and engines.
+pub fn completing() -> Command {
+    let models = planner_models::MODELS.iter().map(|model| model.id);
+    let gpus = planner_models::GPUS.iter().map(|gpu| gpu.id);
+    let known_engines = planner_core::engine::all();
+    let engines = known_engines.iter().map(|engine| engine.id()).chain([ALL_ENGINES]);
+    let known: [(&str, Vec<&'static str>); 3] =
+        [("model", models.collect()), ("gpu", gpus.collect()), ("engine", engines.collect())];
+    let completed = |command: Command| {
+        let of_list = match command.get_name() {
+            "models" => Some("model"),
+            "gpus" => Some("gpu"),
+            _ => None,
+        };
+        command.mut_args(|arg| {
+            let name = arg.get_id().as_str();
+            let name = if name == "name" { of_list.unwrap_or(name) } else { name };
+            match known.iter().find(|(flag, _)| *flag == name) {
+                Some((_, values)) => {
+                    arg.value_parser(clap::builder::PossibleValuesParser::new(values.iter().copied()))
+                }
+                None => arg,
+            }
+        })
+    };
+    completed(command()).mut_subcommands(completed)
+}
+
 /// The whole command line.
 pub fn command() -> Command {
+    shortened(whole())
+}
+
+fn whole() -> Command {
     Command::new("kvplan")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Plan KV-cache memory for LLM serving")
-        .after_help("Example: kvplan --model llama3-70b --seq 1000 --users 20")
+        .after_help(examples() + "\n\n--help shows every flag, kvplan man the manual page.")
+        .after_long_help(
+            [
+                LISTS.to_owned(),
+                examples(),
+                lines("Exit codes", EXIT_CODES),
+                lines("Environment", ENVIRONMENT),
+            ]
+            .join("\n\n"),
+        )
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .args(plan_flags())
         .arg(switch("check", "Exit 1 unless it fits; with --engine all, unless it fits under each", "Output"))
         .arg(switch("verify", "Also run the real cached decode and measure", "Output"))
+        .args(chart_flags())
         .arg(device())
         .args(verify_flags())
         .args(text_flags())
@@ -115,14 +250,14 @@ pub fn command() -> Command {
         .arg(color_choice())
         .subcommand(
             Command::new("models")
-                .about("List the models of the catalogue, or show one with its sources")
-                .arg(Arg::new("name").value_name("MODEL"))
+                .about("List the models, or those that a word finds, or show one with its sources")
+                .arg(Arg::new("name").value_name("WORD").help("An id or hub id, or a part of one"))
                 .arg(switch("families", "List the model_type values that are known, by family", "What")),
         )
         .subcommand(
             Command::new("gpus")
-                .about("List the GPUs, or show one with its sources")
-                .arg(Arg::new("name").value_name("GPU")),
+                .about("List the GPUs, or those that a word finds, or show one with its sources")
+                .arg(Arg::new("name").value_name("WORD").help("An id, or a part of an id, name or vendor")),
         )
         .subcommand(
             Command::new("explain")
@@ -140,6 +275,7 @@ pub fn command() -> Command {
                 .about("Print the command that starts --engine with these settings")
                 .args(plan_flags()),
         )
+        .subcommand(recommendation())
         .subcommand(
             Command::new("completions").about("Print a shell's completion script").arg(
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
@@ -187,6 +323,58 @@ fn verify_flags() -> [Arg; 4] {
             .value_name("BYTES")
             .hide(true)
             .help("Self-test: adds BYTES to every prediction, which --verify must find (exit 4)"),
+    ]
+}
+
+/// `recommend`, where `--gpus` is a limit and `--engine` a server.
+fn recommendation() -> Command {
+    Command::new("recommend")
+        .about("Rank GPUs and placements on which a model serves these users, and what starts them")
+        .args(plan_flags())
+        .mut_arg("gpus", |arg| arg.help("The most GPUs [default: 16]"))
+        .mut_arg("gpu", |arg| arg.help("GPUs to choose from [default: all of `kvplan gpus`]"))
+        .mut_arg("kv-dtype", |arg| {
+            arg.help("Types of cached keys and values to choose from, the preferred first [default: auto]")
+        })
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("WHAT")
+                .value_parser(["gpus", "cost", "headroom"])
+                .help("Rank by fewest GPUs, by cost an hour, or by most users [default: gpus; with --prices cost]")
+                .help_heading("Output"),
+        )
+        .arg(
+            Arg::new("prices")
+                .long("prices")
+                .value_name("FILE")
+                .value_hint(clap::ValueHint::FilePath)
+                .help("What GPUs cost an hour, such as models/prices.example.yaml")
+                .help_heading("Output"),
+        )
+        .arg(switch("all", "Every placement that fits, not the best on each GPU", "Output"))
+        .arg(
+            Arg::new("top")
+                .long("top")
+                .value_name("N")
+                .help("Rows to show [default: 10 in a table, else all]")
+                .help_heading("Output"),
+        )
+        .after_help(
+            "Examples:\n  kvplan recommend --model llama3.1-70b --users 50 --seq 16k\n  kvplan recommend --model \
+             gpt-oss-120b --users 8 --seq 32k --gpu h100,l40s --kv-dtype auto,fp8 --prices models/prices.example.yaml",
+        )
+}
+
+fn chart_flags() -> [Arg; 2] {
+    [
+        switch("plot", "Also draw users, or bytes, against the lengths of a list", "Output"),
+        Arg::new("svg")
+            .long("svg")
+            .value_name("FILE")
+            .value_hint(clap::ValueHint::FilePath)
+            .help("Draw them into an SVG file")
+            .help_heading("Output"),
     ]
 }
 
@@ -249,7 +437,7 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
 }
 
 /// The value of `--engine` that is no engine.
-const ALL_ENGINES: &str = "all";
+pub const ALL_ENGINES: &str = "all";
 
 /// Refuses `--engine all` where a subcommand answers for one engine.
 ///
@@ -269,8 +457,17 @@ pub fn one_engine(matches: &ArgMatches) -> Result<()> {
 /// Reads every given flag of a plan. An error names the flag as it was typed.
 ///
 /// # Errors
-/// What a flag's text should be.
+/// What a flag's text should be; a list.
 pub fn request(matches: &ArgMatches) -> Result<Request> {
+    lists::refuse(matches)?;
+    request_beside_lists(matches)
+}
+
+/// Reads every given flag of a plan but those with lists.
+///
+/// # Errors
+/// What a flag's text should be.
+pub fn request_beside_lists(matches: &ArgMatches) -> Result<Request> {
     let mut request = Request::default();
     for flag in FLAGS {
         if flag.is_switch() {
@@ -280,7 +477,7 @@ pub fn request(matches: &ArgMatches) -> Result<Request> {
             continue;
         }
         let Some(text) = matches.get_one::<String>(flag.name) else { continue };
-        if (flag.name, text.as_str()) != ("engine", ALL_ENGINES) {
+        if (flag.name, text.as_str()) != ("engine", ALL_ENGINES) && !is_list(flag.name, text) {
             flag.set(&mut request, &typed(flag), text)?;
         }
     }
@@ -297,7 +494,7 @@ pub fn as_typed(error: Error) -> Error {
 }
 
 /// The spelling of a flag on this command line.
-fn typed(flag: &Flag) -> String {
+pub fn typed(flag: &Flag) -> String {
     let spelled = |argument: &str, name: &str| {
         argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };

@@ -1,7 +1,5 @@
 //! GGUF files: only the header is read, however large the file is.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use planner_core::engine::llamacpp::from_gguf;
@@ -9,11 +7,13 @@ use planner_core::source::gguf::{self, Header};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, say};
 
-use crate::source::{path_id, unreadable};
+use crate::escape;
+use crate::input::Input;
+use crate::source::path_id;
 
-/// Reads a GGUF file and, where it is the first of several, the others beside it.
-pub fn from_path(path: &Path) -> Result<ModelSpec> {
-    let mut header = header(path)?;
+/// Reads an opened GGUF file and, where it is the first of several, the others beside it.
+pub fn from_input(input: Input, path: &Path) -> Result<ModelSpec> {
+    let mut header = Header::read(&mut input.header())?;
     let (files, position) = header.split();
     if files > 1 {
         let shown = path.display().to_string();
@@ -31,14 +31,15 @@ pub fn from_path(path: &Path) -> Result<ModelSpec> {
             ));
         };
         for name in names.iter().skip(1) {
-            header.append(self::header(&path.with_file_name(name))?)?;
+            header.append(Header::read(&mut Input::open(&path.with_file_name(name))?.header())?)?;
         }
     }
-    from_gguf::model(&path_id(path), &header)
-}
-
-fn header(path: &Path) -> Result<Header> {
-    let shown = path.display().to_string();
-    let file = File::open(path).map_err(|error| unreadable(&shown, &error))?;
-    Header::read(&mut BufReader::new(file))
+    let strings = std::mem::take(&mut header.metadata);
+    if let serde_json::Value::Object(shown) = escape::value(strings.into()) {
+        header.metadata = shown;
+    }
+    from_gguf::model(&escape::line(&path_id(path)), &header).map_err(|error| match &error {
+        Error::Refused(refusal) if refusal.subject.is_none() => error.about(path.display().to_string()),
+        _ => error,
+    })
 }

@@ -1,4 +1,5 @@
-//! What measuring prints, in both languages: `--verify`, a model's own weights and `bench-cache`.
+//! What this program prints of its own, in both languages: why an engine's figure differs, `--verify`, a model's own
+//! weights and `bench-cache`.
 //!
 //! `{0}`, `{1}` … are places for arguments ([`planner_core::text::Bilingual`]).
 
@@ -9,6 +10,36 @@ const fn text(english: &'static str, chinese: &'static str) -> Bilingual {
     Bilingual::new(english, chinese)
 }
 
+pub const WHY: Bilingual = text(
+    "By the model's definition it is {0}. The engine's figure differs: {1}.",
+    "按模型定义为 {0}。引擎的数字不同：{1}。",
+);
+pub const WHY_RULE: Bilingual = text("{0}: {1}", "{0}：{1}");
+pub const WHY_LATENT: Bilingual =
+    text("each of the {0} tensor ranks keeps the whole latent", "{0} 个张量并行 rank 各保留完整的 latent");
+pub const WHY_HEADS: Bilingual = text(
+    "each of the {0} KV heads is kept on {1} of the {2} tensor ranks",
+    "{0} 个 KV 头各自保存在 {2} 个张量并行 rank 中的 {1} 个上",
+);
+pub const WHY_BLOCKS: Bilingual = text(
+    "memory is given out in blocks of {0} tokens, and the last one is not full",
+    "内存按 {0} 个 token 的块分配，最后一块未填满",
+);
+pub const WHY_WINDOW: Bilingual = text(
+    "a window layer also keeps the tokens of the step in flight (--max-num-batched-tokens)",
+    "滑动窗口层还保留正在处理的一步的 token（--max-num-batched-tokens）",
+);
+pub const WHY_REPLICAS: Bilingual =
+    text("each of the {0} replicas is counted with {1} {1:session/sessions}", "{0} 个副本各按 {1} 个会话计");
+pub const WHY_SLOTS: Bilingual = text("all {0} slots are allocated at start", "启动时即分配全部 {0} 个 slot");
+pub const ENGINE_IN_ALL: Bilingual =
+    text("{0} allocates {1} for one session, {2} in all.", "{0} 为一个会话分配 {1}，共分配 {2}。");
+pub const USES: Bilingual = text(
+    "uses {0} of {1} on each GPU ({2}%): {3} for the cache",
+    "每个 GPU 使用 {1} 中的 {0}（{2}%），其中缓存 {3}",
+);
+pub const USES_KV: Bilingual =
+    text("uses {0} of {1} on each GPU ({2}%)", "每个 GPU 使用 {1} 中的 {0}（{2}%）");
 pub const VERIFY_TITLE: Bilingual = text(
     "Measured with {0} on {1}: {2} of {3} layers, {4} tokens decoded one by one",
     "用 {0} 在 {1} 上实测：{3} 层中的 {2} 层，逐个解码 {4} 个 token",

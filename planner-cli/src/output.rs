@@ -1,6 +1,6 @@
 //! Where and how output goes: format, language, colour, width. The only place that prints.
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::sync::OnceLock;
 
 use anstyle::Style;
@@ -9,7 +9,7 @@ use planner_core::Error;
 use planner_core::render::words::{Message, error_message, raw, text};
 use planner_core::text::Lang;
 
-use crate::failure;
+use crate::{escape, failure};
 
 /// Columns when standard output is not a terminal.
 const PIPED_WIDTH: u16 = 80;
@@ -59,7 +59,9 @@ impl Output {
                 _ => Format::Table,
             },
             lang: text("lang").and_then(Lang::parse).unwrap_or_default(),
-            width: terminal_size::terminal_size().map_or(PIPED_WIDTH, |(width, _)| width.0),
+            // of standard output alone: what is redirected does not depend on the terminal
+            width: terminal_size::terminal_size_of(std::io::stdout())
+                .map_or(PIPED_WIDTH, |(width, _)| width.0),
         }
     }
 
@@ -84,12 +86,18 @@ impl Output {
     pub fn print(&self, text: &str) {
         let mut out = anstream::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
+        let text = escape::page(text);
         let written = write!(out, "{text}{end}").and_then(|()| out.flush());
         if let Err(error) = written.as_ref()
             && error.kind() != ErrorKind::BrokenPipe
         {
             let _ = UNWRITTEN.set(error.to_string());
         }
+    }
+
+    /// A writer to standard output for an answer of many rows, without colours.
+    pub fn stream(&self) -> Stream {
+        Stream { out: BufWriter::with_capacity(1 << 16, std::io::stdout()), closed: false }
     }
 
     /// Tells why an answer could not be written, where one could not.
@@ -101,7 +109,7 @@ impl Output {
 
     /// Tells of progress, or of what goes beside an answer, on standard error.
     pub fn tell(&self, text: &str) {
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = writeln!(anstream::stderr().lock(), "{}", escape::page(text));
     }
 
     /// Writes a failure: the message to standard error, and in JSON to standard output as well.
@@ -109,18 +117,64 @@ impl Output {
         if self.format == Format::Json {
             self.print(&to_text(&failure::to_json(self.lang, error)));
         }
+        let message = escape::line(&error_message(self.lang, error)).into_owned();
+        self.tell_failure(&message, failure::hint(self.lang, error).as_deref());
+    }
+
+    /// Writes what is wrong with a command line in Chinese, to standard error.
+    pub fn print_usage(&self, complaint: &str, hint: Option<&str>) {
+        self.tell_failure(complaint, Some(hint.unwrap_or("kvplan --help")));
+    }
+
+    fn tell_failure(&self, message: &str, hint: Option<&str>) {
         let red = Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
         let bold = Style::new().bold();
         let mut err = anstream::stderr().lock();
-        let _ = writeln!(
-            err,
-            "{red}{}{red:#}: {}",
-            raw(self.lang, Message::Error),
-            error_message(self.lang, error)
-        );
-        if let Some(hint) = failure::hint(self.lang, error) {
+        let _ = writeln!(err, "{red}{}{red:#}: {message}", raw(self.lang, Message::Error));
+        if let Some(hint) = hint {
+            let hint = escape::line(hint);
             let _ = writeln!(err, "\n{bold}{}{bold:#}: {hint}", raw(self.lang, Message::Hint));
         }
+    }
+}
+
+/// Rows on their way to standard output. An error closes it, and is told at the end of the program.
+pub struct Stream {
+    out: BufWriter<std::io::Stdout>,
+    closed: bool,
+}
+
+impl Stream {
+    /// Whether a reader has gone away, or writing failed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn took(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.closed = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                let _ = UNWRITTEN.set(error.to_string());
+            }
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.closed {
+            let written = self.out.write_all(bytes);
+            self.took(written);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if !self.closed {
+            let written = self.out.flush();
+            self.took(written);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,5 @@
 //! `--model`: a catalogue id, a hub id, a file, a folder or standard input.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,16 +8,13 @@ use planner_core::spec::model::ModelSpec;
 use planner_core::text::Sentence;
 use planner_core::{Error, Result, catalog, say, source, words};
 
-/// The largest text that is read as a configuration.
-const MAX_CONFIG_BYTES: u64 = 64 << 20;
+use crate::escape;
+use crate::input::{Input, unreadable};
 
 /// The model that `--model` names.
 pub fn load(name: &str, strict: bool) -> Result<ModelSpec> {
     if name == "-" {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().take(MAX_CONFIG_BYTES).read_to_string(&mut text);
-        read.map_err(|error| unreadable("-", &error))?;
-        return source::from_config_json(&text, strict);
+        return from_input(Input::stdin()?, Path::new(name), strict);
     }
     if catalog::find(name).is_some() {
         return catalog::model(name);
@@ -44,10 +40,6 @@ fn looks_like_path(name: &str) -> bool {
         || known.is_some_and(|extension| ["json", "yaml", "yml", "gguf", "safetensors"].contains(&extension))
 }
 
-pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Error {
-    Error::unreadable(path, Sentence::io(error))
-}
-
 fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     let shown = path.display().to_string();
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(&shown, &error))?;
@@ -58,26 +50,26 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
         }
         return from_path(&inside, strict);
     }
-    if starts_as_gguf(path) {
-        let mut spec = crate::gguf::from_path(path)?;
-        spec.location = Some(shown);
+    from_input(Input::open(path)?, path, strict).map_err(|error| in_file(error, path))
+}
+
+/// A model from what was opened under a name.
+fn from_input(input: Input, path: &Path, strict: bool) -> Result<ModelSpec> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if input.is_gguf() || extension == "gguf" {
+        let mut spec = crate::gguf::from_input(input, path)?;
+        spec.location = (path != Path::new("-")).then(|| path.display().to_string());
         return Ok(spec);
     }
-    if metadata.len() > MAX_CONFIG_BYTES {
-        return Err(Error::unreadable(
-            shown,
-            say!("{0} bytes is too large for a configuration", metadata.len()),
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Error::unreadable(shown, words!("it is not UTF-8 text")))?;
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let text = input.text()?;
+    let text = if ["yaml", "yml"].contains(&extension) { text.into() } else { escape::json(&text) };
     let mut spec = match extension {
         "yaml" | "yml" => from_yaml(&text, strict)?,
-        _ => source::from_config_files(&text, beside(path).as_deref(), strict)?,
+        _ => from_json(&text, path, strict)?,
     };
-    spec.id = path_id(path);
+    if path != Path::new("-") {
+        spec.id = escape::line(&path_id(path)).into_owned();
+    }
     // engines load a folder by the config.json in it
     let folder = path.parent().filter(|_| path.file_name().is_some_and(|name| name == "config.json"));
     spec.location = folder.map(|folder| match folder.as_os_str().is_empty() {
@@ -87,43 +79,90 @@ fn from_path(path: &Path, strict: bool) -> Result<ModelSpec> {
     Ok(spec)
 }
 
+fn from_json(text: &str, path: &Path, strict: bool) -> Result<ModelSpec> {
+    let map = source::parse_object(text)?;
+    source::keys::check(&map)?;
+    // a head's width is computed from the model's where it is not given
+    source::from_config_files(text, beside(path).as_deref(), strict).map_err(|error| match error {
+        Error::MissingField { field, looked_in }
+            if field == "head_dim" && !map.contains_key("hidden_size") =>
+        {
+            Error::missing("hidden_size", looked_in)
+        }
+        other => other,
+    })
+}
+
+/// The error with the file's name, where it does not say it.
+fn in_file(error: Error, path: &Path) -> Error {
+    let shown = || path.display().to_string();
+    match error {
+        Error::Parse { why, .. } => Error::parse(shown(), why),
+        Error::MissingField { field, .. } => Error::missing(field, Sentence::verbatim(shown())),
+        Error::BadValue { code, field, got, want }
+            if !field.name().is_some_and(|name| name.starts_with("--")) =>
+        {
+            Error::BadValue { code, field, got, want: say!("{0}, in {1}", want, shown()) }
+        }
+        other => other,
+    }
+}
+
 /// The quantization that older checkpoints have in a file beside their config.json.
 fn beside(path: &Path) -> Option<String> {
     (path.file_name()? == "config.json")
-        .then(|| std::fs::read_to_string(path.with_file_name("hf_quant_config.json")).ok())
+        .then(|| Input::open(&path.with_file_name("hf_quant_config.json")).ok()?.text().ok())
         .flatten()
-}
-
-/// Whether a file is GGUF, by its first bytes or else by its name.
-fn starts_as_gguf(path: &Path) -> bool {
-    let mut start = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    let named = path.extension().is_some_and(|extension| extension == "gguf");
-    named || (read.is_ok() && source::gguf::is_gguf(&start))
 }
 
 /// A YAML model file: the keys of a config.json, or a catalogue entry that has them under `config`.
 fn from_yaml(text: &str, strict: bool) -> Result<ModelSpec> {
     let parse = |why: Sentence| Error::parse(words!("YAML model file"), why);
-    let value: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
+    source::check_size(text).map_err(parse)?;
+    check_nesting(text).map_err(parse)?;
+    let read: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
         let instead = match error.location() {
             Some(at) => say!("it is not YAML in line {0}, column {1}", at.line(), at.column()),
             None => words!("it is not YAML").into(),
         };
         parse(Sentence::foreign(error, instead))
     })?;
-    let serde_json::Value::Object(mut map) = value else {
+    let serde_json::Value::Object(mut map) = escape::value(read) else {
         return Err(parse(words!("it is not a map of keys").into()));
     };
     let name = map.get("name").and_then(|name| name.as_str()).map(str::to_owned);
     if let Some(serde_json::Value::Object(config)) = map.remove("config") {
         map = config;
     }
+    source::keys::check(&map)?;
     let mut spec = family::build(Arc::new(map), strict)?;
     if let Some(name) = name {
         spec.name = name;
     }
     Ok(spec)
+}
+
+/// The deepest nesting of a YAML model file. A parser's time grows with its square.
+const MAX_NESTING: usize = 200;
+
+/// Refuses deep nesting before the text is parsed: brackets, and indentation with the marks at its end.
+fn check_nesting(text: &str) -> std::result::Result<(), Sentence> {
+    let mut brackets: usize = 0;
+    for (number, line) in text.lines().enumerate() {
+        let mut before = 0;
+        for (at, byte) in line.bytes().enumerate() {
+            match byte {
+                b' ' | b'-' | b'?' | b':' | b'\t' if before == at => before += 1,
+                b'[' | b'{' => brackets += 1,
+                b']' | b'}' => brackets = brackets.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if brackets.max(before) > MAX_NESTING {
+            return Err(say!("line {0} is nested too deeply, at most {1}", number + 1, MAX_NESTING));
+        }
+    }
+    Ok(())
 }
 
 /// The file's name, or its folder's where the file is a plain `config.json`.

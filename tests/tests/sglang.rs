@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use planner_core::engine::{Term, Unit};
-use planner_core::request::Request;
+use planner_core::request::{Request, WeightType};
 use planner_core::spec::model::ModelSpec;
 use planner_core::{Result, plan, source};
 use planner_tests::refusals::{self, Refusals};
@@ -66,7 +66,7 @@ fn asked(case: &Json) -> Result<Request> {
 fn ours(case: &Json, models: &mut BTreeMap<String, ModelSpec>) -> Result<Map<String, Json>> {
     let (model, mut request) = (model(case, models)?, asked(case)?);
     // no pool depends on how weights of unknown bytes are stored
-    request.weight_dtype = model.weight_refusal.as_ref().map(|_| model.dtype);
+    request.weight_dtype = model.weight_refusal.as_ref().map(|_| WeightType::One(model.dtype));
     let plan = plan::plan(model, &request)?;
     let mut keys = engine_keys(&plan.engine.report);
     keys.insert("mem_fraction".into(), plan.run().utilization().to_string().into());

@@ -76,7 +76,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
         "-" => std::io::stdin().lock().take(most).read_to_end(&mut bytes),
         path => std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
     };
-    read.map_err(|error| source::unreadable(path, &error))?;
+    read.map_err(|error| crate::input::unreadable(path, &error))?;
     Ok(bytes)
 }
 

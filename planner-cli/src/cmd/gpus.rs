@@ -18,9 +18,21 @@ use crate::render::rows::{
 /// Lists all, or shows one with its sources.
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     match matches.get_one::<String>("name") {
-        Some(name) => one(name, output),
-        None => all(output),
+        Some(name) if GPUS.iter().any(|gpu| gpu.id.eq_ignore_ascii_case(name)) => one(name, output),
+        Some(word) => {
+            let found: Vec<&Gpu> = GPUS.iter().filter(|gpu| matches_word(gpu, word)).collect();
+            // a name as drivers write it has other letters between its words
+            if found.is_empty() { one(word, output) } else { list(&found, output) }
+        }
+        None => list(&GPUS.iter().collect::<Vec<_>>(), output),
     }
+}
+
+/// Whether the id, a name or the vendor holds the word, in any letter case.
+fn matches_word(gpu: &Gpu, word: &str) -> bool {
+    let word = word.to_lowercase();
+    let names = [gpu.id, gpu.name, gpu.vendor].into_iter().chain(gpu.aliases.iter().copied());
+    names.map(str::to_lowercase).any(|name| name.contains(&word))
 }
 
 /// A figure held in tenths.
@@ -42,14 +54,14 @@ fn to_json(gpu: &Gpu) -> Json {
     })
 }
 
-fn all(output: &Output) -> Result<u8> {
+fn list(gpus: &[&Gpu], output: &Output) -> Result<u8> {
     let columns =
         [M::ColumnGpu, M::ColumnName, M::ColumnMemory, M::ColumnBandwidth, M::ColumnFp16, M::ColumnFp8];
     let mut rows = Rows::new(
         columns.iter().map(|column| raw(output.lang, *column)),
         &[Left, Left, Right, Right, Right, Right],
     );
-    for gpu in GPUS {
+    for gpu in gpus {
         rows.push([
             gpu.id.to_owned(),
             gpu.name.to_owned(),
@@ -59,8 +71,9 @@ fn all(output: &Output) -> Result<u8> {
             tenths(gpu.fp8_100_gflops),
         ]);
     }
-    let json = json!({ "schema": json::SCHEMA, "gpus": GPUS.iter().map(to_json).collect::<Vec<_>>() });
-    let footer = text(output.lang, M::GpusCount, &[&GPUS.len().to_string()]);
+    let json =
+        json!({ "schema": json::SCHEMA, "gpus": gpus.iter().map(|gpu| to_json(gpu)).collect::<Vec<_>>() });
+    let footer = text(output.lang, M::GpusCount, &[&gpus.len().to_string()]);
     output.print(&rows.render(output, &json, Some(&footer)));
     Ok(0)
 }

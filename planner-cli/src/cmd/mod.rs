@@ -10,10 +10,14 @@ mod command;
 mod explain;
 mod explain_log;
 mod gpus;
+mod lengths;
+mod man;
+mod matrix;
 mod models;
 mod plan;
 mod profile;
 mod real;
+mod recommend;
 mod verify;
 
 /// The reason why a build without the feature `verify` does not measure.
@@ -30,12 +34,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Some(("gpus", inner)) => gpus::run(inner, output),
         Some(("command", inner)) => command::run(inner, output),
         Some(("explain-log", inner)) => explain_log::run(inner, output),
+        Some(("recommend", inner)) => recommend::run(inner, output),
         Some(("explain", inner)) => explain::run(inner, output),
         Some(("completions", inner)) => {
             let shell =
                 inner.get_one::<clap_complete::Shell>("shell").copied().unwrap_or(clap_complete::Shell::Bash);
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut crate::args::command(), "kvplan", &mut script);
+            clap_complete::generate(shell, &mut crate::args::completing(), "kvplan", &mut script);
             output.print(&String::from_utf8_lossy(&script));
             Ok(0)
         }
@@ -45,9 +50,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             Ok(0)
         }
         Some(("man", _)) => {
-            let mut page = Vec::new();
-            let _ = clap_mangen::Man::new(crate::args::command()).render(&mut page);
-            output.print(&String::from_utf8_lossy(&page));
+            output.print(&man::page());
             Ok(0)
         }
         _ => plan::run(matches, output),

@@ -9,10 +9,10 @@ use planner_core::spec::layer::LayerKind;
 use planner_core::spec::model::ModelSpec;
 use planner_core::units::group_digits;
 use planner_core::{Result, catalog};
-use planner_models::{FAMILIES, MODELS};
+use planner_models::{FAMILIES, MODELS, Model};
 use serde_json::{Value as Json, json};
 
-use crate::output::{Output, bold};
+use crate::output::{Format, Output, bold};
 use crate::render::rows::{
     Align::{Left, Right},
     Rows,
@@ -22,9 +22,24 @@ use crate::render::rows::{
 pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     match matches.get_one::<String>("name") {
         _ if matches.get_flag("families") => families(output),
-        Some(name) => one(name, output),
-        None => all(output),
+        Some(name) if catalog::find(name).is_some() => one(name, output),
+        Some(word) => {
+            let found: Vec<&Model> = MODELS.iter().filter(|model| matches_word(model, word)).collect();
+            if found.is_empty() {
+                // the error names what is near
+                return catalog::model(word).map(|_| 0);
+            }
+            list(&found, output)
+        }
+        None => list(&MODELS.iter().collect::<Vec<_>>(), output),
     }
+}
+
+/// Whether an id, the name or a hub id holds the word, in any letter case.
+fn matches_word(model: &Model, word: &str) -> bool {
+    let word = word.to_lowercase();
+    let names = [model.id, model.name].into_iter().chain(model.hub.iter().copied());
+    names.map(str::to_lowercase).any(|name| name.contains(&word))
 }
 
 /// Every family with its `model_type` values.
@@ -59,7 +74,54 @@ fn first_token(model: &ModelSpec) -> Result<u64> {
     Ok(plan(model, &request)?.kv.slopes.first().map_or(0, |slope| slope.bytes_per_token()))
 }
 
-fn all(output: &Output) -> Result<u8> {
+/// Parameters in a table: `235B`, `8.03B`, `559M`, three digits as model cards have them.
+fn short(parameters: u64) -> String {
+    let (unit, name) = match parameters {
+        1_000_000_000.. => (1_000_000_000, "B"),
+        _ => (1_000_000, "M"),
+    };
+    let hundredths = u128::from(parameters) * 100 / unit;
+    match (hundredths / 100, hundredths % 100) {
+        (whole @ 100.., _) => format!("{whole}{name}"),
+        (whole @ 10.., rest) => format!("{whole}.{}{name}", rest / 10),
+        (whole, rest) => format!("{whole}.{rest:02}{name}"),
+    }
+}
+
+/// A row of the list, and its object in the JSON.
+fn row(entry: &Model, format: Format) -> Result<([String; 6], Json)> {
+    let model = catalog::build(entry)?;
+    let per_token = first_token(&model)?;
+    let cells = [
+        entry.id.to_owned(),
+        entry.name.to_owned(),
+        kinds(&model),
+        group_digits(per_token),
+        model.max_position.map_or_else(String::new, group_digits),
+        if format == Format::Table { short(model.parameters) } else { group_digits(model.parameters) },
+    ];
+    let json = json!({
+        "id": entry.id, "name": entry.name, "hub": entry.hub, "family": model.family, "layers": model.config_layers,
+        "kinds": kinds(&model), "bytes_per_token": per_token, "max_position": model.max_position,
+        "parameters": json::integer(model.parameters),
+    });
+    Ok((cells, json))
+}
+
+/// The rows of all entries, in their order. Every model is built, which all cores share.
+fn rows_of(entries: &[&Model], format: Format) -> Vec<Result<([String; 6], Json)>> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let part = entries.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let work = entries
+            .chunks(part)
+            .map(|part| scope.spawn(move || part.iter().map(|entry| row(entry, format)).collect::<Vec<_>>()));
+        let work: Vec<_> = work.collect();
+        work.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
+}
+
+fn list(entries: &[&Model], output: &Output) -> Result<u8> {
     let lang = output.lang;
     let columns = [
         M::ColumnModel,
@@ -70,26 +132,14 @@ fn all(output: &Output) -> Result<u8> {
         M::ColumnParameters,
     ];
     let aligns = [Left, Left, Left, Right, Right, Right];
-    let mut rows = Rows::new(columns.iter().map(|column| raw(lang, *column)), &aligns);
+    let mut rows = Rows::new(columns.iter().map(|column| raw(lang, *column)), &aligns).without_if_narrow(1);
     let mut list = Vec::new();
-    for entry in MODELS {
-        let model = catalog::build(entry)?;
-        let per_token = first_token(&model)?;
-        rows.push([
-            entry.id.to_owned(),
-            entry.name.to_owned(),
-            kinds(&model),
-            group_digits(per_token),
-            model.max_position.map_or_else(String::new, group_digits),
-            group_digits(model.parameters),
-        ]);
-        list.push(json!({
-            "id": entry.id, "name": entry.name, "hub": entry.hub, "family": model.family, "layers": model.config_layers,
-            "kinds": kinds(&model), "bytes_per_token": per_token, "max_position": model.max_position,
-            "parameters": json::integer(model.parameters),
-        }));
+    for row in rows_of(entries, output.format) {
+        let (cells, json) = row?;
+        rows.push(cells);
+        list.push(json);
     }
-    let footer = text(lang, M::ModelsCount, &[&MODELS.len().to_string()]);
+    let footer = text(lang, M::ModelsCount, &[&entries.len().to_string()]);
     output.print(&rows.render(output, &json!({ "schema": json::SCHEMA, "models": list }), Some(&footer)));
     Ok(0)
 }
@@ -121,10 +171,18 @@ fn one(name: &str, output: &Output) -> Result<u8> {
         entry.derivation
     );
     let body = rows.render(output, &json, Some(&footer));
-    output.print(&if output.format == crate::output::Format::Table {
-        format!("{head}\n\n{body}")
-    } else {
-        body
-    });
+    output.print(&if output.format == Format::Table { format!("{head}\n\n{body}") } else { body });
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn parameters_are_told_in_three_digits() {
+        // as the model cards of Qwen3 235B, Llama 3 8B (8.03B), Llama 3 70B (70.6B) and BLOOM 560M say
+        let told = [235_093_634_560, 8_030_261_248, 70_553_706_496, 559_214_592].map(short);
+        assert_eq!(told, ["235B", "8.03B", "70.5B", "559M"]);
+    }
 }

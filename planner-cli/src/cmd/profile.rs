@@ -1,5 +1,7 @@
 //! `--profile`: the file of what logs measured, read for the core.
 
+use std::io::Read;
+
 use clap::ArgMatches;
 use planner_core::request::Request;
 use planner_core::spec::model::Note;
@@ -8,14 +10,21 @@ use planner_core::{Error, Result};
 use planner_log::messages;
 use planner_log::profile::{Kept, Profile};
 
-use crate::{args, source};
+use crate::args;
 
 /// The request of a command line, with what `--profile` measured.
 ///
 /// # Errors
 /// A flag's text, or the file.
 pub fn request(matches: &ArgMatches) -> Result<(Request, Option<Note>)> {
-    let mut request = args::request(matches)?;
+    measured(matches, args::request(matches)?)
+}
+
+/// A request with what `--profile` measured.
+///
+/// # Errors
+/// The file.
+pub fn measured(matches: &ArgMatches, mut request: Request) -> Result<(Request, Option<Note>)> {
     let Some(path) = matches.get_one::<String>("profile") else { return Ok((request, None)) };
     match Kept::read(path, &read(path)?)? {
         Kept::Profile(profile) => {
@@ -32,9 +41,15 @@ pub fn request(matches: &ArgMatches) -> Result<(Request, Option<Note>)> {
     }
 }
 
+/// The most that is read of a profile.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// The bytes of a file.
 pub fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| source::unreadable(path, &error))
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
+    read.map_err(|error| crate::input::unreadable(path, &error))?;
+    Ok(bytes)
 }
 
 /// Adds a run to a profile, which is made where there is none yet.
@@ -45,7 +60,7 @@ pub fn add(path: &str, measured: planner_core::request::Measured) -> Result<()> 
     let mut profile = match std::fs::read(path) {
         Ok(bytes) => Profile::read(path, &bytes)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Profile::default(),
-        Err(error) => return Err(source::unreadable(path, &error)),
+        Err(error) => return Err(crate::input::unreadable(path, &error)),
     };
     profile.add(measured);
     // a file of its own first, so that nothing is lost where writing fails

@@ -11,6 +11,8 @@ use crate::output::{Format, Output, to_text};
 pub enum Align {
     /// Text.
     Left,
+    /// What is typed, which is never cut.
+    Whole,
     /// Numbers.
     Right,
 }
@@ -20,6 +22,8 @@ pub struct Rows {
     header: Vec<String>,
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
+    /// The column that a table leaves out where it is too wide.
+    expendable: Option<usize>,
 }
 
 impl Rows {
@@ -29,7 +33,22 @@ impl Rows {
             header: header.into_iter().map(str::to_owned).collect(),
             aligns: aligns.to_vec(),
             rows: Vec::new(),
+            expendable: None,
         }
+    }
+
+    /// The same without a column where a table would be too wide; every other format has it.
+    pub fn without_if_narrow(mut self, column: usize) -> Self {
+        self.expendable = Some(column);
+        self
+    }
+
+    /// The columns that each needs, and those of its longest word, which is never cut.
+    fn widths(&self, column: usize) -> (usize, usize) {
+        let cells = || self.rows.iter().chain([&self.header]).filter_map(|row| row.get(column));
+        let widest = cells().map(|cell| display_width(cell)).max().unwrap_or(0);
+        let words = cells().flat_map(|cell| cell.split(' ')).map(display_width).max().unwrap_or(0);
+        (widest, words)
     }
 
     /// Adds a row.
@@ -73,37 +92,34 @@ impl Rows {
         text
     }
 
-    /// A table of at most `width` columns.
+    /// A table of at most `width` columns, where no word needs more. An id, a number or a path is a word.
     pub fn table(&self, width: u16) -> String {
+        let all = 0..self.header.len();
+        // a column has a space on each side
+        let natural: usize = all.clone().map(|column| self.widths(column).0 + 2).sum();
+        let too_wide = natural > usize::from(width);
+        let shown: Vec<usize> =
+            all.filter(|column| !(too_wide && self.expendable == Some(*column))).collect();
+        let cells = |row: &[String]| -> Vec<String> {
+            shown.iter().map(|&column| row.get(column).cloned().unwrap_or_default()).collect()
+        };
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width);
-        table.set_header(&self.header);
+        table.set_header(cells(&self.header));
         for row in &self.rows {
-            table.add_row(row);
+            table.add_row(cells(row));
         }
-        let natural: usize = table
-            .column_max_content_widths()
-            .into_iter()
-            .zip(table.column_iter())
-            .map(|(content, column)| usize::from(content) + usize::from(column.padding_width()))
-            .sum();
-        let too_wide = natural > usize::from(width);
-        for (at, (column, align)) in table.column_iter_mut().zip(&self.aligns).enumerate() {
-            match align {
-                Align::Left => column.set_cell_alignment(CellAlignment::Left),
-                Align::Right if too_wide => {
-                    // A number is never cut; the header above it may be.
-                    let cells = self.rows.iter().filter_map(|row| row.get(at));
-                    let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
-                    let width =
-                        u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
-                    column.set_cell_alignment(CellAlignment::Right);
-                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
-                }
-                Align::Right => column.set_cell_alignment(CellAlignment::Right),
+        for (column, &at) in table.column_iter_mut().zip(&shown) {
+            let is_number = self.aligns.get(at) == Some(&Align::Right);
+            column.set_cell_alignment(if is_number { CellAlignment::Right } else { CellAlignment::Left });
+            if too_wide {
+                let (whole, word) = self.widths(at);
+                let least = if self.aligns.get(at) == Some(&Align::Whole) { whole } else { word };
+                let width = u16::try_from(least).unwrap_or(u16::MAX).saturating_add(column.padding_width());
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
             }
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")

@@ -10,6 +10,7 @@ use planner_core::units::{group_digits, human_bytes};
 
 use super::rows::{Align, Rows};
 use super::{display_width, wrap};
+use crate::messages;
 use crate::output::{Output, bold};
 
 /// Below this many columns every figure gets a line of its own.
@@ -107,8 +108,12 @@ pub fn engine(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     let engine = &plan.engine;
     (engine.id != "architecture").then(|| {
         let name = format!("{} {}", engine.id, engine.version);
-        if plan.request.users == 1 {
+        if plan.request.users == 1 && engine.total_bytes == engine.session_bytes {
             return text(lang, M::EngineLineOne, &[&name, &human_bytes(engine.total_bytes)]);
+        }
+        if plan.request.users == 1 {
+            let figures = [human_bytes(engine.session_bytes), human_bytes(engine.total_bytes)];
+            return messages::ENGINE_IN_ALL.text(lang, &[&name, &figures[0], &figures[1]]);
         }
         text(
             lang,
@@ -141,6 +146,16 @@ pub fn engine_blocks(plan: &Plan<'_>, lang: Lang) -> Option<String> {
     Some(text(lang, M::EngineBlocks, &figures.each_ref().map(String::as_str)))
 }
 
+/// How much of a GPU's budget, or of the memory given for the cache, is used.
+fn uses(used: u64, available: u64, budget: Option<u64>, lang: Lang) -> String {
+    let whole = budget.unwrap_or(available);
+    let taken = whole.saturating_sub(available).saturating_add(used);
+    let percent = u128::from(taken) * 100 / u128::from(whole.max(1));
+    let figures = [human_bytes(taken), human_bytes(whole), percent.to_string(), human_bytes(used)];
+    let template = if budget.is_some() { messages::USES } else { messages::USES_KV };
+    template.text(lang, &figures.each_ref().map(String::as_str))
+}
+
 /// The verdict and the budget behind it.
 pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     let (Some(verdict), Some(memory)) = (&plan.verdict, &plan.memory) else { return Vec::new() };
@@ -165,6 +180,7 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
             text(lang, M::Fits, &[&asked, &tokens]),
             text(lang, M::RoomFor, &[&users(lang, verdict.max_users), &tokens]),
         ));
+        lines.push(uses(used, available, budget.map(|(budget, ..)| budget), lang));
     } else if let (false, Some((budget, weights, reserve))) = (memory.weights_fit, budget) {
         lines.push(text(
             lang,
@@ -174,11 +190,25 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     } else if let Some(most) = verdict.max_sessions.filter(|most| plan.request.users > *most) {
         lines.push(text(lang, M::TooManySessions, &[plan.engine.id, &sessions(lang, most)]));
     } else {
-        lines.push(text(
-            lang,
-            M::DoesNotFit,
-            &[&asked, &tokens, &human_bytes(used), &human_bytes(available)],
-        ));
+        let exact = |bytes: u64| format!("{} B", group_digits(bytes));
+        let [need, free] = match human_bytes(used) == human_bytes(available) {
+            true => [exact(used), exact(available)],
+            false => [human_bytes(used), human_bytes(available)],
+        };
+        lines.push(text(lang, M::DoesNotFit, &[&asked, &tokens, &need, &free]));
+        if let ReportKind::Vllm(report) = &plan.engine.report.kind
+            && let Some(block) = report.block_bytes.iter().max().filter(|block| used - available <= **block)
+        {
+            lines.push(text(lang, M::NullBlock, &[&human_bytes(*block)]));
+        }
+    }
+    if verdict.steady_users > verdict.max_users {
+        let figures = [
+            users(lang, verdict.steady_users),
+            plan.rule().name().to_owned(),
+            group_digits(verdict.max_users),
+        ];
+        lines.push(text(lang, M::Steady, &figures.each_ref().map(String::as_str)));
     }
     let device = plan.request.gpu.as_ref().map_or_else(String::new, |gpu| {
         format!(" ({})", text(lang, M::PerGpu, &[&memory.gpus.len().to_string(), &gpu.name]))
@@ -222,12 +252,31 @@ pub fn verdict_lines(plan: &Plan<'_>, lang: Lang) -> Vec<String> {
     lines
 }
 
+/// Why the engine's figure is not the definition's.
+pub fn why(plan: &Plan<'_>, lang: Lang) -> Option<String> {
+    super::why::sentence(plan, lang)
+}
+
+/// The verdict before everything else, its first line in bold.
+fn verdict_text(plan: &Plan<'_>, output: &Output) -> String {
+    let verdict = verdict_lines(plan, output.lang);
+    let Some((first, others)) = verdict.split_first() else { return String::new() };
+    let mut text = format!("{}\n", bold(&wrap(first, output.width, 2)));
+    for line in others {
+        let line = if line.starts_with(' ') { format!("  {line}") } else { wrap(line, output.width, 2) };
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push('\n');
+    text
+}
+
 /// A plan.
 pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
     let lang = output.lang;
     let head = headline(plan, lang);
     let (name, rest) = head.split_at(plan.model.name.len().min(head.len()));
     let mut text_out = format!("{}{rest}\n\n", bold(name));
+    text_out.push_str(&verdict_text(plan, output));
     let quantities = quantities(plan, lang);
     if output.width < NARROW {
         for (name, bytes) in &quantities {
@@ -245,21 +294,17 @@ pub fn plan(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> Strin
             ));
         }
     }
-    for paragraph in
-        [all_heads(plan, lang), slopes(plan, lang), engine(plan, lang), engine_blocks(plan, lang)]
-            .into_iter()
-            .flatten()
+    for paragraph in [
+        engine(plan, lang),
+        why(plan, lang),
+        engine_blocks(plan, lang),
+        slopes(plan, lang),
+        all_heads(plan, lang),
+    ]
+    .into_iter()
+    .flatten()
     {
         text_out.push_str(&format!("\n{}\n", wrap(&paragraph, output.width, 2)));
-    }
-    let verdict = verdict_lines(plan, lang);
-    if let Some((first, others)) = verdict.split_first() {
-        text_out.push_str(&format!("\n{}\n", bold(&wrap(first, output.width, 2))));
-        for line in others {
-            let indented =
-                if line.starts_with(' ') { format!("  {line}") } else { wrap(line, output.width, 2) };
-            text_out.push_str(&format!("{indented}\n"));
-        }
     }
     if !candidates.is_empty() {
         text_out.push_str(&fewest(plan, candidates, output));
@@ -285,10 +330,22 @@ fn placed(gpus: u64, parallel: Parallel) -> String {
     format!("{gpus} ({})", sizes.join(" "))
 }
 
+/// The same in markdown: title, table, footnote.
+pub fn fewest_markdown(plan: &Plan<'_>, candidates: &[Candidate], lang: Lang) -> String {
+    let (title, rows, footnote) = fewest_parts(plan, candidates, lang);
+    format!("{title}\n\n{}\n{footnote}", rows.markdown())
+}
+
 fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String {
-    let lang = output.lang;
+    let (title, rows, footnote) = fewest_parts(plan, candidates, output.lang);
+    let table: Vec<String> =
+        rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();
+    format!("\n  {title}\n{}\n\n{}\n", table.join("\n"), wrap(&footnote, output.width, 2))
+}
+
+fn fewest_parts(plan: &Plan<'_>, candidates: &[Candidate], lang: Lang) -> (String, Rows, String) {
     let users = group_digits(plan.request.users);
-    let dtype = plan.request.weight_dtype.unwrap_or(plan.model.dtype).name;
+    let dtype = plan.request.weight_dtype.map_or_else(|| plan.model.weights_in(), |given| given.name());
     let title = text(lang, M::Fewest, &[&human_bytes(plan.model.weight_bytes), dtype]);
     let columns = [
         raw(lang, M::ColumnGpu).to_owned(),
@@ -325,7 +382,5 @@ fn fewest(plan: &Plan<'_>, candidates: &[Candidate], output: &Output) -> String 
         let places = [plan.utilization().to_string(), human_bytes(reserve(plan.request))];
         text(lang, M::FootnoteBudget, &places.each_ref().map(String::as_str))
     };
-    let table: Vec<String> =
-        rows.table(output.width.saturating_sub(2)).lines().map(|line| format!(" {line}")).collect();
-    format!("\n  {title}\n{}\n\n{}\n", table.join("\n"), wrap(&footnote, output.width, 2))
+    (title, rows, footnote)
 }

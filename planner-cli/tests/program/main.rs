@@ -4,7 +4,10 @@
 
 mod gguf;
 mod golden_values;
+mod input;
+mod lists;
 mod output;
+mod recommend;
 mod schema;
 mod transcripts;
 #[cfg(feature = "verify")]

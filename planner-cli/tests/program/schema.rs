@@ -52,7 +52,7 @@ fn every_failure_s_json_is_in_the_schema() {
         ("--model gpt2 --engine candle", 3),
         ("command --model gpt2", 2),
         ("gpus h100-81gb", 2),
-        ("models lama3-70b", 2),
+        ("models lamma3-70b", 2),
         ("explain-log ../README.md", 3),
         ("explain-log /nonexistent.log", 3),
         ("--model gpt2 --profile ../README.md", 3),

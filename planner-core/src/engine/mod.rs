@@ -143,8 +143,18 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Names of the flags that its figures depend on.
     fn reads(&self, request: &Request) -> &'static [&'static str];
 
+    /// Whether a session takes its own length, not that of the longest.
+    fn keeps_lengths_apart(&self) -> bool {
+        true
+    }
+
     /// Whether keys and values have one type.
     fn one_kv_dtype(&self) -> bool {
+        true
+    }
+
+    /// Whether an allocation depends on `--users`; one that does not serves for every number of them.
+    fn allocates_for_users(&self) -> bool {
         true
     }
 
@@ -189,6 +199,12 @@ pub trait Allocation {
 
     /// Bytes of `users` sessions of `tokens`, on a GPU of each pipeline stage.
     fn stage_bytes(&self, users: u64, tokens: u64) -> Result<Vec<u64>>;
+
+    /// Bytes that `users` sessions of `tokens` need to run at once, on a GPU of each pipeline stage; `None` where the
+    /// engine grants as many as run ([`Allocation::stage_bytes`]).
+    fn running_bytes(&self, _users: u64, _tokens: u64) -> Result<Option<Vec<u64>>> {
+        Ok(None)
+    }
 
     /// Sessions that a replica runs at once at most, whatever its memory; the others wait.
     fn max_sessions(&self) -> Option<u64> {

@@ -8,7 +8,7 @@
 use super::ResolvedRequest;
 use super::common::experts_per_rank;
 use crate::error::{Error, Result};
-use crate::request::Speculative;
+use crate::request::{Speculative, WeightType};
 use crate::spec::hf_config::HfConfig;
 use crate::spec::model::WeightModule;
 use crate::spec::value::ModuleKind;
@@ -237,7 +237,7 @@ pub(super) fn tiled(
 
 /// Bytes of a whole module as it is loaded: a `--weight-dtype` is taken by what the engine quantizes.
 pub(super) fn loaded(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
-    let Some(dtype) = run.request.weight_dtype else { return Ok(module.bytes) };
+    let Some(dtype) = run.request.weight_dtype.and_then(WeightType::dtype) else { return Ok(module.bytes) };
     let elements = product(WEIGHTS, &[module.shape.parameters()?, module.count])?;
     let quantized = module.shape.kind == ModuleKind::Linear && !NOT_QUANTIZED.contains(&module.part);
     let is_plain = dtype.elements == 1 && dtype.bytes >= 2;

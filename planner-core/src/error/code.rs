@@ -62,8 +62,12 @@ codes! {
     ModelUnknownTower = "model.unknown_tower",
     /// The family is known, and this variant of it is not described.
     ModelNotDescribed = "model.not_described",
+    /// The configuration is a speculative decoder's draft, not a model.
+    ModelDraft = "model.draft",
     /// Some files of a split GGUF model are missing.
     GgufMissingFiles = "gguf.missing_files",
+    /// llama.cpp's loader refuses the metadata of this GGUF file.
+    GgufRefused = "gguf.refused",
     /// `quantization_config` names no `quant_method`.
     WeightsNoMethod = "weights.no_method",
     /// The bytes of this `quant_method` are not known.
@@ -84,17 +88,23 @@ codes! {
     WeightsSparse = "weights.sparse",
     /// Two rules of `quantization_config` name the same module.
     WeightsTwoRules = "weights.two_rules",
+    /// `--weight-dtype` names a quantizer for a file whose tensors are known.
+    WeightsOfFile = "weights.of_file",
     /// A list of modules holds regular expressions, which this build does not read.
     WeightsNoPatterns = "weights.no_patterns",
 
     /// The engine keeps keys and values in one type, and two were given.
     EngineOneKvDtype = "engine.one_kv_dtype",
+    /// The engine gives every session the place of the longest, and lengths are mixed.
+    EngineOneLength = "engine.one_length",
     /// The engine has no data-parallel attention within a tensor-parallel group.
     EngineNoDpAttention = "engine.no_dp_attention",
     /// kvplan has no rule for decode context parallelism in this engine.
     EngineNotRestatedDcp = "engine.not_restated.dcp",
     /// kvplan has no rule for the draft layers of `--speculative` in this engine.
     EngineNotRestatedDrafts = "engine.not_restated.drafts",
+    /// kvplan has no rule for how this engine divides a model over unequal GPUs.
+    EngineNotRestatedUnequal = "engine.not_restated.unequal_gpus",
 
     /// vLLM does not run the class, by itself or through its Transformers backend.
     VllmClass = "vllm.class",

@@ -1,5 +1,7 @@
 //! What fits: most users, longest session, fewest GPUs, and changes that make it fit.
 
+use std::cell::Cell;
+
 use super::resolve::{resolve, try_allocate};
 use super::{Memory, adjusted};
 use crate::device::Device;
@@ -47,6 +49,8 @@ pub struct Verdict {
     pub fits: bool,
     /// Most users at that length; 0 where not one fits.
     pub max_users: u64,
+    /// Sessions of that length that run at once once all of them decode, by the engine's scheduler; at least `max_users`.
+    pub steady_users: u64,
     /// Longest session for the asked users, at most the model's maximum; 0 where none fits; `None` where
     /// nothing limits it.
     pub max_seq: Option<u64>,
@@ -159,25 +163,29 @@ pub struct Candidate {
     pub limited_by: Limit,
 }
 
-/// The largest `n` up to `limit` for which `fits` is true; 0 where it is false even for 1.
-fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
-    if limit == 0 || !fits(1) {
+/// The largest `n` up to `limit` for which `fits` is true, looked for from `guess` outwards; 0 where it is false even
+/// for 1.
+fn max_satisfying(limit: u64, guess: u64, fits: &dyn Fn(u64) -> bool) -> u64 {
+    if limit == 0 {
         return 0;
     }
-    let mut good = 1;
-    let mut bad = 2;
-    while bad <= limit && fits(bad) {
-        good = bad;
-        bad = bad.saturating_mul(2);
-    }
-    bad = bad.min(limit.saturating_add(1));
+    let (mut good, mut bad) = (0, limit.saturating_add(1));
+    let (mut next, mut step) = (guess.clamp(1, limit), 1_u64);
     while bad - good > 1 {
-        let middle = good + (bad - good) / 2;
-        if fits(middle) {
-            good = middle;
+        if fits(next) {
+            good = next;
         } else {
-            bad = middle;
+            bad = next;
         }
+        // away from the guess in growing steps, then halves
+        next = if bad > limit {
+            good.saturating_add(step).min(limit)
+        } else if good == 0 {
+            bad.saturating_sub(step).max(1)
+        } else {
+            good + (bad - good) / 2
+        };
+        step = step.saturating_mul(2);
     }
     good
 }
@@ -203,7 +211,10 @@ impl<'a> Fit<'a> {
     }
 
     fn fits_replica(&self, users: u64, tokens: u64) -> Result<bool> {
-        let used = self.allocation.stage_bytes(users, tokens)?;
+        self.has_room(&self.allocation.stage_bytes(users, tokens)?, users, tokens)
+    }
+
+    fn has_room(&self, used: &[u64], users: u64, tokens: u64) -> Result<bool> {
         let working = if self.memory.works { self.allocation.working(users, tokens)? } else { Vec::new() };
         let beside = |stage: usize| working.get(stage).map_or(0, |part| part.bytes);
         let mut stages = used.iter().zip(&self.memory.room).enumerate();
@@ -213,16 +224,38 @@ impl<'a> Fit<'a> {
 
     fn max_users(&self, tokens: u64) -> u64 {
         let dp = self.run.parallel.dp;
-        max_satisfying(SEARCH_LIMIT / dp.max(1), |per_replica| {
-            self.fits(per_replica.saturating_mul(dp), tokens)
-        })
-        .saturating_mul(dp)
+        let fits = |per_replica: u64| self.fits(per_replica.saturating_mul(dp), tokens);
+        max_satisfying(SEARCH_LIMIT / dp.max(1), self.grown(1, 1, tokens), &fits).saturating_mul(dp)
+    }
+
+    /// A guess how often `amount` fits, where `users` sessions of `tokens` are that much.
+    fn grown(&self, amount: u64, users: u64, tokens: u64) -> u64 {
+        let used = self.allocation.stage_bytes(users, tokens).unwrap_or_default();
+        let times =
+            |(used, room): (&u64, &u64)| u128::from(*room) * u128::from(amount) / u128::from((*used).max(1));
+        let least = used.iter().zip(&self.memory.room).map(times).min();
+        least.and_then(|least| u64::try_from(least).ok()).unwrap_or(amount)
+    }
+
+    /// Most sessions that run at once, where `granted` are granted.
+    fn steady_users(&self, tokens: u64, granted: u64) -> u64 {
+        let runs = |users: u64| match self.allocation.running_bytes(users, tokens) {
+            Ok(Some(used)) => self.has_room(&used, users, tokens).unwrap_or(false),
+            Ok(None) | Err(_) => false,
+        };
+        let differs = self.memory.weights_fit && runs(1);
+        let most = self.allocation.max_sessions().unwrap_or(SEARCH_LIMIT);
+        let guess = granted / self.run.parallel.dp.max(1);
+        let found = if differs { max_satisfying(most, guess, &runs) } else { 0 };
+        found.saturating_mul(self.run.parallel.dp).max(granted)
     }
 
     /// The longest session for `users`, and what limits it.
     fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT);
-        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
+        let tokens = self.run.tokens;
+        let guess = self.grown(tokens, self.run.parallel.users_per_replica(users), tokens);
+        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), guess, &|tokens| self.fits(users, tokens));
         if !self.memory.weights_fit {
             (Some(max_seq), Limit::Weights)
         } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
@@ -251,7 +284,52 @@ fn fits_when_planned(model: &ModelSpec, request: &Request) -> bool {
 /// or one length may answer otherwise for another.
 fn verified(model: &ModelSpec, request: &Request, found: u64, change: fn(u64) -> Change) -> u64 {
     let fits = |value| fits_when_planned(model, &changed(request, &[change(value)]));
-    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, fits) }
+    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, found - 1, &fits) }
+}
+
+/// Whether so many users fit at the asked length.
+#[cfg(any(feature = "lists", feature = "recommend"))]
+pub(super) fn fits(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+    users: u64,
+) -> bool {
+    Fit::new(run, allocation, memory).fits(users, run.tokens)
+}
+
+/// Most users at the asked length: those granted, and those that run at once.
+pub(super) fn most_users(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+) -> (u64, u64) {
+    let fit = Fit::new(run, allocation, memory);
+    let granted = verified(run.model, run.request, fit.max_users(run.tokens), Change::Users);
+    (granted, fit.steady_users(run.tokens, granted))
+}
+
+/// What fits, without a search for other GPUs or settings.
+pub(super) struct Limits {
+    pub(super) fits: bool,
+    pub(super) max_users: u64,
+    pub(super) steady_users: u64,
+    pub(super) max_seq: Option<u64>,
+    pub(super) limited_by: Limit,
+}
+
+pub(super) fn limits(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, memory: &Memory) -> Limits {
+    let fit = Fit::new(run, allocation, memory);
+    let (model, request) = (run.model, run.request);
+    let fits = fit.fits(request.users, run.tokens);
+    let (max_users, steady_users) = most_users(run, allocation, memory);
+    let (max_seq, limited_by) = fit.max_seq(request.users);
+    let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
+    let limited_by = match (limited_by, max_seq) {
+        (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
+        (limit, _) => limit,
+    };
+    Limits { fits, max_users, steady_users, max_seq, limited_by }
 }
 
 pub(super) fn verdict(
@@ -259,21 +337,12 @@ pub(super) fn verdict(
     allocation: &dyn Allocation,
     memory: &Memory,
 ) -> Result<Verdict> {
-    let fit = Fit::new(run, allocation, memory);
-    let (model, request) = (run.model, run.request);
-    let fits = fit.fits(request.users, run.tokens);
-    let max_users = verified(model, request, fit.max_users(run.tokens), Change::Users);
-    let (max_seq, limited_by) = fit.max_seq(request.users);
-    let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
-    let limited_by = match (limited_by, max_seq) {
-        (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
-        (limit, _) => limit,
-    };
+    let Limits { fits, max_users, steady_users, max_seq, limited_by } = limits(run, allocation, memory);
     let fewest = fewest_gpus(run);
     let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };
     let max_sessions = allocation.max_sessions().map(|most| most.saturating_mul(run.parallel.dp));
-    Ok(Verdict { fits, max_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
+    Ok(Verdict { fits, max_users, steady_users, max_seq, min_gpus, limited_by, max_sessions, alternatives })
 }
 
 /// The longest session that fits when it is planned, where the allocation made for the asked length says `found`.
@@ -308,6 +377,9 @@ struct Fewest {
 /// Numbers of GPUs tried beyond the least that could hold weights and cache.
 const TRIED_BEYOND: u64 = 64;
 
+/// GPUs of all placements together after which the search gives up: only a model beyond any that exists takes more.
+const MOST_TRIED: u64 = 1 << 20;
+
 /// Searches tensor, pipeline and data parallel sizes, a number of GPUs at a time, from the least that could hold weights
 /// and cache. A `--dp` that is given stays.
 fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
@@ -320,7 +392,8 @@ fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
     let heads = model.attention_heads.unwrap_or(64);
     let last = least.saturating_mul(2).saturating_add(TRIED_BEYOND).min(MAX_GPUS);
     let given = request.dp;
-    (least..=last).find_map(|gpus| {
+    let tried = Cell::new(0_u64);
+    (least..=last).take_while(|_| tried.get() < MOST_TRIED).find_map(|gpus| {
         let divisors = |n: u64| (1..=n).filter(move |size| n.is_multiple_of(*size));
         // tensor ranks before replicas before stages
         let sizes = divisors(gpus)
@@ -329,6 +402,7 @@ fn fewest_gpus(run: &ResolvedRequest<'_>) -> Option<Fewest> {
         let fitting = |(tp, pp, dp): (u64, u64, u64)| {
             let possible = tp <= heads && divides(tp) && given.is_none_or(|given| given == dp);
             let changes = possible.then(|| placement(request, tp, pp, dp))?;
+            tried.set(tried.get().saturating_add(gpus));
             let placed = |changes: &[Change]| {
                 let typed = changed(request, changes);
                 let fits = |fit: &Fit<'_>| {
@@ -472,8 +546,11 @@ mod tests {
     #[test]
     fn the_search_finds_the_last_that_fits() {
         for last in [0, 1, 2, 3, 7, 8, 9, 1000, 4095, 4096] {
-            assert_eq!(max_satisfying(1 << 40, |n| n <= last), last);
-            assert_eq!(max_satisfying(5, |n| n <= last), last.min(5));
+            for guess in [0, 1, last, last + 1, 3000, u64::MAX] {
+                assert_eq!(max_satisfying(1 << 40, guess, &|n| n <= last), last);
+                assert_eq!(max_satisfying(5, guess, &|n| n <= last), last.min(5));
+            }
+            assert_eq!(max_satisfying(0, 7, &|n| n <= last), 0);
         }
     }
 }

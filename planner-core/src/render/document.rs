@@ -277,6 +277,8 @@ object! {
         fits: Option<bool>,
         /// Most users at `seq`.
         max_users: Option<u64>,
+        /// Sessions that run at once at `seq` once all of them decode.
+        steady_users: Option<u64>,
         /// Longest session for `users`; null where nothing limits it.
         max_seq: Option<u64>,
         /// Fewest GPUs of this kind.

@@ -299,6 +299,7 @@ fn verdict_document(verdict: Option<&Verdict>) -> VerdictDocument {
         return VerdictDocument {
             fits: None,
             max_users: None,
+            steady_users: None,
             max_seq: None,
             min_gpus: None,
             limited_by: None,
@@ -309,6 +310,7 @@ fn verdict_document(verdict: Option<&Verdict>) -> VerdictDocument {
     VerdictDocument {
         fits: Some(verdict.fits),
         max_users: Some(verdict.max_users),
+        steady_users: Some(verdict.steady_users),
         max_seq: verdict.max_seq,
         min_gpus: verdict.min_gpus,
         limited_by: Some(verdict.limited_by),

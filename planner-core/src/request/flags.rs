@@ -4,9 +4,8 @@
 use serde_json::Value as Json;
 
 use super::measured::Measured;
-use super::values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative, on_off};
+use super::values::{CacheKind, EngineId, FlashAttention, Ranks, Speculative, WeightType, on_off};
 use crate::device::Device;
-use crate::dtype::DType;
 use crate::error::Result;
 use crate::units::{Ratio, parse_count, parse_size, parse_tokens};
 
@@ -197,7 +196,7 @@ fields! {
     String: value => Json::from(value.as_str());
     Ratio: value => Json::from(value.to_string());
     Device: value => Json::from(value.id.as_str());
-    DType: value => Json::from(value.name);
+    WeightType: value => Json::from(value.name());
     EngineId: value => Json::from(value.name());
     Ranks: value => Json::from(value.to_string());
     Speculative: value => Json::from(value.to_string());
@@ -277,8 +276,8 @@ fn dtype_name(_: &str, text: &str) -> Result<Option<String>> {
     Ok((name != "auto").then_some(name))
 }
 
-fn weight_dtype(typed: &str, text: &str) -> Result<Option<DType>> {
-    dtype_name(typed, text)?.map(|name| DType::parse(typed, &name)).transpose()
+fn weight_dtype(typed: &str, text: &str) -> Result<Option<WeightType>> {
+    dtype_name(typed, text)?.map(|name| WeightType::parse(typed, &name)).transpose()
 }
 
 fn word(_: &str, text: &str) -> Result<Option<String>> {
@@ -309,8 +308,8 @@ flags! {
         Flag::new("v-dtype", "DTYPE", What, "Type of cached values alone", "")
             .also(&[alias("--cache-type-v"), alias("-ctv")]).reader(Plan);
     /// Type in which every parameter is counted. Default: as the configuration or the file says.
-    weight_dtype: Option<DType> = None, weight_dtype,
-        Flag::new("weight-dtype", "DTYPE", What, "Type of the weights", "auto, from the configuration").reader(Plan).page("w");
+    weight_dtype: Option<WeightType> = None, weight_dtype,
+        Flag::new("weight-dtype", "DTYPE", What, "Type of the weights: a dtype, or as a quantizer writes them: q4_k_m, awq, gptq, nvfp4, mxfp4, nf4, fp8_block …", "auto, from the configuration").reader(Plan).page("w");
     /// KV heads in place of the model's own, at least 1: all attention heads reproduce the article's figure.
     kv_heads: Option<u64> = None, some(parse_count),
         Flag::new("kv-heads", "N", What, "Override the number of KV heads; all attention heads reproduce the article's figure", "")
@@ -324,7 +323,7 @@ flags! {
 
     /// The GPU: memory, and compute capability where it is known.
     gpu: Option<Device> = None, |typed, text| Device::named(typed, text).map(Some),
-        Flag::new("gpu", "GPU", Where, "GPU id from `kvplan gpus`, or a size such as 80GiB", "").short('g').page("g");
+        Flag::new("gpu", "GPU", Where, "GPU id from `kvplan gpus`, or a size such as 80GiB; a+b for unequal ones", "").short('g').page("g");
     /// Number of GPUs, from 1 to 4,096. Default: `tp` × `pp` × `dp`.
     gpus: Option<u64> = None, some(parse_count),
         Flag::new("gpus", "N", Where, "Number of GPUs", "tp × pp × dp").short('n').page("n");

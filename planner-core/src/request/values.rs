@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::dtype::DType;
 use crate::error::{Error, Result};
+#[cfg(feature = "quantizers")]
+use crate::spec::weights::Written;
+use crate::text::Sentence;
 use crate::units::parse_count;
 
 /// An engine by name, and one of its versions.
@@ -53,6 +57,59 @@ impl fmt::Display for EngineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         self.version.iter().try_for_each(|version| write!(f, "@{version}"))
+    }
+}
+
+/// What `--weight-dtype` counts weights in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightType {
+    /// One dtype.
+    One(DType),
+    /// As a quantizer writes them: types by module, scales included.
+    #[cfg(feature = "quantizers")]
+    Written(Written),
+}
+
+impl WeightType {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One(dtype) => dtype.name,
+            #[cfg(feature = "quantizers")]
+            Self::Written(form) => form.name(),
+        }
+    }
+
+    /// The one dtype of all weights, where there is one.
+    pub fn dtype(self) -> Option<DType> {
+        match self {
+            Self::One(dtype) => Some(dtype),
+            #[cfg(feature = "quantizers")]
+            Self::Written(_) => None,
+        }
+    }
+
+    /// Reads a name in lower case. Those of GGML name file types, mixes of tensor types.
+    ///
+    /// # Errors
+    /// A name that is neither a dtype's nor a quantizer's.
+    pub fn parse(flag: &str, name: &str) -> Result<Self> {
+        #[cfg(feature = "quantizers")]
+        if let Some(form) = Written::from_name(&name.replace('-', "_")) {
+            return Ok(Self::Written(form));
+        }
+        if let Some(dtype) = DType::from_name(name) {
+            return Ok(Self::One(dtype));
+        }
+        #[cfg(feature = "quantizers")]
+        let known = {
+            let plain = DType::ALL.iter().map(|dtype| dtype.name);
+            let plain = plain.filter(|name| Written::from_name(name).is_none());
+            plain.chain(Written::names()).collect::<Vec<_>>()
+        };
+        #[cfg(not(feature = "quantizers"))]
+        let known = DType::ALL.iter().map(|dtype| dtype.name).collect::<Vec<_>>();
+        Err(Error::bad_value(flag, name, say!("`auto` or one of {0}", Sentence::list(known))))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::spec::model::ModelSpec;
 use crate::text::Sentence;
 
 pub mod gguf;
+pub mod keys;
 
 /// Reads the text of a `config.json`.
 pub fn from_config_json(text: &str, strict: bool) -> Result<ModelSpec> {
@@ -41,6 +42,24 @@ fn as_written_later(file: &Map<String, Json>) -> Map<String, Json> {
     flat
 }
 
+/// The most values of a configuration. Published ones have up to about 50,000: the module names of a
+/// quantization.
+const MAX_VALUES: usize = 1 << 17;
+
+/// Refuses a text with more values than a configuration has, before it is parsed: each takes far more memory
+/// than its text.
+///
+/// # Errors
+/// How many values there may be.
+pub fn check_size(text: &str) -> std::result::Result<(), Sentence> {
+    // every value but the first follows one of these
+    let marks = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'-' | b':'));
+    match marks.take(2 * MAX_VALUES).count() < 2 * MAX_VALUES {
+        true => Ok(()),
+        false => Err(say!("it has more than {0} values, too many for a configuration", MAX_VALUES)),
+    }
+}
+
 /// Parses a JSON object. An error says what the text looks like instead.
 pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -53,6 +72,7 @@ pub fn parse_object(text: &str) -> Result<Map<String, Json>> {
             words!("it is HTML or XML, not JSON: was a web page saved instead of the raw file?").into(),
         ));
     }
+    check_size(text).map_err(parse)?;
     let parsed = serde_json::from_str(text).or_else(|error| {
         // Python writes NaN and Infinity, which JSON does not have; published files contain them.
         serde_json::from_str(&without_python_numbers(text)).map_err(|_| error)

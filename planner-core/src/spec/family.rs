@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::eval::{KeyRead, Scope};
 use super::layer::{Content, Layer, assign_classes};
+use super::layer_types;
 use super::model::{Kept, MAX_LAYERS, ModelSpec, Note, Origin, nested};
 use super::parameters::{Counter, inner_size};
 use super::rules::layer;
@@ -33,6 +34,7 @@ pub fn find(model_type: &str) -> Option<(&'static Family, Map<String, Json>)> {
 /// `strict` refuses an unknown `model_type`. Without it a configuration with standard keys only is planned as
 /// plain attention, with a note.
 pub fn build(config: Arc<Map<String, Json>>, strict: bool) -> Result<ModelSpec> {
+    let config = layer_types::current(config)?;
     let class = config
         .get("architectures")
         .and_then(|list| list.get(0))

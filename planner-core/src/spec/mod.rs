@@ -8,6 +8,7 @@ mod functions;
 #[doc(hidden)]
 pub mod hf_config;
 pub mod layer;
+mod layer_types;
 pub mod model;
 mod parameters;
 mod rules;

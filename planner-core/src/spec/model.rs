@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
 
+use super::hf_config::HfConfig;
 use super::layer::Layer;
 use super::value::Module;
 use crate::dtype::DType;
@@ -180,6 +181,13 @@ impl ModelSpec {
             let text = say!("{0} is answered from the catalogue ({1}), without the network", asked, id);
             self.notes.push(Note::new("from_catalogue", text));
         }
+    }
+
+    /// What its weights are stored in: the method of its quantization, else its dtype.
+    pub fn weights_in(&self) -> &str {
+        let quantization = HfConfig::of(self).quantization();
+        let named = |key: &str| quantization.and_then(|given| given.get(key)).and_then(Json::as_str);
+        named("quant_algo").or_else(|| named("quant_method")).unwrap_or(self.dtype.name)
     }
 
     /// The language model's own configuration.

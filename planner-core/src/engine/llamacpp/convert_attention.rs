@@ -319,7 +319,7 @@ pub fn latent(writer: &mut Writer, config: &Config<'_>) -> Result<()> {
             }
         }
         "hy_v4" => {
-            let sparse = ["sparse_attention", "deepseek_sparse_attention"];
+            let sparse = ["sparse_attention", "indexed_attention"];
             let listed = config
                 .list("indexer_types")
                 .map(|types| types.iter().map(|own| own.as_str() == Some("full")).collect::<Vec<bool>>());

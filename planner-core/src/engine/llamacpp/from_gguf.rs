@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::architectures;
 use super::hparams::{Hparams, LayerHparams};
-use super::metadata::Metadata;
+use super::metadata::{self, Metadata};
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::source::gguf::{Header, Tensor};
@@ -27,6 +27,9 @@ fn build(id: &str, header: &Header) -> Result<ModelSpec> {
     let name = header.metadata.get("general.architecture").and_then(Json::as_str).unwrap_or_default();
     if let Some(why) = architectures::no_cache(name) {
         return Err(Error::NoCache { architecture: name.to_owned(), why: why.into() });
+    }
+    if !architectures::is_known(name) {
+        return Err(metadata::refused(format!("unknown model architecture: '{name}'")));
     }
     let (files, _) = header.split();
     if let Some(missing) = expected_tensors(header).filter(|&all| all != header.tensors.len() as u64) {

@@ -1,36 +1,76 @@
 //! From GGUF metadata to a [`Hparams`]: `llama_model_base::load_hparams` of `src/llama-model.cpp` and
 //! `load_arch_hparams` of `src/models/*.cpp` (`0c1e57098`).
 
+use std::cell::RefCell;
+
 use serde_json::{Map, Value as Json};
 
 use super::architectures::{self, Recurrent, Window};
 use super::hparams::{Hparams, Indexer, LayerHparams, MAX_LAYERS};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The metadata of one file. Keys are given without the architecture's prefix.
 pub struct Metadata<'a> {
     map: &'a Map<String, Json>,
     arch: &'a str,
+    /// The first key that was read as a number and is none.
+    wrong: RefCell<Option<Error>>,
+}
+
+/// llama.cpp's loader refuses the metadata, in its own words.
+pub fn refused(words: impl AsRef<str>) -> Error {
+    Error::quoted(Code::GgufRefused, words).told_by("llama.cpp", super::VERSION)
 }
 
 impl<'a> Metadata<'a> {
     /// Reads the metadata; `None` where it is not GGUF metadata.
     pub fn of(map: &'a Map<String, Json>) -> Option<Self> {
-        Some(Self { map, arch: map.get("general.architecture")?.as_str()? })
+        let arch = map.get("general.architecture")?.as_str()?;
+        Some(Self { map, arch, wrong: RefCell::new(None) })
     }
 
     fn value(&self, key: &str) -> Option<&'a Json> {
         self.map.get(&format!("{}.{key}", self.arch))
     }
 
-    /// A key that holds a whole number.
+    /// A key that holds a whole number. One of another type is refused at the end of [`Metadata::shape`]
+    /// (`GGUFMeta::GKV::get_kv`).
     pub fn number(&self, key: &str) -> Option<u64> {
-        self.value(key)?.as_u64()
+        let value = self.value(key)?;
+        let name = match value {
+            Json::Number(number) if number.is_u64() => return number.as_u64(),
+            Json::Number(number) if number.is_i64() => "i32",
+            Json::Number(_) | Json::Null => "f32",
+            Json::Bool(_) => "bool",
+            Json::String(_) => "str",
+            Json::Object(long) if long.contains_key("string_bytes") => "str",
+            Json::Array(_) | Json::Object(_) => "arr",
+        };
+        let words = format!("key {}.{key} has wrong type {name} but expected type u32", self.arch);
+        self.wrong.borrow_mut().get_or_insert_with(|| refused(words));
+        None
+    }
+
+    /// The same for a list that needs a number for every layer (`llama_model_loader::get_key_or_arr`).
+    fn each_layer(&self, key: &str, count: usize) -> Result<Option<Vec<u64>>> {
+        match self.value(key) {
+            Some(Json::Array(list)) if list.len() != count => Err(refused(format!(
+                "key {}.{key} has wrong array length; expected {count}, got {}",
+                self.arch,
+                list.len()
+            ))),
+            _ => self.per_layer(key, count),
+        }
     }
 
     fn need(&self, key: &str) -> Result<u64> {
-        self.number(key)
-            .ok_or_else(|| Error::missing(format!("{}.{key}", self.arch), words!("the GGUF metadata")))
+        if let Some(number) = self.number(key) {
+            return Ok(number);
+        }
+        let wrong = self.wrong.borrow().clone();
+        Err(wrong
+            .filter(|_| self.value(key).is_some())
+            .unwrap_or_else(|| Error::missing(format!("{}.{key}", self.arch), words!("the GGUF metadata"))))
     }
 
     /// A number for each of `count` layers: one for all, or a list. Layers beyond the list's end have 0.
@@ -91,7 +131,33 @@ impl<'a> Metadata<'a> {
         self.recurrent(&mut shape)?;
         self.owners(&mut shape);
         self.indexer(&mut shape)?;
+        self.check(&shape)?;
         Ok(shape)
+    }
+
+    /// What the loader or its assertions refuse (`llama_hparams::is_mla`, `check_tensor_dims`).
+    fn check(&self, shape: &Hparams) -> Result<()> {
+        let [k, v] = ["attention.key_length_mla", "attention.value_length_mla"];
+        let is_set = |key| self.number(key).unwrap_or(0) > 0;
+        if is_set(k) != is_set(v) {
+            let (given, other) = if is_set(k) { (k, v) } else { (v, k) };
+            return Err(Error::refused(
+                Code::GgufRefused,
+                say!(
+                    "{0} is given without {1}",
+                    format!("{}.{given}", self.arch),
+                    format!("{}.{other}", self.arch)
+                ),
+            ));
+        }
+        let empty = |layer: &&LayerHparams| layer.cached && layer.heads > 0 && layer.k == 0;
+        if shape.layers.iter().any(|layer| empty(&layer)) {
+            return Err(Error::refused(
+                Code::GgufRefused,
+                say!("{0} has KV heads of width 0", format!("{}.attention.head_count_kv", self.arch)),
+            ));
+        }
+        self.wrong.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Inner states of a token: those of the widest dense layer, or of all experts that it uses.
@@ -109,8 +175,8 @@ impl<'a> Metadata<'a> {
 
     /// Heads and widths of every layer, window layers not yet considered.
     fn heads(&self, count: usize) -> Result<Vec<LayerHparams>> {
-        let query = self.per_layer("attention.head_count", count)?.unwrap_or_else(|| vec![0; count]);
-        let kv = self.per_layer("attention.head_count_kv", count)?.unwrap_or_else(|| query.clone());
+        let query = self.each_layer("attention.head_count", count)?.unwrap_or_else(|| vec![0; count]);
+        let kv = self.each_layer("attention.head_count_kv", count)?.unwrap_or_else(|| query.clone());
         let first = query.first().copied().unwrap_or(0);
         let default = match first {
             0 => 0,
@@ -139,8 +205,12 @@ impl<'a> Metadata<'a> {
     }
 
     fn window(&self, shape: &mut Hparams) -> Result<()> {
-        let key = self.number("attention.sliding_window");
         let trunk = shape.trunk;
+        let rule = architectures::window(self.arch, trunk as u64);
+        if rule == Window::Never {
+            return Ok(());
+        }
+        let key = self.number("attention.sliding_window");
         let listed = match self.value("attention.sliding_window_pattern") {
             Some(Json::Array(_)) => self.per_layer("attention.sliding_window_pattern", shape.layers.len())?,
             _ => None,
@@ -149,7 +219,7 @@ impl<'a> Metadata<'a> {
             let every = self.number("attention.sliding_window_pattern").unwrap_or(every);
             (0..trunk as u64).map(|i| u64::from(slides(i, every, full_first))).collect()
         };
-        let (length, slides) = match architectures::window(self.arch, trunk as u64) {
+        let (length, slides) = match rule {
             Window::Never => return Ok(()),
             Window::Pattern { every, full_first, length } => {
                 (key.unwrap_or(length), listed.unwrap_or_else(|| by_period(every, full_first)))

@@ -40,6 +40,9 @@ pub mod metadata;
 mod parts;
 pub mod validate;
 
+/// The commit whose rules these are.
+const VERSION: &str = "0c1e57098";
+
 /// The engine.
 #[derive(Debug)]
 pub struct LlamaCpp;
@@ -50,7 +53,7 @@ impl Engine for LlamaCpp {
     }
 
     fn versions(&self) -> &'static [&'static str] {
-        &["0c1e57098"]
+        &[VERSION]
     }
 
     fn rule(&self) -> Words {
@@ -72,6 +75,10 @@ impl Engine for LlamaCpp {
 
     fn constants(&self) -> &'static [Constant] {
         parts::ALL
+    }
+
+    fn keeps_lengths_apart(&self) -> bool {
+        false
     }
 
     fn reads(&self, _: &Request) -> &'static [&'static str] {

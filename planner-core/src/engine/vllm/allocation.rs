@@ -9,6 +9,7 @@ use super::kv_cache::deepseek_v4;
 use super::kv_cache::group::{self, Group};
 use super::kv_cache::layers::{self, Cache};
 use super::kv_cache::rank::{self, RankSpecs, Rules, Stages};
+use super::kv_cache::running::Decoding;
 use super::kv_cache::spec::{BlockParams, Kind, Spec, Specs};
 use super::kv_cache::state::StateParams;
 use super::kv_cache::tensor_layout;
@@ -266,6 +267,12 @@ impl VllmAllocation<'_> {
         group.spec.block_size.saturating_mul(self.shares(group))
     }
 
+    /// Bytes of `blocks` blocks on a GPU of each pipeline stage.
+    fn bytes_of(&self, blocks: u64) -> Result<Vec<u64>> {
+        let stages = self.ranks.block_bytes.iter();
+        stages.map(|bytes| product(words!("bytes of all sessions"), &[*bytes, blocks])).collect()
+    }
+
     /// Bytes of `blocks` blocks on all GPUs of a replica.
     fn everywhere(&self, blocks: u64) -> Result<u64> {
         let ranks = self.ranks.block_bytes.iter().fold(0, |all: u64, b| all.saturating_add(*b));
@@ -315,12 +322,22 @@ impl Allocation for VllmAllocation<'_> {
         let longest = self.settings.max_model_len.max(tokens);
         let least = self.ranks.checked_blocks(&self.run_of(longest))?;
         let sessions = without_shared(users, self.blocks(tokens)?, self.shared_blocks(tokens))?;
-        let blocks = sessions.max(least).saturating_add(1);
-        self.ranks
-            .block_bytes
-            .iter()
-            .map(|bytes| product(words!("bytes of all sessions"), &[*bytes, blocks]))
-            .collect()
+        self.bytes_of(sessions.max(least).saturating_add(1))
+    }
+
+    fn running_bytes(&self, users: u64, tokens: u64) -> Result<Option<Vec<u64>>> {
+        if self.ranks.whole().iter().all(|group| group.spec.is_full()) {
+            return Ok(None);
+        }
+        let run = self.run_of(self.settings.max_model_len.max(tokens));
+        let least = self.ranks.checked_blocks(&run)?;
+        let step = self.settings.drafts.saturating_add(1);
+        let decoding = Decoding {
+            in_flight: self.settings.batches.saturating_sub(1).saturating_mul(step),
+            lookahead: self.settings.drafts,
+        };
+        let sessions = self.ranks.running_blocks(users, tokens, &run, decoding)?;
+        self.bytes_of(sessions.max(least).saturating_add(1)).map(Some)
     }
 
     fn min_session_bytes(&self) -> Result<u64> {

@@ -16,9 +16,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Sessions => "{0} sessions",
         M::OneSessionOnly => "one session",
         M::Users => "{0} {0:user/users}",
-        M::AllHeads => "Caching all {0} heads would take {1} B per token ({2}), {3} for {4}.",
+        M::AllHeads => "Caching all {0} heads would take {1} B per token, {2} as much, {3} for {4}.",
         M::AllHeadsShared => "This model shares each KV head among {0} query heads.",
-        M::AllHeadsSame => "Every head is cached: this is the article's figure, {0} B per token.",
+        M::AllHeadsSame => "Every head is cached, so caching all heads is the same {0} B per token.",
         M::SlopesChange => "From token {0} on a further token adds {1} B.",
         M::EngineLineOne => "{0} allocates {1} for one session.",
         M::EngineLine => "{0} allocates {1} for one session, {2} for {3}.",
@@ -30,6 +30,17 @@ pub(super) fn message(message: Message) -> &'static str {
         }
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "room for {0} at {1} tokens",
+        M::Steady => {
+            "once all decode, {0} run at once: {1} grants {2}, for each a window and a whole step in flight"
+        }
+        M::NullBlock => "of what is free {0} are vLLM's null block, which no session gets",
+        M::LengthsAre => {
+            "Lengths: half of the sessions up to {0} tokens, 95 % up to {1}, 99 % up to {2}, the longest {3}"
+        }
+        M::LengthsMean => "  one session holds {0} in the mean",
+        M::LengthsUsers => "  {0}: all they hold is within the room {1} % of the time",
+        M::LengthsLongest => "  {0} if every session were the longest",
+        M::LengthsRounded => "  a session's bytes are rounded up by at most {0} % of the mean",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
         M::PartWeights => "weights",
@@ -121,7 +132,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "Decoding reads every past K and V row, but only the newest Q row. Keeping K and V turns the work per token from O(n²) into O(n); the price is memory: 2 × layers × heads × head_dim × tokens × bytes."
         }
         M::ExplainMeasured => {
-            "The article measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
+            "João Lages (Transformers KV Caching Explained, medium.com/@joaolages) measured GPT-2, 1,000 new tokens, 10 runs: {0} s with the cache, {1} s without ({2})."
         }
         M::ExplainStage => "pipeline stage {0}",
         M::ExplainRange => "an estimate: {0} to {1}",

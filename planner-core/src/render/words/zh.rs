@@ -16,9 +16,9 @@ pub(super) fn message(message: Message) -> &'static str {
         M::Sessions => "{0} 个会话",
         M::OneSessionOnly => "一个会话",
         M::Users => "{0} 个用户",
-        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（{2}），{4}共 {3}。",
+        M::AllHeads => "若缓存全部 {0} 个头，每个 token 需 {1} 字节（为其 {2}），{4}共 {3}。",
         M::AllHeadsShared => "该模型每 {0} 个查询头共用一个 KV 头。",
-        M::AllHeadsSame => "每个头都缓存：这正是文章的数字，每 token {0} 字节。",
+        M::AllHeadsSame => "每个头都缓存，故缓存全部头同样是每 token {0} 字节。",
         M::SlopesChange => "自第 {0} 个 token 起，每个新 token 增加 {1} 字节。",
         M::EngineLineOne => "{0} 为一个会话分配 {1}。",
         M::EngineLine => "{0} 为一个会话分配 {1}，{3}共 {2}。",
@@ -28,6 +28,15 @@ pub(super) fn message(message: Message) -> &'static str {
         M::WeightsDoNotFit => "放不下：每块 GPU 上 {0} 权重加 {1} 激活与运行时开销超过其预算 {2}",
         M::BudgetOf => "{0} = {1} × {2}",
         M::RoomFor => "可容纳 {0}（每个 {1} 个 token）",
+        M::Steady => {
+            "全部进入解码后，可同时运行 {0}：{1} 启动时只承诺 {2}，因为它为每个会话预留一个窗口和一整步的在途 token"
+        }
+        M::NullBlock => "可用空间中有 {0} 是 vLLM 的空块，不分配给任何会话",
+        M::LengthsAre => "长度分布：一半会话不超过 {0} 个 token，95 % 不超过 {1}，99 % 不超过 {2}，最长 {3}",
+        M::LengthsMean => "  平均每个会话占用 {0}",
+        M::LengthsUsers => "  {0}：{1} % 的时间里全部占用都在可用空间之内",
+        M::LengthsLongest => "  若每个会话都取最长：{0}",
+        M::LengthsRounded => "  每个会话的字节数向上取整，至多为平均值的 {0} %",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
         M::PartWeights => "权重",
@@ -115,7 +124,7 @@ pub(super) fn message(message: Message) -> &'static str {
             "解码要读取所有历史 K、V 行，但只用最新的一行 Q。保留 K、V 使每个 token 的工作量从 O(n²) 降为 O(n)；代价是内存：2 × 层数 × 头数 × 头维度 × token 数 × 字节。"
         }
         M::ExplainMeasured => {
-            "文章测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
+            "João Lages（《Transformers KV Caching Explained》，medium.com/@joaolages）测得 GPT-2 生成 1,000 个 token（10 次）：有缓存 {0} 秒，无缓存 {1} 秒（{2}）。"
         }
         M::ExplainStage => "流水线阶段 {0}",
         M::ExplainRange => "估计值：{0} 至 {1}",

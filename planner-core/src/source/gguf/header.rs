@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::mem::size_of;
 
 use serde_json::{Map, Number, Value as Json, json};
 
+use super::reader::{Reader, error};
 use super::types::{TensorType, tensor_type};
 use crate::error::{Error, Result};
-use crate::text::{Argument, Sentence};
 use crate::units::product;
 
 /// The most keys and tensors of a file; real files have a few thousand.
@@ -20,11 +21,11 @@ const MAX_TENSORS: u64 = 1 << 17;
 /// The longest key (`docs/gguf.md`) and tensor name (`GGML_MAX_NAME`, with its end).
 const MAX_KEY: u64 = 65_535;
 const MAX_NAME: u64 = 63;
-/// Longer strings and lists are counted and not kept.
+/// Longer strings and lists are counted and not kept: no list of layers is longer.
 const KEPT_STRING: u64 = 4096;
 const KEPT_LIST: u64 = 4096;
-/// The most bytes of the file that kept keys, strings and lists may take.
-const KEPT_BYTES: u64 = 32 << 20;
+/// Lists of the tokenizer are counted: no plan reads them.
+const TOKENIZER: &str = "tokenizer.";
 /// The longest string that is skipped.
 const MAX_STRING: u64 = 1 << 30;
 
@@ -56,82 +57,12 @@ pub struct Header {
     pub data_bytes: u64,
 }
 
-fn error(why: impl Into<Sentence>) -> Error {
-    Error::parse("GGUF", why)
-}
-
 /// Whether these first bytes of a file are those of a GGUF file.
 pub fn is_gguf(start: &[u8]) -> bool {
     start.starts_with(b"GGUF")
 }
 
-struct Reader<'a> {
-    input: &'a mut dyn Read,
-    at: u64,
-    kept: u64,
-}
-
 impl Reader<'_> {
-    fn fill(&mut self, buffer: &mut [u8], what: &dyn Argument) -> Result<()> {
-        self.input.read_exact(buffer).map_err(|cause| {
-            error(say!("{0} at byte {1} cannot be read: {2}", what, self.at, Sentence::io(&cause)))
-        })?;
-        self.at += buffer.len() as u64;
-        Ok(())
-    }
-
-    fn array<const N: usize>(&mut self, what: &dyn Argument) -> Result<[u8; N]> {
-        let mut buffer = [0; N];
-        self.fill(&mut buffer, what)?;
-        Ok(buffer)
-    }
-
-    fn u32(&mut self, what: &dyn Argument) -> Result<u32> {
-        Ok(u32::from_le_bytes(self.array(what)?))
-    }
-
-    fn u64(&mut self, what: &dyn Argument) -> Result<u64> {
-        Ok(u64::from_le_bytes(self.array(what)?))
-    }
-
-    /// Reads bytes and drops them.
-    fn skip(&mut self, mut count: u64, what: &dyn Argument) -> Result<()> {
-        let mut buffer = [0; 4096];
-        while count > 0 {
-            let part = count.min(buffer.len() as u64) as usize;
-            self.fill(buffer.get_mut(..part).unwrap_or_default(), what)?;
-            count -= part as u64;
-        }
-        Ok(())
-    }
-
-    /// Counts bytes to be kept against [`KEPT_BYTES`].
-    fn keep(&mut self, bytes: u64) -> Result<()> {
-        self.kept = self.kept.saturating_add(bytes);
-        match self.kept > KEPT_BYTES {
-            true => Err(error(say!("its metadata is beyond {0} bytes at byte {1}", KEPT_BYTES, self.at))),
-            false => Ok(()),
-        }
-    }
-
-    fn count(&mut self, what: &dyn Argument, most: u64) -> Result<u64> {
-        let at = self.at;
-        match self.u64(what)? {
-            count if count > most => {
-                Err(error(say!("{0} at byte {1} is {2}, at most {3}", what, at, count, most)))
-            }
-            count => Ok(count),
-        }
-    }
-
-    fn string(&mut self, what: &dyn Argument, most: u64) -> Result<String> {
-        let length = self.count(&say!("length of {0}", what), most)?;
-        self.keep(length)?;
-        let mut bytes = vec![0; length as usize];
-        self.fill(&mut bytes, what)?;
-        String::from_utf8(bytes).map_err(|_| error(say!("{0} is not UTF-8", what)))
-    }
-
     fn value(&mut self, kind: u32, key: &str) -> Result<Json> {
         let what = say!("value of `{0}`", key);
         let float = |value: f64| Number::from_f64(value).map_or(Json::Null, Json::Number);
@@ -150,10 +81,7 @@ impl Reader<'_> {
                     self.skip(length, &what)?;
                     return Ok(json!({ "string_bytes": length }));
                 }
-                self.keep(length)?;
-                let mut bytes = vec![0; length as usize];
-                self.fill(&mut bytes, &what)?;
-                Json::String(String::from_utf8_lossy(&bytes).into_owned())
+                Json::String(String::from_utf8_lossy(&self.bytes(length, &what)?).into_owned())
             }
             9 => self.list(key)?,
             10 => self.u64(&what)?.into(),
@@ -178,18 +106,14 @@ impl Reader<'_> {
             10..=12 => Some(8),
             kind => return Err(error(say!("`{0}` is a list of the unknown value type {1}", key, kind))),
         };
-        if let (true, Some(width)) = (length <= KEPT_LIST, width) {
-            self.keep(length.saturating_mul(width))?;
+        let memory = length.saturating_mul(size_of::<Json>() as u64);
+        let is_kept = length <= KEPT_LIST && width.is_some() && !key.starts_with(TOKENIZER);
+        if is_kept && self.keep(memory).is_ok() {
             return (0..length).map(|_| self.value(kind, key)).collect();
         }
         match width {
             Some(width) => self.skip(product(words!("bytes of a list"), &[length, width])?, &what)?,
-            None => {
-                for _ in 0..length {
-                    let bytes = self.count(&say!("length of a string of the {0}", what), MAX_STRING)?;
-                    self.skip(bytes, &what)?;
-                }
-            }
+            None => self.skip_strings(length, MAX_STRING, &what)?,
         }
         Ok(json!({ "list_length": length }))
     }
@@ -245,7 +169,7 @@ impl Header {
     }
 
     fn parse(input: &mut dyn Read) -> Result<Self> {
-        let mut reader = Reader { input, at: 0, kept: 0 };
+        let mut reader = Reader::new(input);
         let magic: [u8; 4] = reader.array(&words!("the first four bytes"))?;
         if !is_gguf(&magic) {
             return Err(error(words!("it does not start with `GGUF`")));
@@ -291,7 +215,7 @@ impl Header {
             }
             tensors.push(tensor);
         }
-        let data_offset = reader.at.next_multiple_of(alignment);
+        let data_offset = reader.at().next_multiple_of(alignment);
         Ok(Self { version, metadata, tensors, data_offset, data_bytes })
     }
 
@@ -303,11 +227,17 @@ impl Header {
 
     /// Adds the tensors of a further file of the same model.
     pub fn append(&mut self, further: Self) -> Result<()> {
-        for tensor in further.tensors {
-            if self.tensors.iter().any(|own| own.name == tensor.name) {
-                return Err(error(say!("the tensor `{0}` is in two of the files", tensor.name)));
-            }
-            self.tensors.push(tensor);
+        let own: BTreeSet<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        if let Some(twice) = further.tensors.iter().find(|tensor| own.contains(tensor.name.as_str())) {
+            return Err(error(say!("the tensor `{0}` is in two of the files", twice.name)));
+        }
+        self.tensors.extend(further.tensors);
+        if self.tensors.len() as u64 > MAX_TENSORS {
+            return Err(error(say!(
+                "all files have {0} tensors, at most {1}",
+                self.tensors.len(),
+                MAX_TENSORS
+            )));
         }
         Ok(())
     }
@@ -315,6 +245,8 @@ impl Header {
 
 /// Names of all files of a model whose first is called `NAME-00001-of-00005.gguf`.
 pub fn split_names(first: &str, count: u64) -> Option<Vec<String>> {
+    // `split.count` is a u16
+    let count = u16::try_from(count).ok()?;
     let base = first.strip_suffix(&format!("-00001-of-{count:05}.gguf"))?;
     Some((1..=count).map(|number| format!("{base}-{number:05}-of-{count:05}.gguf")).collect())
 }

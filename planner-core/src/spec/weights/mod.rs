@@ -7,10 +7,19 @@
 
 mod compressed;
 pub mod expressions;
+#[cfg(feature = "quantizers")]
+mod file_type;
 mod method;
 mod mlx;
 mod names;
 mod scheme;
+#[cfg(feature = "quantizers")]
+mod written;
+
+#[cfg(feature = "quantizers")]
+pub use self::file_type::FileType;
+#[cfg(feature = "quantizers")]
+pub use self::written::Written;
 
 use std::collections::BTreeMap;
 

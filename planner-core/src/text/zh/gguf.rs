@@ -2,6 +2,10 @@
 
 pub(super) const TABLE: super::Table = &[
     ("the GGUF metadata", "GGUF 元数据"),
+    ("it has more than {0} values, too many for a configuration", "其中的值超过 {0} 个，作为配置过多"),
+    ("{0} is given without {1}", "给出了 {0}，却没有 {1}"),
+    ("{0} has KV heads of width 0", "{0} 的 KV 头宽度为 0"),
+    ("all files have {0} tensors, at most {1}", "各文件共有 {0} 个张量，至多 {1} 个"),
     ("{0} at byte {1} cannot be read: {2}", "无法读取第 {1} 字节处的{0}：{2}"),
     ("its metadata is beyond {0} bytes at byte {1}", "到第 {1} 字节，元数据已超过 {0} 字节"),
     ("{0} at byte {1} is {2}, at most {3}", "第 {1} 字节处的{0}是 {2}，上限为 {3}"),

@@ -235,3 +235,48 @@ fn no_single_byte_can_break_reading_or_planning() {
     }
     assert!(answers > 100, "{answers}");
 }
+
+/// A file whose header names a model and nothing else.
+fn keys(arch: &str, numbers: &[(&str, u32)], more: impl FnOnce(File) -> File, extra: u64) -> String {
+    let usual = [
+        ("block_count", 4),
+        ("context_length", 4096),
+        ("embedding_length", 512),
+        ("attention.head_count", 8),
+    ];
+    let all: Vec<_> =
+        usual.iter().filter(|(key, _)| !numbers.iter().any(|(own, _)| own == key)).chain(numbers).collect();
+    let mut file = File::new(3, 0, all.len() as u64 + 1 + extra).text("general.architecture", arch);
+    for (key, value) in all {
+        file = file.number(&format!("{arch}.{key}"), *value);
+    }
+    let header = more(file).read().unwrap();
+    model("made", &header).map_or_else(|error| error.to_string(), |_| "it was planned".into())
+}
+
+/// The words are those of `src/llama-model-loader.cpp` and `src/llama-model.cpp`, `0c1e57098`.
+#[test]
+fn the_loader_s_refusals_are_told() {
+    assert_eq!(keys("llama", &[], |file| file, 0), "it was planned");
+    let refused = keys("qwen9moe", &[], |file| file, 0);
+    assert!(refused.contains("unknown model architecture: 'qwen9moe'"), "{refused}");
+    let short = |file: File| file.string("llama.attention.head_count_kv").u32(9).u32(4).u64(2).u32(2).u32(2);
+    let refused = keys("llama", &[], short, 1);
+    assert!(
+        refused.contains("key llama.attention.head_count_kv has wrong array length; expected 4, got 2"),
+        "{refused}"
+    );
+    let window = |file: File| file.string("gemma3.attention.sliding_window").u32(9).u32(4).u64(1).u32(512);
+    let refused = keys("gemma3", &[], window, 1);
+    assert!(
+        refused.contains("key gemma3.attention.sliding_window has wrong type arr but expected type u32"),
+        "{refused}"
+    );
+    let half =
+        [("attention.kv_lora_rank", 512), ("attention.key_length", 576), ("attention.key_length_mla", 192)];
+    let refused = keys("deepseek2", &half, |file| file, 0);
+    assert!(refused.contains("is given without deepseek2.attention.value_length_mla"), "{refused}");
+    let refused =
+        keys("llama", &[("attention.head_count", 0), ("attention.head_count_kv", 2)], |file| file, 0);
+    assert!(refused.contains("KV heads of width 0"), "{refused}");
+}

@@ -6,7 +6,7 @@
 //! `get_kv_cache_capacity` of `vllm/v1/core/kv_cache_utils.py`, vLLM 0.33.0.
 
 use super::group::{self, Group};
-use super::spec::{BlockParams, Kind};
+use super::spec::{BlockParams, Kind, Spec};
 use crate::error::{Code, Error};
 
 /// The groups on every pipeline rank, and the bytes of one block id there.
@@ -63,7 +63,7 @@ impl Ranks {
     /// What a spec refuses.
     pub fn checked_blocks(&self, run: &BlockParams) -> Result<u64, Error> {
         let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
-        sum(rank, |g| most(g, run))
+        sum(rank, |g| most(g, |spec| spec.blocks(run)))
     }
 
     /// The same as the log's concurrency counts them: a group counts as its first layer.
@@ -83,7 +83,7 @@ impl Ranks {
     pub fn session_blocks(&self, tokens: u64, run: &BlockParams) -> Result<u64, Error> {
         let rank = self.groups.first().map_or(&[][..], Vec::as_slice);
         sum(rank, |g| {
-            let cap = most(g, run)?;
+            let cap = most(g, |spec| spec.blocks(run))?;
             if tokens >= run.max_model_len {
                 return Ok(cap);
             }
@@ -92,7 +92,10 @@ impl Ranks {
                 Kind::Sliding { .. } | Kind::SlidingMla { .. } | Kind::Chunked { .. } => {
                     tokens.div_ceil(g.spec.block_size.max(1))
                 }
-                _ => most(g, &BlockParams { max_model_len: tokens, ..*run })?,
+                _ => {
+                    let shorter = BlockParams { max_model_len: tokens, ..*run };
+                    most(g, |spec| spec.blocks(&shorter))?
+                }
             };
             Ok(need.min(cap))
         })
@@ -115,13 +118,14 @@ impl Ranks {
     }
 }
 
-fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Error>) -> Result<u64, Error> {
+pub(super) fn sum(groups: &[Group], each: impl Fn(&Group) -> Result<u64, Error>) -> Result<u64, Error> {
     groups.iter().map(each).try_fold(0u64, |all, n| Ok(all.saturating_add(n?)))
 }
 
-fn most(group: &Group, run: &BlockParams) -> Result<u64, Error> {
-    let own = group.spec.blocks(run)?;
-    group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(spec.blocks(run)?)))
+/// The most that a group's own spec or one of its layers' has.
+pub(super) fn most(group: &Group, blocks: impl Fn(&Spec) -> Result<u64, Error>) -> Result<u64, Error> {
+    let own = blocks(&group.spec)?;
+    group.specs.kinds().iter().try_fold(own, |most, spec| Ok(most.max(blocks(spec)?)))
 }
 
 /// The start-up log's two figures: tokens, and concurrent requests of `max_model_len`. The engine computes them

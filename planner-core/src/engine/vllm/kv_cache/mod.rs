@@ -10,6 +10,7 @@ pub mod group;
 pub mod layers;
 pub mod pack;
 pub mod rank;
+pub mod running;
 pub mod spec;
 pub mod state;
 pub mod tensor_layout;
