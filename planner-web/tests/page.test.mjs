@@ -52,6 +52,67 @@ test("a changed number is answered on the keystroke, and said", async () => {
   await page.close();
 });
 
+/** What field, answer, address and command say of the model. */
+async function named(page, { id, name }) {
+  await page.waitForFunction((m) => new URLSearchParams(location.hash.slice(1)).get("m") === m, id);
+  await settled(page);
+  assert.equal(await page.inputValue("#field-model"), name);
+  assert.match(await text(page, "#command"), new RegExp(`--model ${id.replaceAll(".", "\\.")}(\\s|$)`));
+  assert.equal(await page.locator("#result.old").count(), 0);
+}
+
+const LLAMA = { id: "llama3-8b", name: "Llama 3 8B", hub: "meta-llama/Meta-Llama-3-8B" };
+const MISTRAL = { id: "mistral-7b-v0.1", name: "Mistral 7B v0.1", hub: "mistralai/Mistral-7B-v0.1" };
+for (const [way, act] of Object.entries({
+  "name and Enter": async (page, { name }) => { await page.keyboard.type(name); await page.keyboard.press("Enter"); },
+  "name and Tab": async (page, { name }) => { await page.keyboard.type(name); await page.keyboard.press("Tab"); },
+  "id and Enter, then Tab": async (page, { id }) => { await page.keyboard.type(id); await page.keyboard.press("Enter"); await page.keyboard.press("Tab"); },
+  "hub id": async (page, { hub }) => { await page.keyboard.insertText(hub); await page.keyboard.press("Enter"); },
+  "link to the hub": async (page, { hub }) => { await page.keyboard.insertText(`https://huggingface.co/${hub}/tree/main`); await page.keyboard.press("Tab"); },
+  "arrow keys": async (page, { id }) => { await page.keyboard.type(id); await page.keyboard.press("ArrowDown"); await page.keyboard.press("Enter"); },
+  "a click in the list": async (page, { id }) => { await page.keyboard.type(id); await page.locator("#models li", { has: page.getByText(id, { exact: true }) }).click(); },
+  "pasted": async (page, { id }) => { await page.keyboard.insertText(id); await page.keyboard.press("Enter"); },
+})) {
+  test(`a model by ${way}: field, answer, address and command name one; Back and Forward too`, async () => {
+    const { page, problems } = await visit("l=en");
+    for (const model of [LLAMA, MISTRAL]) {
+      await page.focus("#field-model");
+      await page.locator("#field-model").selectText();
+      await act(page, model);
+      await page.waitForTimeout(200); // the field settles 120 ms after it is left
+      await named(page, model);
+    }
+    await page.goBack();
+    await named(page, LLAMA);
+    await page.goForward();
+    await named(page, MISTRAL);
+    clean(problems);
+    await page.close();
+  });
+}
+
+test("candle on two GPUs says why not, not that a number is wanting", async () => {
+  const { page, problems } = await visit("l=en&e=candle&n=2");
+  const said = await page.locator("#ask .error, #result .stale").allInnerTexts();
+  assert.match(said.join(" "), /must be 1: candle's modules run on one device/);
+  assert.doesNotMatch(said.join(" "), /Write a number here|--tp/);
+  clean(problems);
+  await page.close();
+});
+
+test("the strip of a hybrid is one tab stop; arrow keys move along it", async () => {
+  const { page, problems } = await visit("l=en&m=gemma3-27b");
+  const stops = page.locator(".strip button[tabindex='0']");
+  assert.ok(await page.locator(".strip button").count() > 5);
+  assert.equal(await stops.count(), 1);
+  await stops.focus();
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await stops.count(), 1);
+  assert.equal(await page.evaluate(() => [...document.querySelectorAll(".strip button")].indexOf(document.activeElement)), 1);
+  clean(problems);
+  await page.close();
+});
+
 test("the search over models works from the keyboard", async () => {
   const { page, problems } = await visit("l=en");
   await page.focus("#field-model");

@@ -82,7 +82,7 @@ function afterPainting(work) {
 function refuse(error) {
   busy(["result"], false);
   const field = FIELDS.includes(error.field) ? error.field : "";
-  const text = t("result.error_hint", { message: plainError(error), hint: error.hint ?? "" }).replace(/[:：]\s*$/, "");
+  const text = t("result.error_hint", { message: inLabels(plainError(error)), hint: inLabels(error.hint ?? "") }).replace(/[:：]\s*$/, "");
   if (field) fieldError(field, text);
   const result = $("result");
   let stale = result.querySelector(".stale");
@@ -98,12 +98,18 @@ function refuse(error) {
   $("loading")?.remove();
 }
 
+/** Flags in quotes, as the labels of their fields where the page has them. */
+const inLabels = (text) => text.replace(/`--([a-z-]+)`/g, (quoted, flag) => {
+  const label = document.querySelector(`label[for="field-${flag}"]`);
+  return label ? `“${label.textContent}”` : quoted;
+});
+
 /** Numbers that people get wrong have a sentence of their own. */
 function plainError(error) {
   const asked = FLAGS.find(({ flag }) => flag === error.field);
   if (asked?.isCount) {
     const text = get(asked.key).trim();
-    if (text === "") return t("ask.error_empty");
+    if (text === "") return asked.isNeeded ? t("ask.error_empty") : error.message;
     if (/^-?[0.,]+$/.test(text)) return t("ask.error_zero");
     if (error.code === "overflow" || /^\d{15,}$/.test(text)) return t("ask.error_large");
     if (error.code === "bad_value" && !/^\d+[kKmM]?$/.test(text)) return t("ask.error_number", { text });

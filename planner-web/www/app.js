@@ -47,11 +47,11 @@ function visit(name) {
 }
 
 /** The answer first; what stands below it once that is on the screen. */
-async function showAll() {
+async function showAll(how) {
   busy(["why"], true);
   translate();
   showTheme();
-  labelFields();
+  labelFields(how);
   ask();
   performance.mark("answered");
   await new Promise((painted) => { requestAnimationFrame(() => setTimeout(painted)); });
@@ -97,7 +97,7 @@ async function start() {
   addEventListener("hashchange", async () => {
     const named = read();
     await readAddress();
-    await showAll();
+    await showAll({ isMoved: true });
     if (SECTIONS.includes(named)) visit(named);
   });
   await drawn;

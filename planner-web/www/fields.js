@@ -5,7 +5,7 @@ import { $, el, t } from "./dom.js";
 import { FLAGS } from "./flags.js";
 import { size } from "./numbers.js";
 import { answerOf, planner } from "./planner.js";
-import { get, pack, put, unpack } from "./state.js";
+import { get, pack, put, step, unpack } from "./state.js";
 
 const LONGEST_FILE = 8 << 20;
 const GGUF_START = 1 << 20; // read of each file at first; its header may take more
@@ -101,17 +101,17 @@ export function startFields(lists, listener) {
   });
 }
 
-/** Labels, options and values, in the present language and state. */
-export function labelFields() {
+/** Labels, options and values, in the present language and state; after Back also of the field that is typed in. */
+export function labelFields({ isMoved = false } = {}) {
   for (const node of $("ask").querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of $("ask").querySelectorAll("[data-placeholder]")) node.placeholder = t(node.dataset.placeholder);
   for (const input of $("ask").querySelectorAll("[data-key]")) {
     const value = get(input.dataset.key);
-    if (input === document.activeElement && input.tagName === "INPUT") continue;
+    if (!isMoved && input === document.activeElement && input.tagName === "INPUT") continue;
     if (input.tagName === "SELECT" && ![...input.options].some((o) => o.value === value)) input.append(option(value, value));
     input.value = value;
   }
-  if ($("field-model") !== document.activeElement) showModel();
+  if (isMoved || $("field-model") !== document.activeElement) showModel();
 }
 
 function showModel() {
@@ -196,25 +196,29 @@ function onKey(event) {
 }
 
 function chooseModel(model) {
+  step({ m: model.id, cfg: "" });
   forgetConfig();
-  put({ m: model.id });
   openList(false);
   $("field-model").value = model.name;
   if ($("field-model") === document.activeElement) $("field-model").select();
   onChange();
 }
 
+/** A model page's link says owner/name; it is looked up in the catalogue, never asked for. */
+const hubId = (text) => /^https?:\/\/(?:www\.)?(?:huggingface\.co|hf-mirror\.com|modelscope\.cn\/models)\/([^/?#]+\/[^/?#]+)/i.exec(text)?.[1] ?? text;
+
 /** What was typed and not picked: a name the core knows, or it says why not. */
 function chooseTyped() {
   openList(false);
   const text = $("field-model").value.trim();
-  const known = data.models.find((model) => [model.id, model.name].some((name) => name.toLowerCase() === text.toLowerCase()));
+  const asked = hubId(text).toLowerCase();
+  const known = data.models.find((model) => [model.id, model.name, ...model.hub].some((name) => name.toLowerCase() === asked));
   if ((pasted && text === t("ask.config_name")) || (ggufName && text === ggufName)) return;
   if (text === "") { showModel(); return; }
-  const id = known?.id ?? text;
-  if (id === get("m") && !pasted && !ggufName) return;
+  const id = known?.id ?? hubId(text);
+  if (id === get("m") && !pasted && !ggufName) { showModel(); return; }
+  step({ m: id, cfg: "" }); // before the field is written anew from the state
   forgetConfig();
-  put({ m: id });
   onChange();
 }
 
@@ -319,7 +323,11 @@ function misread(text) {
 /** The configuration that the address carries, if it does. */
 export async function readAddress() {
   const packed = get("cfg");
-  if (!packed) { pasted = ""; return; }
+  pasted = "";
+  ggufName = ""; // no address carries a GGUF file
+  $("field-config").value = "";
+  $("config-note").textContent = "";
+  if (!packed) { $("config-box").hidden = true; return; }
   try {
     pasted = await unpack(packed);
     $("field-config").value = pasted;

@@ -17,9 +17,25 @@ export function showLayers({ figures }) {
       onmouseenter: () => tell(label), onfocus: () => tell(label), onclick: () => tell(label),
     }, ...boxes);
   }));
+  oneStop(strip);
   const note = el("p.small", { id: "layer-note" }, "\u00a0");
   const tell = (text) => { note.textContent = text; };
   $("strip").replaceChildren(strip, note, table(figures.kinds));
+}
+
+/** One tab stop: the arrow keys, Home and End move along the strip. */
+function oneStop(strip) {
+  const all = [...strip.children];
+  all.forEach((button, i) => { button.tabIndex = i === 0 ? 0 : -1; });
+  strip.addEventListener("keydown", (event) => {
+    const at = all.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (at < 0 || all[to] === undefined) return;
+    event.preventDefault();
+    all[at].tabIndex = -1;
+    all[to].tabIndex = 0;
+    all[to].focus();
+  });
 }
 
 function table(kinds) {

@@ -15,6 +15,7 @@ let section = "";
 
 /** Reads the address; answers the part of the page it names, if any. */
 export function read() {
+  clearTimeout(timer); // what was typed belongs to the address that is left
   now = { ...DEFAULTS };
   unknown = new Map();
   section = "";
@@ -46,6 +47,14 @@ export const get = (key) => now[key];
 export function put(changes) {
   Object.assign(now, changes);
   write();
+}
+
+/** Changes the state as a step that Back takes back. */
+export function step(changes) {
+  clearTimeout(timer);
+  history.replaceState(null, "", address());
+  Object.assign(now, changes);
+  history.pushState(null, "", address());
 }
 
 let timer = 0;
