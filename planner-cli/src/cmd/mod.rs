@@ -10,6 +10,7 @@ mod command;
 mod explain;
 mod explain_log;
 mod gpus;
+mod live;
 mod models;
 mod plan;
 mod profile;

@@ -55,7 +55,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         ));
     }
     if args::wants_all_engines(matches) {
-        if matches.get_flag("verify") {
+        if args::verify(matches).is_some() {
             return Err(Error::bad_value(
                 "--verify",
                 words!("given with --engine all"),
@@ -64,11 +64,22 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
         return compare_engines(matches, output);
     }
+    match args::verify(matches) {
+        Some(address) if !address.is_empty() => return super::live::run(address, matches, output),
+        _ if given("calibrate") => {
+            return Err(Error::bad_value(
+                "--calibrate",
+                words!("given without --verify URL"),
+                words!("beside --verify URL, or `kvplan explain-log`"),
+            ));
+        }
+        _ => {}
+    }
     let (request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
     let mut plan = plan(&model, &request)?;
     plan.notes.extend(note);
-    let verified = if matches.get_flag("verify") {
+    let verified = if args::verify(matches).is_some() {
         Some(super::verify::run(matches, &plan.model, &request, output)?)
     } else {
         None

@@ -4,6 +4,8 @@
 pub mod bench;
 pub mod csv;
 pub mod engines;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod log;
 pub mod markdown;
 #[cfg(feature = "verify")]
