@@ -37,7 +37,7 @@ pub fn ask(server: &dyn Get) -> Result<Told, Failure> {
 }
 
 /// A server without a known `owned_by`: TGI names the model there, and itself in `/info`
-/// (`router/src/infer/mod.rs` and `router/src/lib.rs`, `Info`, of text-generation-inference 3.3).
+/// (`router/src/infer/mod.rs` and `router/src/lib.rs`, `Info`, of text-generation-inference).
 fn other(server: &dyn Get) -> Result<Failure, Failure> {
     let info = optional(server, "/info")?.unwrap_or(Json::Null);
     let is_tgi = info.get("router").and_then(Json::as_str) == Some("text-generation-router")

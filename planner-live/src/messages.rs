@@ -31,6 +31,11 @@ pub const ROOM_OF_BLOCKS: Bilingual = text(
     "the engine tells no room for its cache: {0} is what its blocks take by this plan; what is checked is the cache inside it, not its bytes (--gpu or --kv-memory compares these)",
     "引擎未告知缓存空间：按本规划，其块数相当于 {0}；核对的是其中的缓存，而非其字节数（给出 --gpu 或 --kv-memory 可核对）",
 );
+/// The room came from the engine's tokens, and it tells one.
+pub const ROOM_OF_TOKENS: Bilingual = text(
+    "no memory is named: {0} is what the engine's tokens take by this plan, beside what it says that they take",
+    "未指定内存：按本规划，引擎的 token 共占 {0}，与引擎所示对照",
+);
 /// Nothing of the server's stood beside a planned figure.
 pub const NOTHING: Bilingual = text(
     "nothing that the server tells stands beside a figure of the plan",
@@ -49,11 +54,11 @@ pub const COLUMNS: [Bilingual; 5] = [
 ];
 /// Which settings the server told, and where.
 pub const SETTINGS: Bilingual = text("Taken from the server: {0}.", "取自服务器：{0}。");
-/// A setting and its path.
-pub const SETTING: Bilingual = text("--{0} {1} ({2})", "--{0} {1}（{2}）");
+/// Settings and their path.
+pub const SETTING: Bilingual = text("{0} ({1})", "{0}（{1}）");
 /// All agree.
 pub const MATCH: Bilingual =
-    text("match: {0} figures are the engine's own", "一致：{0} 项与引擎自身的数值相同");
+    text("match: {0} compared with the engine's own, none differs", "一致：与引擎自身对照 {0} 项，无一不同");
 /// Some differ.
 pub const MISMATCH: Bilingual =
     text("MISMATCH: {0} of {1} figures differ: {2}", "不一致：{1} 项中有 {0} 项不同：{2}");

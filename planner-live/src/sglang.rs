@@ -1,6 +1,6 @@
-//! SGLang: `/server_info`, `/get_server_info` before 0.5.6: every resolved argument, `max_total_num_tokens` and each
-//! scheduler's `memory_usage`, in units of 2³⁰ bytes to two decimals (`entrypoints/http_server.py`, `get_server_info`;
-//! `managers/scheduler.py`, `get_internal_state`, of SGLang 0.5.23).
+//! SGLang: `/server_info`, `/get_server_info` in older releases: every resolved argument, `max_total_num_tokens` and
+//! each scheduler's `memory_usage`, in units of 2³⁰ bytes to two decimals (`sglang/srt/entrypoints/http_server.py`,
+//! `get_server_info`; `sglang/srt/managers/scheduler.py`, `get_internal_state`). Read in its source, not run.
 
 use planner_log::figure::Unit;
 use planner_log::settings::{Key, key};
@@ -74,6 +74,5 @@ fn memory(told: &mut Told, rank: usize, state: &Json, from: &'static str) {
     };
     keep(Quantity::Weights, "weight", Unit::GiB);
     keep(Quantity::Room, "kvcache", Unit::GiB);
-    keep(Quantity::Graphs, "graph", Unit::GiB);
     keep(Quantity::Tokens, "token_capacity", Unit::Count);
 }

@@ -1,6 +1,5 @@
-//! TensorRT-LLM: `/metrics`, a JSON list of iterations with `kvCacheStats` (`serve/openai_server.py`,
-//! `get_iteration_stats`; `executor/postproc_worker.py`, of TensorRT-LLM 1.3). The list holds iterations since it was
-//! last asked and is empty before the first request.
+//! TensorRT-LLM: `/metrics`, a JSON list of iterations with `kvCacheStats` (`tensorrt_llm/serve/openai_server.py`). The
+//! list holds iterations since it was last asked and is empty before the first request. Read in its source, not run.
 
 use planner_log::Quantity;
 use serde_json::Value as Json;

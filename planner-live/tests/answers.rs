@@ -116,8 +116,8 @@ fn sglang_tells_arguments_and_memory() {
         assert!(settings.contains(&format!("{setting} /server_info")), "{setting}: {settings:?}");
     }
     assert_eq!(value(&told, Quantity::Tokens), Some(100_000));
-    // 0.76 × 2³⁰, rounded down
-    assert_eq!(value(&told, Quantity::Room), Some(816_043_786));
+    // 0.38 × 2³⁰, rounded down
+    assert_eq!(value(&told, Quantity::Room), Some(408_021_893));
     assert_eq!(told.log.unplanned, Vec::<&str>::new());
 }
 

@@ -162,10 +162,9 @@ mod asking {
     /// Keeps the room that the engine's blocks take as a figure; where nothing else says the room, it is planned in.
     fn room_of_blocks(told: &mut Told, model: &ModelSpec, request: &mut Request) -> Result<Option<Note>> {
         let planned = plan(model, request)?;
-        if told.log.figure(Quantity::Room).is_some()
-            || planned.parallel.pp() > 1
-            || request.kv_memory.is_some()
-        {
+        let tells_room = told.log.figure(Quantity::Room).is_some();
+        let known = request.kv_memory.is_some() || (tells_room && request.gpu.is_some());
+        if known || planned.parallel.pp() > 1 {
             return Ok(None);
         }
         let Some(figure) = room::figure(&told.log, &planned) else { return Ok(None) };
@@ -178,7 +177,8 @@ mod asking {
         }
         let bytes = u64::try_from(figure.value).unwrap_or(0);
         request.kv_memory = Some(bytes);
-        Ok(Some(Note::new("live_room", messages::ROOM_OF_BLOCKS.say(&[&human_bytes(bytes)]))))
+        let words = if tells_room { messages::ROOM_OF_TOKENS } else { messages::ROOM_OF_BLOCKS };
+        Ok(Some(Note::new("live_room", words.say(&[&human_bytes(bytes)]))))
     }
 
     /// Why nothing was told, as an error about the address.

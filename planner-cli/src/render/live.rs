@@ -57,13 +57,12 @@ impl Shown<'_> {
 
     fn said(&self, lang: Lang) -> Vec<String> {
         let joint = if lang == Lang::Zh { "、" } else { ", " };
-        let taken = self.told.sources.iter().filter(|source| !source.from.is_empty());
-        let taken: Vec<String> = taken
-            .map(|source| messages::SETTING.text(lang, &[&source.flag, &source.value, &source.from]))
-            .collect();
+        let taken = self.taken(lang);
         let mut said = Vec::new();
         if !taken.is_empty() {
-            said.push(messages::SETTINGS.text(lang, &[&taken.join(joint)]));
+            said.push(
+                messages::SETTINGS.text(lang, &[&taken.join(if lang == Lang::Zh { "；" } else { "; " })]),
+            );
         }
         let all = self.compared().count();
         let mut names: Vec<&str> = self
@@ -80,6 +79,22 @@ impl Shown<'_> {
         });
         said.extend(self.room(lang));
         said
+    }
+
+    /// Settings that the server told, by the path that told them.
+    fn taken(&self, lang: Lang) -> Vec<String> {
+        let taken = || self.told.sources.iter().filter(|source| !source.from.is_empty());
+        let mut paths: Vec<&str> = Vec::new();
+        for source in taken() {
+            if !paths.contains(&source.from) {
+                paths.push(source.from);
+            }
+        }
+        let of = |path: &str| {
+            let own = taken().filter(|source| source.from == path);
+            own.map(|source| format!("--{} {}", source.flag, source.value)).collect::<Vec<_>>().join(" ")
+        };
+        paths.iter().map(|path| messages::SETTING.text(lang, &[&of(path), path])).collect()
     }
 
     /// The room's difference, and the cache inside the engine's own.

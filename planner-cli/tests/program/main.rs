@@ -4,6 +4,8 @@
 
 mod gguf;
 mod golden_values;
+#[cfg(feature = "live")]
+mod live;
 mod output;
 mod schema;
 mod transcripts;
