@@ -15,7 +15,10 @@ fn fixtures() -> PathBuf {
 
 /// A server of a folder of fixtures; its address.
 fn server(folder: &str) -> String {
-    let folder = fixtures().join(folder);
+    server_of(fixtures().join(folder))
+}
+
+fn server_of(folder: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -108,6 +111,33 @@ fn a_wrong_reading_is_found() {
         let (code, _) = verify("vllm_gemma3", path.to_str().unwrap(), "");
         assert_eq!(code, Some(4), "{wrong}");
     }
+}
+
+/// vLLM's Gemma 3 without the bytes of its cache, asked with flags: the exit code, and what was compared.
+fn without_memory(flags: &str) -> (Option<i32>, Json) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vllm_no_memory");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["v1_models.json", "version.json", "server_info.json", "metrics.txt"] {
+        let text = std::fs::read_to_string(fixtures().join("vllm_gemma3").join(name)).unwrap();
+        let text = text.replace("kv_cache_memory_bytes=\"104857600\"", "kv_cache_memory_bytes=\"None\"");
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let config = fixtures().join("vllm_gemma3/config.json");
+    let output =
+        run(&format!("--verify {} -m {} {flags} --format json", server_of(folder), config.display()));
+    (output.status.code(), json(&output)["verify"].clone())
+}
+
+#[test]
+fn without_memory_only_how_the_cache_is_divided_is_compared() {
+    let (code, verify) = without_memory("");
+    assert_eq!((code, verify["compared"].as_u64()), (Some(0), Some(2)), "{verify}");
+    assert_eq!(figure(&verify, "blocks"), (Some(400), None));
+    assert_eq!(figure(&verify, "tokens"), (Some(21277), Some(21277)));
+    // twice the bytes of every page is no other division, which the notes say
+    assert_eq!(without_memory("--kv-heads 2").0, Some(0));
+    assert_eq!(without_memory("--block-size 16").0, Some(4));
+    assert_eq!(without_memory("--max-num-batched-tokens 2048").0, Some(4));
 }
 
 #[test]
