@@ -1,5 +1,7 @@
 //! Answers of engines become settings and figures: `tests/fixtures/live`, whose README says where each is from.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 
 use planner_live::{Answer, Failure, Get, Told, ask};

@@ -1,5 +1,7 @@
 //! Servers that do not answer as they should: each is named, in time, and nothing is taken for an engine.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};

@@ -45,7 +45,7 @@ impl Shown<'_> {
         let (lang, log) = (output.lang, &self.told.log);
         let name = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
         let title =
-            messages::TITLE.text(lang, &[&self.address, &log.engine, &name(&log.version), &name(&log.model)]);
+            messages::TITLE.text(lang, &[self.address, log.engine, &name(&log.version), &name(&log.model)]);
         let said: Vec<String> = self.said(lang);
         if output.format == Format::Markdown {
             let said: String = said.iter().map(|line| format!("\n{line}\n")).collect();
@@ -104,7 +104,7 @@ impl Shown<'_> {
         let words = room.and_then(Row::difference).map(|more| {
             let by = log::figure(engine, Quantity::Room, more.saturating_abs());
             let which = if more > 0 { messages::MORE } else { messages::LESS };
-            messages::ROOM_DIFFERS.text(lang, &[&by, &which.raw(lang)])
+            messages::ROOM_DIFFERS.text(lang, &[&by, which.raw(lang)])
         });
         let cache = self.comparison.cache.filter(|_| words.is_some()).map(|cache| {
             let tokens = |count| log::figure(engine, Quantity::Tokens, count);
