@@ -5,9 +5,12 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use planner_core::request::flags::Group;
+use planner_core::request::lists::is_list;
 use planner_core::request::{FLAGS, Flag, Request};
 use planner_core::text::Sentence;
 use planner_core::{Error, Result, words};
+
+use crate::lists;
 
 fn heading(group: Group) -> &'static str {
     match group {
@@ -75,8 +78,18 @@ fn profile() -> Arg {
         .help_heading("Where")
 }
 
+/// Sessions of mixed lengths: text or a file, which the core does not read.
+fn lengths() -> Arg {
+    Arg::new("lengths")
+        .long("lengths")
+        .value_name("MIX|FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .help("Sessions of mixed lengths: 2k:80%,32k:20%, lognormal:p50=1400,p99=4200, or a CSV or JSON lines file with input and output tokens, or length and weight")
+        .help_heading("What")
+}
+
 fn plan_flags() -> impl Iterator<Item = Arg> {
-    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([profile()])
+    std::iter::once(model()).chain(FLAGS.iter().map(plan_flag)).chain([lengths(), profile()])
 }
 
 fn log_flags() -> [Arg; 2] {
@@ -119,18 +132,29 @@ pub fn verify(matches: &ArgMatches) -> Option<&str> {
     matches.get_one::<String>("verify").map(String::as_str)
 }
 
+/// What stands below the help.
+const AFTER: &str = "\
+Lists: --engine, --weight-dtype, --kv-dtype, --gpu, --gpus, --tp, --pp, --dp, --seq and --users take a,b,c; numbers \
+also take ranges: 1k..128k doubles, 1..9:2 adds, 1k..1M:x4 multiplies. The answer is a table or a matrix; --format csv \
+has a row, --format json a line for each combination. Commas in one number group three digits: 32,000.
+
+Examples:
+  kvplan --model llama3-70b --seq 1000 --users 20
+  kvplan --model llama3.1-70b --gpu h100,h200,b200 --tp 4 --seq 4k..128k --engine vllm";
+
 /// The whole command line.
 pub fn command() -> Command {
     Command::new("kvplan")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Plan KV-cache memory for LLM serving")
-        .after_help("Example: kvplan --model llama3-70b --seq 1000 --users 20")
+        .after_help(AFTER)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .args(plan_flags())
         .arg(switch("check", "Exit 1 unless it fits; with --engine all, unless it fits under each", "Output"))
         .arg(verify_choice())
         .arg(calibrate("Keep what the engine of --verify URL really left the cache in FILE, for --profile"))
+        .args(chart_flags())
         .arg(device())
         .args(verify_flags())
         .args(text_flags())
@@ -164,6 +188,7 @@ pub fn command() -> Command {
                 .about("Print the command that starts --engine with these settings")
                 .args(plan_flags()),
         )
+        .subcommand(recommendation())
         .subcommand(
             Command::new("completions").about("Print a shell's completion script").arg(
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
@@ -211,6 +236,58 @@ fn verify_flags() -> [Arg; 4] {
             .value_name("BYTES")
             .hide(true)
             .help("Self-test: adds BYTES to every prediction, which --verify must find (exit 4)"),
+    ]
+}
+
+/// `recommend`, where `--gpus` is a limit and `--engine` a server.
+fn recommendation() -> Command {
+    Command::new("recommend")
+        .about("Rank GPUs and placements on which a model serves these users, and what starts them")
+        .args(plan_flags())
+        .mut_arg("gpus", |arg| arg.help("The most GPUs [default: 16]"))
+        .mut_arg("gpu", |arg| arg.help("GPUs to choose from [default: all of `kvplan gpus`]"))
+        .mut_arg("kv-dtype", |arg| {
+            arg.help("Types of cached keys and values to choose from, the preferred first [default: auto]")
+        })
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("WHAT")
+                .value_parser(["gpus", "cost", "headroom"])
+                .help("Rank by fewest GPUs, by cost an hour, or by most users [default: gpus; with --prices cost]")
+                .help_heading("Output"),
+        )
+        .arg(
+            Arg::new("prices")
+                .long("prices")
+                .value_name("FILE")
+                .value_hint(clap::ValueHint::FilePath)
+                .help("What GPUs cost an hour, such as models/prices.example.yaml")
+                .help_heading("Output"),
+        )
+        .arg(switch("all", "Every placement that fits, not the best on each GPU", "Output"))
+        .arg(
+            Arg::new("top")
+                .long("top")
+                .value_name("N")
+                .help("Rows to show [default: 10 in a table, else all]")
+                .help_heading("Output"),
+        )
+        .after_help(
+            "Examples:\n  kvplan recommend --model llama3.1-70b --users 50 --seq 16k\n  kvplan recommend --model \
+             gpt-oss-120b --users 8 --seq 32k --gpu h100,l40s --kv-dtype auto,fp8 --prices models/prices.example.yaml",
+        )
+}
+
+fn chart_flags() -> [Arg; 2] {
+    [
+        switch("plot", "Also draw users, or bytes, against the lengths of a list", "Output"),
+        Arg::new("svg")
+            .long("svg")
+            .value_name("FILE")
+            .value_hint(clap::ValueHint::FilePath)
+            .help("Draw them into an SVG file")
+            .help_heading("Output"),
     ]
 }
 
@@ -273,7 +350,7 @@ pub fn wants_all_engines(matches: &ArgMatches) -> bool {
 }
 
 /// The value of `--engine` that is no engine.
-const ALL_ENGINES: &str = "all";
+pub const ALL_ENGINES: &str = "all";
 
 /// Refuses `--engine all` where a subcommand answers for one engine.
 ///
@@ -293,8 +370,17 @@ pub fn one_engine(matches: &ArgMatches) -> Result<()> {
 /// Reads every given flag of a plan. An error names the flag as it was typed.
 ///
 /// # Errors
-/// What a flag's text should be.
+/// What a flag's text should be; a list.
 pub fn request(matches: &ArgMatches) -> Result<Request> {
+    lists::refuse(matches)?;
+    request_beside_lists(matches)
+}
+
+/// Reads every given flag of a plan but those with lists.
+///
+/// # Errors
+/// What a flag's text should be.
+pub fn request_beside_lists(matches: &ArgMatches) -> Result<Request> {
     let mut request = Request::default();
     for flag in FLAGS {
         if flag.is_switch() {
@@ -304,7 +390,7 @@ pub fn request(matches: &ArgMatches) -> Result<Request> {
             continue;
         }
         let Some(text) = matches.get_one::<String>(flag.name) else { continue };
-        if (flag.name, text.as_str()) != ("engine", ALL_ENGINES) {
+        if (flag.name, text.as_str()) != ("engine", ALL_ENGINES) && !is_list(flag.name, text) {
             flag.set(&mut request, &typed(flag), text)?;
         }
     }
@@ -321,7 +407,7 @@ pub fn as_typed(error: Error) -> Error {
 }
 
 /// The spelling of a flag on this command line.
-fn typed(flag: &Flag) -> String {
+pub fn typed(flag: &Flag) -> String {
     let spelled = |argument: &str, name: &str| {
         argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };

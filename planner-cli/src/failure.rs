@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 pub const USAGE: u8 = 2;
 
 /// Exit code of input that cannot be read or is not supported.
-const INPUT: u8 = 3;
+pub const INPUT: u8 = 3;
 
 /// The exit code of an error.
 pub fn exit_code(error: &Error) -> u8 {

@@ -6,10 +6,11 @@ mod args;
 mod cmd;
 mod failure;
 mod gguf;
+mod lists;
 #[cfg(feature = "verify")]
 mod messages;
 mod output;
-#[cfg(feature = "verify")]
+mod prices;
 mod progress;
 mod render;
 mod source;

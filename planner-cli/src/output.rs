@@ -1,6 +1,6 @@
 //! Where and how output goes: format, language, colour, width. The only place that prints.
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::sync::OnceLock;
 
 use anstyle::Style;
@@ -92,6 +92,11 @@ impl Output {
         }
     }
 
+    /// A writer to standard output for an answer of many rows, without colours.
+    pub fn stream(&self) -> Stream {
+        Stream { out: BufWriter::with_capacity(1 << 16, std::io::stdout()), closed: false }
+    }
+
     /// Tells why an answer could not be written, where one could not.
     pub fn tell_unwritten(&self) -> bool {
         let Some(why) = UNWRITTEN.get() else { return false };
@@ -121,6 +126,46 @@ impl Output {
         if let Some(hint) = failure::hint(self.lang, error) {
             let _ = writeln!(err, "\n{bold}{}{bold:#}: {hint}", raw(self.lang, Message::Hint));
         }
+    }
+}
+
+/// Rows on their way to standard output. An error closes it, and is told at the end of the program.
+pub struct Stream {
+    out: BufWriter<std::io::Stdout>,
+    closed: bool,
+}
+
+impl Stream {
+    /// Whether a reader has gone away, or writing failed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn took(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.closed = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                let _ = UNWRITTEN.set(error.to_string());
+            }
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.closed {
+            let written = self.out.write_all(bytes);
+            self.took(written);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if !self.closed {
+            let written = self.out.flush();
+            self.took(written);
+        }
+        Ok(())
     }
 }
 

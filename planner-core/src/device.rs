@@ -46,6 +46,37 @@ impl Device {
         self.torch_memory_bytes.unwrap_or_else(|| self.memory_bytes.saturating_sub(kept))
     }
 
+    /// How many GPUs it stands for, where it names each one: 2 for `rtx-4090+rtx-3060`.
+    #[cfg(feature = "lists")]
+    pub fn several(&self) -> Option<u64> {
+        let count = self.id.split('+').count() as u64;
+        (count > 1).then_some(count)
+    }
+
+    /// GPUs named one by one. Ranks of one deployment hold equal shares, so each is planned as the least of them: in
+    /// memory, and in compute capability, where that of all is known.
+    #[cfg(feature = "lists")]
+    fn together(flag: &str, text: &str) -> Option<Result<Self>> {
+        let names: Vec<&str> = text.split('+').collect();
+        if names.len() < 2 {
+            return None;
+        }
+        let devices: Result<Vec<Self>> = names.into_iter().map(|name| Self::named(flag, name)).collect();
+        Some(devices.map(|devices| {
+            let joined = |name: fn(&Self) -> &str| devices.iter().map(name).collect::<Vec<_>>().join("+");
+            let capabilities =
+                devices.iter().map(|device| Some((device.capability()?, device.compute_capability)));
+            let least = capabilities.collect::<Option<Vec<_>>>().and_then(|known| known.into_iter().min());
+            Self {
+                id: joined(|device| &device.id),
+                name: joined(|device| &device.name),
+                memory_bytes: devices.iter().map(|device| device.memory_bytes).min().unwrap_or(0),
+                torch_memory_bytes: devices.iter().map(Self::torch_memory).min(),
+                compute_capability: least.and_then(|(_, capability)| capability),
+            }
+        }))
+    }
+
     /// A GPU by id, alias or other spelling, or a size such as `80GiB`.
     ///
     /// # Errors
@@ -58,6 +89,10 @@ impl Device {
     pub(crate) fn named(flag: &str, text: &str) -> Result<Self> {
         if let Some(device) = Self::from_catalog(text) {
             return Ok(device);
+        }
+        #[cfg(feature = "lists")]
+        if let Some(devices) = Self::together(flag, text) {
+            return devices;
         }
         if text.trim().starts_with(|c: char| c.is_ascii_digit())
             && let Ok(memory_bytes) = parse_size(flag, text)

@@ -110,6 +110,15 @@ fn is_grouped(number: &str) -> bool {
         && rest.all(|group| group.len() == 3)
 }
 
+/// Whether a text is one number with an optional unit, each of whose commas groups three digits.
+#[cfg(feature = "lists")]
+pub(crate) fn is_grouped_number(text: &str) -> bool {
+    let trimmed = text.trim();
+    let split = trimmed.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '_'));
+    let (number, unit) = trimmed.split_at(split.unwrap_or(trimmed.len()));
+    !number.is_empty() && is_grouped(number) && !unit.contains(',')
+}
+
 /// Reads a positive number with an optional unit. Number × unit must be whole, `1.5k` is 1,500, unless it is
 /// `rounded` down.
 fn scaled(

@@ -10,11 +10,14 @@ mod command;
 mod explain;
 mod explain_log;
 mod gpus;
+mod lengths;
 mod live;
+mod matrix;
 mod models;
 mod plan;
 mod profile;
 mod real;
+mod recommend;
 mod verify;
 
 /// The reason why a build without the feature `verify` does not measure.
@@ -31,6 +34,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         Some(("gpus", inner)) => gpus::run(inner, output),
         Some(("command", inner)) => command::run(inner, output),
         Some(("explain-log", inner)) => explain_log::run(inner, output),
+        Some(("recommend", inner)) => recommend::run(inner, output),
         Some(("explain", inner)) => explain::run(inner, output),
         Some(("completions", inner)) => {
             let shell =

@@ -7,13 +7,14 @@ use planner_core::spec::model::ModelSpec;
 use planner_core::{Error, Result, words};
 
 use crate::output::{Format, Output, to_text};
-use crate::{args, render, source};
+use crate::render::list_words;
+use crate::{args, lists, render, source};
 
 /// GPUs whose fewest number is shown where no GPU is named.
 const SHOWN_GPUS: &[&str] = &["h200-141gb", "h100-80gb", "a100-80gb", "l40s", "rtx-4090"];
 
 /// Exit code of `--check` when it does not fit.
-const DOES_NOT_FIT: u8 = 1;
+pub const DOES_NOT_FIT: u8 = 1;
 
 /// The model that a command line names.
 pub fn model(matches: &ArgMatches, request: &planner_core::request::Request) -> Result<ModelSpec> {
@@ -54,6 +55,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             words!("beside --gpu or --kv-memory"),
         ));
     }
+    for (flag, text) in lists::ambiguous(matches) {
+        output.tell(&list_words::ONE_NUMBER.text(output.lang, &[&flag, &text]));
+    }
+    if let Some(lists) = lists::of(matches)? {
+        return super::matrix::run(matches, &lists, output);
+    }
+    super::matrix::refuse_charts(matches)?;
     if args::wants_all_engines(matches) {
         if args::verify(matches).is_some() {
             return Err(Error::bad_value(
@@ -75,8 +83,13 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         }
         _ => {}
     }
-    let (request, note) = super::profile::request(matches)?;
+    let (mut request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
+    let lengths = super::lengths::given(matches)?;
+    if let Some(lengths) = &lengths {
+        request.seq.get_or_insert(lengths.longest());
+    }
+    let lengths = lengths.map(|lengths| super::lengths::answer(&model, &request, lengths)).transpose()?;
     let mut plan = plan(&model, &request)?;
     plan.notes.extend(note);
     let verified = if args::verify(matches).is_some() {
@@ -88,6 +101,9 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let mut json = json::plan(&plan, output.lang);
     if let Some(verified) = &verified {
         json["verify"] = verified.json();
+    }
+    if let Some(lengths) = &lengths {
+        json["lengths"] = lengths.json();
     }
     if let Some(generated) = &generated {
         json["generated"] = generated.json();
@@ -104,6 +120,8 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     };
     output.print(&text);
     if matches!(output.format, Format::Table | Format::Markdown) {
+        let lengths = lengths.as_ref().map(|lengths| lengths.text(&plan, output.lang));
+        lengths.into_iter().for_each(|text| output.print(&format!("\n{text}\n")));
         let verified = verified.as_ref().map(|verified| verified.text(output));
         let generated = generated.as_ref().map(|generated| generated.text(output));
         verified.into_iter().chain(generated).for_each(|text| output.print(&format!("\n{text}")));

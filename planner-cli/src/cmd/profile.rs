@@ -15,7 +15,14 @@ use crate::{args, source};
 /// # Errors
 /// A flag's text, or the file.
 pub fn request(matches: &ArgMatches) -> Result<(Request, Option<Note>)> {
-    let mut request = args::request(matches)?;
+    measured(matches, args::request(matches)?)
+}
+
+/// A request with what `--profile` measured.
+///
+/// # Errors
+/// The file.
+pub fn measured(matches: &ArgMatches, mut request: Request) -> Result<(Request, Option<Note>)> {
     let Some(path) = matches.get_one::<String>("profile") else { return Ok((request, None)) };
     match Kept::read(path, &read(path)?)? {
         Kept::Profile(profile) => {

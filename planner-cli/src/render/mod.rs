@@ -2,14 +2,19 @@
 
 #[cfg(feature = "verify")]
 pub mod bench;
+pub mod chart;
 pub mod csv;
 pub mod engines;
+pub mod list_words;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod log;
 pub mod markdown;
+pub mod matrix;
 #[cfg(feature = "verify")]
 pub mod plot;
+pub mod recommend;
+pub mod recommend_words;
 pub mod rows;
 pub mod table;
 
@@ -33,6 +38,15 @@ pub fn wrap(text: &str, width: u16, indent: usize) -> String {
         .wrap_algorithm(WrapAlgorithm::FirstFit)
         .break_words(false);
     textwrap::fill(text, options)
+}
+
+/// A model's name in bold, and what is told of it.
+pub fn titled(model: &str, text: &str, width: u16) -> String {
+    let lines = wrap(&format!("{model}   {text}"), width, 0);
+    match lines.strip_prefix(model) {
+        Some(rest) => format!("{}{rest}", crate::output::bold(model)),
+        None => lines,
+    }
 }
 
 #[cfg(test)]

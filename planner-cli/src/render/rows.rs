@@ -11,6 +11,8 @@ use crate::output::{Format, Output, to_text};
 pub enum Align {
     /// Text.
     Left,
+    /// Names that are typed: never cut.
+    Whole,
     /// Numbers.
     Right,
 }
@@ -92,19 +94,17 @@ impl Rows {
             .sum();
         let too_wide = natural > usize::from(width);
         for (at, (column, align)) in table.column_iter_mut().zip(&self.aligns).enumerate() {
-            match align {
-                Align::Left => column.set_cell_alignment(CellAlignment::Left),
-                Align::Right if too_wide => {
-                    // A number is never cut; the header above it may be.
-                    let cells = self.rows.iter().filter_map(|row| row.get(at));
-                    let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
-                    let width =
-                        u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
-                    column.set_cell_alignment(CellAlignment::Right);
-                    column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
-                }
-                Align::Right => column.set_cell_alignment(CellAlignment::Right),
+            if too_wide && *align != Align::Left {
+                // A number or a name is never cut; the header above it may be.
+                let cells = self.rows.iter().filter_map(|row| row.get(at));
+                let widest = cells.map(|cell| display_width(cell)).max().unwrap_or(0);
+                let width = u16::try_from(widest).unwrap_or(u16::MAX).saturating_add(column.padding_width());
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
             }
+            column.set_cell_alignment(match align {
+                Align::Right => CellAlignment::Right,
+                Align::Left | Align::Whole => CellAlignment::Left,
+            });
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }

@@ -4,9 +4,11 @@
 
 mod gguf;
 mod golden_values;
+mod lists;
 #[cfg(feature = "live")]
 mod live;
 mod output;
+mod recommend;
 mod schema;
 mod transcripts;
 #[cfg(feature = "verify")]

@@ -114,3 +114,24 @@ fn below_60_columns_every_figure_has_a_line() {
     let seen = on_a_terminal(NARROW, plan);
     snapbox::assert_data_eq!(seen, snapbox::file!["narrow.txt"].raw());
 }
+
+/// Tables of lists and recommendations use the terminal's columns and no more; the files beside this one show 120.
+#[cfg(unix)]
+#[test]
+fn tables_of_lists_are_as_wide_as_the_terminal() {
+    let matrix =
+        "--model llama3.1-70b --gpu h100,h200,rtx-4090 --tp 4 --seq 1k..128k --users 8 --engine vllm,sglang";
+    let ranking = "recommend --model llama3.1-70b --users 50 --seq 16k --gpu h100,h200,quadro-rtx-8000 --gpus 24 \
+                   --prices ../models/prices.example.yaml";
+    for line in [matrix, ranking] {
+        for columns in [NARROW, 80, 120] {
+            let seen = on_a_terminal(columns, line);
+            let wide: Vec<&str> =
+                seen.lines().filter(|line| line.chars().count() > usize::from(columns)).collect();
+            assert!(wide.is_empty(), "{line}: wider than {columns}: {wide:#?}");
+            assert!(seen.contains("h100-80gb"), "{line}: {seen}");
+        }
+    }
+    snapbox::assert_data_eq!(on_a_terminal(120, matrix), snapbox::file!["matrix_120.txt"].raw());
+    snapbox::assert_data_eq!(on_a_terminal(120, ranking), snapbox::file!["recommend_120.txt"].raw());
+}

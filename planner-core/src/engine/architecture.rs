@@ -27,6 +27,10 @@ impl Engine for Architecture {
         &["1"]
     }
 
+    fn allocates_for_users(&self) -> bool {
+        false
+    }
+
     fn rule(&self) -> Words {
         words!("what the definition needs, without any engine's rounding")
     }

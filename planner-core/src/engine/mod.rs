@@ -143,8 +143,18 @@ pub trait Engine: Sync + std::fmt::Debug {
     /// Names of the flags that its figures depend on.
     fn reads(&self, request: &Request) -> &'static [&'static str];
 
+    /// Whether a session takes its own length, not that of the longest.
+    fn keeps_lengths_apart(&self) -> bool {
+        true
+    }
+
     /// Whether keys and values have one type.
     fn one_kv_dtype(&self) -> bool {
+        true
+    }
+
+    /// Whether an allocation depends on `--users`; one that does not serves for every number of them.
+    fn allocates_for_users(&self) -> bool {
         true
     }
 

@@ -86,6 +86,10 @@ impl Engine for TensorRtLlm {
         &["1.2"]
     }
 
+    fn allocates_for_users(&self) -> bool {
+        false
+    }
+
     fn utilization(&self, _: &ResolvedRequest<'_>) -> Ratio {
         Ratio::decimal(9, 1)
     }

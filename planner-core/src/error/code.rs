@@ -91,12 +91,16 @@ codes! {
 
     /// The engine keeps keys and values in one type, and two were given.
     EngineOneKvDtype = "engine.one_kv_dtype",
+    /// The engine gives every session the place of the longest, and lengths are mixed.
+    EngineOneLength = "engine.one_length",
     /// The engine has no data-parallel attention within a tensor-parallel group.
     EngineNoDpAttention = "engine.no_dp_attention",
     /// kvplan has no rule for decode context parallelism in this engine.
     EngineNotRestatedDcp = "engine.not_restated.dcp",
     /// kvplan has no rule for the draft layers of `--speculative` in this engine.
     EngineNotRestatedDrafts = "engine.not_restated.drafts",
+    /// kvplan has no rule for how this engine divides a model over unequal GPUs.
+    EngineNotRestatedUnequal = "engine.not_restated.unequal_gpus",
 
     /// vLLM does not run the class, by itself or through its Transformers backend.
     VllmClass = "vllm.class",

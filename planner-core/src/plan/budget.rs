@@ -163,6 +163,15 @@ impl Memory {
         (0..self.stages).map(of).collect()
     }
 
+    /// Room for the cache, and bytes that the sessions take of it, on the GPU where they take most; by the bytes on a GPU
+    /// of each stage.
+    #[cfg(feature = "lists")]
+    pub(super) fn fullest(&self, stages: &[u64]) -> (u64, u64) {
+        let used = |gpu: &GpuMemory| stages.get(gpu.stage as usize).copied().unwrap_or(0);
+        let figures = self.gpus.iter().map(|gpu| (gpu.kv_bytes_available, used(gpu)));
+        figures.max_by_key(|(_, used)| *used).unwrap_or((0, 0))
+    }
+
     /// Records the bytes of all sessions on a GPU of each stage.
     pub fn set_used(&mut self, stages: &[u64]) {
         for gpu in &mut self.gpus {

@@ -10,7 +10,7 @@ use crate::engine::architecture::ReferenceCache;
 use crate::engine::command::Command;
 use crate::engine::report::EngineReport;
 use crate::engine::{self, Allocation, Engine, ResolvedRequest, flag_support};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::parallel::Parallel;
 use crate::request::Request;
 use crate::spec::layer::Layer;
@@ -20,13 +20,25 @@ use crate::units::{Ratio, product};
 mod budget;
 mod compare;
 mod definition;
+#[cfg(feature = "lengths")]
+mod lengths;
 mod measured;
+#[cfg(feature = "lists")]
+mod outcome;
+#[cfg(feature = "recommend")]
+mod recommend;
 mod resolve;
 mod solve;
 
 pub use budget::{GpuMemory, Memory};
 pub use compare::{Allocated, Compared, compare};
 pub use definition::{AllHeads, Kv, LayerGroup, Slope};
+#[cfg(feature = "lengths")]
+pub use lengths::{Lengths, Mixed, mixed};
+#[cfg(feature = "lists")]
+pub use outcome::{Fitting, Outcome, notes, outcomes};
+#[cfg(feature = "recommend")]
+pub use recommend::{By, Choices, LeftOut, Placement, Recommendation, Recommended, ranked, recommend};
 pub use resolve::{DEFAULT_SEQ_CAP, adjusted, reserve, resolve};
 pub use solve::{Alternative, Candidate, Change, Limit, Verdict, candidates, max_users_by_length};
 
@@ -134,15 +146,33 @@ impl Plan<'_> {
 /// beyond 64 bits. Not fitting is an answer, not an error.
 pub fn plan<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<Plan<'a>> {
     let model = adjusted(model, request)?;
-    planned(model.clone(), request).map_err(|error| {
-        let (engine, version) = match engine::resolve(request.engine.as_ref()) {
-            Ok((engine, version)) => (engine.name(), version),
-            Err(_) => return error,
-        };
-        let error = error.told_by(engine, version);
-        let one_token = || ReferenceCache::of_definition(resolve(&model, request)?.0)?.bytes(1);
-        if error.code() == Code::Overflow && one_token().is_err() { error.of_model() } else { error }
-    })
+    planned(model.clone(), request).map_err(|error| told(error, &model, request))
+}
+
+/// An error with the engine that was asked; an overflow at one token is the model's own.
+fn told(error: Error, model: &ModelSpec, request: &Request) -> Error {
+    let (engine, version) = match engine::resolve(request.engine.as_ref()) {
+        Ok((engine, version)) => (engine.name(), version),
+        Err(_) => return error,
+    };
+    let error = error.told_by(engine, version);
+    let one_token = || ReferenceCache::of_definition(resolve(model, request)?.0)?.bytes(1);
+    if error.code() == Code::Overflow && one_token().is_err() { error.of_model() } else { error }
+}
+
+/// The engine's report, and the notes that come with an allocation.
+fn report_notes(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: Option<&Memory>,
+    notes: &mut Vec<Note>,
+) -> Result<EngineReport> {
+    notes.extend(measured::note(run, allocation)?);
+    let available = memory.map(Memory::available);
+    let report = allocation.report(available.as_deref())?;
+    notes.extend(report.notes.iter().cloned());
+    notes.extend(flag_support::shared_prefix(run, allocation)?);
+    Ok(report)
 }
 
 fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'a>> {
@@ -150,11 +180,7 @@ fn planned<'a>(model: Cow<'a, ModelSpec>, request: &'a Request) -> Result<Plan<'
     let reference = ReferenceCache::of_definition(run)?;
     let allocation = run.engine.allocate(run)?;
     let memory = Memory::of(&run, allocation.as_ref())?;
-    notes.extend(measured::note(&run, allocation.as_ref())?);
-    let available = memory.as_ref().map(Memory::available);
-    let report = allocation.report(available.as_deref())?;
-    notes.extend(report.notes.iter().cloned());
-    notes.extend(flag_support::shared_prefix(&run, allocation.as_ref())?);
+    let report = report_notes(&run, allocation.as_ref(), memory.as_ref(), &mut notes)?;
     let per_replica = run.parallel.users_per_replica(request.users);
     let replica = allocation.total_bytes(per_replica, run.tokens)?;
     let engine = EngineAnswer {

@@ -5,11 +5,15 @@ use std::borrow::Cow;
 use crate::device::DEFAULT_RESERVE;
 use crate::engine::common::check_parallel;
 use crate::engine::{self, Allocation, ResolvedRequest, flag_support};
+#[cfg(feature = "lists")]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::parallel::Parallel;
 use crate::request::{Request, WeightType};
 use crate::spec::layer::{Content, Extent};
 use crate::spec::model::{ModelSpec, Note};
+#[cfg(feature = "lists")]
+use crate::units::human_bytes;
 
 /// Tokens per session when `--seq` is not given: the model's maximum, at most this.
 pub const DEFAULT_SEQ_CAP: u64 = 8192;
@@ -72,7 +76,7 @@ pub fn adjusted<'a>(model: &'a ModelSpec, request: &Request) -> Result<Cow<'a, M
 }
 
 /// GPUs of a usual node.
-const GPUS_OF_A_NODE: u64 = 8;
+pub(super) const GPUS_OF_A_NODE: u64 = 8;
 
 /// GPUs of each node: all of them over `--nnodes`, 8 where it is not given.
 fn gpus_of_a_node(request: &Request, gpus: u64) -> Result<u64> {
@@ -157,11 +161,36 @@ pub fn resolve<'a>(model: &'a ModelSpec, request: &'a Request) -> Result<(Resolv
     } else if request.gpus.is_some() && request.tp.is_none() && parallel.tp > 1 {
         notes.push(Note::new("gpus_as_tensor", say!("--gpus as tensor parallelism: --tp {0}", parallel.tp)));
     }
+    #[cfg(feature = "lists")]
+    notes.extend(unequal(request, engine.id())?);
     let run = ResolvedRequest { model, request, tokens, encoder_tokens, parallel, engine, version };
     check_parallel(&run)?;
     flag_support::check(&run)?;
     notes.extend(flag_support::notes(&run));
     Ok((run, notes))
+}
+
+/// The note on GPUs that are named one by one.
+///
+/// # Errors
+/// llama.cpp, which divides layers by the memory of each device (`--tensor-split`).
+#[cfg(feature = "lists")]
+fn unequal(request: &Request, engine: &str) -> Result<Option<Note>> {
+    let Some(device) = request.gpu.as_ref().filter(|device| device.several().is_some()) else {
+        return Ok(None);
+    };
+    if engine == "llama.cpp" {
+        let reason = words!("unequal devices, over which it divides layers by memory (--tensor-split)");
+        let way_out = words!("name one GPU, the smallest for an answer that holds");
+        return Err(Error::refused(Code::EngineNotRestatedUnequal, reason).about("--gpu").way_out(way_out));
+    }
+    let memory = human_bytes(device.memory_bytes);
+    let text = say!(
+        "{0}: ranks hold equal shares, so each is planned with the least memory, {1}",
+        device.id,
+        memory
+    );
+    Ok(Some(Note::new("unequal_gpus", text)))
 }
 
 /// Bytes kept free on each GPU.

@@ -161,25 +161,29 @@ pub struct Candidate {
     pub limited_by: Limit,
 }
 
-/// The largest `n` up to `limit` for which `fits` is true; 0 where it is false even for 1.
-fn max_satisfying(limit: u64, fits: impl Fn(u64) -> bool) -> u64 {
-    if limit == 0 || !fits(1) {
+/// The largest `n` up to `limit` for which `fits` is true, looked for from `guess` outwards; 0 where it is false even
+/// for 1.
+fn max_satisfying(limit: u64, guess: u64, fits: &dyn Fn(u64) -> bool) -> u64 {
+    if limit == 0 {
         return 0;
     }
-    let mut good = 1;
-    let mut bad = 2;
-    while bad <= limit && fits(bad) {
-        good = bad;
-        bad = bad.saturating_mul(2);
-    }
-    bad = bad.min(limit.saturating_add(1));
+    let (mut good, mut bad) = (0, limit.saturating_add(1));
+    let (mut next, mut step) = (guess.clamp(1, limit), 1_u64);
     while bad - good > 1 {
-        let middle = good + (bad - good) / 2;
-        if fits(middle) {
-            good = middle;
+        if fits(next) {
+            good = next;
         } else {
-            bad = middle;
+            bad = next;
         }
+        // away from the guess in growing steps, then halves
+        next = if bad > limit {
+            good.saturating_add(step).min(limit)
+        } else if good == 0 {
+            bad.saturating_sub(step).max(1)
+        } else {
+            good + (bad - good) / 2
+        };
+        step = step.saturating_mul(2);
     }
     good
 }
@@ -218,10 +222,17 @@ impl<'a> Fit<'a> {
 
     fn max_users(&self, tokens: u64) -> u64 {
         let dp = self.run.parallel.dp;
-        max_satisfying(SEARCH_LIMIT / dp.max(1), |per_replica| {
-            self.fits(per_replica.saturating_mul(dp), tokens)
-        })
-        .saturating_mul(dp)
+        let fits = |per_replica: u64| self.fits(per_replica.saturating_mul(dp), tokens);
+        max_satisfying(SEARCH_LIMIT / dp.max(1), self.grown(1, 1, tokens), &fits).saturating_mul(dp)
+    }
+
+    /// A guess how often `amount` fits, where `users` sessions of `tokens` are that much.
+    fn grown(&self, amount: u64, users: u64, tokens: u64) -> u64 {
+        let used = self.allocation.stage_bytes(users, tokens).unwrap_or_default();
+        let times =
+            |(used, room): (&u64, &u64)| u128::from(*room) * u128::from(amount) / u128::from((*used).max(1));
+        let least = used.iter().zip(&self.memory.room).map(times).min();
+        least.and_then(|least| u64::try_from(least).ok()).unwrap_or(amount)
     }
 
     /// Most sessions that run at once, where `granted` are granted.
@@ -232,14 +243,17 @@ impl<'a> Fit<'a> {
         };
         let differs = self.memory.weights_fit && runs(1);
         let most = self.allocation.max_sessions().unwrap_or(SEARCH_LIMIT);
-        let found = if differs { max_satisfying(most, runs) } else { 0 };
+        let guess = granted / self.run.parallel.dp.max(1);
+        let found = if differs { max_satisfying(most, guess, &runs) } else { 0 };
         found.saturating_mul(self.run.parallel.dp).max(granted)
     }
 
     /// The longest session for `users`, and what limits it.
     fn max_seq(&self, users: u64) -> (Option<u64>, Limit) {
         let longest = self.run.model.max_position.unwrap_or(SEARCH_LIMIT);
-        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), |tokens| self.fits(users, tokens));
+        let tokens = self.run.tokens;
+        let guess = self.grown(tokens, self.run.parallel.users_per_replica(users), tokens);
+        let max_seq = max_satisfying(longest.min(SEARCH_LIMIT), guess, &|tokens| self.fits(users, tokens));
         if !self.memory.weights_fit {
             (Some(max_seq), Limit::Weights)
         } else if self.run.model.max_position.is_some_and(|max| max_seq >= max) {
@@ -268,7 +282,52 @@ fn fits_when_planned(model: &ModelSpec, request: &Request) -> bool {
 /// or one length may answer otherwise for another.
 fn verified(model: &ModelSpec, request: &Request, found: u64, change: fn(u64) -> Change) -> u64 {
     let fits = |value| fits_when_planned(model, &changed(request, &[change(value)]));
-    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, fits) }
+    if found == 0 || fits(found) { found } else { max_satisfying(found - 1, found - 1, &fits) }
+}
+
+/// Whether so many users fit at the asked length.
+#[cfg(any(feature = "lists", feature = "recommend"))]
+pub(super) fn fits(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+    users: u64,
+) -> bool {
+    Fit::new(run, allocation, memory).fits(users, run.tokens)
+}
+
+/// Most users at the asked length: those granted, and those that run at once.
+pub(super) fn most_users(
+    run: &ResolvedRequest<'_>,
+    allocation: &dyn Allocation,
+    memory: &Memory,
+) -> (u64, u64) {
+    let fit = Fit::new(run, allocation, memory);
+    let granted = verified(run.model, run.request, fit.max_users(run.tokens), Change::Users);
+    (granted, fit.steady_users(run.tokens, granted))
+}
+
+/// What fits, without a search for other GPUs or settings.
+pub(super) struct Limits {
+    pub(super) fits: bool,
+    pub(super) max_users: u64,
+    pub(super) steady_users: u64,
+    pub(super) max_seq: Option<u64>,
+    pub(super) limited_by: Limit,
+}
+
+pub(super) fn limits(run: &ResolvedRequest<'_>, allocation: &dyn Allocation, memory: &Memory) -> Limits {
+    let fit = Fit::new(run, allocation, memory);
+    let (model, request) = (run.model, run.request);
+    let fits = fit.fits(request.users, run.tokens);
+    let (max_users, steady_users) = most_users(run, allocation, memory);
+    let (max_seq, limited_by) = fit.max_seq(request.users);
+    let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
+    let limited_by = match (limited_by, max_seq) {
+        (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
+        (limit, _) => limit,
+    };
+    Limits { fits, max_users, steady_users, max_seq, limited_by }
 }
 
 pub(super) fn verdict(
@@ -276,17 +335,7 @@ pub(super) fn verdict(
     allocation: &dyn Allocation,
     memory: &Memory,
 ) -> Result<Verdict> {
-    let fit = Fit::new(run, allocation, memory);
-    let (model, request) = (run.model, run.request);
-    let fits = fit.fits(request.users, run.tokens);
-    let max_users = verified(model, request, fit.max_users(run.tokens), Change::Users);
-    let steady_users = fit.steady_users(run.tokens, max_users);
-    let (max_seq, limited_by) = fit.max_seq(request.users);
-    let max_seq = max_seq.map(|found| longest(run, &fit, found, fits));
-    let limited_by = match (limited_by, max_seq) {
-        (Limit::MaxPosition, found) if found < model.max_position => Limit::KvCache,
-        (limit, _) => limit,
-    };
+    let Limits { fits, max_users, steady_users, max_seq, limited_by } = limits(run, allocation, memory);
     let fewest = fewest_gpus(run);
     let min_gpus = fewest.as_ref().map(|fewest| fewest.gpus);
     let alternatives = if fits { Vec::new() } else { alternatives(run, max_users, max_seq, fewest) };
@@ -490,8 +539,11 @@ mod tests {
     #[test]
     fn the_search_finds_the_last_that_fits() {
         for last in [0, 1, 2, 3, 7, 8, 9, 1000, 4095, 4096] {
-            assert_eq!(max_satisfying(1 << 40, |n| n <= last), last);
-            assert_eq!(max_satisfying(5, |n| n <= last), last.min(5));
+            for guess in [0, 1, last, last + 1, 3000, u64::MAX] {
+                assert_eq!(max_satisfying(1 << 40, guess, &|n| n <= last), last);
+                assert_eq!(max_satisfying(5, guess, &|n| n <= last), last.min(5));
+            }
+            assert_eq!(max_satisfying(0, 7, &|n| n <= last), 0);
         }
     }
 }

@@ -323,7 +323,7 @@ flags! {
 
     /// The GPU: memory, and compute capability where it is known.
     gpu: Option<Device> = None, |typed, text| Device::named(typed, text).map(Some),
-        Flag::new("gpu", "GPU", Where, "GPU id from `kvplan gpus`, or a size such as 80GiB", "").short('g').page("g");
+        Flag::new("gpu", "GPU", Where, "GPU id from `kvplan gpus`, or a size such as 80GiB; a+b for unequal ones", "").short('g').page("g");
     /// Number of GPUs, from 1 to 4,096. Default: `tp` × `pp` × `dp`.
     gpus: Option<u64> = None, some(parse_count),
         Flag::new("gpus", "N", Where, "Number of GPUs", "tp × pp × dp").short('n').page("n");

@@ -5,6 +5,8 @@ use crate::parallel::Parallel;
 use crate::suggest;
 
 pub mod flags;
+#[cfg(feature = "lists")]
+pub mod lists;
 mod measured;
 mod values;
 
@@ -54,6 +56,21 @@ impl Request {
         }
     }
 
+    /// `--gpus`, or the GPUs that `--gpu` names one by one.
+    fn counted(&self) -> Result<Option<u64>> {
+        #[cfg(feature = "lists")]
+        if let Some((count, device)) = self.gpu.as_ref().and_then(|device| Some((device.several()?, device)))
+        {
+            return match self.gpus {
+                Some(gpus) if gpus != count => {
+                    Err(Error::bad_value("--gpus", gpus, say!("{0}, as many as {1}", count, device.id)))
+                }
+                _ => Ok(Some(count)),
+            };
+        }
+        Ok(self.gpus)
+    }
+
     /// The parallel sizes. `--gpus` gives the size that is left open; where several are, it goes to tensor
     /// parallelism.
     ///
@@ -69,7 +86,7 @@ impl Request {
         };
         // `--dp` names the groups, or the replicas beside them
         let replicas = if self.dp_attention == Some(Ranks::On) { Some(1) } else { self.dp };
-        let (tp, pp, dp) = match self.gpus {
+        let (tp, pp, dp) = match self.counted()? {
             None => (self.tp.unwrap_or(1), pp, replicas.unwrap_or(1)),
             Some(gpus) => {
                 let mut given = [self.tp, self.pp, replicas].into_iter().flatten();

@@ -90,6 +90,10 @@ impl Engine for Candle {
         ALL
     }
 
+    fn keeps_lengths_apart(&self) -> bool {
+        false
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &[]
     }

@@ -74,6 +74,10 @@ impl Engine for LlamaCpp {
         parts::ALL
     }
 
+    fn keeps_lengths_apart(&self) -> bool {
+        false
+    }
+
     fn reads(&self, _: &Request) -> &'static [&'static str] {
         &["ctx-size", "n-parallel", "batch", "ubatch", "kv-unified", "flash-attn", "swa-full"]
     }

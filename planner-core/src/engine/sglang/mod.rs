@@ -49,6 +49,10 @@ impl Engine for Sglang {
         &["0.5.23"]
     }
 
+    fn allocates_for_users(&self) -> bool {
+        false
+    }
+
     fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         memory::fraction(run)
     }

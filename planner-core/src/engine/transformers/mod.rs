@@ -78,6 +78,10 @@ impl Engine for Transformers {
         ALL
     }
 
+    fn keeps_lengths_apart(&self) -> bool {
+        false
+    }
+
     fn reads(&self, request: &Request) -> &'static [&'static str] {
         match request.cache {
             CacheKind::Static => &["cache", "max-model-len"],

@@ -42,6 +42,10 @@ impl Engine for Vllm {
         version::VERSIONS
     }
 
+    fn allocates_for_users(&self) -> bool {
+        false
+    }
+
     fn utilization(&self, run: &ResolvedRequest<'_>) -> Ratio {
         let older = Version::of(run.version).is_in(version::NINE_TENTHS);
         Ratio::decimal(if older { 90 } else { 92 }, 2)

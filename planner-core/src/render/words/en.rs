@@ -34,6 +34,13 @@ pub(super) fn message(message: Message) -> &'static str {
             "once all decode, {0} run at once: {1} grants {2}, for each a window and a whole step in flight"
         }
         M::NullBlock => "of what is free {0} are vLLM's null block, which no session gets",
+        M::LengthsAre => {
+            "Lengths: half of the sessions up to {0} tokens, 95 % up to {1}, 99 % up to {2}, the longest {3}"
+        }
+        M::LengthsMean => "  one session holds {0} in the mean",
+        M::LengthsUsers => "  {0}: all they hold is within the room {1} % of the time",
+        M::LengthsLongest => "  {0} if every session were the longest",
+        M::LengthsRounded => "  a session's bytes are rounded up by at most {0} % of the mean",
         M::LongestFor => "{0} can hold {1} tokens each",
         M::LimitIsModel => "the model's own limit",
         M::PartWeights => "weights",

@@ -32,6 +32,11 @@ pub(super) fn message(message: Message) -> &'static str {
             "全部进入解码后，可同时运行 {0}：{1} 启动时只承诺 {2}，因为它为每个会话预留一个窗口和一整步的在途 token"
         }
         M::NullBlock => "可用空间中有 {0} 是 vLLM 的空块，不分配给任何会话",
+        M::LengthsAre => "长度分布：一半会话不超过 {0} 个 token，95 % 不超过 {1}，99 % 不超过 {2}，最长 {3}",
+        M::LengthsMean => "  平均每个会话占用 {0}",
+        M::LengthsUsers => "  {0}：{1} % 的时间里全部占用都在可用空间之内",
+        M::LengthsLongest => "  若每个会话都取最长：{0}",
+        M::LengthsRounded => "  每个会话的字节数向上取整，至多为平均值的 {0} %",
         M::LongestFor => "{0}每个最多 {1} 个 token",
         M::LimitIsModel => "模型自身上限",
         M::PartWeights => "权重",
