@@ -130,14 +130,37 @@ fn log_flags() -> [Arg; 2] {
             .value_hint(clap::ValueHint::FilePath)
             .required(true)
             .help("The log, or - for standard input"),
-        Arg::new("calibrate")
-            .long("calibrate")
-            .value_name("FILE")
-            .help(
-                "Also keep what the log measured in FILE, beside what it holds of other runs, for --profile",
-            )
-            .help_heading("Output"),
+        calibrate(
+            "Also keep what the log measured in FILE, beside what it holds of other runs, for --profile",
+        ),
     ]
+}
+
+fn calibrate(help: &'static str) -> Arg {
+    Arg::new("calibrate")
+        .long("calibrate")
+        .value_name("FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .help(help)
+        .help_heading("Output")
+}
+
+fn verify_choice() -> Arg {
+    Arg::new("verify")
+        .long("verify")
+        .value_name("URL")
+        .num_args(0..=1)
+        .default_missing_value("")
+        .help(
+            "Also run the real cached decode and measure; with the address of a running engine, such as \
+             http://127.0.0.1:8000, set its own figures beside these (API key: KVPLAN_API_KEY)",
+        )
+        .help_heading("Output")
+}
+
+/// The value of `--verify`, empty where it has none; nothing where it is not given.
+pub fn verify(matches: &ArgMatches) -> Option<&str> {
+    matches.get_one::<String>("verify").map(String::as_str)
 }
 
 /// How a flag takes several values.
@@ -174,6 +197,7 @@ pub const EXIT_CODES: &[(&str, &str)] = &[
 /// The environment variables that are read.
 pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("NO_COLOR", "no colours, where it is set and not empty"),
+    ("KVPLAN_API_KEY", "the key that --verify URL sends"),
     ("CLICOLOR_FORCE", "colours although the output is no terminal, where it is set and not 0"),
 ];
 
@@ -240,7 +264,8 @@ fn whole() -> Command {
         .disable_help_subcommand(true)
         .args(plan_flags())
         .arg(switch("check", "Exit 1 unless it fits; with --engine all, unless it fits under each", "Output"))
-        .arg(switch("verify", "Also run the real cached decode and measure", "Output"))
+        .arg(verify_choice())
+        .arg(calibrate("Keep what the engine of --verify URL really left the cache in FILE, for --profile"))
         .args(chart_flags())
         .arg(device())
         .args(verify_flags())

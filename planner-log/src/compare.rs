@@ -130,6 +130,11 @@ fn planned(plan: &Plan<'_>, rank: &Rank, quantity: Quantity) -> Option<i64> {
             Quantity::Keys => report.k_bytes,
             Quantity::Values => report.v_bytes,
             Quantity::States => report.recurrent_bytes,
+            Quantity::Slots => plan.request.n_parallel.unwrap_or(plan.request.users),
+            // load_model of tools/server/server-context.cpp caps a slot at the training context
+            Quantity::SlotTokens => report.n_ctx_seq.min(plan.model.max_position.unwrap_or(u64::MAX)),
+            Quantity::Parameters => plan.model.parameters,
+            Quantity::TrainedTokens => plan.model.max_position?,
             _ => return None,
         };
         return i64::try_from(bytes).ok();

@@ -66,6 +66,14 @@ quantities! {
     Tokens = "tokens",
     /// Longest sessions that run at once, in hundredths.
     Concurrency = "concurrency",
+    /// Slots of a server (llama.cpp).
+    Slots = "slots",
+    /// Tokens that one slot holds (llama.cpp).
+    SlotTokens = "slot_tokens",
+    /// Parameters of the model.
+    Parameters = "parameters",
+    /// Tokens that the model was trained on at once.
+    TrainedTokens = "trained_tokens",
 }
 
 impl Quantity {
@@ -76,7 +84,17 @@ impl Quantity {
 
     /// Whether it is memory, in bytes.
     pub fn is_bytes(self) -> bool {
-        !matches!(self, Self::BlockSize | Self::Blocks | Self::Tokens | Self::Concurrency)
+        !matches!(
+            self,
+            Self::BlockSize
+                | Self::Blocks
+                | Self::Tokens
+                | Self::Concurrency
+                | Self::Slots
+                | Self::SlotTokens
+                | Self::Parameters
+                | Self::TrainedTokens
+        )
     }
 }
 

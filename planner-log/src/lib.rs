@@ -14,7 +14,7 @@ pub mod messages;
 pub mod pattern;
 pub mod profile;
 mod question;
-mod room;
+pub mod room;
 pub mod settings;
 mod sglang;
 pub mod startup_plan;

@@ -10,9 +10,11 @@ const fn text(english: &'static str, chinese: &'static str) -> Bilingual {
 }
 
 pub(crate) const NOT_TAKEN: Bilingual =
-    text("a setting of the log is not planned: {0}", "日志中的一项设置未纳入规划：{0}");
-pub(crate) const UNPLANNED: Bilingual =
-    text("settings of the log that kvplan has no flag for: {0}", "日志中 kvplan 没有对应选项的设置：{0}");
+    text("a setting of the engine is not planned: {0}", "引擎的一项设置未纳入规划：{0}");
+pub(crate) const UNPLANNED: Bilingual = text(
+    "settings of the engine that kvplan has no flag for: {0}",
+    "引擎的设置中 kvplan 没有对应选项的：{0}",
+);
 pub(crate) const OTHER_VERSION: Bilingual = text(
     "{0} {1} is planned as {2}, the nearest release whose rule is known",
     "{0} {1} 按 {2} 规划，即规则已知的最接近版本",
@@ -132,5 +134,9 @@ pub fn quantity(quantity: Quantity) -> Bilingual {
         Quantity::Blocks => text("blocks", "块数"),
         Quantity::Tokens => text("tokens", "token"),
         Quantity::Concurrency => text("longest sessions at once", "最长会话并发数"),
+        Quantity::Slots => text("slots", "槽位数"),
+        Quantity::SlotTokens => text("tokens of a slot", "每槽位 token"),
+        Quantity::Parameters => text("parameters", "参数量"),
+        Quantity::TrainedTokens => text("tokens trained on", "训练上下文"),
     }
 }

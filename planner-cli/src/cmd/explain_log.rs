@@ -81,7 +81,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
 }
 
 /// The first of several names that is one: of the catalogue, or of a file or folder.
-fn known(names: &[String], strict: bool) -> Option<ModelSpec> {
+pub fn known(names: &[String], strict: bool) -> Option<ModelSpec> {
     let printed = names.first();
     names.iter().find_map(|name| catalog::find(name).and_then(|_| catalog::model(name).ok())).or_else(|| {
         printed

@@ -56,7 +56,7 @@ pub fn refuse_charts(matches: &ArgMatches) -> Result<()> {
 }
 
 fn refuse_measuring(matches: &ArgMatches) -> Result<()> {
-    let flag = match (matches.get_flag("verify"), matches.get_one::<String>("prompt")) {
+    let flag = match (crate::args::verify(matches).is_some(), matches.get_one::<String>("prompt")) {
         (true, _) => "--verify",
         (_, Some(_)) => "--prompt",
         _ => return Ok(()),

@@ -11,6 +11,7 @@ mod explain;
 mod explain_log;
 mod gpus;
 mod lengths;
+mod live;
 mod man;
 mod matrix;
 mod models;

@@ -89,7 +89,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         return super::matrix::run(matches, &lists, output);
     }
     super::matrix::refuse_charts(matches)?;
-    if given("device") && !matches.get_flag("verify") && !given("prompt") {
+    if given("device") && args::verify(matches).is_none() && !given("prompt") {
         return Err(Error::bad_value(
             "--device",
             words!("given without --verify"),
@@ -97,7 +97,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
         ));
     }
     if args::wants_all_engines(matches) {
-        if matches.get_flag("verify") {
+        if args::verify(matches).is_some() {
             return Err(Error::bad_value(
                 "--verify",
                 words!("given with --engine all"),
@@ -105,6 +105,17 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
             ));
         }
         return compare_engines(matches, output);
+    }
+    match args::verify(matches) {
+        Some(address) if !address.is_empty() => return super::live::run(address, matches, output),
+        _ if given("calibrate") => {
+            return Err(Error::bad_value(
+                "--calibrate",
+                words!("given without --verify URL"),
+                words!("beside --verify URL, or `kvplan explain-log`"),
+            ));
+        }
+        _ => {}
     }
     let (mut request, note) = super::profile::request(matches)?;
     let model = model(matches, &request)?;
@@ -116,7 +127,7 @@ pub fn run(matches: &ArgMatches, output: &Output) -> Result<u8> {
     let mut plan = plan(&model, &request)?;
     plan.notes.extend(note);
     plan.notes.extend(without_effect(matches, &request, plan.engine.id));
-    let verified = if matches.get_flag("verify") {
+    let verified = if args::verify(matches).is_some() {
         Some(super::verify::run(matches, &plan.model, &request, output)?)
     } else {
         None

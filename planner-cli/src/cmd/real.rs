@@ -74,7 +74,7 @@ mod measuring {
     ) -> Result<Option<Text>> {
         let prompt = matches.get_one::<String>("prompt");
         let asked = prompt.is_some() || matches.get_one::<String>("new-tokens").is_some();
-        if !asked && !matches.get_flag("verify") {
+        if !asked && crate::args::verify(matches).is_none() {
             return Ok(None);
         }
         let name = matches.get_one::<String>("model").map_or("", String::as_str);

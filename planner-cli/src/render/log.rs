@@ -32,23 +32,54 @@ fn decimals(magnitude: u64, scale: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
+/// A figure as the engine's log prints it.
+pub(super) fn figure(engine: &str, quantity: Quantity, value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let magnitude = value.unsigned_abs();
+    let text = match quantity {
+        Quantity::Concurrency => format!("{}x", decimals(magnitude, 100)),
+        quantity if !quantity.is_bytes() => group_digits(magnitude),
+        _ if engine == "llama.cpp" => format!("{} MiB", decimals(magnitude, 1 << 20)),
+        _ => format!("{} GiB", decimals(magnitude, 1 << 30)),
+    };
+    format!("{sign}{text}")
+}
+
+/// A difference, with its sign.
+pub(super) fn difference(engine: &str, quantity: Quantity, value: i64) -> String {
+    let plus = if value > 0 { "+" } else { "" };
+    format!("{plus}{}", figure(engine, quantity, value))
+}
+
+/// Figure by figure, with a column of ranks where they differ.
+pub(super) fn rows(engine: &str, comparison: &Comparison, columns: [&str; 5], lang: Lang) -> Rows {
+    let ranks = comparison.rows.iter().any(|row| !row.rank.is_empty());
+    let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+    let shown = columns.into_iter().zip(aligns).enumerate().filter(|(at, _)| ranks || *at != 1);
+    let (columns, aligns): (Vec<&str>, Vec<Align>) = shown.map(|(_, column)| column).unzip();
+    let mut rows = Rows::new(columns, &aligns);
+    for row in &comparison.rows {
+        let quantity = row.logged.quantity;
+        let mut cells = vec![messages::quantity(quantity).raw(lang).to_owned()];
+        cells.extend(ranks.then(|| row.rank.clone()));
+        cells.push(figure(engine, quantity, row.logged.value));
+        cells.push(row.planned.map_or_else(String::new, |planned| figure(engine, quantity, planned)));
+        cells.push(row.difference().map_or_else(String::new, |more| match row.agrees() {
+            true => "0".to_owned(),
+            false => difference(engine, quantity, more),
+        }));
+        rows.push_row(cells);
+    }
+    rows
+}
+
 impl Shown<'_> {
-    /// A figure as the engine's log prints it.
     fn figure(&self, quantity: Quantity, value: i64) -> String {
-        let sign = if value < 0 { "-" } else { "" };
-        let magnitude = value.unsigned_abs();
-        let text = match quantity {
-            Quantity::Concurrency => format!("{}x", decimals(magnitude, 100)),
-            quantity if !quantity.is_bytes() => group_digits(magnitude),
-            _ if self.log.engine == "llama.cpp" => format!("{} MiB", decimals(magnitude, 1 << 20)),
-            _ => format!("{} GiB", decimals(magnitude, 1 << 30)),
-        };
-        format!("{sign}{text}")
+        figure(self.log.engine, quantity, value)
     }
 
     fn difference(&self, quantity: Quantity, value: i64) -> String {
-        let plus = if value > 0 { "+" } else { "" };
-        format!("{plus}{}", self.figure(quantity, value))
+        difference(self.log.engine, quantity, value)
     }
 
     /// In the output's format.
@@ -88,25 +119,7 @@ impl Shown<'_> {
     }
 
     fn rows(&self, lang: Lang) -> Rows {
-        let ranks = self.comparison.rows.iter().any(|row| !row.rank.is_empty());
-        let columns = messages::COLUMNS.iter().enumerate().filter(|(at, _)| ranks || *at != 1);
-        let aligns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
-        let aligns: Vec<Align> =
-            aligns.into_iter().enumerate().filter(|(at, _)| ranks || *at != 1).map(|(_, a)| a).collect();
-        let mut rows = Rows::new(columns.map(|(_, column)| column.raw(lang)), &aligns);
-        for row in &self.comparison.rows {
-            let quantity = row.logged.quantity;
-            let mut cells = vec![messages::quantity(quantity).raw(lang).to_owned()];
-            cells.extend(ranks.then(|| row.rank.clone()));
-            cells.push(self.figure(quantity, row.logged.value));
-            cells.push(row.planned.map_or_else(String::new, |planned| self.figure(quantity, planned)));
-            cells.push(row.difference().map_or_else(String::new, |difference| match row.agrees() {
-                true => "0".to_owned(),
-                false => self.difference(quantity, difference),
-            }));
-            rows.push_row(cells);
-        }
-        rows
+        rows(self.log.engine, self.comparison, messages::COLUMNS.map(|column| column.raw(lang)), lang)
     }
 
     /// What makes the difference, in sentences.

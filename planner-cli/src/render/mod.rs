@@ -6,6 +6,8 @@ pub mod chart;
 pub mod csv;
 pub mod engines;
 pub mod list_words;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod log;
 pub mod markdown;
 pub mod matrix;

@@ -6,6 +6,8 @@ mod gguf;
 mod golden_values;
 mod input;
 mod lists;
+#[cfg(feature = "live")]
+mod live;
 mod output;
 mod recommend;
 mod schema;

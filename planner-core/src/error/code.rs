@@ -312,6 +312,16 @@ codes! {
     MeasureText = "measure.text",
     /// No line of a log is one that an engine prints at its start, or it does not say what is asked of it.
     LogUnrecognised = "log.unrecognised",
+    /// Nothing answers at the address of an engine, or not in whole, in time or by itself.
+    LiveUnreachable = "live.unreachable",
+    /// A running engine asks for an API key, or for another.
+    LiveKey = "live.key",
+    /// What answers is no engine that kvplan asks.
+    LiveNoEngine = "live.no_engine",
+    /// A running engine tells no figures of its cache.
+    LiveNoFigures = "live.no_figures",
+    /// The model that a running engine names is not found.
+    LiveModel = "live.model",
     /// bench-cache does not run this model so.
     BenchModel = "bench.model",
 }
@@ -320,7 +330,7 @@ impl Code {
     /// The id of the engine that refuses, or whose rule is missing; none where kvplan itself refuses, or any
     /// engine may.
     pub fn engine(self) -> Option<&'static str> {
-        const OWN: [&str; 6] = ["model", "weights", "gguf", "engine", "measure", "bench"];
+        const OWN: [&str; 8] = ["model", "weights", "gguf", "engine", "measure", "log", "live", "bench"];
         let (first, _) = self.parts()?;
         Some(first).filter(|first| !OWN.contains(first))
     }

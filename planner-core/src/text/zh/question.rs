@@ -81,6 +81,8 @@ pub(super) const TABLE: super::Table = &[
     ("one number: a comma in it groups three digits", "一个数：其中的逗号按三位分组"),
     ("given without memory", "在未指定显存时给出"),
     ("beside --gpu or --kv-memory", "与 --gpu 或 --kv-memory 一起给出"),
+    ("given without --verify URL", "未与 --verify URL 一起给出"),
+    ("beside --verify URL, or `kvplan explain-log`", "与 --verify URL 一起给出，或用 `kvplan explain-log`"),
     (
         "what was measured is not used: under {0} it grows with the sessions",
         "未使用实测值：在 {0} 下它随会话增长",
