@@ -1,6 +1,6 @@
 //! SGLang: `/server_info`, `/get_server_info` in older releases: every resolved argument, `max_total_num_tokens` and
 //! each scheduler's `memory_usage`, in units of 2³⁰ bytes to two decimals (`sglang/srt/entrypoints/http_server.py`,
-//! `get_server_info`; `sglang/srt/managers/scheduler.py`, `get_internal_state`). Read in its source, not run.
+//! `get_server_info`; `sglang/srt/managers/scheduler.py`, `get_internal_state`). Not run: fields as its documentation and code name them.
 
 use planner_log::figure::Unit;
 use planner_log::settings::{Key, key};

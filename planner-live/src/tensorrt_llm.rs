@@ -1,5 +1,5 @@
 //! TensorRT-LLM: `/metrics`, a JSON list of iterations with `kvCacheStats` (`tensorrt_llm/serve/openai_server.py`). The
-//! list holds iterations since it was last asked and is empty before the first request. Read in its source, not run.
+//! list holds iterations since it was last asked and is empty before the first request. Not run: fields as its documentation and code name them.
 
 use planner_log::Quantity;
 use serde_json::Value as Json;
