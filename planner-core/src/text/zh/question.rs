@@ -145,7 +145,6 @@ pub(super) const TABLE: super::Table = &[
     ("the folder holds no config.json", "文件夹中没有 config.json"),
     ("more than {0} bytes is too large for a configuration", "超过 {0} 字节，作为配置文件过大"),
     ("line {0} is nested too deeply, at most {1}", "第 {0} 行嵌套过深，至多 {1} 层"),
-    ("one of {0}", "以下之一：{0}"),
     ("a whole number of at least 1", "不小于 1 的整数"),
     ("a whole number", "整数"),
     (
