@@ -7,5 +7,9 @@ fn transcripts_are_what_the_program_prints() {
     let cases = trycmd::TestCases::new();
     cases.register_bin("kvplan", std::path::Path::new(crate::KVPLAN));
     cases.env("NO_COLOR", "1");
-    cases.case("tests/cmd/*.trycmd").case("../docs/questions.md").case("../README.md").case("../README.zh.md");
+    cases
+        .case("tests/cmd/*.trycmd")
+        .case("../docs/questions.md")
+        .case("../README.md")
+        .case("../README.zh.md");
 }
