@@ -68,6 +68,11 @@ impl<'a> HfConfig<'a> {
         };
         of(self.root).or_else(|| of(self.text))
     }
+
+    /// Its `quant_method`.
+    pub fn quant_method(&self) -> Option<&'a str> {
+        self.quantization()?.get("quant_method")?.as_str()
+    }
 }
 
 /// A whole number; `8.0` is one.

@@ -185,9 +185,9 @@ impl ModelSpec {
 
     /// What its weights are stored in: the method of its quantization, else its dtype.
     pub fn weights_in(&self) -> &str {
-        let quantization = HfConfig::of(self).quantization();
-        let named = |key: &str| quantization.and_then(|given| given.get(key)).and_then(Json::as_str);
-        named("quant_algo").or_else(|| named("quant_method")).unwrap_or(self.dtype.name)
+        let config = HfConfig::of(self);
+        let algorithm = config.quantization().and_then(|given| given.get("quant_algo")?.as_str());
+        algorithm.or_else(|| config.quant_method()).unwrap_or(self.dtype.name)
     }
 
     /// The language model's own configuration.

@@ -55,7 +55,7 @@ pub(super) fn of(run: &ResolvedRequest<'_>) -> Result<Option<BeforeCache>> {
 
 fn outside(run: &ResolvedRequest<'_>) -> MemoryPart {
     let one = run.parallel.tp * run.parallel.pp == 1;
-    let capability = run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0));
+    let capability = capability(run);
     let has_nvlink = capability == (8, 0) || matches!(capability.0, 9 | 10);
     let found = match (one, has_nvlink) {
         (true, true) => OUTSIDE_ONE,
@@ -68,21 +68,21 @@ fn outside(run: &ResolvedRequest<'_>) -> MemoryPart {
 
 /// What a rank of each stage holds beyond its share of the checkpoint.
 fn beyond_checkpoint(run: &ResolvedRequest<'_>, layers: &[u64]) -> Result<Vec<u64>> {
-    let quantization = HfConfig::of(run.model).quantization();
-    let method = quantization.and_then(|given| given.get("quant_method")).and_then(Json::as_str);
-    let more: fn(&ResolvedRequest<'_>, &WeightModule) -> Result<u64> = match method {
-        _ if classes::is_v4(&run.model.architecture) => grouped_projection,
-        Some("mxfp4") => mxfp4_experts,
-        _ => return Ok(vec![0; layers.len()]),
-    };
+    let more: fn(&ResolvedRequest<'_>, &WeightModule) -> Result<u64> =
+        match HfConfig::of(run.model).quant_method() {
+            _ if classes::is_v4(&run.model.architecture) => grouped_projection,
+            Some("mxfp4") => mxfp4_experts,
+            _ => return Ok(vec![0; layers.len()]),
+        };
     let of_layer = |block: &[WeightModule]| {
         sum(ranks::WEIGHTS, block.iter().map(|module| more(run, module)).collect::<Result<Vec<_>>>()?)
     };
     ranks::on_stages(run, layers, |_| Ok(0), of_layer)
 }
 
-fn capability(run: &ResolvedRequest<'_>) -> u64 {
-    run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).map_or(9, |(major, _)| major)
+/// That of Hopper where it is not known.
+fn capability(run: &ResolvedRequest<'_>) -> (u64, u64) {
+    run.request.gpu.as_ref().and_then(|gpu| gpu.capability()).unwrap_or((9, 0))
 }
 
 fn in_bf16(module: &WeightModule) -> Result<u64> {
@@ -92,7 +92,7 @@ fn in_bf16(module: &WeightModule) -> Result<u64> {
 /// DeepSeek V4's grouped output projection is loaded in bf16 where DeepGEMM does not run it in FP8
 /// (`SGLANG_OPT_FP8_WO_A_GEMM`, which `arg_groups/serving_hook.py` turns off below sm_100).
 fn grouped_projection(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64> {
-    if capability(run) >= 10 || !module.path.ends_with("o_a_proj") {
+    if capability(run).0 >= 10 || !module.path.ends_with("o_a_proj") {
         return Ok(0);
     }
     let more = in_bf16(module)?.saturating_sub(ranks::loaded(run, module)?);
@@ -109,7 +109,7 @@ fn mxfp4_experts(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64
     }
     let held = ranks::on_rank(run, module)?;
     let experts = run.expert_ranks().filter(|&ranks| ranks > 1);
-    let tile = |is_down| match capability(run) {
+    let tile = |is_down| match capability(run).0 {
         10.. => (128, 256),
         // Hopper's layout pads inputs to 256
         9 if experts.is_none() => {
@@ -121,7 +121,7 @@ fn mxfp4_experts(run: &ResolvedRequest<'_>, module: &WeightModule) -> Result<u64
         }
         _ => (64, 1),
     };
-    let cast = experts.is_some() && capability(run) < 10;
+    let cast = experts.is_some() && capability(run).0 < 10;
     let whole = if cast { in_bf16(module)? } else { ranks::loaded(run, module)? };
     let (own, cut) = match experts {
         Some(ranks) => {

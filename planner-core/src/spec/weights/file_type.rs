@@ -177,7 +177,6 @@ impl<'a> Mix<'a> {
             with_values.extend(module.layer);
         }
         with_values.dedup();
-        let quantization = HfConfig::of(model).quantization();
         let heads = model.attention_heads.unwrap_or(1);
         let experts = model.modules.iter().filter(|module| module.part == "experts");
         Self {
@@ -187,9 +186,7 @@ impl<'a> Mix<'a> {
             experts: experts.map(|module| module.count).max().unwrap_or(0),
             layers: model.config_layers,
             values: with_values.len() as u64,
-            is_mxfp4: quantization
-                .and_then(|given| given.get("quant_method"))
-                .is_some_and(|method| method == "mxfp4"),
+            is_mxfp4: HfConfig::of(model).quant_method() == Some("mxfp4"),
             is_tied: !model.modules.iter().any(|module| module.part == "head"),
             is_falcon: model.model_type == "falcon",
             is_70b: model.config_layers == 80 && matches!(model.model_type.as_str(), "llama" | "qwen2"),

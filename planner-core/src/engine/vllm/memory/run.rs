@@ -92,8 +92,7 @@ impl<'a> Run<'a> {
 
     /// Whether experts are stored in MXFP4 and run by its kernels (gpt-oss).
     pub fn is_mxfp4(&self) -> bool {
-        let method = self.config.quantization().and_then(|quantization| quantization.get("quant_method"));
-        method.is_some_and(|method| method == "mxfp4")
+        self.config.quant_method() == Some("mxfp4")
     }
 
     /// Whether NVLink joins GPUs of this kind: data centre cards from A100 on.
