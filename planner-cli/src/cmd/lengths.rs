@@ -86,18 +86,14 @@ impl Answer {
     }
 }
 
-fn wrong(path: &str, why: impl Into<planner_core::text::Sentence>) -> Error {
-    Error::parse(path, why)
-}
-
 /// A histogram or a trace: CSV with a header, or one JSON object a line.
 fn read(path: &str) -> Result<Lengths> {
     let size = std::fs::metadata(path).map_err(|error| crate::input::unreadable(path, &error))?.len();
     if size > LONGEST_FILE {
-        return Err(wrong(path, say!("it is longer than {0}", human_bytes(LONGEST_FILE))));
+        return Err(Error::parse(path, say!("it is longer than {0}", human_bytes(LONGEST_FILE))));
     }
     let bytes = profile::read(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(path, words!("it is not UTF-8")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::parse(path, words!("it is not UTF-8")))?;
     let pairs =
         if text.trim_start().starts_with('{') { json_lines(path, text)? } else { csv_rows(path, text)? };
     Lengths::of(pairs)
@@ -119,7 +115,7 @@ impl Columns {
         match (find(&INPUT), find(&OUTPUT), find(&TOTAL)) {
             (Some(input), output, _) => Ok(Self::Parts(input, output)),
             (None, _, Some(total)) => Ok(Self::Total(total, find(&WEIGHT))),
-            _ => Err(wrong(
+            _ => Err(Error::parse(
                 path,
                 words!("no column of lengths: length and weight, or input_tokens and output_tokens"),
             )),
@@ -140,7 +136,7 @@ impl Columns {
 fn csv_rows(path: &str, text: &str) -> Result<Vec<(u64, f64)>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let unreadable = |error: csv::Error| {
-        wrong(path, say!("line {0} is not CSV", error.position().map_or(1, csv::Position::line)))
+        Error::parse(path, say!("line {0} is not CSV", error.position().map_or(1, csv::Position::line)))
     };
     let names: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(plain).collect();
     let columns = Columns::of(path, &names)?;
@@ -149,7 +145,8 @@ fn csv_rows(path: &str, text: &str) -> Result<Vec<(u64, f64)>> {
         let record = record.map_err(unreadable)?;
         let number = |at: usize| record.get(at)?.trim_end_matches('%').parse::<f64>().ok();
         let pair = columns.pair(number);
-        pairs.push(pair.ok_or_else(|| wrong(path, say!("line {0} has no number of tokens", row + 2)))?);
+        pairs
+            .push(pair.ok_or_else(|| Error::parse(path, say!("line {0} has no number of tokens", row + 2)))?);
     }
     Ok(pairs)
 }
@@ -158,12 +155,13 @@ fn json_lines(path: &str, text: &str) -> Result<Vec<(u64, f64)>> {
     let mut pairs = Vec::new();
     for (row, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let Ok(Json::Object(object)) = serde_json::from_str::<Json>(line) else {
-            return Err(wrong(path, say!("line {0} is not a JSON object", row + 1)));
+            return Err(Error::parse(path, say!("line {0} is not a JSON object", row + 1)));
         };
         let names: Vec<String> = object.keys().map(|key| plain(key)).collect();
         let values: Vec<Option<f64>> = object.values().map(Json::as_f64).collect();
         let pair = Columns::of(path, &names)?.pair(|at| values.get(at).copied().flatten());
-        pairs.push(pair.ok_or_else(|| wrong(path, say!("line {0} has no number of tokens", row + 1)))?);
+        pairs
+            .push(pair.ok_or_else(|| Error::parse(path, say!("line {0} has no number of tokens", row + 1)))?);
     }
     Ok(pairs)
 }
